@@ -1,0 +1,1 @@
+"""Layer 5: speech engines in worker processes, behind the ports."""

@@ -1,0 +1,370 @@
+"""What the gateway and the media worker say to each other. Commands are imperative, events are past tense.
+
+All are flat and frozen and travel as msgpack (:mod:`voicegw.base.messages` frames them). Positions are integer
+samples at 8 kHz of the thing they belong to; ``at`` is CLOCK_MONOTONIC in seconds, one scale for both processes.
+PCM is 16-bit little-endian mono at 8 kHz.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from voicegw.base.ids import CallId, LegId, UtteranceId
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Base of all messages; the class name is the tag."""
+
+
+# ---------------------------------------------------------------- commands
+
+
+class OpenLeg(Message, frozen=True):
+    """Take a row and an RTP/RTCP port pair; answered by LegOpened or LegFailed. Sends nothing yet."""
+
+    leg_id: LegId
+    call_id: CallId
+    local_ip: str
+
+
+class ConfigureLeg(Message, frozen=True):
+    """Apply a negotiated session (RFC 3264). May be sent again after a re-INVITE; unlatches the source.
+
+    ``codec`` is "PCMU" or "PCMA"; ``dtmf_payload_type`` -1 when not negotiated; ``ptime_ms`` is of our own
+    packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
+    ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives.
+    """
+
+    leg_id: LegId
+    remote_ip: str
+    remote_port: int
+    codec: str
+    payload_type: int
+    dtmf_payload_type: int = -1
+    ptime_ms: int = 20
+    send: bool = True
+    receive: bool = True
+    vad: bool = True
+    tap: bool = True
+
+
+class CloseLeg(Message, frozen=True):
+    """Stop the leg; its port stays bound for the draining time. Answered by LegClosed."""
+
+    leg_id: LegId
+
+
+class SetMix(Message, frozen=True):
+    """Replace who hears whom for one call: (source, sink, gain) edges, the whole matrix (DESIGN §4).
+
+    Sources: a leg id (what it says) or ``agent`` (playout). Sinks: a leg id (what it is sent), ``agent_ear``
+    (the ASR tap), ``rec_in`` and ``rec_out`` (left and right of the recording).
+    """
+
+    call_id: CallId
+    edges: tuple[tuple[str, str, float], ...]
+
+
+class QueueAudio(Message, frozen=True):
+    """Append agent audio to an utterance of a call. The first chunk queues the utterance.
+
+    ``final`` closes it; an empty ``pcm`` is allowed. ``interruptible``: caller speech pauses it at once.
+    """
+
+    call_id: CallId
+    utterance_id: UtteranceId
+    pcm: bytes
+    final: bool = False
+    interruptible: bool = True
+
+
+class PausePlayout(Message, frozen=True):
+    """Hold the playout where it is; silence is sent meanwhile."""
+
+    call_id: CallId
+
+
+class ResumePlayout(Message, frozen=True):
+    """Go on from the exact sample of the pause."""
+
+    call_id: CallId
+
+
+class CutPlayout(Message, frozen=True):
+    """Drop all queued utterances of the call; each answers PlayoutCut with what was sent of it."""
+
+    call_id: CallId
+
+
+class SendDtmf(Message, frozen=True):
+    """Send digits by RFC 4733 on a leg, in order, with correct gaps."""
+
+    leg_id: LegId
+    digits: str
+    duration_ms: int = 120
+
+
+class StartRecording(Message, frozen=True):
+    """Record ``rec_in`` and ``rec_out`` as a stereo WAV; written to ``path + '.part'`` until stopped."""
+
+    call_id: CallId
+    path: str
+
+
+class StopRecording(Message, frozen=True):
+    """Close the file and give it its final name."""
+
+    call_id: CallId
+
+
+class Shutdown(Message, frozen=True):
+    """Close everything and exit."""
+
+
+Command: TypeAlias = (
+    OpenLeg
+    | ConfigureLeg
+    | CloseLeg
+    | SetMix
+    | QueueAudio
+    | PausePlayout
+    | ResumePlayout
+    | CutPlayout
+    | SendDtmf
+    | StartRecording
+    | StopRecording
+    | Shutdown
+)
+
+# ---------------------------------------------------------------- events
+
+
+class LegOpened(Message, frozen=True):
+    """The leg has a row and this RTP port (RTCP is port + 1)."""
+
+    leg_id: LegId
+    port: int
+
+
+class LegFailed(Message, frozen=True):
+    """The leg could not be opened or configured; ``reason`` is for people."""
+
+    leg_id: LegId
+    reason: str
+
+
+class LegStats(Message, frozen=True):
+    """Counters of one leg so far (RFC 3550 §6.4.1 terms); sent on close, part of LegClosed."""
+
+    packets_sent: int = 0
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    packets_duplicate: int = 0
+    packets_rejected: int = 0
+    concealed_samples: int = 0
+    jitter_ms: float = 0.0
+
+
+class LegClosed(Message, frozen=True):
+    """The leg is gone."""
+
+    leg_id: LegId
+    stats: LegStats
+
+
+class MediaLatched(Message, frozen=True):
+    """The first good packets arrived and the source is locked (RFC 4961, INTEROP §32)."""
+
+    leg_id: LegId
+    remote_ip: str
+    remote_port: int
+    at: float
+
+
+class MediaTimedOut(Message, frozen=True):
+    """Nothing arrived on a leg that should receive, for ``silent_ms``; repeated every such span."""
+
+    leg_id: LegId
+    silent_ms: int
+
+
+class SpeechStarted(Message, frozen=True):
+    """The VAD gate opened. ``onset_at`` is when the speech began (before detection); playout that was
+    interruptible was paused in the same tick: ``paused`` says so."""
+
+    leg_id: LegId
+    at: float
+    onset_at: float
+    paused: bool
+
+
+class SpeechStopped(Message, frozen=True):
+    """The VAD gate closed. ``offset_at`` is when the speech ended (before the hang-over)."""
+
+    leg_id: LegId
+    at: float
+    offset_at: float
+
+
+class DtmfReceived(Message, frozen=True):
+    """One key press, reported once, at its end or at the time limit of a long press."""
+
+    leg_id: LegId
+    digit: str
+    duration_ms: int
+
+
+class AudioTapped(Message, frozen=True):
+    """What the agent's ear got in one tick of one call: 20 ms of PCM."""
+
+    call_id: CallId
+    pcm: bytes
+
+
+class AudioBatch(Message, frozen=True):
+    """All taps of one tick: one message a tick, however many calls."""
+
+    frames: tuple[AudioTapped, ...]
+
+
+class PlayoutStarted(Message, frozen=True):
+    """The first sample of the utterance left the socket at ``at``."""
+
+    call_id: CallId
+    utterance_id: UtteranceId
+    at: float
+
+
+class PlayoutPaused(Message, frozen=True):
+    """``sent_samples`` of the utterance had left when the pause took effect."""
+
+    call_id: CallId
+    utterance_id: UtteranceId
+    sent_samples: int
+    at: float
+
+
+class PlayoutResumed(Message, frozen=True):
+    """The utterance goes on."""
+
+    call_id: CallId
+    utterance_id: UtteranceId
+    at: float
+
+
+class PlayoutFinished(Message, frozen=True):
+    """All of a final utterance has left."""
+
+    call_id: CallId
+    utterance_id: UtteranceId
+    sent_samples: int
+    at: float
+
+
+class PlayoutCut(Message, frozen=True):
+    """The rest of the utterance was dropped; ``sent_samples`` of ``queued_samples`` had left."""
+
+    call_id: CallId
+    utterance_id: UtteranceId
+    sent_samples: int
+    queued_samples: int
+    at: float
+
+
+class PlayoutStarved(Message, frozen=True):
+    """The utterance is not final and its audio ran out: the caller hears a gap."""
+
+    call_id: CallId
+    utterance_id: UtteranceId
+    sent_samples: int
+    at: float
+
+
+class DtmfSent(Message, frozen=True):
+    """The last digit of a SendDtmf has left."""
+
+    leg_id: LegId
+    digits: str
+
+
+class RecordingStarted(Message, frozen=True):
+    """The file is open."""
+
+    call_id: CallId
+    path: str
+    at: float
+
+
+class RecordingEnded(Message, frozen=True):
+    """The file has its final name; ``dropped_samples`` could not be written in time."""
+
+    call_id: CallId
+    path: str
+    samples: int
+    dropped_samples: int
+
+
+class RecordingFailed(Message, frozen=True):
+    """The recorder stopped (full disk, permissions); the call goes on."""
+
+    call_id: CallId
+    path: str
+    reason: str
+
+
+class WorkerReport(Message, frozen=True):
+    """Heartbeat, a few times a second: lateness of the ticks since the last report and the worker's counters."""
+
+    at: float
+    ticks: int
+    late_ticks: int
+    worst_lateness_ms: float
+    busy_ratio: float
+    legs: int
+    counters: dict[str, int]
+
+
+Event: TypeAlias = (
+    LegOpened
+    | LegFailed
+    | LegClosed
+    | MediaLatched
+    | MediaTimedOut
+    | SpeechStarted
+    | SpeechStopped
+    | DtmfReceived
+    | AudioBatch
+    | PlayoutStarted
+    | PlayoutPaused
+    | PlayoutResumed
+    | PlayoutFinished
+    | PlayoutCut
+    | PlayoutStarved
+    | DtmfSent
+    | RecordingStarted
+    | RecordingEnded
+    | RecordingFailed
+    | WorkerReport
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
+_event_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+
+
+def encode(message: Message) -> bytes:
+    """Serialise a command or an event."""
+    return _encoder.encode(message)
+
+
+def decode_command(payload: bytes) -> Command:
+    """Parse a command; raises ``msgspec.DecodeError``."""
+    return _command_decoder.decode(payload)
+
+
+def decode_event(payload: bytes) -> Event:
+    """Parse an event; raises ``msgspec.DecodeError``."""
+    return _event_decoder.decode(payload)

@@ -1,0 +1,1 @@
+"""Layer 5: audio to disk as it happens."""

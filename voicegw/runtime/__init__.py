@@ -1,0 +1,1 @@
+"""Layer 6: one mailbox and one task per call."""

@@ -1,0 +1,1 @@
+"""Beside the layers: the shipped test kit. Production code never imports it."""
