@@ -1,0 +1,118 @@
+# shellcheck shell=bash
+# What the other scripts share: find Python, install what is missing and nothing else. Sourced, never run.
+# A second run finds the stamps and touches neither the network nor the package manager.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+VENV=$ROOT/.venv
+# shellcheck disable=SC2034  # read by scripts/test
+PYVOIP_VENV=$VENV/peers/pyvoip
+
+say() { printf -- '-- %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "this needs root or sudo: $*"
+    fi
+}
+
+apt_install() {
+    command -v apt-get >/dev/null || die "please install: $* (no apt-get here)"
+    say "installing with apt: $*"
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@")
+    # A fresh machine has no package lists, an old one has stale ones: either way one update and a second try.
+    if ! as_root "${install[@]}" >/dev/null 2>&1 </dev/null; then
+        as_root apt-get update -qq </dev/null
+        as_root "${install[@]}" >/dev/null </dev/null || die "apt could not install: $*"
+    fi
+}
+
+has_library() { PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -qF "$1"; }
+
+# Arguments are command=package pairs; one apt call for all that is missing.
+ensure_commands() {
+    local pair missing=()
+    for pair in "$@"; do
+        PATH=$PATH:/sbin:/usr/sbin command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+    done
+    if ! has_library libopus.so.0; then missing+=(libopus0); fi
+    if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
+}
+
+is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+can_make_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# Prints the first Python of at least 3.11; $PYTHON overrides the search.
+find_python() {
+    local name
+    for name in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
+        if command -v "$name" >/dev/null && is_new_enough "$name"; then
+            command -v "$name"
+            return
+        fi
+    done
+    return 1
+}
+
+ensure_venv() {
+    if [ -x "$VENV/bin/python" ] && is_new_enough "$VENV/bin/python"; then return; fi
+    local python
+    if ! python=$(find_python); then
+        apt_install python3.11 python3.11-venv
+        python=$(find_python) || die "no Python 3.11 or newer was found; set PYTHON to one"
+    fi
+    if ! can_make_venv "$python"; then
+        apt_install "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
+    fi
+    say "creating .venv with $("$python" --version)"
+    "$python" -m venv --clear "$VENV"
+}
+
+pip_install() { # PYTHON ARGUMENT...
+    local python=$1
+    shift
+    "$python" -m pip install --quiet --disable-pip-version-check --no-input "$@" </dev/null
+}
+
+# Runs the rest of its arguments unless it did so before with the same files and the same Python.
+once() { # STAMP_NAME "FILE..." COMMAND...
+    local stamp=$VENV/.stamp-$1 files key
+    read -ra files <<<"$2"
+    shift 2
+    key=$(cd "$ROOT" && { "$VENV/bin/python" --version; pwd; cat "${files[@]}"; } | sha256sum)
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ]; then return; fi
+    "$@"
+    printf '%s\n' "$key" >"$stamp"
+}
+
+install_locked() { # LOCK
+    say "installing Python packages from $1"
+    pip_install "$VENV/bin/python" --require-hashes -r "$ROOT/$1"
+    # Only the model file of silero-vad is used; its dependency torch must not come along.
+    pip_install "$VENV/bin/python" --no-deps --require-hashes -r "$ROOT/requirements-nodeps.lock"
+    pip_install "$VENV/bin/python" --no-deps --no-build-isolation --editable "$ROOT"
+}
+
+# pyVoIP is GPL-3 and never shares an interpreter with voicegw.
+install_pyvoip() {
+    say "installing pyVoIP into an environment of its own"
+    "$VENV/bin/python" -m venv --clear "$PYVOIP_VENV"
+    pip_install "$PYVOIP_VENV/bin/python" --require-hashes -r "$ROOT/tests/interop/requirements-pyvoip.lock"
+}
+
+setup_runtime() {
+    ensure_commands flite=flite espeak-ng=espeak-ng
+    ensure_venv
+    once runtime "requirements.lock requirements-nodeps.lock pyproject.toml" install_locked requirements.lock
+}
+
+setup_tests() {
+    ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core ip=iproute2
+    ensure_venv
+    once dev "requirements-dev.lock requirements-nodeps.lock pyproject.toml" install_locked requirements-dev.lock
+    once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip
+}
