@@ -1,0 +1,120 @@
+"""What an agent wants done: the closed list of actions of a reply.
+
+A reply is a sequence of actions and always ends with one that says what the call waits for: a :class:`Gather`
+(listen for this), a :class:`Transfer` or a :class:`Hangup`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from voicegw.base.causes import HangupCause
+
+
+class Grammar(Protocol):
+    """What the current question expects, as far as the endpointer needs to know it."""
+
+    def is_complete(self, partial_text: str) -> bool:
+        """Whether nothing more is to be expected after ``partial_text``: the turn may end early."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfPolicy:
+    """When keys make an answer.
+
+    The answer is complete after ``max_digits`` keys, at ``terminator`` (not part of the answer; empty for
+    none), or ``inter_digit_ms`` after the last key. ``max_digits`` 0: keys are ignored.
+    """
+
+    max_digits: int = 1
+    terminator: str = "#"
+    inter_digit_ms: int = 3000
+
+
+NO_DTMF = DtmfPolicy(max_digits=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Speak. ``voice`` and ``language`` are empty for the agent's own. A caller may cut it if interruptible."""
+
+    text: str
+    interruptible: bool = True
+    voice: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Listen, and end the reply.
+
+    ``phrases`` and ``boost`` go to the recogniser (:class:`voicegw.ports.asr.AsrOptions`): all the agent may
+    ever hear, and what this question expects. ``grammar`` tells when a partial text is a whole answer.
+    ``no_input_ms`` of silence after the last word of the agent make a NO_INPUT turn. ``patient``: the caller
+    dictates (a number, an address), so pauses inside the answer are normal and the endpointer must wait longer.
+    """
+
+    phrases: tuple[str, ...] = ()
+    boost: tuple[str, ...] = ()
+    grammar: Grammar | None = None
+    dtmf: DtmfPolicy = NO_DTMF
+    no_input_ms: int = 7000
+    patient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the caller over to ``target`` (a SIP URI or a name the runtime knows), and end the reply.
+
+    ``apology`` is said, and the call ended, where the runtime cannot transfer.
+    """
+
+    target: str
+    apology: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """End the call once everything said before has been heard, and end the reply."""
+
+    cause: HangupCause = HangupCause.AGENT_HANGUP
+
+
+@dataclass(frozen=True, slots=True)
+class SendDtmf:
+    """Send keys to the caller's side (RFC 4733): digits, ``*``, ``#``, A to D."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallWebhook:
+    """Told for the event log: the agent is calling a web service now. Nothing to carry out."""
+
+    step: str
+    method: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReturned:
+    """Told for the event log: the answer to the last :class:`CallWebhook`; ``status`` 0 and ``error`` if none."""
+
+    step: str
+    status: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFilled:
+    """Told for the event log: the agent understood ``value`` (plain text) for the variable ``name``."""
+
+    name: str
+    value: str
+    confirmed: bool = False
+
+
+AgentAction: TypeAlias = Say | Gather | Transfer | Hangup | SendDtmf | CallWebhook | WebhookReturned | SlotFilled
+Ending: TypeAlias = Gather | Transfer | Hangup

@@ -1,0 +1,112 @@
+"""One protocol for everything that can talk with a caller: scripted flows now, language models later."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+from typing import Protocol
+
+from voicegw.agents.actions import AgentAction
+from voicegw.base.ids import CallId
+
+
+class TurnKind(Enum):
+    """What made the agent's turn begin."""
+
+    CALL_STARTED = auto()
+    """The call was answered; the agent speaks first."""
+    SPEECH = auto()
+    """The caller said something: text and confidence."""
+    DTMF = auto()
+    """The caller pressed keys that make an answer under the policy of the last Gather."""
+    NO_INPUT = auto()
+    """The caller was silent for ``no_input_ms``."""
+    ASR_DOWN = auto()
+    """The recogniser failed while listening: the keypad may still work."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerTurn:
+    """What the caller did. ``confidence`` 0 to 1 is the recogniser's own."""
+
+    kind: TurnKind
+    text: str = ""
+    confidence: float = 1.0
+    dtmf: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call from its signalling. Header names are as received."""
+
+    call_id: CallId
+    called: str = ""
+    calling: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One line of the conversation as it was heard; what was cut off is not in it."""
+
+    speaker: str
+    """``agent`` or ``caller``."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentContext:
+    """The world at the moment of a turn: the call, its heard history, and the local date and time."""
+
+    facts: CallFacts
+    now: datetime
+    history: tuple[HistoryLine, ...] = ()
+
+
+class AgentSession(Protocol):
+    """One agent in one call. Not safe for concurrent replies: the next begins when the last ended or was closed."""
+
+    def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncIterator[AgentAction]:
+        """The actions that answer ``turn``, the last a Gather, a Transfer or a Hangup. Never raises.
+
+        Closing the iterator early (the caller barged in) is allowed at any point.
+        """
+        ...
+
+    def heard(self, text: str) -> None:
+        """Tell what the caller really heard of the last reply; the whole text if nothing was cut."""
+        ...
+
+    @property
+    def collected(self) -> Mapping[str, str]:
+        """What was understood so far, by variable, as plain text (dates and times in ISO 8601)."""
+        ...
+
+
+class Agent(Protocol):
+    """A configured agent; shared by its calls and immutable."""
+
+    @property
+    def name(self) -> str:
+        """As the dialplan calls it."""
+        ...
+
+    @property
+    def language(self) -> str:
+        """BCP 47 tag of what it speaks and hears."""
+        ...
+
+    @property
+    def voice(self) -> str:
+        """The TTS engine's name of its voice, empty for the default."""
+        ...
+
+    def phrases(self) -> tuple[str, ...]:
+        """All sentences a caller may say, in plain lower-case words: the domain language model."""
+        ...
+
+    def open(self, facts: CallFacts) -> AgentSession:
+        """Begin a call."""
+        ...
