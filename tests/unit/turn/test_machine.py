@@ -1,0 +1,192 @@
+"""The turn machine, one story a test. Times are seconds on a clock the test owns."""
+
+from __future__ import annotations
+
+from voicegw.base.ids import UtteranceId
+from voicegw.turn import commands as c
+from voicegw.turn import events as e
+from voicegw.turn.machine import TurnConfig, TurnMachine
+from voicegw.turn.states import TurnState
+
+U1 = UtteranceId("u1")
+
+
+def machine(no_input_ms: int = 5000, *, patient: bool = False) -> TurnMachine:
+    turn = TurnMachine(TurnConfig())
+    turn.handle(e.ListeningChanged(no_input_ms, patient), 0.0)
+    return turn
+
+
+def speaking(*, interruptible: bool = True) -> TurnMachine:
+    turn = machine()
+    turn.handle(e.ReplyStarted(), 0.0)
+    turn.handle(e.UtteranceStarted(U1, interruptible), 0.1)
+    assert turn.state is TurnState.SPEAKING
+    return turn
+
+
+def kinds(commands: list[c.TurnCommand]) -> list[type]:
+    return [type(command) for command in commands]
+
+
+def test_a_turn_ends_after_the_silence_counted_from_the_speech() -> None:
+    turn = machine()
+    assert kinds(turn.handle(e.SpeechStarted(1.0, False), 1.06)) == [c.BeginRecognition]
+    turn.handle(e.SpeechStopped(2.0), 2.2)
+    assert turn.get_timer() == 2.7
+    assert turn.handle_timer(2.69) == []
+    assert turn.handle_timer(2.7) == [c.FinishRecognition(2.0)]
+    assert turn.state is TurnState.THINKING
+
+
+def test_a_complete_answer_ends_the_turn_earlier() -> None:
+    turn = machine()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.SpeechStopped(2.0), 2.2)
+    turn.handle(e.PartialHeard("yes", complete=True), 2.25)
+    assert turn.get_timer() == 2.4
+
+
+def test_a_dictated_number_gets_patience_until_it_is_complete() -> None:
+    turn = machine(patient=True)
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.PartialHeard("four two seven", complete=False), 1.9)
+    turn.handle(e.SpeechStopped(2.0), 2.2)
+    assert turn.get_timer() == 3.3
+    turn.handle(e.PartialHeard("four two seven one nine six", complete=True), 2.3)
+    assert turn.get_timer() == 2.4
+
+
+def test_a_pause_inside_a_sentence_keeps_the_turn() -> None:
+    turn = machine()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.SpeechStopped(2.0), 2.2)
+    assert kinds(turn.handle(e.SpeechStarted(2.4, False), 2.46)) == [c.BeginRecognition]
+    assert turn.state is TurnState.CALLER_SPEAKING
+
+
+def test_words_confirm_a_barge_in_at_once() -> None:
+    turn = speaking()
+    assert kinds(turn.handle(e.SpeechStarted(1.0, True), 1.06)) == [c.BeginRecognition]
+    assert turn.state is TurnState.YIELDED
+    assert turn.handle(e.PartialHeard("wait", complete=False), 1.3) == [c.CutPlayout(c.CutReason.SPEECH)]
+    assert turn.state is TurnState.CALLER_SPEAKING
+
+
+def test_long_speech_without_words_confirms_by_deadline() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    assert turn.get_timer() == 1.7
+    assert turn.handle_timer(1.7) == [c.CutPlayout(c.CutReason.SPEECH)]
+
+
+def test_a_cough_pauses_and_resumes() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    turn.handle(e.SpeechStopped(1.3), 1.5)
+    assert turn.state is TurnState.DECIDING
+    timer = turn.get_timer()
+    assert timer is not None
+    assert kinds(turn.handle_timer(timer)) == [c.DropRecognition, c.ResumePlayout]
+    assert turn.state is TurnState.SPEAKING
+
+
+def test_a_back_channel_does_not_stop_the_agent() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    assert turn.handle(e.PartialHeard("okay", complete=False), 1.25) == []
+    turn.handle(e.SpeechStopped(1.3), 1.5)
+    assert kinds(turn.handle_timer(1.66)) == [c.DropRecognition, c.ResumePlayout]
+
+
+def test_a_short_word_heard_late_still_confirms() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    turn.handle(e.SpeechStopped(1.3), 1.5)
+    assert turn.handle(e.PartialHeard("stop", complete=False), 1.6) == [c.CutPlayout(c.CutReason.SPEECH)]
+    assert turn.state is TurnState.ENDPOINTING
+
+
+def test_playout_is_paused_here_when_the_worker_had_not_done_it() -> None:
+    assert kinds(speaking().handle(e.SpeechStarted(1.0, False), 1.06)) == [c.PausePlayout, c.BeginRecognition]
+
+
+def test_a_protected_utterance_is_not_interrupted_and_the_words_after_it_are_a_turn() -> None:
+    turn = speaking(interruptible=False)
+    assert turn.handle(e.SpeechStarted(1.0, False), 1.06) == []
+    assert turn.state is TurnState.SPEAKING
+    assert kinds(turn.handle(e.UtteranceFinished(), 1.5)) == [c.BeginRecognition]
+    assert turn.state is TurnState.CALLER_SPEAKING
+
+
+def test_speech_before_the_reply_is_audible_takes_the_floor_back() -> None:
+    turn = machine()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.SpeechStopped(2.0), 2.2)
+    turn.handle_timer(2.7)
+    assert kinds(turn.handle(e.SpeechStarted(2.75, False), 2.8)) == [c.DropReply, c.BeginRecognition]
+    assert turn.state is TurnState.CALLER_SPEAKING
+
+
+def test_hello_before_the_greeting_does_not_cut_it_but_a_whole_sentence_does() -> None:
+    turn = machine()
+    turn.handle(e.ReplyStarted(), 0.0)
+    assert turn.handle(e.SpeechStarted(0.05, False), 0.1) == []
+    turn.handle(e.UtteranceStarted(U1, True), 0.2)
+    assert turn.get_timer() == 0.2 + 0.7
+    turn.handle(e.SpeechStopped(0.4), 0.6)
+    assert turn.get_timer() is None
+    turn.handle(e.SpeechStarted(0.9, False), 0.95)
+    assert turn.state is TurnState.YIELDED
+
+
+def test_a_late_reply_is_bridged_again_and_again() -> None:
+    turn = machine()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.SpeechStopped(2.0), 2.2)
+    turn.handle_timer(2.7)
+    for _ in range(3):
+        timer = turn.get_timer()
+        assert timer is not None
+        assert turn.handle_timer(timer) == [c.ReplyLate()]
+
+
+def test_silence_prompts_and_noise_does_not_postpone_it_for_ever() -> None:
+    turn = machine(no_input_ms=3000)
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.SpeechStopped(1.2), 1.4)
+    turn.handle_timer(1.9)
+    turn.handle(e.ReplyEmpty(), 1.95)
+    assert turn.state is TurnState.LISTENING
+    assert turn.get_timer() == 1.95 + 1.5
+    assert turn.handle_timer(3.45) == [c.PromptNoInput()]
+
+
+def test_endless_noise_ends_the_turn_by_deadline() -> None:
+    turn = machine()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    assert turn.get_timer() == 21.0
+    assert turn.handle_timer(21.0) == [c.FinishRecognition(21.0)]
+
+
+def test_a_key_cuts_the_agent_off() -> None:
+    turn = speaking()
+    assert turn.handle(e.KeyPressed(), 1.0) == [c.CutPlayout(c.CutReason.KEYPAD)]
+    assert turn.state is TurnState.LISTENING
+
+
+def test_complete_keys_end_the_turn_whatever_the_line_sounds_like() -> None:
+    turn = machine()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    assert turn.handle(e.KeysCompleted(), 1.5) == [c.DropRecognition()]
+    assert turn.state is TurnState.THINKING
+
+
+def test_suspension_silences_the_agent_and_ends_with_resumption() -> None:
+    turn = speaking()
+    assert kinds(turn.handle(e.AgentSuspended(), 1.0)) == [c.CutPlayout, c.DropRecognition]
+    turn.handle(e.SpeechStarted(1.2, False), 1.3)
+    turn.handle(e.SpeechStopped(1.4), 1.6)
+    assert turn.state is TurnState.SUSPENDED
+    turn.handle(e.AgentResumed(), 2.0)
+    assert turn.state is TurnState.LISTENING

@@ -1,0 +1,79 @@
+"""What the turn machine asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class BeginRecognition:
+    """Open a recognition stream and feed it from shortly before ``onset_at`` on; keep one that is open."""
+
+    onset_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRecognition:
+    """The turn is over: ask for the final text and hand it to the agent. ``offset_at``: end of the speech."""
+
+    offset_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DropRecognition:
+    """What was heard was no turn (a cough, line noise): throw the stream away."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropReply:
+    """The caller went on speaking before the reply was audible: forget the reply, keep their words."""
+
+
+@dataclass(frozen=True, slots=True)
+class PausePlayout:
+    """Hold the agent's speech where it is (the media worker had not done it already)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlayout:
+    """It was no interruption: go on from the exact sample."""
+
+
+class CutReason(Enum):
+    """Why the rest of the agent's speech is dropped."""
+
+    SPEECH = "speech"
+    KEYPAD = "keypad"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class CutPlayout:
+    """Drop the rest of the agent's speech; what was heard is known to the sample."""
+
+    reason: CutReason
+
+
+@dataclass(frozen=True, slots=True)
+class PromptNoInput:
+    """The caller said nothing for as long as the agent was willing to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyLate:
+    """The reply takes too long: say something, so that the line does not sound dead."""
+
+
+TurnCommand: TypeAlias = (
+    BeginRecognition
+    | FinishRecognition
+    | DropRecognition
+    | DropReply
+    | PausePlayout
+    | ResumePlayout
+    | CutPlayout
+    | PromptNoInput
+    | ReplyLate
+)

@@ -1,0 +1,300 @@
+"""The turn machine: who has the floor, decided from speech, words, keys and deadlines. Pure: event, now → commands.
+
+One machine per call. Every state that waits has a deadline, so no lost event leaves the caller in silence.
+Times are monotonic seconds; :meth:`TurnMachine.get_timer` says when :meth:`TurnMachine.handle_timer` is due.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from voicegw.turn import commands as c
+from voicegw.turn import events as e
+from voicegw.turn.barge_in import BargeInConfig, Verdict, judge
+from voicegw.turn.endpointing import EndpointingConfig, silence_needed_ms
+from voicegw.turn.states import TURN_TABLE, TurnState, TurnTrigger
+
+_S = TurnState
+_T = TurnTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class TurnConfig:
+    """How turns are taken."""
+
+    endpointing: EndpointingConfig = field(default_factory=EndpointingConfig)
+    barge_in: BargeInConfig = field(default_factory=BargeInConfig)
+    reply_late_ms: int = 2500
+    """With nothing to hear for this long after their turn, callers ask whether anybody is there."""
+    noise_grace_ms: int = 1500
+    """After a noise that was no turn, the caller gets at least this long before a no-input prompt."""
+
+
+class TurnMachine:
+    """The floor of one call."""
+
+    def __init__(self, config: TurnConfig) -> None:
+        self._config = config
+        self.state = _S.LISTENING
+        self._talking = False
+        self._onset_at = 0.0
+        self._offset_at = 0.0
+        self._text = ""
+        self._complete = False
+        self._patient = False
+        self._replying = False
+        self._interruptible = True
+        self._no_input_ms = 0
+        self._no_input_at: float | None = None
+        self._deadline: float | None = None
+        self._late_after_ms = config.reply_late_ms
+
+    # ------------------------------------------------------------ inputs
+
+    def get_timer(self) -> float | None:
+        """When :meth:`handle_timer` is due, or None."""
+        return self._deadline
+
+    def handle(self, event: e.TurnEvent, now: float) -> list[c.TurnCommand]:
+        """Take one event and return what is to be done about it, in order."""
+        match event:
+            case e.SpeechStarted():
+                return self._speech_started(event, now)
+            case e.SpeechStopped():
+                return self._speech_stopped(event, now)
+            case e.PartialHeard():
+                return self._partial_heard(event, now)
+            case e.ListeningChanged():
+                self._no_input_ms, self._patient = event.no_input_ms, event.patient
+                return self._restart_no_input(now)
+            case e.ReplyStarted():
+                self._replying = True
+                return self._arm(now)
+            case e.ReplyEmpty():
+                return self._reply_empty(now)
+            case e.UtteranceStarted():
+                return self._utterance_started(event, now)
+            case e.UtteranceFinished():
+                return self._utterance_finished(now)
+            case e.KeyPressed():
+                return self._key_pressed(now)
+            case e.KeysCompleted():
+                return self._keys_completed(now)
+            case e.AgentSuspended():
+                return self._suspended(now)
+            case e.AgentResumed():
+                self._step(_T.AGENT_RESUMED)
+                return self._restart_no_input(now)
+            case _:
+                assert_never(event)
+
+    def handle_timer(self, now: float) -> list[c.TurnCommand]:
+        """Act on the deadline if it has come."""
+        if self._deadline is None or now < self._deadline:
+            return []
+        match self.state:
+            case _S.LISTENING:
+                self._no_input_at = None
+                self._replying = True
+                return [c.PromptNoInput(), *self._arm(now)]
+            case _S.CALLER_SPEAKING:
+                self._offset_at = now
+                self._step(_T.SPEECH_STOPPED)
+                return self._end_turn(now)
+            case _S.ENDPOINTING:
+                return self._end_turn(now)
+            case _S.THINKING:
+                self._late_after_ms *= 2
+                return [c.ReplyLate(), *self._arm(now)]
+            case _S.SPEAKING:
+                return self._yield_floor(paused=False, now=now)
+            case _S.YIELDED | _S.DECIDING:
+                return self._judge(now, overdue=True)
+            case _S.SUSPENDED:
+                return self._arm(now)
+            case _:
+                assert_never(self.state)
+
+    # ------------------------------------------------------------ speech
+
+    def _speech_started(self, event: e.SpeechStarted, now: float) -> list[c.TurnCommand]:
+        self._talking = True
+        self._onset_at = event.onset_at
+        match self.state:
+            case _S.LISTENING if not self._replying:
+                return self._begin_turn(now)
+            case _S.ENDPOINTING:
+                self._step(_T.SPEECH_STARTED)
+                return [c.BeginRecognition(event.onset_at), *self._arm(now)]
+            case _S.THINKING:
+                self._step(_T.SPEECH_STARTED)
+                self._replying = False
+                return [c.DropReply(), c.BeginRecognition(event.onset_at), *self._arm(now)]
+            case _S.SPEAKING if self._interruptible:
+                return self._yield_floor(paused=event.paused, now=now)
+            case _S.DECIDING | _S.SUSPENDED:
+                self._step(_T.SPEECH_STARTED)
+                return self._arm(now)
+            case _:
+                return self._arm(now)
+
+    def _speech_stopped(self, event: e.SpeechStopped, now: float) -> list[c.TurnCommand]:
+        self._talking = False
+        self._offset_at = event.offset_at
+        match self.state:
+            case _S.LISTENING if self._replying:
+                return self._arm(now)
+            case _S.YIELDED:
+                self._step(_T.SPEECH_STOPPED)
+                return self._judge(now)
+            case _ if TURN_TABLE.accepts(self.state, _T.SPEECH_STOPPED):
+                self._step(_T.SPEECH_STOPPED)
+                return self._arm(now)
+            case _:
+                return self._arm(now)
+
+    def _partial_heard(self, event: e.PartialHeard, now: float) -> list[c.TurnCommand]:
+        self._text, self._complete = event.text, event.complete
+        if self.state in (_S.YIELDED, _S.DECIDING):
+            return self._judge(now)
+        return self._arm(now)
+
+    def _begin_turn(self, now: float) -> list[c.TurnCommand]:
+        self._text, self._complete = "", False
+        self._step(_T.SPEECH_STARTED)
+        return [c.BeginRecognition(self._onset_at), *self._arm(now)]
+
+    def _end_turn(self, now: float) -> list[c.TurnCommand]:
+        self._step(_T.TURN_ENDED)
+        self._replying = True
+        self._late_after_ms = self._config.reply_late_ms
+        return [c.FinishRecognition(self._offset_at), *self._arm(now)]
+
+    # ------------------------------------------------------------ barge-in
+
+    def _yield_floor(self, *, paused: bool, now: float) -> list[c.TurnCommand]:
+        self._text, self._complete = "", False
+        self._step(_T.SPEECH_STARTED)
+        pause: list[c.TurnCommand] = [] if paused else [c.PausePlayout()]
+        return [*pause, c.BeginRecognition(self._onset_at), *self._arm(now)]
+
+    def _judge(self, now: float, *, overdue: bool = False) -> list[c.TurnCommand]:
+        still_speaking = self.state is _S.YIELDED
+        verdict = judge(self._config.barge_in, self._text, still_speaking=still_speaking, overdue=overdue)
+        if verdict is Verdict.CONFIRM:
+            self._step(_T.BARGE_IN_CONFIRMED)
+            self._replying = False
+            return [c.CutPlayout(c.CutReason.SPEECH), *self._arm(now)]
+        if verdict is Verdict.REJECT:
+            self._step(_T.BARGE_IN_REJECTED)
+            return [c.DropRecognition(), c.ResumePlayout(), *self._arm(now)]
+        return self._arm(now)
+
+    # ------------------------------------------------------------ the agent's speech
+
+    def _utterance_started(self, event: e.UtteranceStarted, now: float) -> list[c.TurnCommand]:
+        if self.state in (_S.LISTENING, _S.THINKING):
+            self._step(_T.UTTERANCE_STARTED)
+            self._onset_at = now if self._talking else self._onset_at
+        self._interruptible = event.interruptible
+        self._replying = True
+        return self._arm(now)
+
+    def _utterance_finished(self, now: float) -> list[c.TurnCommand]:
+        self._replying = False
+        if self.state is not _S.SPEAKING:
+            return self._arm(now)
+        self._step(_T.UTTERANCE_FINISHED)
+        restarted = self._restart_no_input(now)
+        if self._talking:
+            return [*restarted, *self._begin_turn(now)]
+        return restarted
+
+    def _reply_empty(self, now: float) -> list[c.TurnCommand]:
+        self._replying = False
+        if self.state is _S.THINKING:
+            self._step(_T.REPLY_EMPTY)
+        if self._no_input_ms:
+            soonest = now + self._config.noise_grace_ms / 1000
+            self._no_input_at = max(self._no_input_at or 0.0, soonest)
+        if self.state is _S.LISTENING and self._talking:
+            return self._begin_turn(now)
+        return self._arm(now)
+
+    # ------------------------------------------------------------ keypad and hand-over
+
+    def _key_pressed(self, now: float) -> list[c.TurnCommand]:
+        commands: list[c.TurnCommand] = []
+        if self.state in (_S.YIELDED, _S.DECIDING):
+            self._step(_T.BARGE_IN_REJECTED)
+            commands.append(c.DropRecognition())
+        if self.state is _S.SPEAKING and self._interruptible:
+            self._step(_T.UTTERANCE_FINISHED)
+            self._replying = False
+            commands.append(c.CutPlayout(c.CutReason.KEYPAD))
+        return [*commands, *self._restart_no_input(now)]
+
+    def _keys_completed(self, now: float) -> list[c.TurnCommand]:
+        commands = self._key_pressed(now)
+        match self.state:
+            case _S.CALLER_SPEAKING:
+                self._step(_T.SPEECH_STOPPED)
+                self._step(_T.TURN_ENDED)
+                commands.append(c.DropRecognition())
+            case _S.ENDPOINTING:
+                self._step(_T.TURN_ENDED)
+                commands.append(c.DropRecognition())
+            case _S.THINKING:
+                commands.append(c.DropReply())
+            case _:
+                pass
+        self._replying = self.state is not _S.SUSPENDED
+        self._late_after_ms = self._config.reply_late_ms
+        return [*commands, *self._arm(now)]
+
+    def _suspended(self, now: float) -> list[c.TurnCommand]:
+        if self.state is _S.SUSPENDED:
+            return []
+        self._step(_T.AGENT_SUSPENDED)
+        self._replying = False
+        return [c.CutPlayout(c.CutReason.SUSPENDED), c.DropRecognition(), *self._arm(now)]
+
+    # ------------------------------------------------------------ plumbing
+
+    def _step(self, trigger: TurnTrigger) -> None:
+        self.state = TURN_TABLE.next(self.state, trigger)
+
+    def _restart_no_input(self, now: float) -> list[c.TurnCommand]:
+        self._no_input_at = now + self._no_input_ms / 1000 if self._no_input_ms else None
+        return self._arm(now)
+
+    def _arm(self, now: float) -> list[c.TurnCommand]:
+        """Set the one deadline of the present state. Returns nothing to do, for use at the end of a handler."""
+        self._deadline = self._next_deadline(now)
+        return []
+
+    def _next_deadline(self, now: float) -> float | None:
+        config = self._config
+        match self.state:
+            case _S.LISTENING:
+                return None if self._replying or self._talking else self._no_input_at
+            case _S.CALLER_SPEAKING:
+                return self._onset_at + config.endpointing.max_turn_ms / 1000
+            case _S.ENDPOINTING:
+                wait = silence_needed_ms(config.endpointing, complete=self._complete, patient=self._patient)
+                return self._offset_at + wait / 1000
+            case _S.THINKING:
+                # Counted from now: every event that re-arms it is a sign of life.
+                return now + self._late_after_ms / 1000
+            case _S.SPEAKING:
+                overlap = self._talking and self._interruptible
+                return self._onset_at + config.barge_in.confirm_ms / 1000 if overlap else None
+            case _S.YIELDED:
+                return self._onset_at + config.barge_in.confirm_ms / 1000
+            case _S.DECIDING:
+                return self._offset_at + config.barge_in.decide_ms / 1000
+            case _S.SUSPENDED:
+                return None
+            case _:
+                assert_never(self.state)
