@@ -1,0 +1,68 @@
+"""The settings of the media worker, with unit, default and reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicegw.base.errors import ConfigError
+
+SAMPLE_RATE_HZ = 8000
+FRAME_MS = 20
+FRAME_SAMPLES = SAMPLE_RATE_HZ * FRAME_MS // 1000
+"""One tick of the 8 kHz bank: the frame of G.711 that every telephone sends by default (RFC 3551 §4.5)."""
+FRAME_S = FRAME_MS / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class MediaConfig:
+    """Everything that can be set; times are milliseconds unless the name says otherwise."""
+
+    port_low: int = 16384
+    """First RTP port; even. The range must be open in the firewall and clear of the SIP ports."""
+    port_high: int = 32767
+    """Last port of the range, RTCP included: two ports a leg, twice that while old ones drain."""
+    draining_s: float = 5.0
+    """A closed port stays bound this long: what the old peer still sends must not reach the next call."""
+    max_legs: int = 512
+    """Rows allocated at start (about 50 kB each); more legs are refused. One core carries about 300."""
+    jitter_start_ms: int = 40
+    """Delay of a new stream. Two frames ride out most access networks; it adapts from there."""
+    jitter_min_ms: int = 20
+    """The buffer never gets thinner: one frame is what the phase of two clocks needs."""
+    jitter_max_ms: int = 200
+    """The buffer never gets thicker: beyond it, loss is easier to talk through than delay (ITU-T G.114)."""
+    latch_packets: int = 5
+    """Consecutive good packets from an unannounced source before it is believed (INTEROP: RTP bleed)."""
+    latch_window_ms: int = 500
+    """The packets of one candidate must come within this time."""
+    relatch_gap_ms: int = 3000
+    """Another source may be learned only after the locked one was silent this long."""
+    no_media_timeout_ms: int = 20000
+    """MediaTimedOut after this long without a packet; above the longest silence a DTX sender keeps."""
+    rtcp_interval_ms: int = 5000
+    """Mean time between our RTCP reports (RFC 3550 §6.2 minimum)."""
+    vad_gate_dbov: float = -50.0
+    """Quieter windows are silence without asking the model; telephone speech is about -20 to -35."""
+    vad_gate_hold_windows: int = 12
+    """After a loud window the model is asked for this many more, so that it sees a word end (12 is 384 ms)."""
+    catch_up_frames: int = 3
+    """A late worker sends at most this many frames at once and gives the rest up as lost."""
+    report_interval_ms: int = 250
+    """Heartbeat to the gateway, which takes the worker for dead after a second without one."""
+    outbox_bytes: int = 4 * 1024 * 1024
+    """Unsent events kept while the gateway does not read; then taps are dropped and counted."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work; raises :class:`ConfigError`."""
+        if self.port_low % 2 or not 1024 <= self.port_low < self.port_high <= 65535:
+            raise ConfigError(
+                f"media port range {self.port_low}-{self.port_high} is not usable",
+                fix="an even first port of 1024 or more, and a last port of at most 65535 above it",
+            )
+        if not 20 <= self.jitter_min_ms <= self.jitter_start_ms <= self.jitter_max_ms <= 200:
+            raise ConfigError(
+                "jitter delays must satisfy 20 <= min <= start <= max <= 200 ms",
+                fix="leave them out to get 20, 40 and 200",
+            )
+        if self.max_legs < 1 or self.latch_packets < 2 or self.catch_up_frames < 1:
+            raise ConfigError("max_legs and catch_up_frames must be at least 1, latch_packets at least 2")

@@ -1,0 +1,66 @@
+"""The recorder as the media worker sees it: blocks in, never a wait, what became of the file by polling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.base.ids import CallId
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStarted:
+    """The file of a call is open."""
+
+    call_id: CallId
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderEnded:
+    """The file has its final name. ``samples`` are in it; ``dropped_samples`` could not be written in time."""
+
+    call_id: CallId
+    path: str
+    samples: int
+    dropped_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderFailed:
+    """Nothing more is written for the call (full disk, permissions); ``reason`` is for people."""
+
+    call_id: CallId
+    path: str
+    reason: str
+
+
+RecorderEvent = RecorderStarted | RecorderEnded | RecorderFailed
+
+
+class Recorder(Protocol):
+    """Streams stereo PCM of many calls to disk. No method blocks or raises for a disk: that is an event."""
+
+    def start(self, call_id: CallId, path: str) -> None:
+        """Open ``path + '.part'`` for a call."""
+        ...
+
+    def write(self, call_id: CallId, left: NDArray[np.int16], right: NDArray[np.int16]) -> None:
+        """Append equally long blocks at 8 kHz; drops and counts when the disk is behind. Unknown calls: no-op."""
+        ...
+
+    def stop(self, call_id: CallId) -> None:
+        """Close the file of a call and give it its final name."""
+        ...
+
+    def poll(self) -> Sequence[RecorderEvent]:
+        """What happened since the last poll."""
+        ...
+
+    def close(self) -> None:
+        """Finish all files; may take as long as the disk needs."""
+        ...
