@@ -1,0 +1,205 @@
+"""SIP messages as immutable values (RFC 3261 §7): headers kept verbatim and in order, the body as bytes.
+
+Header text is latin-1, one character a byte, so that Via, From, To and Call-ID go back exactly as they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from voicegw.base.errors import LocalError
+from voicegw.sip.grammar import is_token, require_fit, split_list
+
+COMPACT_FORMS = {
+    "a": "Accept-Contact",
+    "b": "Referred-By",
+    "c": "Content-Type",
+    "d": "Request-Disposition",
+    "e": "Content-Encoding",
+    "f": "From",
+    "i": "Call-ID",
+    "j": "Reject-Contact",
+    "k": "Supported",
+    "l": "Content-Length",
+    "m": "Contact",
+    "n": "Identity-Info",
+    "o": "Event",
+    "r": "Refer-To",
+    "s": "Subject",
+    "t": "To",
+    "u": "Allow-Events",
+    "v": "Via",
+    "x": "Session-Expires",
+    "y": "Identity",
+}
+"""One-letter names (RFC 3261 §7.3.3 and the SIP parameters registry)."""
+
+_LIST_NAMES = (
+    "accept accept-contact accept-encoding accept-language alert-info allow allow-events call-info contact "
+    "content-encoding content-language diversion error-info history-info in-reply-to p-asserted-identity "
+    "p-preferred-identity path proxy-require reason record-route recv-info reject-contact request-disposition "
+    "require route service-route supported unsupported via warning"
+)
+LIST_HEADERS = frozenset(_LIST_NAMES.split())
+"""Headers whose commas separate values. Everything else may hold a comma of its own (Date, Subject, challenges)."""
+
+_KEYS = {short: name.lower() for short, name in COMPACT_FORMS.items()}
+
+
+def header_key(name: str) -> str:
+    """Return the name under which a header is compared: long form, lower case."""
+    lowered = name.lower()
+    return _KEYS.get(lowered, lowered)
+
+
+class Headers:
+    """An immutable, ordered multimap of header lines.
+
+    Names are compared without case and across compact forms. Every method that sets a value raises LocalError for a
+    name that is no token and for CR, LF or NUL: text from an API, a dialplan or a model must not add header lines.
+    """
+
+    __slots__ = ("_items", "_keys")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        items = tuple(_checked(name, value) for name, value in pairs)
+        self._items: tuple[tuple[str, str], ...] = items
+        self._keys: tuple[str, ...] = tuple(header_key(name) for name, _ in items)
+
+    @classmethod
+    def _of(cls, items: tuple[tuple[str, str], ...], keys: tuple[str, ...]) -> Headers:
+        headers = cls.__new__(cls)
+        headers._items = items
+        headers._keys = keys
+        return headers
+
+    def get(self, name: str) -> str | None:
+        """Return the value of the first line called ``name``, or None."""
+        key = header_key(name)
+        return self._items[self._keys.index(key)][1] if key in self._keys else None
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Return the values of all lines called ``name``, one for each line."""
+        key = header_key(name)
+        if key not in self._keys:
+            return ()
+        return tuple(item[1] for item, own in zip(self._items, self._keys, strict=True) if own == key)
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return all values of ``name``: lines of a list header are split at commas, empty elements left out."""
+        lines = self.get_all(name)
+        if header_key(name) not in LIST_HEADERS:
+            return lines
+        return tuple(value for line in lines for value in split_list(line) if value)
+
+    def with_(self, name: str, value: str) -> Headers:
+        """Return a copy in which ``name`` occurs once, at the place of its first line or at the end."""
+        item = _checked(name, value)
+        key = header_key(name)
+        if key not in self._keys:
+            return Headers._of((*self._items, item), (*self._keys, key))
+        place = self._keys.index(key)
+        kept = [index for index, own in enumerate(self._keys) if own != key or index == place]
+        items = tuple(item if index == place else self._items[index] for index in kept)
+        return Headers._of(items, tuple(self._keys[index] for index in kept))
+
+    def add(self, name: str, value: str) -> Headers:
+        """Return a copy with one more line at the end."""
+        return Headers._of((*self._items, _checked(name, value)), (*self._keys, header_key(name)))
+
+    def prepend(self, name: str, value: str) -> Headers:
+        """Return a copy with one more line at the top, where a new Via, Route or Record-Route belongs."""
+        return Headers._of((_checked(name, value), *self._items), (header_key(name), *self._keys))
+
+    def without(self, name: str) -> Headers:
+        """Return a copy that has no line called ``name``."""
+        key = header_key(name)
+        kept = [index for index, own in enumerate(self._keys) if own != key]
+        return Headers._of(tuple(self._items[i] for i in kept), tuple(self._keys[i] for i in kept))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and header_key(name) in self._keys
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Headers):
+            return NotImplemented
+        return self._keys == other._keys and all(
+            mine[1] == theirs[1] for mine, theirs in zip(self._items, other._items, strict=True)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._keys, tuple(value for _, value in self._items)))
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self._items)!r})"
+
+
+def _checked(name: str, value: str) -> tuple[str, str]:
+    if not is_token(name):
+        raise LocalError(f"not a header name: {name[:40]!r}")
+    return name, require_fit(value, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request; ``uri`` is the Request-URI as text. LocalError for a method or URI that would break its line."""
+
+    method: str
+    uri: str
+    headers: Headers
+    body: bytes = b""
+
+    def __post_init__(self) -> None:
+        if not is_token(self.method):
+            raise LocalError(f"not a method: {self.method[:40]!r}")
+        require_fit(self.uri, "Request-URI")
+        if not self.uri or " " in self.uri or "\t" in self.uri or "\0" in self.uri:
+            raise LocalError(f"not a Request-URI: {self.uri[:60]!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response; ``reason`` is for people. LocalError for a status outside 100-699 or an unfit reason."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes = b""
+
+    def __post_init__(self) -> None:
+        if not 100 <= self.status <= 699:
+            raise LocalError(f"not a status: {self.status}")
+        require_fit(self.reason, "reason phrase")
+
+
+Message: TypeAlias = Request | Response
+
+
+def serialize(message: Message) -> bytes:
+    """Write a message. Names stay as they are; Content-Length is computed and stands once (RFC 3261 §20.14)."""
+    match message:
+        case Request():
+            start = f"{message.method} {message.uri} SIP/2.0"
+        case Response():
+            start = f"SIP/2.0 {message.status} {message.reason}"
+    lines = [start]
+    length = f"Content-Length: {len(message.body)}"
+    written = False
+    for name, value in message.headers:
+        if header_key(name) != "content-length":
+            lines.append(f"{name}: {value}")
+        elif not written:
+            lines.append(length)
+            written = True
+    if not written:
+        lines.append(length)
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("latin-1") + message.body
