@@ -1,0 +1,1 @@
+"""Voice activity models behind :class:`voicegw.ports.vad.VadModel`; a file a provider."""

@@ -1,0 +1,86 @@
+"""Silero VAD at 8 kHz by onnxruntime, batched over rows.
+
+The weights come with the ``silero-vad`` package. The package itself imports torch, several hundred megabytes that
+nothing here needs, so that it is located but never imported.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
+
+from voicegw.base.errors import ConfigError
+
+_RATE: Final = 8000
+_CONTEXT: Final = 32
+"""Samples of the window before that the model wants in front of each window."""
+_STATE: Final = 128
+_FIX: Final = "pip install --no-deps silero-vad, or set the path of a silero_vad.onnx (version 5 or later)"
+
+
+def find_model(file_name: str = "silero_vad.onnx") -> Path:
+    """The ONNX file in the installed ``silero-vad`` package; raises :class:`ConfigError` with the fix if none."""
+    spec = find_spec("silero_vad")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / "data" / file_name
+        if path.is_file():
+            return path
+    raise ConfigError(f"the Silero VAD model {file_name} is not installed", fix=_FIX)
+
+
+class SileroVad:
+    """:class:`voicegw.ports.vad.VadModel` with ``capacity`` rows.
+
+    One thread: the media worker has one core, and a pool would wake and spin inside every tick.
+    """
+
+    window_samples: int = 256
+
+    def __init__(self, capacity: int, path: Path | None = None) -> None:
+        """Load the model; :class:`ConfigError` if the file is missing or is not Silero VAD for 8 kHz."""
+        self._session = _load(path or find_model())
+        self._state = np.zeros((2, capacity, _STATE), np.float32)
+        self._context = np.zeros((capacity, _CONTEXT), np.float32)
+        self._rate = np.array(_RATE, np.int64)
+        self.probabilities(np.arange(1), np.zeros((1, self.window_samples), np.float32))  # allocates its arena now
+        self.reset(0)
+
+    def probabilities(self, rows: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Speech probability (len(rows),) of the next window (len(rows), 256) of each row, each row once."""
+        if not len(rows):
+            return np.empty(0, np.float32)
+        feed = {
+            "input": np.concatenate([self._context[rows], windows], axis=1, dtype=np.float32),
+            "state": self._state[:, rows],
+            "sr": self._rate,
+        }
+        probability, state = self._session.run(["output", "stateN"], feed)
+        self._state[:, rows] = state
+        self._context[rows] = windows[:, -_CONTEXT:]
+        result: NDArray[np.float32] = probability[:, 0]
+        return result
+
+    def reset(self, row: int) -> None:
+        """Forget the past of a row: it belongs to another leg now."""
+        self._state[:, row] = 0
+        self._context[row] = 0
+
+
+def _load(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # the file carries unused initialisers; a warning for each helps nobody
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except (NoSuchFile, InvalidProtobuf, InvalidGraph, Fail) as error:  # they have no root of their own
+        raise ConfigError(f"cannot load the Silero VAD model: {error}", file=str(path), fix=_FIX) from error
+    if {node.name for node in session.get_inputs()} != {"input", "state", "sr"}:
+        raise ConfigError("this is not the Silero VAD model for 8 and 16 kHz", file=str(path), fix=_FIX)
+    return session
