@@ -1,0 +1,203 @@
+"""Routes made ready to match: patterns compiled, time zones found, causes looked up.
+
+Every condition answers with one method: ``failure(request)`` is None where it holds and else the reason in plain
+words. Matching and explaining share it, so that ``route-test`` cannot tell anything but what happens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from voicegw.base.causes import HangupCause
+from voicegw.dialplan.model import WEEKDAYS, MatchBlock, RouteEntry, TextMatch, TimeWindow, reject_cause
+from voicegw.dialplan.safe_regex import MAX_TEXT, compile_safe
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRequest:
+    """What a route may look at. ``called`` and ``calling`` are user parts; ``at`` carries its time zone."""
+
+    called: str
+    calling: str
+    at: datetime
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Condition(Protocol):
+    """One key of a match block."""
+
+    def failure(self, request: RouteRequest) -> str | None:
+        """None where the condition holds, else why not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextTest:
+    """A compiled :class:`TextMatch`."""
+
+    exact: str | None
+    prefix: str | None
+    pattern: re.Pattern[str] | None
+    present: bool | None
+
+    def failure(self, value: str) -> str | None:
+        """None where ``value`` passes, else the end of a sentence that begins with the value."""
+        if self.exact is not None:
+            return None if value == self.exact else f"is not '{self.exact}'"
+        if self.prefix is not None:
+            return None if value.startswith(self.prefix) else f"does not begin with '{self.prefix}'"
+        if self.pattern is not None:
+            found = self.pattern.fullmatch(value[:MAX_TEXT])
+            return None if found else f"does not match the pattern {self.pattern.pattern}"
+        if self.present:
+            return None if value else "is empty"
+        return "is not empty" if value else None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCondition:
+    """On the called or the calling number."""
+
+    which: str
+    test: TextTest
+
+    def failure(self, request: RouteRequest) -> str | None:
+        value = request.called if self.which == "called" else request.calling
+        reason = self.test.failure(value)
+        return reason and f"the {self.which} number '{value}' {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderCondition:
+    """On a SIP header; names compare without case (RFC 3261 §7.3.1)."""
+
+    name: str
+    test: TextTest
+
+    def failure(self, request: RouteRequest) -> str | None:
+        values = [value for name, value in request.headers if name.lower() == self.name.lower()]
+        if self.test.present is not None:
+            if bool(values) == self.test.present:
+                return None
+            return f"the header {self.name} was {'not ' if self.test.present else ''}sent"
+        if not values:
+            return f"the header {self.name} was not sent"
+        reasons = [self.test.failure(value) for value in values]
+        if None in reasons:
+            return None
+        return f"the header {self.name} '{values[0]}' {reasons[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A compiled :class:`TimeWindow`; minutes count from local midnight."""
+
+    days: frozenset[int]
+    from_minute: int
+    to_minute: int
+    dates: tuple[tuple[date, date], ...]
+    zone: tzinfo
+    text: str
+
+    def open_at(self, at: datetime) -> bool:
+        """Whether the window is open; a window over midnight belongs to the day on which it begins."""
+        local = at.astimezone(self.zone)
+        minute = local.hour * 60 + local.minute
+        if self.from_minute < self.to_minute:
+            return self._day(local.date()) and self.from_minute <= minute < self.to_minute
+        if minute >= self.from_minute:
+            return self._day(local.date())
+        return minute < self.to_minute and self._day(local.date() - timedelta(days=1))
+
+    def _day(self, day: date) -> bool:
+        on_date = not self.dates or any(first <= day <= last for first, last in self.dates)
+        return on_date and day.weekday() in self.days
+
+
+@dataclass(frozen=True, slots=True)
+class TimeCondition:
+    """Any of the windows is open."""
+
+    windows: tuple[Window, ...]
+
+    def failure(self, request: RouteRequest) -> str | None:
+        if any(window.open_at(request.at) for window in self.windows):
+            return None
+        local = request.at.astimezone(self.windows[0].zone)
+        shown = f"{WEEKDAYS[local.weekday()]} {local:%Y-%m-%d %H:%M}"
+        return f"the time {shown} is outside {' and '.join(window.text for window in self.windows)}"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRoute:
+    """A route ready to match; ``agent`` is empty where it rejects. ``line`` is in the file."""
+
+    name: str
+    line: int
+    conditions: tuple[Condition, ...]
+    agent: str
+    cause: HangupCause
+    sip_status: int
+
+
+def compile_route(entry: RouteEntry, line: int, default_zone: str) -> CompiledRoute:
+    """Compile one route; raises ``ValueError`` for an unknown time zone or an impossible date."""
+    cause, status = (HangupCause.ROUTE_REJECTED, 0)
+    if entry.reject is not None:
+        cause, status = reject_cause(entry.reject)
+    conditions = tuple(_conditions(entry.match, default_zone))
+    return CompiledRoute(entry.name, line, conditions, entry.agent or "", cause, status)
+
+
+def find_zone(name: str) -> tzinfo:
+    """The IANA time zone; raises ``ValueError`` where this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        message = f"'{name}' is not a time zone of this machine"
+        raise ValueError(f"{message}\nfix: use an IANA name such as Europe/London, or install tzdata") from None
+
+
+def _conditions(match: MatchBlock, default_zone: str) -> Sequence[Condition]:
+    conditions: list[Condition] = []
+    if match.called:
+        conditions.append(NumberCondition("called", _text_test(match.called)))
+    if match.calling:
+        conditions.append(NumberCondition("calling", _text_test(match.calling)))
+    conditions += [HeaderCondition(name, _text_test(test)) for name, test in match.header.items()]
+    if match.time:
+        conditions.append(TimeCondition(tuple(_window(window, default_zone) for window in match.time)))
+    return conditions
+
+
+def _text_test(match: TextMatch) -> TextTest:
+    pattern = compile_safe(match.regex) if match.regex is not None else None
+    return TextTest(match.exact, match.prefix, pattern, match.present)
+
+
+def _window(window: TimeWindow, default_zone: str) -> Window:
+    zone = window.zone or default_zone
+    days = frozenset(WEEKDAYS.index(day) for day in window.days)
+    text = f"{','.join(window.days)} {window.from_}-{window.to} {zone}"
+    dates = tuple(_dates(item) for item in window.dates)
+    return Window(days, _minutes(window.from_), _minutes(window.to), dates, find_zone(zone), text)
+
+
+def _minutes(clock: str) -> int:
+    if clock == "24:00":
+        return 24 * 60
+    parsed = time.fromisoformat(clock)
+    return parsed.hour * 60 + parsed.minute
+
+
+def _dates(item: str) -> tuple[date, date]:
+    first, _, last = item.partition("..")
+    try:
+        return date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise ValueError(f"'{item}' is not in the calendar\nfix: check the day and the month") from None

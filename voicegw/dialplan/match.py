@@ -1,0 +1,57 @@
+"""The dialplan at work: the first route whose conditions all hold decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from voicegw.base.causes import HangupCause
+from voicegw.dialplan.compile import CompiledRoute, RouteRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ToAgent:
+    """Answer with this agent."""
+
+    route: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Refuse with ``sip_status``; ``route`` is empty where no route matched."""
+
+    route: str
+    cause: HangupCause
+    sip_status: int
+
+
+RouteDecision: TypeAlias = ToAgent | Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Dialplan:
+    """Immutable: a reload makes another one, and calls that run keep theirs."""
+
+    routes: tuple[CompiledRoute, ...]
+    file: str = ""
+
+    def route(self, request: RouteRequest) -> RouteDecision:
+        """Decide. Never raises; without any match the call is refused with NO_ROUTE."""
+        for route in self.routes:
+            if all(condition.failure(request) is None for condition in route.conditions):
+                return decision_of(route)
+        cause = HangupCause.NO_ROUTE
+        return Reject("", cause, cause.value.sip_status)
+
+    @property
+    def agents(self) -> frozenset[str]:
+        """Names of all agents that routes lead to."""
+        return frozenset(route.agent for route in self.routes if route.agent)
+
+
+def decision_of(route: CompiledRoute) -> RouteDecision:
+    """What a route that matched decides."""
+    if route.agent:
+        return ToAgent(route.name, route.agent)
+    return Reject(route.name, route.cause, route.sip_status)

@@ -1,0 +1,174 @@
+"""The dialplan as the administrator writes it.
+
+Order is priority, all keys of ``match`` must hold (AND), and the first route that matches wins.
+``docs/dialplan.md`` is the reference with examples.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeAlias
+
+from pydantic import Field, field_validator, model_validator
+
+from voicegw.base.causes import HangupCause
+from voicegw.dialplan.checked import StrictModel, did_you_mean
+from voicegw.dialplan.safe_regex import compile_safe
+
+Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:\.\.\d{4}-\d\d-\d\d)?")
+
+
+class TextMatch(StrictModel):
+    """A condition on a number or a header value; plain text is short for ``exact``."""
+
+    exact: str | None = None
+    """The whole text."""
+    prefix: str | None = None
+    """How the text begins."""
+    regex: str | None = None
+    """A pattern for the whole text; a safe subset of Python's."""
+    present: bool | None = None
+    """Whether there is any text at all (for headers: whether the header was sent)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"exact": str(value)} if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> TextMatch:
+        given = [key for key in ("exact", "prefix", "regex", "present") if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = "none of them" if not given else " and ".join(given)
+            raise ValueError(f"needs one of exact, prefix, regex, present, but has {found}\nfix: keep one")
+        return self
+
+    @field_validator("regex")
+    @classmethod
+    def _safe(cls, value: str | None) -> str | None:
+        if value is not None:
+            compile_safe(value)
+        return value
+
+
+class TimeWindow(StrictModel):
+    """A weekly window. ``22:00`` to ``06:00`` runs over midnight and belongs to the day on which it begins."""
+
+    days: tuple[Weekday, ...] = WEEKDAYS
+    """``mon``, or a range ``mon-fri``; default every day."""
+    from_: str = Field(default="00:00", alias="from")
+    """Local time of day at which the window opens (inclusive)."""
+    to: str = "24:00"
+    """Local time of day at which it closes (exclusive)."""
+    dates: tuple[str, ...] = ()
+    """``2026-12-25`` or ``2026-12-24..2026-12-26``: only on these; default every date."""
+    zone: str | None = None
+    """IANA name such as ``Europe/London``; default the ``time_zone`` of the file."""
+
+    @field_validator("dates", mode="before")
+    @classmethod
+    def _one_or_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("days", mode="before")
+    @classmethod
+    def _ranges(cls, value: object) -> object:
+        value = [value] if isinstance(value, str) else value
+        if not isinstance(value, list | tuple):
+            return value
+        days: list[object] = []
+        for item in value:
+            days += _day_range(item) if isinstance(item, str) else [item]
+        return days
+
+    @field_validator("from_", "to")
+    @classmethod
+    def _clock(cls, value: str) -> str:
+        if not _CLOCK.fullmatch(value) or value > "24:00":
+            raise ValueError(f"'{value}' is not a time of day\nfix: write it as 09:00, at most 24:00")
+        return value.zfill(5)
+
+    @field_validator("dates")
+    @classmethod
+    def _dates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            if not _DATE.fullmatch(item):
+                raise ValueError(f"'{item}' is not a date\nfix: write 2026-12-25 or 2026-12-24..2026-12-26")
+        return value
+
+
+def _day_range(item: str) -> list[str]:
+    """``fri-mon`` → fri, sat, sun, mon; anything else as it is."""
+    first, dash, last = (part.strip() for part in item.lower().partition("-"))
+    known: tuple[str, ...] = WEEKDAYS
+    if not dash or first not in known or last not in known:
+        return [item.lower()]
+    start, span = known.index(first), (known.index(last) - known.index(first)) % 7
+    return [known[(start + i) % 7] for i in range(span + 1)]
+
+
+class MatchBlock(StrictModel):
+    """All conditions of a route; a key that is absent always holds."""
+
+    called: TextMatch | None = None
+    """User part of the called URI."""
+    calling: TextMatch | None = None
+    """User part of the caller's URI."""
+    header: dict[str, TextMatch] = Field(default_factory=dict)
+    """By header name, in any case; one value of several is enough."""
+    time: tuple[TimeWindow, ...] = ()
+    """One window or a list of which one must be open."""
+
+    @field_validator("time", mode="before")
+    @classmethod
+    def _one_or_list(cls, value: object) -> object:
+        return [value] if isinstance(value, dict) else value
+
+
+class RouteEntry(StrictModel):
+    """One route: a name, conditions and one action."""
+
+    name: str = Field(min_length=1)
+    match: MatchBlock = MatchBlock()
+    agent: str | None = Field(default=None, min_length=1)
+    """Connect to this agent."""
+    reject: str | None = None
+    """Refuse the call: a cause by name (``busy``) or a SIP status (``486``)."""
+
+    @field_validator("reject")
+    @classmethod
+    def _known_cause(cls, value: str | None) -> str | None:
+        if value is not None:
+            reject_cause(value)
+        return value
+
+    @model_validator(mode="after")
+    def _one_action(self) -> RouteEntry:
+        if (self.agent is None) == (self.reject is None):
+            raise ValueError("needs either 'agent' or 'reject'\nfix: keep exactly one of the two")
+        return self
+
+
+class DialplanFile(StrictModel):
+    """The whole file."""
+
+    time_zone: str = "UTC"
+    """IANA zone of time windows that name none."""
+    routes: tuple[RouteEntry, ...] = Field(min_length=1)
+
+
+def reject_cause(text: str) -> tuple[HangupCause, int]:
+    """The cause and the SIP status that ``reject: text`` means; raises ``ValueError``."""
+    by_name = {cause.value.name: cause for cause in HangupCause if cause.value.sip_status >= 400}
+    if text in by_name:
+        return by_name[text], by_name[text].value.sip_status
+    if re.fullmatch(r"[4-6]\d\d", text):
+        status = int(text)
+        causes = (cause for cause in by_name.values() if cause.value.sip_status == status)
+        return next(causes, HangupCause.ROUTE_REJECTED), status
+    hint = did_you_mean(text, by_name)
+    raise ValueError(f"'{text}' is neither a cause nor a SIP status from 400 to 699\nfix: {hint}")
