@@ -1,0 +1,219 @@
+"""The facts of a call: an append-only list, from which transcript, summary, CDR and views are folds.
+
+A fact is what happened, in the past tense, with everything needed to tell the story again. Facts are written as
+JSON lines, each in an :class:`Entry` with its number and its time. ``*_ms`` positions count from the call's offer.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from voicegw.base.ids import CallId, UtteranceId
+
+
+class Fact(msgspec.Struct, frozen=True, tag=True, tag_field="fact"):
+    """Base of all facts; the class name is the tag."""
+
+
+class CallWasOffered(Fact, frozen=True):
+    """The INVITE. ``started_at`` is UTC in ISO 8601."""
+
+    call_id: CallId
+    sip_call_id: str
+    called: str
+    calling: str
+    display_name: str
+    started_at: str
+
+
+class CallWasRouted(Fact, frozen=True):
+    """The dialplan's decision."""
+
+    route: str
+    agent: str
+
+
+class CallWasAnswered(Fact, frozen=True):
+    """Audio is agreed."""
+
+    codec: str
+    remote: str
+
+
+class CallWasHeld(Fact, frozen=True):
+    """The peer put the call on hold, or took it back."""
+
+    held: bool
+
+
+class AgentSpoke(Fact, frozen=True):
+    """One utterance, when it was over. ``heard`` is what was played of ``text``; ``exact`` as in Playout."""
+
+    utterance_id: UtteranceId
+    text: str
+    heard: str
+    exact: bool
+    interrupted: bool
+    started_ms: float
+    ended_ms: float
+
+
+class CallerSpoke(Fact, frozen=True):
+    """One turn of the caller, by voice or keypad."""
+
+    text: str
+    confidence: float
+    digits: str
+    started_ms: float
+    ended_ms: float
+
+
+class CallerWasSilent(Fact, frozen=True):
+    """No input for as long as the agent waited."""
+
+
+class TurnWasTimed(Fact, frozen=True):
+    """From the end of the caller's speech to the first audio of the answer, stage by stage, in milliseconds."""
+
+    endpointing_ms: float
+    asr_ms: float
+    agent_ms: float
+    tts_ms: float
+    playout_ms: float
+    total_ms: float
+
+
+class CallerBargedIn(Fact, frozen=True):
+    """The caller interrupted. ``stop_ms``: from the onset of their speech to the agent's last packet."""
+
+    utterance_id: UtteranceId
+    stop_ms: float
+    by: str
+
+
+class CallerWasBackground(Fact, frozen=True):
+    """A sound paused the agent and was judged to be no interruption; it went on after ``paused_ms``."""
+
+    paused_ms: float
+
+
+class KeyWasPressed(Fact, frozen=True):
+    """One DTMF digit."""
+
+    digit: str
+
+
+class SlotWasFilled(Fact, frozen=True):
+    """The agent understood a value."""
+
+    name: str
+    value: str
+    confirmed: bool
+
+
+class WebhookWasCalled(Fact, frozen=True):
+    """The agent asked a web service."""
+
+    step: str
+    method: str
+    url: str
+
+
+class WebhookHasReturned(Fact, frozen=True):
+    """And this came back; ``status`` 0 and ``error`` when nothing did."""
+
+    step: str
+    status: int
+    error: str
+
+
+class SpeechHasFailed(Fact, frozen=True):
+    """A speech engine failed; the call went on as ``consequence`` says."""
+
+    engine: str
+    reason: str
+    consequence: str
+
+
+class RecordingHasEnded(Fact, frozen=True):
+    """Where the audio is."""
+
+    path: str
+    samples: int
+    dropped_samples: int
+
+
+class RecordingHasFailed(Fact, frozen=True):
+    """The recorder stopped; the call went on."""
+
+    path: str
+    reason: str
+
+
+class MediaWasMeasured(Fact, frozen=True):
+    """Counters of the caller's leg at its end."""
+
+    packets_sent: int
+    packets_received: int
+    packets_lost: int
+    packets_late: int
+    packets_rejected: int
+    jitter_ms: float
+
+
+class CallHasEnded(Fact, frozen=True):
+    """The last fact of every call."""
+
+    cause: str
+    side: str
+    failure: bool
+    q850: int
+    text: str
+    duration_ms: float
+
+
+AnyFact: TypeAlias = (
+    CallWasOffered
+    | CallWasRouted
+    | CallWasAnswered
+    | CallWasHeld
+    | AgentSpoke
+    | CallerSpoke
+    | CallerWasSilent
+    | TurnWasTimed
+    | CallerBargedIn
+    | CallerWasBackground
+    | KeyWasPressed
+    | SlotWasFilled
+    | WebhookWasCalled
+    | WebhookHasReturned
+    | SpeechHasFailed
+    | RecordingHasEnded
+    | RecordingHasFailed
+    | MediaWasMeasured
+    | CallHasEnded
+)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of the log: the fact, its number in the call, and when it became known."""
+
+    seq: int
+    at_ms: float
+    data: AnyFact
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """One JSON line, with its newline."""
+    return _encoder.encode(entry) + b"\n"
+
+
+def decode_entry(line: bytes) -> Entry:
+    """Parse one line; raises ``msgspec.DecodeError``."""
+    return _decoder.decode(line)
