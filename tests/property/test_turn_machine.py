@@ -46,7 +46,7 @@ def _event(kind: str, now: float) -> e.TurnEvent:
         "protected": e.UtteranceStarted(UtteranceId("u"), False),
         "finished": e.UtteranceFinished(),
         "key": e.KeyPressed(),
-        "keys": e.KeysCompleted(),
+        "keys": e.TurnSettled(),
         "suspend": e.AgentSuspended(),
         "resume": e.AgentResumed(),
     }[kind]

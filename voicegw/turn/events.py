@@ -68,8 +68,8 @@ class KeyPressed:
 
 
 @dataclass(frozen=True, slots=True)
-class KeysCompleted:
-    """The digits the agent asked for are all there: the turn is over, whatever the line sounds like."""
+class TurnSettled:
+    """The turn is decided without speech: the digits are all there, or the recogniser is gone. A reply follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ TurnEvent: TypeAlias = (
     | UtteranceStarted
     | UtteranceFinished
     | KeyPressed
-    | KeysCompleted
+    | TurnSettled
     | AgentSuspended
     | AgentResumed
 )

@@ -70,6 +70,7 @@ class TurnMachine:
                 return self._restart_no_input(now)
             case e.ReplyStarted():
                 self._replying = True
+                self._late_after_ms = self._config.reply_late_ms
                 return self._arm(now)
             case e.ReplyEmpty():
                 return self._reply_empty(now)
@@ -79,8 +80,8 @@ class TurnMachine:
                 return self._utterance_finished(now)
             case e.KeyPressed():
                 return self._key_pressed(now)
-            case e.KeysCompleted():
-                return self._keys_completed(now)
+            case e.TurnSettled():
+                return self._turn_settled(now)
             case e.AgentSuspended():
                 return self._suspended(now)
             case e.AgentResumed():
@@ -94,6 +95,8 @@ class TurnMachine:
         if self._deadline is None or now < self._deadline:
             return []
         match self.state:
+            case _S.LISTENING if self._replying:
+                return self._bridge(now)
             case _S.LISTENING:
                 self._no_input_at = None
                 self._replying = True
@@ -105,8 +108,7 @@ class TurnMachine:
             case _S.ENDPOINTING:
                 return self._end_turn(now)
             case _S.THINKING:
-                self._late_after_ms *= 2
-                return [c.ReplyLate(), *self._arm(now)]
+                return self._bridge(now)
             case _S.SPEAKING:
                 return self._yield_floor(paused=False, now=now)
             case _S.YIELDED | _S.DECIDING:
@@ -222,6 +224,10 @@ class TurnMachine:
             return self._begin_turn(now)
         return self._arm(now)
 
+    def _bridge(self, now: float) -> list[c.TurnCommand]:
+        self._late_after_ms *= 2
+        return [c.ReplyLate(), *self._arm(now)]
+
     # ------------------------------------------------------------ keypad and hand-over
 
     def _key_pressed(self, now: float) -> list[c.TurnCommand]:
@@ -235,7 +241,7 @@ class TurnMachine:
             commands.append(c.CutPlayout(c.CutReason.KEYPAD))
         return [*commands, *self._restart_no_input(now)]
 
-    def _keys_completed(self, now: float) -> list[c.TurnCommand]:
+    def _turn_settled(self, now: float) -> list[c.TurnCommand]:
         commands = self._key_pressed(now)
         match self.state:
             case _S.CALLER_SPEAKING:
@@ -277,8 +283,10 @@ class TurnMachine:
     def _next_deadline(self, now: float) -> float | None:
         config = self._config
         match self.state:
+            case _S.LISTENING if self._replying:
+                return now + self._late_after_ms / 1000
             case _S.LISTENING:
-                return None if self._replying or self._talking else self._no_input_at
+                return None if self._talking else self._no_input_at
             case _S.CALLER_SPEAKING:
                 return self._onset_at + config.endpointing.max_turn_ms / 1000
             case _S.ENDPOINTING:

@@ -178,7 +178,7 @@ def test_a_key_cuts_the_agent_off() -> None:
 def test_complete_keys_end_the_turn_whatever_the_line_sounds_like() -> None:
     turn = machine()
     turn.handle(e.SpeechStarted(1.0, False), 1.06)
-    assert turn.handle(e.KeysCompleted(), 1.5) == [c.DropRecognition()]
+    assert turn.handle(e.TurnSettled(), 1.5) == [c.DropRecognition()]
     assert turn.state is TurnState.THINKING
 
 
