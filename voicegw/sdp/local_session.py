@@ -1,0 +1,34 @@
+"""Our side of one SDP session: its id, and a version that grows only when the content changes (RFC 3264 §8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from voicegw.sdp.description import SessionDescription
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSession:
+    """What we last sent in a dialog, and under which version.
+
+    A repeated version tells the peer that nothing changed. Session timers and carriers' keep-alive re-INVITEs rely
+    on that, and some session border controllers restart the media on every new version.
+    """
+
+    session_id: int
+    version: int = 1
+    last: SessionDescription | None = None
+
+    def publish(self, description: SessionDescription) -> tuple[LocalSession, SessionDescription]:
+        """Return the session after sending ``description``, and ``description`` under the origin to send."""
+        changed = self.last is not None and not same_content(self.last, description)
+        version = self.version + 1 if changed else self.version
+        origin = replace(description.origin, session_id=str(self.session_id), version=str(version))
+        sent = replace(description, origin=origin)
+        return LocalSession(self.session_id, version, sent), sent
+
+
+def same_content(one: SessionDescription, other: SessionDescription) -> bool:
+    """Tell whether two descriptions of one side are equal but for the session id and version."""
+    origin = replace(other.origin, session_id=one.origin.session_id, version=one.origin.version)
+    return one == replace(other, origin=origin)

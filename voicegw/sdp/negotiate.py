@@ -1,0 +1,245 @@
+"""Offer and answer (RFC 3264) for one audio stream: which codec, where to, and which way.
+
+Pure: descriptions in, descriptions and a MediaSession out. A MediaSession is what the media worker needs to know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from voicegw.base.errors import RemoteProtocolError
+from voicegw.sdp.codecs import TELEPHONE_EVENT, Codec, codecs_of
+from voicegw.sdp.description import (
+    Connection,
+    MediaDescription,
+    Origin,
+    SessionDescription,
+    connection_for,
+)
+from voicegw.sdp.direction import SENDRECV, answer_direction, direction_of, receives, sends
+
+PCMU = Codec("PCMU", 8_000, 0)
+PCMA = Codec("PCMA", 8_000, 8)
+DTMF = Codec(TELEPHONE_EVENT, 8_000, 101, fmtp="0-16")
+DEFAULT_PREFERENCES = (PCMU, PCMA, DTMF)
+"""What we offer, best first; the payload types are the ones of our own offers."""
+
+DEFAULT_PTIME_MS = 20
+PTIMES_MS = (10, 20, 30, 40, 60)
+"""Packet times that we send, by the wish of the peer."""
+_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+
+
+class NotAcceptable(RemoteProtocolError):
+    """The description is sound but nothing in it suits us: 488 (RFC 3261 §21.4.26)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 488)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSession:
+    """One negotiated audio stream as we see it: what we send, where to, and what to expect.
+
+    Payload types are two: each side names the numbers under which it wants to receive, so ``payload_type`` is the
+    peer's and goes into our packets, ``receive_payload_type`` is ours and comes in the peer's. -1 is no DTMF.
+    ``remote_port`` is 0, and both directions are off, where the peer stopped the stream with port 0.
+    """
+
+    remote_ip: str
+    remote_port: int
+    codec: str
+    payload_type: int
+    receive_payload_type: int
+    dtmf_payload_type: int = -1
+    dtmf_receive_payload_type: int = -1
+    ptime_ms: int = DEFAULT_PTIME_MS
+    send: bool = True
+    receive: bool = True
+
+    @property
+    def on_hold(self) -> bool:
+        """True while the peer does not want to hear us, whether or not it sends (music on hold)."""
+        return not self.send
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Our answer and what it agreed."""
+
+    description: SessionDescription
+    session: MediaSession
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The audio section that is taken, by the peer's numbering."""
+
+    index: int
+    media: MediaDescription
+    codec: Codec
+    dtmf: Codec | None
+    remote_ip: str
+
+
+def make_offer(
+    local_ip: str,
+    rtp_port: int,
+    preferences: tuple[Codec, ...] = DEFAULT_PREFERENCES,
+    session_id: int = 1,
+    version: int = 1,
+    direction: str = SENDRECV,
+    ptime_ms: int = DEFAULT_PTIME_MS,
+) -> SessionDescription:
+    """Return an offer of one audio stream; LocalError where ``local_ip`` is no address."""
+    audio = _audio(rtp_port, "RTP/AVP", preferences, direction, ptime_ms)
+    return _describe(local_ip, (audio,), session_id, version)
+
+
+def make_answer(
+    offer: SessionDescription,
+    local_ip: str,
+    rtp_port: int,
+    preferences: tuple[Codec, ...] = DEFAULT_PREFERENCES,
+    session_id: int = 1,
+    version: int = 1,
+    direction: str = SENDRECV,
+) -> Answer:
+    """Answer an offer: one audio stream is taken, every other media section is refused in its place with port 0.
+
+    The offerer's order of codecs counts, and its payload types are used both ways (RFC 3264 §6.1). We answer with
+    one codec, so that the peer does not switch in mid-call. ``direction`` is our own wish (hold by us).
+    NotAcceptable where no audio section has a codec of ours or an address that we can send to.
+    """
+    choice = _choose(offer, preferences, connection_for(local_ip))
+    media = choice.media
+    way = answer_direction(direction_of(offer, media), direction)
+    codecs = (choice.codec,) if choice.dtmf is None else (choice.codec, choice.dtmf)
+    audio = _audio(rtp_port if media.port else 0, media.protocol, codecs, way, _ptime_ms(offer, media))
+    sections = tuple(audio if index == choice.index else _refuse(other) for index, other in enumerate(offer.media))
+    return Answer(_describe(local_ip, sections, session_id, version), _session(offer, choice, way, codecs))
+
+
+def accept_answer(offer: SessionDescription, answer: SessionDescription) -> MediaSession:
+    """Return what the peer's answer to our offer agreed.
+
+    RemoteProtocolError where the answer does not have our media sections in our order (RFC 3264 §6); NotAcceptable
+    where it refused the audio or names no codec that we offered.
+    """
+    if [media.media for media in answer.media] != [media.media for media in offer.media]:
+        raise RemoteProtocolError("media sections of the answer differ from the offer", 488)
+    offered = offer.media[0]
+    ours = codecs_of(offered)
+    choice = _choose(answer, ours, offer.connection_of(offered) or offer.origin.connection, assumed=ours)
+    if not choice.media.port and offered.port:
+        raise NotAcceptable("audio refused")
+    way = answer_direction(direction_of(answer, choice.media), direction_of(offer, offered))
+    return _session(answer, choice, way, ours)
+
+
+def _session(remote: SessionDescription, choice: _Choice, way: str, ours: tuple[Codec, ...]) -> MediaSession:
+    """Return the outcome; ``way`` is our direction, ``ours`` has the numbers under which we receive."""
+    return MediaSession(
+        remote_ip=choice.remote_ip,
+        remote_port=choice.media.port,
+        codec=choice.codec.name,
+        payload_type=choice.codec.payload_type,
+        receive_payload_type=_number_of(choice.codec, ours),
+        dtmf_payload_type=-1 if choice.dtmf is None else choice.dtmf.payload_type,
+        dtmf_receive_payload_type=-1 if choice.dtmf is None else _number_of(choice.dtmf, ours),
+        ptime_ms=_ptime_ms(remote, choice.media),
+        send=sends(way),
+        receive=receives(way),
+    )
+
+
+def _describe(
+    local_ip: str, media: tuple[MediaDescription, ...], session_id: int, version: int
+) -> SessionDescription:
+    connection = connection_for(local_ip)
+    # Not "-": sipp's own scenarios look for an alphanumeric user name in the o= line.
+    origin = Origin("voicegw", str(session_id), str(version), connection)
+    return SessionDescription(origin=origin, media=media, connection=connection)
+
+
+def _audio(port: int, protocol: str, codecs: tuple[Codec, ...], direction: str, ptime_ms: int) -> MediaDescription:
+    attributes: list[tuple[str, str | None]] = []
+    for codec in codecs:
+        attributes.append(("rtpmap", codec.rtpmap))
+        if codec.fmtp:
+            attributes.append(("fmtp", f"{codec.payload_type} {codec.fmtp}"))
+    attributes.append(("ptime", str(ptime_ms)))
+    attributes.append((direction, None))
+    formats = tuple(str(codec.payload_type) for codec in codecs)
+    return MediaDescription("audio", port, protocol, formats, attributes=tuple(attributes))
+
+
+def _refuse(media: MediaDescription) -> MediaDescription:
+    """A refused section keeps its place, protocol and formats (RFC 3264 §6)."""
+    return MediaDescription(media.media, 0, media.protocol, media.formats)
+
+
+def _choose(
+    remote: SessionDescription,
+    preferences: tuple[Codec, ...],
+    own: Connection,
+    assumed: tuple[Codec, ...] = (),
+) -> _Choice:
+    """Return the first audio section that suits us; NotAcceptable without one.
+
+    A section with port 0 is taken only when there is no live one: some peers put a call on hold that way.
+    ``assumed`` names dynamic payload types that the peer lists without an rtpmap.
+    """
+    reason = "no audio"
+    for index, media in sorted(enumerate(remote.media), key=lambda pair: pair[1].port == 0):
+        if media.media != "audio" or media.protocol.upper() not in _PROTOCOLS:
+            continue
+        remote_ip = _target(remote.connection_of(media), own)
+        codec, dtmf = _common(codecs_of(media, assumed), preferences)
+        if remote_ip is not None and codec is not None:
+            return _Choice(index, media, codec, dtmf, remote_ip)
+        reason = "no usable media address" if remote_ip is None else "no common codec"
+    raise NotAcceptable(reason)
+
+
+def _common(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec | None, Codec | None]:
+    """Return (audio codec, telephone-event of the same clock or None): their numbers, our names and parameters."""
+    shared = [
+        replace(own, payload_type=their.payload_type) for their in theirs for own in ours if their.matches(own)
+    ]
+    codec = next((kind for kind in shared if kind.name != TELEPHONE_EVENT), None)
+    if codec is None:
+        return None, None
+    events = (kind for kind in shared if kind.name == TELEPHONE_EVENT and kind.clock_hz == codec.clock_hz)
+    return codec, next(events, None)
+
+
+def _number_of(codec: Codec, ours: tuple[Codec, ...]) -> int:
+    return next(own.payload_type for own in ours if own.matches(codec))
+
+
+def _target(connection: Connection | None, own: Connection) -> str | None:
+    """Return the address to send to, None where there is none: a name, multicast or broadcast, the other family.
+
+    The unspecified address passes: it is hold as RFC 2543 spelled it, and nothing is sent.
+    """
+    ip = None if connection is None else connection.ip
+    local = own.ip
+    if ip is None or ip.is_multicast or ip.compressed == "255.255.255.255":
+        return None
+    if local is not None and local.version != ip.version and not ip.is_unspecified:
+        return None
+    return ip.compressed
+
+
+def _ptime_ms(description: SessionDescription, media: MediaDescription) -> int:
+    """Return the packet time that the peer wants, held to its maxptime and to what we can send."""
+    wish = _milliseconds(description.attribute_of(media, "ptime")) or DEFAULT_PTIME_MS
+    limit = _milliseconds(description.attribute_of(media, "maxptime")) or max(PTIMES_MS)
+    fitting = [ptime for ptime in PTIMES_MS if ptime <= min(wish, limit)]
+    return fitting[-1] if fitting else PTIMES_MS[0]
+
+
+def _milliseconds(text: str | None) -> int:
+    text = (text or "").partition(".")[0].strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
