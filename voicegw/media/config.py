@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from voicegw.base.errors import ConfigError
+from voicegw.turn.vad_gate import VadGateConfig
 
 SAMPLE_RATE_HZ = 8000
 FRAME_MS = 20
@@ -41,10 +42,8 @@ class MediaConfig:
     """MediaTimedOut after this long without a packet; above the longest silence a DTX sender keeps."""
     rtcp_interval_ms: int = 5000
     """Mean time between our RTCP reports (RFC 3550 §6.2 minimum)."""
-    vad_gate_dbov: float = -50.0
-    """Quieter windows are silence without asking the model; telephone speech is about -20 to -35."""
-    vad_gate_hold_windows: int = 12
-    """After a loud window the model is asked for this many more, so that it sees a word end (12 is 384 ms)."""
+    vad: VadGateConfig = field(default_factory=VadGateConfig)
+    """When speech counts as started and stopped, and which windows are loud enough to ask the model."""
     catch_up_frames: int = 3
     """A late worker sends at most this many frames at once and gives the rest up as lost."""
     report_interval_ms: int = 250

@@ -67,11 +67,14 @@ class JitterBank:
         self._window = np.zeros(capacity, np.int64)  # ticks left in the adaptation window
         self.late = np.zeros(capacity, np.int64)
         self.resyncs = np.zeros(capacity, np.int64)
+        self.concealed = np.zeros(capacity, np.int64)
+        """Samples that were missing when they were due, pauses in the talk not counted."""
+        self._missing = np.zeros(capacity, np.int64)  # the same, since the last packet: perhaps a pause
 
     def reset(self, row: int) -> None:
         """The row belongs to another leg now."""
         self.restart(row)
-        self.late[row] = self.resyncs[row] = 0
+        self.late[row] = self.resyncs[row] = self.concealed[row] = 0
 
     def restart(self, row: int) -> None:
         """The next packet begins a new stream (new SSRC)."""
@@ -87,8 +90,9 @@ class JitterBank:
         ahead = position - self._play[rows]
         late = end <= self._play[rows]
         self._slack[rows] = np.minimum(self._slack[rows], ahead)
-        if (ahead < 0).any():
-            self._thicken(rows, ahead)
+        overdue = reception.fresh & (ahead < 0)
+        if overdue.any():
+            self._thicken(rows[overdue], -(ahead[overdue] // self._frame))
         if late.any():
             self.late[rows] += late & reception.fresh
         self._end[rows] = np.maximum(self._end[rows], end)
@@ -120,6 +124,8 @@ class JitterBank:
         paused = (reception.step == 1) & (position > self._end[rows]) & ~begin
         if paused.any():
             position = np.where(paused, position - position % self._frame, position)
+        self.concealed[rows] += np.where(paused | begin, 0, self._missing[rows])
+        self._missing[rows] = 0
         advance = begin | newer & (position >= self._newest[rows])
         self._newest[rows] = np.where(advance, position, self._newest[rows])
         self._newest_timestamp[rows] = np.where(advance, timestamp, self._newest_timestamp[rows])
@@ -133,13 +139,12 @@ class JitterBank:
         self._slack[rows] = _ALWAYS
         self._window[rows] = _ADAPT_TICKS
 
-    def _thicken(self, rows: _Rows, ahead: _Ints) -> None:
-        """Hold back by as much as the packet was late, within the limit."""
-        late_frames = np.where(ahead < 0, -(ahead // self._frame), 0)
+    def _thicken(self, rows: _Rows, late_frames: _Ints) -> None:
+        """Hold back by as much as the packet was late, within the limit; what is later than a ring is a jump."""
         delay = np.maximum(self._end[rows] - self._play[rows], 0) // self._frame
         hold = np.minimum(late_frames, np.maximum(self._limits.most - delay, 0))
         self._hold[rows] = np.maximum(self._hold[rows], np.where(late_frames > RING_FRAMES, 0, hold))
-        self._window[rows] = np.where(ahead < 0, _ADAPT_TICKS, self._window[rows])
+        self._window[rows] = _ADAPT_TICKS
 
     def _store_frames(self, rows: _Rows, position: _Ints, payload: _Bytes) -> None:
         slot = position // self._frame % RING_FRAMES
@@ -165,8 +170,11 @@ class JitterBank:
         held = self._hold[rows] > 0
         present = self._present[rows, slot]
         codes = self._codes[rows, slot]
-        if held.any():
+        if held.any() or not present.all():
             present[held] = False
+            absent = self._frame - np.count_nonzero(present, axis=1)
+            self._missing[rows] += np.where(self.waiting(rows), 0, absent)
+        if held.any():
             self._hold[rows] -= held
             moving = rows[~held]
             self._present[moving, slot[~held]] = False
@@ -183,7 +191,7 @@ class JitterBank:
         if not due.any():
             return
         slack = self._slack[rows]
-        spare = due & (slack < _ALWAYS) & (slack >= (self._limits.least // 1 + 1) * self._frame)
+        spare = due & (slack < _ALWAYS) & (slack >= (self._limits.least + 1) * self._frame)
         skip = rows[spare & quiet]
         slot = self._play[skip] // self._frame % RING_FRAMES
         self._present[skip, slot] = False

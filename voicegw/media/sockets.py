@@ -1,0 +1,198 @@
+"""UDP sockets and the RTP port pool.
+
+A pair is an even RTP port and the RTCP port above it (RFC 3550 §11). A closed pair stays bound for a while and is
+read by nobody: late packets of the old peer must not reach the next call, and no other program may take the port.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections import deque
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address
+from typing import Protocol
+
+from voicegw.base.errors import LocalError
+from voicegw.base.ids import RandomBytes
+
+Address = tuple[str, int]
+_RECEIVE_BUFFER_BYTES = 64 * 1024
+"""About 6 s of one stream: enough for any stall of ours, little enough for a flood."""
+
+
+class DatagramSocket(Protocol):
+    """The part of a non-blocking ``socket.socket`` that is used."""
+
+    def fileno(self) -> int: ...
+
+    def recvfrom_into(self, buffer: memoryview, nbytes: int = 0, /) -> tuple[int, Address]: ...
+
+    def sendto(self, data: memoryview | bytes, address: Address, /) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class Poller(Protocol):
+    """Which sockets have something to read, without waiting."""
+
+    def register(self, fd: int, /) -> None: ...
+
+    def unregister(self, fd: int, /) -> None: ...
+
+    def ready(self) -> list[tuple[int, int]]:
+        """(file descriptor, event mask) pairs."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Network(Protocol):
+    """Where sockets come from: the kernel, or a test."""
+
+    def bind(self, ip: str, port: int) -> DatagramSocket:
+        """A non-blocking socket; raises OSError when the port is taken or the address is not ours."""
+        ...
+
+    def poller(self) -> Poller: ...
+
+
+class EpollPoller:
+    """Level-triggered epoll: a socket that still has packets is named again in the next round."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+
+    def register(self, fd: int, /) -> None:
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def unregister(self, fd: int, /) -> None:
+        self._epoll.unregister(fd)
+
+    def ready(self) -> list[tuple[int, int]]:
+        """See :meth:`Poller.ready`."""
+        return self._epoll.poll(0)
+
+    def close(self) -> None:
+        self._epoll.close()
+
+
+class UdpNetwork:
+    """The kernel's UDP over IPv4."""
+
+    def bind(self, ip: str, port: int) -> DatagramSocket:
+        """See :meth:`Network.bind`."""
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        try:
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+            # DSCP EF (RFC 3246): routers that know it forward voice first.
+            udp.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xB8)
+            udp.bind((ip, port))
+        except OSError:
+            udp.close()
+            raise
+        return udp
+
+    def poller(self) -> Poller:
+        """See :meth:`Network.poller`."""
+        return EpollPoller()
+
+
+@dataclass(frozen=True, slots=True)
+class PortPair:
+    """Two bound sockets; ``port`` is the RTP one."""
+
+    ip: str
+    port: int
+    rtp: DatagramSocket
+    rtcp: DatagramSocket
+
+    def close(self) -> None:
+        self.rtp.close()
+        self.rtcp.close()
+
+
+class PortPool:
+    """Hands out pairs of a range, beginning at a random one so that a port cannot be guessed from the last."""
+
+    def __init__(self, network: Network, low: int, high: int, draining_s: float, random: RandomBytes) -> None:
+        self._network = network
+        self._low = low
+        self._pairs = (high - low + 1) // 2
+        self._draining_s = draining_s
+        self._next = int.from_bytes(random(4), "big") % self._pairs
+        self._used: set[tuple[str, int]] = set()
+        self._draining: deque[tuple[float, PortPair]] = deque()
+
+    def acquire(self, ip: str) -> PortPair:
+        """Bind the next free pair on ``ip``; raises LocalError with what is wrong."""
+        _check_ip(ip)
+        error: OSError | None = None
+        for _ in range(self._pairs):
+            port = self._low + 2 * self._next
+            self._next = (self._next + 1) % self._pairs
+            if (ip, port) in self._used:
+                continue
+            try:
+                pair = self._bind(ip, port)
+            except OSError as taken:
+                error = taken
+                continue
+            self._used.add((ip, port))
+            return pair
+        why = f"; last error: {error}" if error else ""
+        raise LocalError(
+            f"no free RTP port pair in {self._low}-{self._low + 2 * self._pairs - 1} on {ip}: "
+            f"{len(self._used) - len(self._draining)} in use, {len(self._draining)} draining{why}"
+        )
+
+    def _bind(self, ip: str, port: int) -> PortPair:
+        rtp = self._network.bind(ip, port)
+        try:
+            return PortPair(ip, port, rtp, self._network.bind(ip, port + 1))
+        except OSError:
+            rtp.close()
+            raise
+
+    def release(self, pair: PortPair, now: float) -> None:
+        """The leg is over: close the sockets after the draining time."""
+        self._draining.append((now + self._draining_s, pair))
+
+    def reap(self, now: float) -> None:
+        """Close what has drained."""
+        while self._draining and self._draining[0][0] <= now:
+            _, pair = self._draining.popleft()
+            self._free(pair)
+
+    def close(self) -> None:
+        """Close what still drains; pairs in use are their owners'."""
+        while self._draining:
+            self._free(self._draining.popleft()[1])
+
+    def _free(self, pair: PortPair) -> None:
+        pair.close()
+        self._used.discard((pair.ip, pair.port))
+
+    @property
+    def draining(self) -> int:
+        """Pairs that are still bound after their leg ended."""
+        return len(self._draining)
+
+
+def _check_ip(ip: str) -> None:
+    try:
+        IPv4Address(ip)
+    except AddressValueError as error:
+        raise LocalError(f"{ip!r} is not an IPv4 address to bind RTP on") from error
+
+
+def is_sendable(address: Address) -> bool:
+    """Whether ``sendto`` can take it: a literal IPv4 address and a port that exists.
+
+    A port of 99999 in SDP must be refused here: ``sendto`` raises OverflowError for it, not OSError.
+    """
+    try:
+        ip = IPv4Address(address[0])
+    except AddressValueError:
+        return False
+    return 1 <= address[1] <= 65535 and not ip.is_unspecified and not ip.is_multicast
