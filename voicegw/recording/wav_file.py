@@ -1,0 +1,126 @@
+"""One stereo recording on disk, which is a valid WAV at any moment, whatever kills the process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from voicegw.audio import wav
+
+RATE: Final = 8000
+CHANNELS: Final = 2
+_FRAME_BYTES: Final = 2 * CHANNELS
+_SILENCE: Final = bytes(64 * 1024)
+_MODE: Final = 0o640
+
+
+def part_path(path: str) -> str:
+    """Where the recording lives until it is complete."""
+    return path + ".part"
+
+
+class StereoWavFile:
+    """An open ``.part`` file. Every method may raise OSError; the file stays closable after that.
+
+    It is locked (flock) while open, so that :func:`recover_partial` of another process leaves it alone.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Create the folders and the file, with a header for no samples."""
+        self.path = path
+        self.samples = 0
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(part_path(path), os.O_RDWR | os.O_CREAT | os.O_TRUNC, _MODE)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._write(wav.header(RATE, CHANNELS, 0))
+        except OSError:
+            self.abandon()
+            raise
+
+    def append(self, left: bytes, right: bytes) -> None:
+        """Add equally long 16-bit mono stretches; the header follows with :meth:`patch_header`."""
+        both = np.stack([np.frombuffer(left, "<i2"), np.frombuffer(right, "<i2")], axis=1)
+        self._write(both.tobytes())
+        self.samples += len(both)
+
+    def append_silence(self, samples: int) -> None:
+        """Keep the timeline right where audio was lost."""
+        for start in range(0, samples, len(_SILENCE) // _FRAME_BYTES):
+            count = min(samples - start, len(_SILENCE) // _FRAME_BYTES)
+            self._write(_SILENCE[: count * _FRAME_BYTES])
+            self.samples += count
+
+    def patch_header(self) -> None:
+        """Make the header say what is in the file."""
+        os.pwrite(self._fd, wav.header(RATE, CHANNELS, self.samples * _FRAME_BYTES), 0)
+
+    def finish(self, *, sync: bool) -> None:
+        """Write the last header and give the file its final name, atomically; ``sync`` waits for the disk."""
+        try:
+            os.ftruncate(self._fd, wav.HEADER_BYTES + self.samples * _FRAME_BYTES)  # no half-written block
+            self.patch_header()
+            if sync:
+                os.fsync(self._fd)
+            Path(part_path(self.path)).replace(self.path)
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close and leave the ``.part`` file as it is."""
+        os.close(self._fd)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:  # a disk that is nearly full takes a part first and refuses only the next write
+            view = view[os.write(self._fd, view) :]
+
+
+def recover_partial(directory: str) -> list[str]:
+    """Finish what a killed process left in ``directory`` and below; returns the new names.
+
+    The header is corrected to the size of the file. Files that a living process writes, that are no WAV of ours,
+    or that cannot be changed stay as they are; recordings without a sample are removed.
+    """
+    recovered = []
+    for part in sorted(Path(directory).rglob("*.part")):
+        try:
+            final = _recover(part)
+        except OSError:  # read-only or locked by its writer: a later start may have more luck
+            continue
+        if final is not None:
+            recovered.append(str(final))
+    return recovered
+
+
+def _recover(part: Path) -> Path | None:
+    with part.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        size = part.stat().st_size
+        head = file.read(wav.HEADER_BYTES)
+        ours = wav.header(RATE, CHANNELS, 0)
+        if head[:4] + head[8:40] != ours[:4] + ours[8:40]:
+            return None
+        data = (size - wav.HEADER_BYTES) // _FRAME_BYTES * _FRAME_BYTES
+        if data == 0:
+            part.unlink()
+            return None
+        file.truncate(wav.HEADER_BYTES + data)
+        file.seek(0)
+        file.write(wav.header(RATE, CHANNELS, data))
+        final = _free_name(part.with_suffix(""))
+        part.rename(final)
+        return final
+
+
+def _free_name(path: Path) -> Path:
+    """``path``, or a name beside it if that is taken: a recovery never replaces a finished recording."""
+    candidate, number = path, 0
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}.recovered-{number}{path.suffix}")
+    return candidate
