@@ -1,0 +1,153 @@
+"""baresip without a sound card: speaks a WAV file, records both directions, obeys commands over TCP.
+
+Its core refuses loopback media, so it lives in a :class:`Namespace`; the control port does too, therefore the
+commands are given by a small helper process inside (:mod:`tests.interop.baresip_control`).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.interop.namespace import Namespace
+from tests.interop.ports import free_udp_port, free_udp_range
+from tests.interop.process import Process
+from tests.interop.sound import Samples, read_wav, write_wav
+
+_MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/lib/x86_64-linux-gnu/baresip/modules"))
+_CONFIG = """\
+poll_method epoll
+sip_listen {host}:{port}
+call_local_timeout 20
+call_max_calls 4
+audio_source aufile,{speech}
+audio_player aubridge,sink
+audio_alert aubridge,alert
+ausrc_srate 8000
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+ausrc_format s16
+auplay_format s16
+rtp_ports {rtp}-{rtp_last}
+module_path {modules}
+module {codec}.so
+module sndfile.so
+module aufile.so
+module aubridge.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen {host}:{control}
+snd_path {dumps}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do: a command of baresip's, or ``wait`` for an event type, at most ``within_s`` long."""
+
+    command: str = ""
+    params: str = ""
+    wait: str = ""
+    within_s: float = 10.0
+
+
+def dial(uri: str) -> list[Step]:
+    """Call and wait until the call is answered."""
+    return [Step("dial", uri), Step(wait="CALL_ESTABLISHED")]
+
+
+def press(digits: str) -> list[Step]:
+    """One key after another, each until baresip has sent its end."""
+    return [step for digit in digits for step in (Step("sndcode", digit), Step(wait="CALL_DTMF_END"))]
+
+
+def listen(seconds: float) -> list[Step]:
+    """Let the call go on for a while."""
+    return [Step(wait="", within_s=seconds)]
+
+
+def hang_up() -> list[Step]:
+    return [Step("hangup"), Step(wait="CALL_CLOSED")]
+
+
+class Baresip:
+    """One baresip with one account that answers by itself. Leaving the ``with`` block stops it."""
+
+    def __init__(self, work: Path, namespace: Namespace, speech: Samples, *, codec: str = "g711") -> None:
+        self._namespace = namespace
+        self._home = work / f"baresip-{free_udp_port()}"
+        self._dumps = self._home / "dumps"
+        self._dumps.mkdir(parents=True)
+        self.port, self._control = free_udp_port(), free_udp_port()
+        rtp = free_udp_range(10)
+        modules = next(path for path in _MODULES if path.is_dir())
+        config = _CONFIG.format(
+            host=namespace.address,
+            port=self.port,
+            control=self._control,
+            speech=write_wav(self._home / "speech.wav", speech),
+            rtp=rtp,
+            rtp_last=rtp + 9,
+            modules=modules,
+            codec=codec,
+            dumps=self._dumps,
+        )
+        (self._home / "config").write_text(config)
+        (self._home / "accounts").write_text(f"<sip:bare@{namespace.address}>;regint=0;answermode=auto\n")
+        program = shutil.which("baresip")
+        assert program, "baresip is missing: scripts/test installs it (Debian package baresip-core)"
+        args = [program, "-f", str(self._home), "-4", "-s"]
+        self.process = Process(args, self._home / "baresip.log", namespace=namespace)
+
+    def do(self, steps: list[Step]) -> list[dict[str, str]]:
+        """Carry the steps out in one control connection; returns the events that came, fails if one did not."""
+        script = [{"command": s.command, "params": s.params, "wait": s.wait, "within_s": s.within_s} for s in steps]
+        helper = [
+            sys.executable,
+            "-m",
+            "tests.interop.baresip_control",
+            self._namespace.address,
+            str(self._control),
+        ]
+        limit_s = 20 + sum(step.within_s for step in steps)
+        done = subprocess.run(
+            self._namespace.command(helper),
+            input=json.dumps(script),
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stderr}\n{self.process.output}"
+        events: list[dict[str, str]] = json.loads(done.stdout)
+        return events
+
+    def heard(self) -> Samples:
+        """What came out of its decoder in the last call."""
+        return self._dump("dec")
+
+    def spoken(self) -> Samples:
+        """What went into its encoder in the last call."""
+        return self._dump("enc")
+
+    def _dump(self, kind: str) -> Samples:
+        files = sorted(self._dumps.glob(f"*-{kind}.wav"))
+        assert files, f"baresip recorded nothing:\n{self.process.output}"
+        return read_wav(files[-1])[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.running:
+            self.process.stop()

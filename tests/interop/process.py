@@ -1,0 +1,109 @@
+"""Start and stop the programs that a test needs, always by their pid, and keep what they wrote."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.interop.namespace import Namespace
+
+STOP_S = 10.0
+"""How long a program may take to end after SIGTERM before it is killed."""
+
+
+class Process:
+    """One running program. Leaving the ``with`` block stops it; ``output`` is all it wrote so far."""
+
+    def __init__(
+        self,
+        args: list[str],
+        log: Path,
+        *,
+        namespace: Namespace | None = None,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self.args = namespace.command(args) if namespace else args
+        self.log = log
+        with log.open("wb") as output:
+            self._popen = subprocess.Popen(
+                self.args,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | (env or {}),
+                cwd=cwd,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait(self, timeout_s: float) -> int:
+        """The exit status; a program that is still running after ``timeout_s`` is killed and fails the test."""
+        try:
+            return self._popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.args[0]} still ran after {timeout_s} s:\n{self.output}") from None
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM, timeout_s: float = STOP_S) -> int:
+        """Ask the program to end and return its exit status (negative: the signal that ended it)."""
+        if self.running:
+            self._popen.send_signal(sig)
+        return self.wait(timeout_s)
+
+    def kill(self) -> None:
+        self._popen.kill()
+        self._popen.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.running:
+            self.stop()
+
+
+def descendants(pid: int) -> list[int]:
+    """The pids of all children of a process, theirs included, read from /proc."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:  # it ended while we looked
+                continue
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found = [pid]
+    for candidate in found:
+        found.extend(child for child, parent in parents.items() if parent == candidate)
+    return found[1:]
+
+
+def alive(pids: list[int]) -> list[int]:
+    """Those of ``pids`` that still exist and are not zombies."""
+
+    def exists(pid: int) -> bool:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] != "Z"
+
+    return [pid for pid in pids if exists(pid)]

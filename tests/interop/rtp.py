@@ -1,0 +1,129 @@
+"""A small RTP endpoint of the tests' own: plays one sound, keeps all it hears, and can press keys.
+
+For peers whose signalling is proven but whose media cannot be recorded (sipp). µ-law only, 20 ms packets.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from tests.interop.sound import FRAME, Samples, ulaw_decode, ulaw_encode
+
+PCMU = 0
+TELEPHONE_EVENT = 101
+DIGITS = "0123456789*#ABCD"
+_PERIOD_S = 0.02
+_DIGIT_FRAMES = 6
+_GAP_FRAMES = 5
+
+
+def packet(payload_type: int, sequence: int, timestamp: int, payload: bytes, *, marker: bool = False) -> bytes:
+    """RFC 3550 §5.1, without extension, padding or contributing sources."""
+    second = payload_type | (0x80 if marker else 0)
+    return struct.pack("!BBHII", 0x80, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, 0x5EED) + payload
+
+
+def digit_packets(digit: str, sequence: int, timestamp: int) -> list[bytes]:
+    """One key press of 120 ms: RFC 4733 §2.5, updates every 20 ms and the end sent three times."""
+    event = DIGITS.index(digit)
+    packets = []
+    for index in range(_DIGIT_FRAMES + 2):
+        ended = index >= _DIGIT_FRAMES - 1
+        duration = min(index + 1, _DIGIT_FRAMES) * FRAME
+        payload = struct.pack("!BBH", event, 0x8A if ended else 0x0A, duration)
+        packets.append(packet(TELEPHONE_EVENT, sequence + index, timestamp, payload, marker=index == 0))
+    return packets
+
+
+class RtpPeer:
+    """Bound from construction; ``start`` begins to send towards ``remote`` at absolute 20 ms deadlines."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((host, 0))
+        self._socket.settimeout(0.1)
+        self.port = int(self._socket.getsockname()[1])
+        self.packets: list[bytes] = []
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._receive)]
+        self._threads[0].start()
+
+    def start(self, remote: tuple[str, int], sound: Samples, digits: str = "") -> None:
+        """Send ``digits``, then ``sound`` once, then silence until closed."""
+        sender = threading.Thread(target=self._send, args=(remote, sound, digits))
+        self._threads.append(sender)
+        sender.start()
+
+    def heard(self) -> Samples:
+        """What arrived, in order of the RTP timestamps, with gaps as silence."""
+        audio = {_timestamp(data): data[12:] for data in self.packets if data[1] & 0x7F == PCMU}
+        if not audio:
+            return np.zeros(0, dtype=np.int16)
+        first = min(audio)
+        heard = np.zeros(max(audio) - first + FRAME, dtype=np.int16)
+        for timestamp, payload in audio.items():
+            heard[timestamp - first : timestamp - first + len(payload)] = ulaw_decode(payload)[
+                : len(heard) - timestamp + first
+            ]
+        return heard
+
+    def close(self) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _receive(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                data = self._socket.recv(2048)
+            except TimeoutError:
+                continue
+            if len(data) >= 12 and data[0] >> 6 == 2:
+                self.packets.append(data)
+
+    def _send(self, remote: tuple[str, int], sound: Samples, digits: str) -> None:
+        deadline = time.monotonic()
+        for data in _script(sound, digits):
+            self._socket.sendto(data, remote)
+            deadline += _PERIOD_S
+            if self._stopping.wait(max(0.0, deadline - time.monotonic())):
+                return
+
+
+def _script(sound: Samples, digits: str) -> Iterator[bytes]:
+    """The packets to send, one for every 20 ms, without end."""
+    sequence = timestamp = 1000
+    quiet = ulaw_encode(np.zeros(FRAME, dtype=np.int16))
+    for digit in digits:
+        presses = digit_packets(digit, sequence, timestamp)
+        yield from presses
+        sequence, timestamp = sequence + len(presses), timestamp + len(presses) * FRAME
+        for _ in range(_GAP_FRAMES):
+            yield packet(PCMU, sequence, timestamp, quiet)
+            sequence, timestamp = sequence + 1, timestamp + FRAME
+    frames = [ulaw_encode(sound[at : at + FRAME]) for at in range(0, len(sound) - FRAME + 1, FRAME)]
+    while True:
+        payload = frames.pop(0) if frames else quiet
+        yield packet(PCMU, sequence, timestamp, payload)
+        sequence, timestamp = sequence + 1, timestamp + FRAME
+
+
+def _timestamp(data: bytes) -> int:
+    return int(struct.unpack_from("!I", data, 4)[0])

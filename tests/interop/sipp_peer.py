@@ -1,0 +1,137 @@
+"""sipp as a peer: a scenario file of ours (or one built in), its verdict, and every message it saw."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from types import TracebackType
+from typing import Self
+
+from tests.interop.namespace import Namespace
+from tests.interop.ports import free_udp_port, free_udp_range
+from tests.interop.process import Process
+
+SCENARIOS = Path(__file__).parent / "sipp"
+_POLL_S = 0.02
+_HEADING = re.compile(r"^-{10,} .*\n\w+ message (sent|received) .*:\n\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One SIP message in sipp's log."""
+
+    sent: bool
+    text: str
+
+    @property
+    def start_line(self) -> str:
+        return self.text.partition("\n")[0].strip()
+
+    def header(self, name: str) -> str:
+        """The first value of a header, "" without one."""
+        found = re.search(rf"^{re.escape(name)}\s*:\s*(.*?)\s*$", self.text, re.MULTILINE | re.IGNORECASE)
+        return found.group(1) if found else ""
+
+    @property
+    def body(self) -> str:
+        return self.text.partition("\n\n")[2]
+
+
+class Sipp:
+    """One sipp process. ``scenario`` is a file in ``sipp/`` without its suffix, or "-sn NAME" for a built-in one.
+
+    ``values`` replace ``$name`` in the file before sipp reads it; ``extra`` is appended to the command line.
+    The exit status is 0 only if every call of the scenario passed.
+    """
+
+    def __init__(
+        self,
+        work: Path,
+        scenario: str,
+        *,
+        target: str = "",
+        service: str = "demo",
+        port: int = 0,
+        timeout_s: int = 30,
+        calls: int = 1,
+        values: dict[str, str] | None = None,
+        extra: tuple[str, ...] = (),
+        namespace: Namespace | None = None,
+    ) -> None:
+        host = namespace.address if namespace else "127.0.0.1"
+        self._work = work / f"sipp-{free_udp_port()}"
+        self._work.mkdir(parents=True)
+        self.port = port or free_udp_port()
+        self.media_port = free_udp_range(4)
+        self._timeout_s = timeout_s
+        args = [_program(), *([target] if target else []), *self._scenario(scenario, values or {})]
+        args += ["-i", host, "-p", str(self.port), "-mi", host, "-mp", str(self.media_port)]
+        args += ["-s", service, "-m", str(calls), "-l", str(calls), "-nostdin", "-skip_rlimit"]
+        args += ["-timeout", f"{timeout_s}s", "-timeout_error"]
+        args += ["-trace_msg", "-message_file", "messages.log", "-trace_err", "-error_file", "errors.log"]
+        self.process = Process([*args, *extra], self._work / "screen.log", namespace=namespace, cwd=self._work)
+
+    def _scenario(self, scenario: str, values: dict[str, str]) -> list[str]:
+        if scenario.startswith("-sn "):
+            return scenario.split()
+        text = Template((SCENARIOS / f"{scenario}.xml").read_text()).substitute(values)
+        (self._work / "scenario.xml").write_text(text)
+        return ["-sf", "scenario.xml"]
+
+    def passed(self) -> None:
+        """Wait for the end; fail with sipp's own errors and the message log unless every call passed."""
+        status = self.process.wait(self._timeout_s + 10)
+        assert status == 0, f"sipp ended with {status}\n{self.errors}\n{self._read('messages.log')}"
+
+    @property
+    def errors(self) -> str:
+        return self._read("errors.log")
+
+    @property
+    def messages(self) -> list[Seen]:
+        """All messages so far, in order."""
+        pieces = _HEADING.split(self._read("messages.log").replace("\r\n", "\n"))
+        return [Seen(way == "sent", text) for way, text in zip(pieces[1::2], pieces[2::2], strict=True)]
+
+    def received(self, start: str, cseq: str = "") -> list[Seen]:
+        """The received messages whose first line starts so and whose CSeq names this method."""
+        found = [seen for seen in self.messages if not seen.sent and seen.start_line.startswith(start)]
+        return [seen for seen in found if seen.header("CSeq").endswith(cseq)]
+
+    def wait_for(self, start: str, cseq: str = "", within_s: float = 15.0) -> Seen:
+        """The first received message that :meth:`received` finds; fails if none comes in time."""
+        deadline = time.monotonic() + within_s
+        while not (found := self.received(start, cseq)):
+            assert self.process.running and time.monotonic() < deadline, f"no {start}\n{self._read('messages.log')}"
+            time.sleep(_POLL_S)
+        return found[0]
+
+    def answered_port(self) -> int:
+        """Wait for the 200 to the INVITE; the RTP port in its SDP."""
+        answer = self.wait_for("SIP/2.0 200", "INVITE").body
+        media = re.search(r"^m=audio (\d+) ", answer, re.MULTILINE)
+        assert media, f"no audio in the answer:\n{answer}"
+        return int(media.group(1))
+
+    def _read(self, name: str) -> str:
+        path = self._work / name
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.running:
+            self.process.kill()
+
+
+def _program() -> str:
+    program = shutil.which("sipp")
+    assert program, "sipp is missing: scripts/test installs it (Debian package sip-tester)"
+    return program
