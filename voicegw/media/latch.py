@@ -21,6 +21,8 @@ from voicegw.media.sockets import Address
 
 _SWITCH_GAP_S: Final = 0.06
 """Three frames: a source that has stopped, rather than one that jitters."""
+_REOPEN_S: Final = 2.0
+"""A peer that moves says so in a re-INVITE and sends from its new address right after."""
 _SAME_ADDRESS_PACKETS: Final = 2
 """RFC 3550 §A.1 MIN_SEQUENTIAL: what a new SSRC of a known sender must show."""
 _MAX_CANDIDATES: Final = 4
@@ -41,18 +43,19 @@ class SourceLatch:
         self._window_s = window_s
         self._gap_s = gap_s
         self._expected: Address | None = None
-        self._reopened = False
+        self._open_until = 0.0
         self._candidates: dict[tuple[Address, int], _Candidate] = {}
         self.source: Address | None = None
         self.ssrc = -1
 
-    def expect(self, address: Address) -> None:
-        """A session was negotiated. The same address again (a session refresh) keeps the lock until it falls
-        silent, so that a refresh is not heard; a new one unlocks."""
+    def expect(self, address: Address, now: float) -> None:
+        """A session was negotiated. A new address unlocks. The same one again (a session refresh) keeps the lock,
+        so that a refresh is not heard, but for a moment another source may follow as soon as the locked one stops.
+        """
         if address != self._expected:
             self._expected = address
             self.source, self.ssrc = None, -1
-        self._reopened = True
+        self._open_until = now + _REOPEN_S
         self._candidates.clear()
 
     @property
@@ -73,7 +76,7 @@ class SourceLatch:
                 return True
             return self._learn(now, address, ssrc, sequence, self._packets)
         same = address == self.source
-        gap = _SWITCH_GAP_S if same or self._reopened else self._gap_s
+        gap = _SWITCH_GAP_S if same or now < self._open_until else self._gap_s
         if now - heard_at < gap:
             return False
         return self._learn(now, address, ssrc, sequence, _SAME_ADDRESS_PACKETS if same else self._packets)
@@ -97,5 +100,5 @@ class SourceLatch:
 
     def _lock(self, address: Address, ssrc: int) -> None:
         self.source, self.ssrc = address, ssrc
-        self._reopened = False
+        self._open_until = 0.0
         self._candidates.clear()

@@ -1,7 +1,7 @@
 """Who hears whom, for all calls in a few array operations.
 
-Edges (source row, sink row, gain) are sorted into layers in which every sink occurs once: a layer is one gather, one
-multiplication and one addition. Almost every sink has one source, so there is almost always one layer.
+Edges (source row, sink row, gain) are sorted into layers in which every sink occurs once: a layer is one gather,
+one multiplication and one addition. Almost every sink has one source, so there is almost always one layer.
 """
 
 from __future__ import annotations

@@ -1,0 +1,128 @@
+"""What changes every tick, for all legs of one sample rate: a leg is a row of these arrays.
+
+This bank is 8 kHz and G.711, one byte a sample. Wide-band codecs get a bank of their own beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.audio.g711 import Law, decode_rows, encode_rows
+from voicegw.audio.levels import level_dbov
+from voicegw.audio.plc import Concealer
+from voicegw.base.errors import LocalError
+from voicegw.base.ids import RandomBytes
+from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, MediaConfig
+from voicegw.media.messages import ConfigureLeg
+from voicegw.rtp.jitter import JitterBank, JitterLimits
+from voicegw.rtp.stats import ReceptionStats
+
+Rows = NDArray[np.intp]
+Pcm = NDArray[np.int16]
+
+LAWS: Final = {"PCMU": Law.ULAW, "PCMA": Law.ALAW}
+_QUIET_DBOV: Final = -50.0
+"""Skipping a frame of this level is not heard."""
+_NEVER: Final = -1
+
+
+class LegBank:
+    """Rows of up to ``config.max_legs`` legs."""
+
+    def __init__(self, config: MediaConfig, random: RandomBytes) -> None:
+        capacity = config.max_legs
+        self._random = random
+        self._free = list(range(capacity - 1, -1, -1))
+        limits = JitterLimits(
+            start=config.jitter_start_ms // FRAME_MS,
+            least=config.jitter_min_ms // FRAME_MS,
+            most=config.jitter_max_ms // FRAME_MS,
+        )
+        self.jitter = JitterBank(capacity, FRAME_SAMPLES, limits)
+        self.reception = ReceptionStats(capacity)
+        self._concealer = Concealer(capacity)
+        self._quiet = np.ones(capacity, np.bool_)
+        self.law = np.zeros(capacity, np.uint8)
+        self.payload_type = np.full(capacity, _NEVER, np.int64)
+        self.receiving = np.zeros(capacity, np.bool_)
+        self.heard_at = np.zeros(capacity, np.float64)
+        """When the locked source was last heard, by RTP or RTCP; the time of the offer before that."""
+        self.ssrc_in = np.full(capacity, _NEVER, np.int64)
+        self.ssrc = np.zeros(capacity, np.int64)
+        self.sequence = np.zeros(capacity, np.int64)
+        self.timestamp = np.zeros(capacity, np.int64)
+        self.marker = np.zeros(capacity, np.bool_)
+        self.packets_sent = np.zeros(capacity, np.int64)
+        self.octets_sent = np.zeros(capacity, np.int64)
+
+    def take(self) -> int:
+        """A fresh row with random SSRC, sequence number and timestamp (RFC 3550 §5.1); LocalError when full."""
+        if not self._free:
+            raise LocalError("every row of the media worker is taken")
+        row = self._free.pop()
+        numbers = self._random(10)
+        self.ssrc[row] = int.from_bytes(numbers[:4], "big")
+        self.timestamp[row] = int.from_bytes(numbers[4:8], "big")
+        self.sequence[row] = int.from_bytes(numbers[8:], "big")
+        self.jitter.reset(row)
+        self.reception.reset(row)
+        self._concealer.reset(row)
+        self._quiet[row] = self.marker[row] = True
+        self.receiving[row] = False
+        self.payload_type[row] = self.ssrc_in[row] = _NEVER
+        self.packets_sent[row] = self.octets_sent[row] = 0
+        return row
+
+    def give_back(self, row: int) -> None:
+        """The leg is over."""
+        self._free.append(row)
+
+    def configure(self, row: int, settings: ConfigureLeg, now: float) -> None:
+        """Apply a negotiated session; raises LocalError for a codec of another bank."""
+        if settings.codec not in LAWS:
+            raise LocalError(f"codec {settings.codec!r} is not G.711")
+        if settings.receive and not self.receiving[row]:
+            # After a hold the peer's clock may have gone on or not: begin again rather than guess.
+            self.jitter.restart(row)
+        self.law[row] = LAWS[settings.codec]
+        self.payload_type[row] = settings.payload_type
+        self.receiving[row] = settings.receive
+        self.heard_at[row] = now
+        self.marker[row] = True
+
+    def new_source(self, row: int, ssrc: int) -> None:
+        """Another synchronisation source was believed: its numbers have nothing to do with the old ones."""
+        self.ssrc_in[row] = ssrc
+        self.reception.restart(row)
+        self.jitter.restart(row)
+
+    def frames(self, rows: Rows) -> Pcm:
+        """What each of ``rows`` says in this tick: decoded, concealed, or silence when there is no stream."""
+        pulled = self.jitter.pull(rows, self._quiet[rows])
+        frames = decode_rows(pulled.codes, self.law[rows])
+        complete = pulled.present.all(axis=1)
+        if complete.all():
+            frames = self._concealer.process(rows, frames, ~complete)
+        else:
+            frames = self._conceal(rows, frames, pulled.present, complete)
+        self._quiet[rows] = level_dbov(frames) < _QUIET_DBOV
+        return frames
+
+    def _conceal(self, rows: Rows, frames: Pcm, present: NDArray[np.bool_], complete: NDArray[np.bool_]) -> Pcm:
+        due = self.jitter.running[rows] & ~self.jitter.waiting(rows)
+        lost = ~complete & due
+        partial = ~complete & present.any(axis=1)
+        arrived = frames[partial]
+        frames[~complete & ~due] = 0
+        frames = self._concealer.process(rows, frames, lost)
+        if partial.any():
+            # Half a frame came (10 ms packets): keep it, and fill only the other half.
+            frames[partial] = np.where(present[partial], arrived, frames[partial])
+        return frames
+
+    def encode(self, rows: Rows, frames: Pcm) -> NDArray[np.uint8]:
+        """One code a sample, in the law of each row."""
+        return encode_rows(frames, self.law[rows])

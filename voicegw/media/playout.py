@@ -1,0 +1,183 @@
+"""The agent's speech on its way to the caller, counted in samples that left.
+
+Nothing is pushed ahead: each tick takes one frame, and only when that frame has been sent do the positions move
+(:meth:`Playout.fill`, then :meth:`Playout.settle`). So a pause or a cut knows the exact sample, and a frame that
+the network refused is offered again.
+
+A pause fades out over the first 5 ms of what would have come next and does not count them: the resume begins with
+the same samples, faded in, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.audio.levels import fade_in, fade_out
+from voicegw.base.ids import CallId, UtteranceId
+from voicegw.media.messages import (
+    Event,
+    PlayoutCut,
+    PlayoutFinished,
+    PlayoutPaused,
+    PlayoutResumed,
+    PlayoutStarted,
+    PlayoutStarved,
+)
+
+_Pcm = NDArray[np.int16]
+
+FADE_SAMPLES: Final = 40
+"""5 ms: too short to be heard as a fade, long enough not to be heard as a click."""
+_REMEMBERED_DEAD: Final = 64
+
+
+@dataclass(slots=True)
+class _Utterance:
+    utterance_id: UtteranceId
+    interruptible: bool
+    pcm: bytearray = field(default_factory=bytearray)
+    sent: int = 0
+    final: bool = False
+    started: bool = False
+    starved: bool = False
+
+    @property
+    def queued(self) -> int:
+        """Whole samples so far; half a sample may wait for its other byte."""
+        return len(self.pcm) // 2
+
+    def samples(self, start: int, count: int) -> _Pcm:
+        return np.frombuffer(self.pcm, "<i2", count, 2 * start)
+
+
+class Playout:
+    """The queue of utterances of one call."""
+
+    def __init__(self, call_id: CallId) -> None:
+        self._call_id = call_id
+        self._queue: deque[_Utterance] = deque()
+        self._dead: deque[UtteranceId] = deque(maxlen=_REMEMBERED_DEAD)
+        self._taken: list[tuple[_Utterance, int]] = []
+        self._starving: _Utterance | None = None
+        self._tail: _Pcm | None = None
+        self._fade_in = False
+        self.paused = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether the next tick has nothing to send, so that it need not ask."""
+        return self._tail is None and (self.paused or not self._queue)
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether caller speech should pause what plays now."""
+        return bool(self._queue) and not self.paused and self._queue[0].interruptible
+
+    def append(self, utterance_id: UtteranceId, pcm: bytes, *, final: bool, interruptible: bool) -> bool:
+        """Add audio; False when the utterance is over (cut, finished or closed) and the audio is refused."""
+        if utterance_id in self._dead:
+            return False
+        utterance = next((u for u in self._queue if u.utterance_id == utterance_id), None)
+        if utterance is None:
+            utterance = _Utterance(utterance_id, interruptible)
+            self._queue.append(utterance)
+        if utterance.final:
+            return False
+        utterance.pcm += pcm
+        utterance.final = final
+        return True
+
+    def pause(self, at: float) -> list[Event]:
+        """Hold; nothing happens, and no later utterance is held, when nothing is queued."""
+        if self.paused or not self._queue:
+            return []
+        self._tail = self._fading_tail()
+        self.paused = True
+        head = self._queue[0]
+        return [PlayoutPaused(self._call_id, head.utterance_id, head.sent, at)]
+
+    def resume(self, at: float) -> list[Event]:
+        """Go on at the sample of the pause."""
+        if not self.paused:
+            return []
+        self.paused = False
+        self._fade_in = True
+        return [PlayoutResumed(self._call_id, self._queue[0].utterance_id, at)]
+
+    def cut(self, at: float) -> list[Event]:
+        """Drop everything; one event for each utterance."""
+        if not self.paused and self._queue:
+            self._tail = self._fading_tail()
+        events: list[Event] = []
+        for utterance in self._queue:
+            self._dead.append(utterance.utterance_id)
+            events.append(PlayoutCut(self._call_id, utterance.utterance_id, utterance.sent, utterance.queued, at))
+        self._queue.clear()
+        self.paused = self._fade_in = False
+        return events
+
+    def _fading_tail(self) -> _Pcm | None:
+        """What follows the last sample sent, faded to nothing; None when nothing was being heard."""
+        head = self._queue[0]
+        count = min(FADE_SAMPLES, head.queued - head.sent)
+        if not head.started or head.starved or count <= 0:
+            return None
+        return fade_out(head.samples(head.sent, count), count)
+
+    def fill(self, frame: _Pcm) -> None:
+        """Write the next samples into ``frame``, which holds silence. They count when :meth:`settle` says so."""
+        if self._tail is not None:
+            frame[: len(self._tail)] = self._tail
+            self._tail = None
+            return
+        if self.paused:
+            return
+        filled, size = 0, len(frame)
+        for utterance in self._queue:
+            left = utterance.queued - utterance.sent
+            count = min(left, size - filled)
+            if filled + count < size and not utterance.final:
+                # Whole frames only: better one gap between chunks than silence inside a frame.
+                self._starving = utterance
+                break
+            frame[filled : filled + count] = utterance.samples(utterance.sent, count)
+            self._taken.append((utterance, count))
+            filled += count
+            if count < left or not utterance.final:
+                break
+        if self._fade_in and filled:
+            frame[:FADE_SAMPLES] = fade_in(frame[:FADE_SAMPLES], FADE_SAMPLES)
+            self._fade_in = False
+
+    def settle(self, at: float, *, sent: bool) -> list[Event]:
+        """The frame of this tick left at ``at``, or did not: move the positions and tell."""
+        events: list[Event] = []
+        if self._starving is not None:
+            events += self._starve(self._starving, at)
+            self._starving = None
+        taken, self._taken = self._taken, []
+        if not sent:
+            return events
+        for utterance, count in taken:
+            if not utterance.started:
+                utterance.started = True
+                events.append(PlayoutStarted(self._call_id, utterance.utterance_id, at))
+            utterance.sent += count
+            utterance.starved = False
+            if utterance.final and utterance.sent == utterance.queued:
+                self._queue.popleft()
+                self._dead.append(utterance.utterance_id)
+                events.append(PlayoutFinished(self._call_id, utterance.utterance_id, utterance.sent, at))
+        return events
+
+    def _starve(self, utterance: _Utterance, at: float) -> list[Event]:
+        """Once a gap, and not before the first sample: waiting for the first audio is no gap."""
+        if utterance.starved or not utterance.started:
+            return []
+        utterance.starved = True
+        return [PlayoutStarved(self._call_id, utterance.utterance_id, utterance.sent, at)]

@@ -1,0 +1,202 @@
+"""From the sockets to the jitter buffer.
+
+Each round reads at most one datagram of every ready leg, so that in a batch no row occurs twice and all headers are
+checked and stored in a few array operations. What is not plain audio of the locked source (a stranger, a digit, a
+padded packet, rubbish) leaves the batch for :meth:`RtpReceiver._admit`, one packet at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from voicegw.base.errors import RemoteProtocolError
+from voicegw.base.metrics import Counters
+from voicegw.media.bank import LegBank
+from voicegw.media.config import SAMPLE_RATE_HZ
+from voicegw.media.leg import Leg
+from voicegw.media.messages import DtmfReceived, Event, MediaLatched
+from voicegw.media.sockets import Address, Network
+from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE, RtpPacket, parse_plain
+from voicegw.rtp.telephone_event import DigitPressed
+
+_BUFFER_BYTES: Final = 1024
+"""A packet that fills it was longer than any audio we negotiate (60 ms are 492 bytes) and is refused."""
+_BATCH: Final = 1024
+_ROUNDS: Final = 6
+"""Datagrams read of one leg in one tick: six packets are a burst of 120 ms, more is a flood that can wait."""
+_COMFORT_NOISE: Final = 13
+
+
+class RtpReceiver:
+    """Reads all RTP sockets."""
+
+    def __init__(self, bank: LegBank, network: Network, counters: Counters) -> None:
+        self._bank = bank
+        self._counters = counters
+        self._poller = network.poller()
+        self._legs: dict[int, Leg] = {}
+        self._packets = np.zeros((_BATCH, _BUFFER_BYTES), np.uint8)
+        self._views = [memoryview(row) for row in self._packets]
+        self._keying: set[int] = set()
+
+    def add(self, leg: Leg) -> None:
+        """Read this leg from now on."""
+        fd = leg.ports.rtp.fileno()
+        self._legs[fd] = leg
+        self._poller.register(fd)
+
+    def remove(self, leg: Leg) -> None:
+        """Read it no more; the socket may stay open."""
+        fd = leg.ports.rtp.fileno()
+        self._poller.unregister(fd)
+        del self._legs[fd]
+        self._keying.discard(fd)
+
+    def close(self) -> None:
+        """Give the poller back."""
+        self._poller.close()
+
+    def drain(self, now: float) -> list[Event]:
+        """Read what has arrived; what it means besides audio."""
+        events: list[Event] = []
+        for _ in range(_ROUNDS):
+            ready = self._poller.ready()
+            if not ready:
+                break
+            for start in range(0, len(ready), _BATCH):
+                self._read_round(ready[start : start + _BATCH], now, events)
+        for fd in tuple(self._keying):
+            leg = self._legs[fd]
+            _report_keys(leg, leg.keys_in.poll(now), events)
+            if not leg.keys_in.pending:
+                self._keying.discard(fd)
+        return events
+
+    def _read_round(self, ready: list[tuple[int, int]], now: float, events: list[Event]) -> None:
+        """One datagram of each ready socket into the next row of the buffer."""
+        legs: list[Leg] = []
+        sizes: list[int] = []
+        count = 0
+        for fd, _ in ready:
+            leg = self._legs[fd]
+            try:
+                size, address = leg.ports.rtp.recvfrom_into(self._views[count])
+            except OSError:
+                self._counters.add("rtp_receive_errors")
+                continue
+            if size < HEADER_BYTES or address != leg.latch.source:
+                size = self._admit(leg, count, size, address, now, events)
+                if not size:
+                    continue
+            legs.append(leg)
+            sizes.append(size)
+            count += 1
+        if count:
+            self._take(legs, sizes, now, events)
+
+    def _take(self, legs: list[Leg], sizes: list[int], now: float, events: list[Event]) -> None:
+        """Check the batch against what each row expects; put it into the jitter buffer."""
+        bank = self._bank
+        count = len(legs)
+        packets = self._packets[:count]
+        rows = np.array([leg.row for leg in legs], np.intp)
+        lengths = np.array(sizes, np.int64)
+        head = parse_plain(packets)
+        good = (
+            (packets[:, 0] == PLAIN_FIRST_BYTE)
+            & (head.payload_type == bank.payload_type[rows])
+            & (head.ssrc == bank.ssrc_in[rows])
+            & (lengths < _BUFFER_BYTES)
+        )
+        if not good.all():
+            for index in np.flatnonzero(~good):
+                leg = legs[index]
+                address = leg.latch.source or ("", 0)
+                lengths[index] = self._admit(leg, int(index), sizes[index], address, now, events)
+                good[index] = lengths[index] > 0
+            packets, rows, lengths = packets[good], rows[good], lengths[good]
+            if not len(rows):
+                return
+            head = parse_plain(packets)
+        bank.heard_at[rows] = now
+        arrival = int(now * SAMPLE_RATE_HZ)
+        reception = bank.reception.update(rows, head.sequence, head.timestamp, arrival)
+        bank.jitter.insert(rows, head.timestamp, packets, HEADER_BYTES, lengths - HEADER_BYTES, reception)
+
+    def _admit(self, leg: Leg, index: int, size: int, address: Address, now: float, events: list[Event]) -> int:
+        """Judge one unusual datagram in buffer row ``index``.
+
+        Returns its size as a plain packet of the locked source, rewritten in place, or 0 if it is no audio to play.
+        """
+        view = self._views[index]
+        packet = self._parse(leg, view, size)
+        if packet is None:
+            return 0
+        settings = leg.settings
+        if settings is None or not settings.receive:
+            return self._reject(leg, "rtp_unexpected")
+        is_key = packet.payload_type == settings.dtmf_payload_type
+        if packet.payload_type not in (settings.payload_type, _COMFORT_NOISE) and not is_key:
+            return self._reject(leg, "rtp_wrong_payload_type")
+        if not self._believes(leg, packet, address, now, events):
+            return self._reject(leg, "rtp_wrong_source")
+        if is_key or packet.payload_type == _COMFORT_NOISE:
+            self._count_only(leg, packet, now)
+            if is_key:
+                self._take_key(leg, packet, now, events)
+            return 0
+        view[0] = PLAIN_FIRST_BYTE
+        view[HEADER_BYTES : HEADER_BYTES + len(packet.payload)] = packet.payload
+        return HEADER_BYTES + len(packet.payload) if packet.payload else 0
+
+    def _parse(self, leg: Leg, view: memoryview, size: int) -> RtpPacket | None:
+        if size >= _BUFFER_BYTES:
+            self._reject(leg, "rtp_oversized")
+            return None
+        try:
+            return RtpPacket.parse(bytes(view[:size]))
+        except RemoteProtocolError:
+            self._reject(leg, "rtp_malformed")
+            return None
+
+    def _reject(self, leg: Leg, counter: str) -> int:
+        leg.rejected += 1
+        self._counters.add(counter)
+        return 0
+
+    def _believes(self, leg: Leg, packet: RtpPacket, address: Address, now: float, events: list[Event]) -> bool:
+        latch, row = leg.latch, leg.row
+        source = latch.source
+        if not latch.admits(now, address, packet.ssrc, packet.sequence, float(self._bank.heard_at[row])):
+            return False
+        if self._bank.ssrc_in[row] != packet.ssrc or source != address:
+            self._bank.new_source(row, packet.ssrc)
+            leg.keys_in = type(leg.keys_in)()
+        if source != address:
+            events.append(MediaLatched(leg.leg_id, address[0], address[1], now))
+        return True
+
+    def _count_only(self, leg: Leg, packet: RtpPacket, now: float) -> None:
+        """Digits and comfort noise are part of the stream's sequence but not of its samples."""
+        self._bank.heard_at[leg.row] = now
+        one = np.array([leg.row], np.intp)
+        numbers = np.array([[packet.sequence], [packet.timestamp]], np.int64)
+        self._bank.reception.update(one, numbers[0], numbers[1], int(now * SAMPLE_RATE_HZ))
+
+    def _take_key(self, leg: Leg, packet: RtpPacket, now: float, events: list[Event]) -> None:
+        try:
+            pressed = leg.keys_in.receive(now, packet.timestamp, packet.payload)
+        except RemoteProtocolError:
+            self._reject(leg, "rtp_malformed")
+            return
+        _report_keys(leg, pressed, events)
+        if leg.keys_in.pending:
+            self._keying.add(leg.ports.rtp.fileno())
+
+
+def _report_keys(leg: Leg, pressed: list[DigitPressed], events: list[Event]) -> None:
+    events.extend(
+        DtmfReceived(leg.leg_id, press.digit, press.duration_samples * 1000 // SAMPLE_RATE_HZ) for press in pressed
+    )
