@@ -175,6 +175,15 @@ class TransactionLayer(Generic[User]):
         hit = [t for t in self._clients.values() if t.peer == peer and not t.is_final]
         return [t for t in hit if self._run(t, Signal.TRANSPORT_ERROR, now) is Outcome.TRANSPORT_ERROR]
 
+    def abandon(self, transaction: Transaction[User]) -> None:
+        """End a client transaction that its user has given up (§9.1); one that has ended already is left alone."""
+        if transaction.state is State.TERMINATED:
+            return
+        for timer in transaction.intervals:
+            self._timers.stop(transaction, timer)
+        transaction.state = State.TERMINATED
+        self._forget(transaction)
+
     def _run(self, transaction: Transaction[User], happened: Input, now: float) -> Outcome:
         machine, before = transaction.machine, transaction.state
         after = machine.table.next(before, happened)

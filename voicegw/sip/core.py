@@ -1,0 +1,219 @@
+"""What the answering and the calling side of a user agent share: timers, transactions, dialogs, outbox, events."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from hashlib import blake2s
+
+from voicegw.base.ids import RandomBytes, token
+from voicegw.base.metrics import Counters
+from voicegw.sip.address import Address, bracketed, is_sendable
+from voicegw.sip.counters import SipCounter
+from voicegw.sip.dialog import Dialog, DialogId, DialogInput, DialogState
+from voicegw.sip.events import NO_HEADERS, CallEnded, EndedBy, SipCallHandle, UserAgentEvent
+from voicegw.sip.incoming import MAGIC_COOKIE, Incoming
+from voicegw.sip.message import Headers, Request, serialize
+from voicegw.sip.reply import Pairs, make_response
+from voicegw.sip.sip_call import PendingInvite, SipCall, SipCallInput, SipCallState, Unacknowledged, User
+from voicegw.sip.timers import Timer, TimerQueue, TimerValues
+from voicegw.sip.transaction import Transaction, TransactionLayer
+
+
+@dataclass(frozen=True, slots=True)
+class UserAgentConfig:
+    """How a user agent presents itself, and its limits."""
+
+    local_address: Callable[[Address], Address]
+    """How a given peer reaches us: for Via and Contact. Must be quick and must not fail."""
+    name: str = "voicegw"
+    """User-Agent and Server (§20.35, §20.41)."""
+    timers: TimerValues = field(default_factory=TimerValues)
+    max_calls: int = 1000
+    """Calls at once in both directions; one more is answered 503."""
+    max_transactions: int = 20_000
+    """Server transactions at once. Each outlives its request by 32 s, so this bounds memory under a flood."""
+    retry_after_s: int = 10
+    """Retry-After of a 503."""
+    reliable: bool = False
+    """Whether the transport loses nothing (TCP, TLS, WebSocket)."""
+
+
+class Core:
+    """Owned by one ``UserAgent``; not for use outside ``voicegw.sip``."""
+
+    def __init__(self, config: UserAgentConfig, random: RandomBytes, counters: Counters) -> None:
+        self.config = config
+        self.random = random
+        self.counters = counters
+        self.timers: TimerQueue[Hashable] = TimerQueue()
+        self.transactions: TransactionLayer[User] = TransactionLayer(
+            self.timers,
+            config.timers,
+            self.send,
+            reliable=config.reliable,
+            max_servers=config.max_transactions,
+        )
+        self.outbox: list[tuple[bytes, Address]] = []
+        self.events: deque[UserAgentEvent] = deque()
+        self.calls: dict[SipCallHandle, SipCall] = {}
+        self.dialogs: dict[DialogId, SipCall] = {}
+        self.draining = False
+        self._secret = random(32)
+        self._handles = 0
+
+    # ---------------------------------------------------------------- small things
+
+    def send(self, data: bytes, destination: Address) -> None:
+        """Queue a datagram, or count it where no socket could send it."""
+        if is_sendable(destination):
+            self.outbox.append((data, destination))
+        else:
+            self.counters.add(SipCounter.UNSENDABLE)
+
+    def emit(self, event: UserAgentEvent) -> None:
+        """Queue an event."""
+        self.events.append(event)
+
+    def seconds_between(self, low: float, high: float) -> float:
+        """A random time, for retries that must not meet again."""
+        return low + (high - low) * int.from_bytes(self.random(2), "big") / 65536
+
+    def new_branch(self) -> str:
+        """A branch for a new client transaction (§8.1.1.7)."""
+        return MAGIC_COOKIE + token(self.random, 16)
+
+    def via(self, branch: str, peer: Address) -> str:
+        """Our Via towards ``peer``, asking for a symmetric response (RFC 3581)."""
+        here = self.config.local_address(peer)
+        return f"SIP/2.0/UDP {bracketed(here.host)}:{here.port};branch={branch};rport"
+
+    def contact(self, peer: Address) -> str:
+        """Our Contact towards ``peer``."""
+        here = self.config.local_address(peer)
+        return f"<sip:{bracketed(here.host)}:{here.port}>"
+
+    def retry_after(self) -> tuple[str, str]:
+        """The Retry-After header of a 503 (§21.5.4)."""
+        return ("Retry-After", str(self.config.retry_after_s))
+
+    # ---------------------------------------------------------------- responses
+
+    def stateless_tag(self, incoming: Incoming) -> str:
+        """The To tag of an answer without a transaction: the same for every copy of the request (§8.2.7)."""
+        return blake2s("\0".join(incoming.key).encode(), key=self._secret, digest_size=8).hexdigest()
+
+    def reply(self, incoming: Incoming, status: int, extra: Pairs = ()) -> None:
+        """Answer without a transaction: a retransmission gets the same answer, and a stranger costs no memory."""
+        if incoming.method == "ACK":
+            return
+        response = make_response(incoming, status, self.stateless_tag(incoming), (*extra, *self.server_header()))
+        self.send(serialize(response), incoming.reply_to)
+
+    def server_header(self) -> Pairs:
+        """Who answers."""
+        return (("Server", self.config.name),) if self.config.name else ()
+
+    def answer(self, incoming: Incoming, status: int, extra: Pairs, call: SipCall, now: float) -> None:
+        """Answer a non-INVITE request of a call, in a transaction, so that its retransmissions get the same."""
+        transaction = self.transactions.open_server(incoming.key, incoming.method, incoming.reply_to, call)
+        response = make_response(incoming, status, call.local_tag, (*extra, *self.server_header()))
+        self.transactions.respond(transaction, response, now)
+
+    def finish_invite(
+        self,
+        call: SipCall,
+        pending: PendingInvite,
+        status: int,
+        extra: Pairs,
+        body: bytes,
+        now: float,
+        reason: str = "",
+    ) -> bytes:
+        """Send the final response to an INVITE or re-INVITE; returns its bytes."""
+        self.timers.stop(call, Timer.REFRESH_1XX)
+        call.pending = None
+        response = make_response(
+            pending.incoming, status, call.local_tag, (*extra, *self.server_header()), body, reason=reason
+        )
+        return self.transactions.respond(pending.transaction, response, now)
+
+    def await_ack(self, call: SipCall, pending: PendingInvite, data: bytes, now: float) -> None:
+        """Repeat a 2xx until its ACK comes (§13.3.1.4)."""
+        interval = self.config.timers.first(Timer.RETRANSMIT_2XX)
+        incoming = pending.incoming
+        had_offer = bool(incoming.request.body)
+        call.unacknowledged = Unacknowledged(incoming.cseq, data, incoming.reply_to, interval, had_offer)
+        self.timers.start(call, Timer.RETRANSMIT_2XX, now + interval)
+        self.timers.start(call, Timer.ACK_WAIT, now + self.config.timers.first(Timer.ACK_WAIT))
+
+    def stop_awaiting_ack(self, call: SipCall) -> None:
+        """The ACK came, or nobody waits for it any more."""
+        call.unacknowledged = None
+        self.timers.stop(call, Timer.RETRANSMIT_2XX)
+        self.timers.stop(call, Timer.ACK_WAIT)
+
+    # ---------------------------------------------------------------- requests
+
+    def request_in_dialog(
+        self, dialog: Dialog, method: str, user: User, now: float, extra: Pairs = (), body: bytes = b""
+    ) -> tuple[Request, Transaction[User]]:
+        """Send a request of ours within a dialog."""
+        branch, peer = self.new_branch(), dialog.next_hop()
+        request = dialog.request(method, self.via(branch, peer), dialog.next_cseq(), self._agent(extra), body)
+        return request, self.transactions.start_client(request, branch, peer, user, now)
+
+    def acknowledge(self, dialog: Dialog, cseq: int, extra: Pairs = (), body: bytes = b"") -> tuple[bytes, Address]:
+        """Send the ACK of a 2xx, a transaction of its own (§13.2.2.4); returns it, to be repeated with the 2xx."""
+        peer = dialog.next_hop()
+        data = serialize(dialog.request("ACK", self.via(self.new_branch(), peer), cseq, extra, body))
+        self.send(data, peer)
+        return data, peer
+
+    def say_bye(self, call: SipCall | None, dialog: Dialog, now: float, extra: Pairs = ()) -> None:
+        """Send BYE. The dialog of ``call`` is kept until the answer, so that a crossing BYE gets its 200."""
+        if dialog.state is not DialogState.TERMINATED:
+            dialog.advance(DialogInput.BYE)
+        self.request_in_dialog(dialog, "BYE", call, now, extra)
+
+    def _agent(self, extra: Pairs) -> Pairs:
+        return (*extra, ("User-Agent", self.config.name)) if self.config.name else extra
+
+    # ---------------------------------------------------------------- calls
+
+    def new_call(self, state: SipCallState, dialog: Dialog | None, local_tag: str) -> SipCall:
+        """Register a call under a new handle."""
+        self._handles += 1
+        call = SipCall(SipCallHandle(self._handles), state, local_tag, dialog)
+        self.calls[call.handle] = call
+        if dialog is not None:
+            self.dialogs[dialog.id] = call
+        return call
+
+    def end(
+        self,
+        call: SipCall,
+        happened: SipCallInput,
+        ended_by: EndedBy,
+        *,
+        status: int = 0,
+        reason: str = "",
+        headers: Headers = NO_HEADERS,
+    ) -> None:
+        """Take the call to its last state and say so, once: a call that is ending has said so already."""
+        told = call.state is SipCallState.ENDING
+        call.advance(happened)
+        if not told:
+            self.emit(CallEnded(call.handle, ended_by, status, reason, headers))
+        if call.state is not SipCallState.ENDED:
+            return
+        self.stop_awaiting_ack(call)
+        self.timers.stop(call, Timer.GLARE)
+        self.timers.stop(call, Timer.REFRESH_1XX)
+        del self.calls[call.handle]
+
+    def forget_dialog(self, call: SipCall) -> None:
+        """Nothing more belongs to this call's dialog."""
+        if call.dialog is not None:
+            self.dialogs.pop(call.dialog.id, None)

@@ -1,0 +1,32 @@
+"""What the user agent and its transport count, by name."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SipCounter(StrEnum):
+    """Names in :class:`voicegw.base.metrics.Counters`. Answers are counted as ``sip_refused_<status>`` besides."""
+
+    RECEIVED = "sip_datagrams_received"
+    SENT = "sip_datagrams_sent"
+    KEEPALIVE = "sip_keepalives"
+    MALFORMED = "sip_malformed_dropped"
+    UNSENDABLE = "sip_unsendable_dropped"
+    STRAY_ACK = "sip_stray_acks"
+    STRAY_RESPONSE = "sip_stray_responses"
+    FOREIGN_VIA = "sip_responses_with_foreign_via"
+    OUT_OF_ORDER = "sip_requests_out_of_order"
+    EXTRA_FORK = "sip_extra_forks_ended"
+    CALLS_IN = "sip_calls_in"
+    CALLS_OUT = "sip_calls_out"
+    NO_ACK = "sip_answers_never_acknowledged"
+    NO_RESPONSE = "sip_requests_never_answered"
+    TRANSPORT_ERROR = "sip_transport_errors"
+    SOCKET_REOPENED = "sip_socket_reopened"
+    SEND_DROPPED = "sip_send_dropped"
+
+
+def refused(status: int) -> str:
+    """The counter of requests that were answered with ``status`` before anybody else saw them."""
+    return f"sip_refused_{status}"

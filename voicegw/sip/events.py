@@ -1,0 +1,130 @@
+"""What a user agent tells its owner: flat, frozen, in the past tense. Each call ends with exactly one CallEnded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NewType, TypeAlias
+
+from voicegw.sip.address import Address
+from voicegw.sip.message import Headers, Request
+
+SipCallHandle = NewType("SipCallHandle", int)
+"""A call of one user agent; never used again for another call."""
+NO_HEADERS = Headers()
+
+
+class EndedBy(Enum):
+    """How a call came to its end."""
+
+    REMOTE_BYE = "the peer sent BYE"
+    REMOTE_CANCEL = "the caller cancelled before our answer"
+    REMOTE_REFUSAL = "the called party refused"
+    LOCAL_BYE = "we hung up"
+    LOCAL_CANCEL = "we gave up before the answer"
+    LOCAL_REFUSAL = "we refused"
+    NO_ACK = "our answer was never acknowledged"
+    NO_RESPONSE = "the peer did not answer a request"
+    NO_ANSWER = "it rang for too long"
+    DIALOG_LOST = "the peer does not know the call any more"
+    PEER_ERROR = "the peer's answer cannot be followed"
+    TRANSPORT_ERROR = "nothing could be sent"
+
+
+@dataclass(frozen=True, slots=True)
+class InviteReceived:
+    """A new call came in; 100 has been sent. ``body`` is the SDP offer, empty without one."""
+
+    handle: SipCallHandle
+    request: Request
+    source: Address
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AckReceived:
+    """The peer acknowledged our answer, to the INVITE or a re-INVITE. ``body`` is its SDP answer if we offered."""
+
+    handle: SipCallHandle
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteReceived:
+    """The peer wants to change the session (§14.2): ``answer_reinvite`` is due. An empty body asks for an offer."""
+
+    handle: SipCallHandle
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteAnswered:
+    """Our re-INVITE was accepted and has been acknowledged."""
+
+    handle: SipCallHandle
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteRefused:
+    """Our re-INVITE was refused: the session stays as it was (§14.1). 491 is retried and not reported."""
+
+    handle: SipCallHandle
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReceived:
+    """101-199 for our INVITE. ``body`` is early SDP if any."""
+
+    handle: SipCallHandle
+    status: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Our INVITE was accepted. ``wants_answer``: ``body`` is an offer, ``acknowledge`` is due; else ACK is sent."""
+
+    handle: SipCallHandle
+    body: bytes
+    remote_target: str
+    wants_answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InfoReceived:
+    """INFO in a call (RFC 6086); 200 has been sent."""
+
+    handle: SipCallHandle
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The last event of a call.
+
+    ``status`` is the final status of the INVITE where it was refused, else 0; ``reason`` its reason phrase;
+    ``headers`` are those of the message that ended the call (Reason of RFC 3326, Retry-After, Contact of a 3xx).
+    """
+
+    handle: SipCallHandle
+    ended_by: EndedBy
+    status: int = 0
+    reason: str = ""
+    headers: Headers = NO_HEADERS
+
+
+UserAgentEvent: TypeAlias = (
+    InviteReceived
+    | AckReceived
+    | ReinviteReceived
+    | ReinviteAnswered
+    | ReinviteRefused
+    | ProgressReceived
+    | Answered
+    | InfoReceived
+    | CallEnded
+)

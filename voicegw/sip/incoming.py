@@ -1,0 +1,108 @@
+"""A received request with the parts that decide where it belongs, each read once (RFC 3261 §8.2, §17.2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from voicegw.base.errors import RemoteProtocolError
+from voicegw.sip.address import DEFAULT_PORT, Address
+from voicegw.sip.headers import CSeq, NameAddr, Via
+from voicegw.sip.message import Request
+from voicegw.sip.transaction import ServerKey
+
+MAGIC_COOKIE = "z9hG4bK"
+"""Branches that begin with this are unique over time and space; others come from RFC 2543 peers (§8.1.1.7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request and who sent it. ``vias`` are the values to copy into a response, the top one stamped."""
+
+    request: Request
+    source: Address
+    reply_to: Address
+    vias: tuple[str, ...]
+    key: ServerKey
+    call_id: str
+    cseq: int
+    from_tag: str
+    to_tag: str
+
+    @property
+    def method(self) -> str:
+        return self.request.method
+
+    @property
+    def merge_key(self) -> Hashable:
+        """Equal for copies of one request that came by different paths (§8.2.2.2)."""
+        return (self.from_tag, self.call_id, self.cseq, self.method)
+
+    def key_of_invite(self) -> ServerKey:
+        """For a CANCEL or an ACK: the key of the INVITE it speaks of (§9.2, §17.2.3)."""
+        return (*self.key[:-1], "INVITE")
+
+
+def read_request(request: Request, source: Address) -> Incoming:
+    """Read ``request``; RemoteProtocolError where a header that a response copies is missing or does not parse.
+
+    A response goes to the source address always and, with rport, to the source port (RFC 3581 §4, RFC 3261
+    §18.2.2). ``maddr`` and a ``received`` that the sender wrote itself are ignored: they would let a stranger aim
+    our responses at anybody.
+    """
+    headers = request.headers
+    vias = headers.values("Via")
+    via = Via.parse(vias[0])
+    port = source.port if via.wants_rport else via.port or DEFAULT_PORT
+    sender = NameAddr.parse(headers.get("From") or "")
+    target = NameAddr.parse(headers.get("To") or "")
+    call_id = headers.get("Call-ID") or ""
+    cseq = CSeq.parse(headers.get("CSeq") or "").number
+    return Incoming(
+        request=request,
+        source=source,
+        reply_to=Address(source.host, port),
+        vias=(str(via.with_source(source.host, source.port)), *vias[1:]),
+        key=_server_key(request, via, vias[0], call_id, cseq, sender.tag or ""),
+        call_id=call_id,
+        cseq=cseq,
+        from_tag=sender.tag or "",
+        to_tag=target.tag or "",
+    )
+
+
+def read_unparsable(request: Request, source: Address) -> Incoming:
+    """Read a request that gets 400: only its Via is known to parse, and the rest is copied without being read."""
+    vias = request.headers.values("Via")
+    via = Via.parse(vias[0])
+    port = source.port if via.wants_rport else via.port or DEFAULT_PORT
+    has_tag = ";tag=" in (request.headers.get("To") or "").lower().replace(" ", "")
+    return Incoming(
+        request=request,
+        source=source,
+        reply_to=Address(source.host, port),
+        vias=(str(via.with_source(source.host, source.port)), *vias[1:]),
+        key=(via.branch or "", via.sent_by, request.method),
+        call_id=request.headers.get("Call-ID") or "",
+        cseq=0,
+        from_tag="",
+        to_tag="unread" if has_tag else "",
+    )
+
+
+def _server_key(request: Request, via: Via, top: str, call_id: str, cseq: int, from_tag: str) -> ServerKey:
+    """§17.2.3. An ACK is looked up under the INVITE that it acknowledges."""
+    method = "INVITE" if request.method == "ACK" else request.method
+    branch = via.branch or ""
+    if branch.startswith(MAGIC_COOKIE):
+        return (branch, via.sent_by.lower(), method)
+    # RFC 2543 peers may reuse a branch or have none: the URI, the dialog parts and the whole top Via count instead.
+    return ("RFC 2543", request.uri, from_tag, call_id, str(cseq), top, method)
+
+
+def branch_of_response(via_text: str) -> tuple[str, str]:
+    """Return (branch, sent-by) of the top Via of a response; RemoteProtocolError if it does not parse."""
+    via = Via.parse(via_text)
+    if via.branch is None:
+        raise RemoteProtocolError("response without a branch")
+    return via.branch, via.sent_by.lower()

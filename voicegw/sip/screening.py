@@ -1,0 +1,70 @@
+"""Which requests go no further than the door (RFC 3261 §8.2.1 to §8.2.3), and with which answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicegw.base.errors import RemoteProtocolError
+from voicegw.sip.bodies import DTMF, DTMF_RELAY, SDP, content_type, sdp_body
+from voicegw.sip.incoming import Incoming
+from voicegw.sip.reply import Pairs
+from voicegw.sip.uri import uri_scheme
+
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
+ALLOW = ("Allow", ", ".join(ALLOWED))
+ACCEPT = ("Accept", ", ".join((SDP, DTMF_RELAY, DTMF)))
+SUPPORTED = ("Supported", "")
+"""No extension yet: an option tag appears here when it works, and session timers, say, do not (RFC 4028)."""
+_KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK", "UPDATE"})
+_INFO_TYPES = frozenset({DTMF_RELAY, DTMF, ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A status and the headers that it owes."""
+
+    status: int
+    headers: Pairs = ()
+
+
+def screen(incoming: Incoming) -> Refusal | None:
+    """Inspect a request in the order of §8.2: method, scheme, hops, extensions, body. None: it may pass.
+
+    483 is the duty of whoever passes a call on (§16.3, RFC 7332 §3), and a gateway that bridges calls does.
+    """
+    method = incoming.method
+    if method not in ALLOWED:
+        return Refusal(405 if method in _KNOWN else 501, (ALLOW,))
+    return _screen_target(incoming) or _screen_extensions(incoming) or _screen_body(incoming)
+
+
+def _screen_target(incoming: Incoming) -> Refusal | None:
+    if uri_scheme(incoming.request.uri) not in ("sip", "tel"):
+        return Refusal(416)
+    if not incoming.to_tag and _is_zero(incoming.request.headers.get("Max-Forwards")):
+        return Refusal(483)
+    return None
+
+
+def _is_zero(value: str | None) -> bool:
+    return value is not None and value.strip().strip("0") == "" and value.strip() != ""
+
+
+def _screen_extensions(incoming: Incoming) -> Refusal | None:
+    if incoming.method in ("ACK", "CANCEL"):
+        return None  # §8.2.2.3: Require means nothing in these
+    required = incoming.request.headers.values("Require")
+    return Refusal(420, (("Unsupported", ", ".join(required)),)) if required else None
+
+
+def _screen_body(incoming: Incoming) -> Refusal | None:
+    if incoming.method == "INFO":
+        known = content_type(incoming.request.headers) in _INFO_TYPES
+        return None if known or not incoming.request.body else Refusal(415, (ACCEPT,))
+    if incoming.method == "INVITE":
+        try:
+            sdp_body(incoming.request)
+        except RemoteProtocolError as error:
+            status = error.status_hint
+            return Refusal(status, (ACCEPT, ("Accept-Encoding", "identity")) if status == 415 else ())
+    return None

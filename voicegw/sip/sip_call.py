@@ -1,0 +1,165 @@
+"""One call as the user agent sees it: its state, and what is open in it at the moment."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeAlias
+
+from voicegw.base.fsm import TransitionTable
+from voicegw.sip.address import Address
+from voicegw.sip.dialog import Dialog
+from voicegw.sip.events import SipCallHandle
+from voicegw.sip.incoming import Incoming
+from voicegw.sip.message import Request, Response
+from voicegw.sip.reply import Pairs
+from voicegw.sip.transaction import Transaction
+
+
+class SipCallState(Enum):
+    """The life of a call, from either side."""
+
+    INVITED = "an INVITE came in and has no final response"
+    ANSWERED = "we sent 2xx, its ACK has not come"
+    CALLING = "our INVITE is out"
+    CONFIRMED = "2xx and ACK have passed"
+    ENDING = "hung up before the ACK: BYE has to wait for it (§15)"
+    ENDED = "over"
+
+
+class SipCallInput(Enum):
+    """What happens to a call."""
+
+    ACCEPTED = "we answered"
+    REFUSED = "we refused"
+    CANCEL_RECEIVED = "the caller gave up"
+    ACK_RECEIVED = "our answer was acknowledged"
+    ACK_TIMED_OUT = "our answer was not acknowledged within 64*T1"
+    ANSWER_RECEIVED = "2xx came for our INVITE"
+    REFUSAL_RECEIVED = "3xx-6xx came for our INVITE"
+    CANCELLED = "we gave up"
+    FAILED = "a request of ours got no answer, or 481"
+    HUNG_UP = "we hung up"
+    BYE_RECEIVED = "the peer hung up"
+
+
+_S, _I = SipCallState, SipCallInput
+SIP_CALL: TransitionTable[SipCallState, SipCallInput] = TransitionTable(
+    "SIP call",
+    {
+        (_S.INVITED, _I.ACCEPTED): _S.ANSWERED,
+        (_S.INVITED, _I.REFUSED): _S.ENDED,
+        (_S.INVITED, _I.CANCEL_RECEIVED): _S.ENDED,
+        (_S.INVITED, _I.BYE_RECEIVED): _S.ENDED,
+        (_S.ANSWERED, _I.ACK_RECEIVED): _S.CONFIRMED,
+        (_S.ANSWERED, _I.ACK_TIMED_OUT): _S.ENDED,
+        (_S.ANSWERED, _I.HUNG_UP): _S.ENDING,
+        (_S.ANSWERED, _I.BYE_RECEIVED): _S.ENDED,
+        (_S.CALLING, _I.ANSWER_RECEIVED): _S.CONFIRMED,
+        (_S.CALLING, _I.REFUSAL_RECEIVED): _S.ENDED,
+        (_S.CALLING, _I.CANCELLED): _S.ENDED,
+        (_S.CALLING, _I.FAILED): _S.ENDED,
+        (_S.CALLING, _I.BYE_RECEIVED): _S.ENDED,
+        (_S.CONFIRMED, _I.ACK_RECEIVED): _S.CONFIRMED,
+        (_S.CONFIRMED, _I.ACK_TIMED_OUT): _S.ENDED,
+        (_S.CONFIRMED, _I.FAILED): _S.ENDED,
+        (_S.CONFIRMED, _I.HUNG_UP): _S.ENDED,
+        (_S.CONFIRMED, _I.BYE_RECEIVED): _S.ENDED,
+        (_S.ENDING, _I.ACK_RECEIVED): _S.ENDED,
+        (_S.ENDING, _I.ACK_TIMED_OUT): _S.ENDED,
+        (_S.ENDING, _I.BYE_RECEIVED): _S.ENDED,
+    },
+)
+
+
+class PendingInvite:
+    """An INVITE or re-INVITE from the peer that still needs its final response."""
+
+    __slots__ = ("incoming", "transaction", "provisional")
+
+    def __init__(self, incoming: Incoming, transaction: Transaction[User]) -> None:
+        self.incoming = incoming
+        self.transaction = transaction
+        self.provisional: Response | None = None
+        """The latest 101-199, repeated every minute."""
+
+
+class Unacknowledged:
+    """A 2xx of ours, repeated until its ACK (§13.3.1.4)."""
+
+    __slots__ = ("cseq", "data", "peer", "interval", "had_offer")
+
+    def __init__(self, cseq: int, data: bytes, peer: Address, interval: float, had_offer: bool) -> None:
+        self.cseq = cseq
+        self.data = data
+        self.peer = peer
+        self.interval = interval
+        self.had_offer = had_offer
+
+
+class Attempt:
+    """An INVITE or re-INVITE of ours. Lives as long as its transaction, to acknowledge every 2xx of every fork."""
+
+    __slots__ = (
+        "call",
+        "request",
+        "is_initial",
+        "transaction",
+        "made_offer",
+        "provisional_seen",
+        "cancelled",
+        "acks",
+    )
+
+    def __init__(self, call: SipCall, request: Request, *, is_initial: bool) -> None:
+        self.call = call
+        self.request = request
+        self.is_initial = is_initial
+        self.transaction: Transaction[User] | None = None
+        self.made_offer = False
+        self.provisional_seen = False
+        self.cancelled = False
+        self.acks: dict[str, tuple[bytes, Address] | None] = {}
+        """By To tag; None while the owner has to supply the answer that the ACK carries."""
+
+
+class SipCall:
+    """A call. ``dialog`` is None while our INVITE has no answer."""
+
+    __slots__ = (
+        "handle",
+        "state",
+        "dialog",
+        "local_tag",
+        "pending",
+        "unacknowledged",
+        "attempt",
+        "retry_body",
+        "bye_headers",
+        "is_caller",
+    )
+
+    def __init__(self, handle: SipCallHandle, state: SipCallState, local_tag: str, dialog: Dialog | None) -> None:
+        self.handle = handle
+        self.state = state
+        self.local_tag = local_tag
+        self.dialog = dialog
+        self.pending: PendingInvite | None = None
+        self.unacknowledged: Unacknowledged | None = None
+        self.attempt: Attempt | None = None
+        self.retry_body: bytes | None = None
+        """What a re-INVITE offers again after 491."""
+        self.bye_headers: Pairs = ()
+        """For the BYE that waits for an ACK."""
+        self.is_caller = state is SipCallState.CALLING
+
+    def advance(self, happened: SipCallInput) -> None:
+        """Move to the next state; IllegalTransition if that cannot happen now."""
+        self.state = SIP_CALL.next(self.state, happened)
+
+    def can(self, happened: SipCallInput) -> bool:
+        """Whether ``advance`` would succeed."""
+        return SIP_CALL.accepts(self.state, happened)
+
+
+User: TypeAlias = SipCall | Attempt | None
+"""Whom a transaction works for: a call, an INVITE of ours, or nobody."""

@@ -1,0 +1,290 @@
+"""The calling side: our INVITE and re-INVITE, their answers, ACK and CANCEL (RFC 3261 §9.1, §13.2, §14.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voicegw.base.errors import LocalError, RemoteProtocolError
+from voicegw.base.ids import token
+from voicegw.sip.address import Address, bracketed, is_sendable
+from voicegw.sip.bodies import SDP
+from voicegw.sip.core import Core
+from voicegw.sip.counters import SipCounter
+from voicegw.sip.dialog import Dialog, DialogInput, dialog_of_response
+from voicegw.sip.events import (
+    Answered,
+    EndedBy,
+    ProgressReceived,
+    ReinviteAnswered,
+    ReinviteRefused,
+    SipCallHandle,
+)
+from voicegw.sip.headers import CSeq, NameAddr
+from voicegw.sip.message import Headers, Request, Response
+from voicegw.sip.reply import Pairs
+from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED
+from voicegw.sip.sip_call import Attempt, SipCall, SipCallInput, SipCallState
+from voicegw.sip.timers import Timer
+from voicegw.sip.transaction import Outcome
+from voicegw.sip.uas import sdp_or_nothing
+
+
+class CallingSide:
+    """Requests out, responses in. Commands for a call that has ended meanwhile do nothing: they crossed its end."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    # ---------------------------------------------------------------- commands
+
+    def invite(
+        self,
+        target_uri: str,
+        from_: str,
+        destination: Address,
+        sdp: bytes | None,
+        now: float,
+        headers: Pairs = (),
+        routes: Sequence[str] = (),
+    ) -> SipCallHandle:
+        """Send an INVITE; without ``sdp`` the other side offers. LocalError for an unsendable destination."""
+        core = self._core
+        if not is_sendable(destination):
+            raise LocalError(f"no datagram can be sent to {destination}")
+        tag, branch = token(core.random, 12), core.new_branch()
+        here = core.config.local_address(destination)
+        call_id = f"{token(core.random, 20)}@{bracketed(here.host)}"
+        pairs = [("Via", core.via(branch, destination)), ("Max-Forwards", "70")]
+        pairs += [("Route", route) for route in routes]
+        pairs += [
+            ("From", str(NameAddr.parse(from_).with_tag(tag))),
+            ("To", f"<{target_uri}>"),
+            ("Call-ID", call_id),
+            ("CSeq", "1 INVITE"),
+            ("Contact", core.contact(destination)),
+        ]
+        request = Request("INVITE", target_uri, Headers((*pairs, *self._describe(sdp), *headers)), sdp or b"")
+        call = core.new_call(SipCallState.CALLING, None, tag)
+        core.counters.add(SipCounter.CALLS_OUT)
+        self._start(call, request, branch, destination, now, is_initial=True)
+        return call.handle
+
+    def acknowledge(self, handle: SipCallHandle, sdp: bytes) -> None:
+        """Send the ACK with our answer, after ``Answered(wants_answer=True)``."""
+        call = self._core.calls.get(handle)
+        if call is None or call.attempt is None or call.dialog is None:
+            return
+        tag = call.dialog.id.remote_tag
+        if call.attempt.acks.get(tag, (b"", call.dialog.peer)) is None:
+            self._acknowledge(call.attempt, call.dialog, tag, (("Content-Type", SDP),), sdp)
+
+    def cancel(self, handle: SipCallHandle, now: float) -> None:
+        """Give up a call that has not been answered. CANCEL waits for the first 1xx (§9.1)."""
+        call = self._core.calls.get(handle)
+        if call is not None and call.can(SipCallInput.CANCELLED):
+            self._give_up(call, EndedBy.LOCAL_CANCEL, now)
+
+    def reinvite(self, handle: SipCallHandle, sdp: bytes, now: float) -> bool:
+        """Offer a change of the session (§14.1). False if another change is under way or the call is not up."""
+        core = self._core
+        call = core.calls.get(handle)
+        if call is None or call.dialog is None or call.state is not SipCallState.CONFIRMED or _is_busy(call):
+            return False
+        dialog = call.dialog
+        branch, peer = core.new_branch(), dialog.next_hop()
+        extra = (("Contact", core.contact(peer)), *self._describe(sdp))
+        request = dialog.request("INVITE", core.via(branch, peer), dialog.next_cseq(), extra, sdp)
+        call.retry_body = sdp
+        self._start(call, request, branch, peer, now, is_initial=False)
+        return True
+
+    # ---------------------------------------------------------------- received
+
+    def receive_response(self, attempt: Attempt, response: Response, now: float) -> None:
+        """A response that its transaction passed up."""
+        if response.status < 200:
+            self._receive_provisional(attempt, response, now)
+            return
+        self._core.timers.stop(attempt, Timer.C)
+        self._core.timers.stop(attempt, Timer.CANCEL_WAIT)
+        if response.status < 300:
+            self._receive_success(attempt, response, now)
+        elif attempt.is_initial:
+            self._receive_refusal(attempt.call, response)
+        else:
+            self._receive_reinvite_refusal(attempt.call, response.status, now)
+
+    def receive_failure(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
+        """The transaction ended without a final response."""
+        call = attempt.call
+        self._core.timers.stop(attempt, Timer.C)
+        if not call.can(SipCallInput.FAILED) or attempt.cancelled:
+            return
+        self._core.counters.add(SipCounter.NO_RESPONSE)
+        ended_by = EndedBy.NO_RESPONSE if outcome is Outcome.TIMEOUT else EndedBy.TRANSPORT_ERROR
+        self._fail(call, ended_by, now)
+
+    def fire(self, owner: Attempt | SipCall, timer: Timer, now: float) -> None:
+        """A timer of the calling side came due."""
+        if isinstance(owner, SipCall):
+            if timer is Timer.GLARE and owner.retry_body is not None:
+                self._retry(owner, owner.retry_body, now)
+        elif timer is Timer.C and owner.call.can(SipCallInput.CANCELLED):
+            self._give_up(owner.call, EndedBy.NO_ANSWER, now)
+        elif timer is Timer.CANCEL_WAIT and owner.transaction is not None:
+            self._core.transactions.abandon(owner.transaction)
+
+    # ---------------------------------------------------------------- inside
+
+    def _start(
+        self, call: SipCall, request: Request, branch: str, peer: Address, now: float, *, is_initial: bool
+    ) -> None:
+        attempt = Attempt(call, Request("INVITE", request.uri, request.headers), is_initial=is_initial)
+        attempt.made_offer = bool(request.body)
+        call.attempt = attempt
+        attempt.transaction = self._core.transactions.start_client(request, branch, peer, attempt, now)
+
+    def _describe(self, sdp: bytes | None) -> Pairs:
+        name = self._core.config.name
+        pairs: Pairs = (ALLOW, SUPPORTED, ACCEPT)
+        if name:
+            pairs = (*pairs, ("User-Agent", name))
+        return (*pairs, ("Content-Type", SDP)) if sdp else pairs
+
+    def _receive_provisional(self, attempt: Attempt, response: Response, now: float) -> None:
+        core, first = self._core, not attempt.provisional_seen
+        attempt.provisional_seen = True
+        if attempt.cancelled:
+            if first:
+                self._send_cancel(attempt, now)
+            return
+        if not attempt.is_initial or attempt.call.state is not SipCallState.CALLING:
+            return
+        core.timers.start(attempt, Timer.C, now + core.config.timers.first(Timer.C))
+        if response.status > 100:
+            body = sdp_or_nothing(response)
+            core.emit(ProgressReceived(attempt.call.handle, response.status, response.headers, body))
+
+    def _receive_success(self, attempt: Attempt, response: Response, now: float) -> None:
+        tag = NameAddr.parse(response.headers.get("To") or "").tag or ""
+        if tag in attempt.acks:
+            ack = attempt.acks[tag]
+            if ack is not None:
+                self._core.send(*ack)  # §13.2.2.4: the same ACK for every copy of the 2xx
+        elif attempt.is_initial:
+            self._receive_answer(attempt, tag, response, now)
+        else:
+            self._receive_reinvite_answer(attempt, tag, response)
+
+    def _receive_answer(self, attempt: Attempt, tag: str, response: Response, now: float) -> None:
+        """The first 2xx of a fork. One makes the call; any other, or one that comes too late, gets ACK and BYE."""
+        core, call = self._core, attempt.call
+        try:
+            dialog = self._open_dialog(attempt, response)
+        except RemoteProtocolError:
+            core.counters.add(SipCounter.MALFORMED)
+            if call.can(SipCallInput.FAILED) and call.state is SipCallState.CALLING:
+                core.end(call, SipCallInput.FAILED, EndedBy.PEER_ERROR, status=response.status)
+            return
+        if call.state is not SipCallState.CALLING:
+            core.counters.add(SipCounter.EXTRA_FORK)
+            self._acknowledge(attempt, dialog, tag)
+            core.say_bye(None, dialog, now)
+            return
+        call.advance(SipCallInput.ANSWER_RECEIVED)
+        call.dialog = dialog
+        core.dialogs[dialog.id] = call
+        if attempt.made_offer:
+            self._acknowledge(attempt, dialog, tag)
+        else:
+            attempt.acks[tag] = None
+        body = sdp_or_nothing(response)
+        core.emit(Answered(call.handle, body, dialog.remote_target, wants_answer=not attempt.made_offer))
+
+    def _open_dialog(self, attempt: Attempt, response: Response) -> Dialog:
+        core, transaction = self._core, attempt.transaction
+        if transaction is None:
+            raise LocalError("a response without a transaction")
+        peer = transaction.peer
+        dialog = dialog_of_response(attempt.request, attempt.call.local_tag, core.contact(peer), response, peer)
+        dialog.advance(DialogInput.SUCCESS)
+        return dialog
+
+    def _acknowledge(
+        self, attempt: Attempt, dialog: Dialog, tag: str, extra: Pairs = (), body: bytes = b""
+    ) -> None:
+        cseq = CSeq.parse(attempt.request.headers.get("CSeq") or "").number
+        attempt.acks[tag] = self._core.acknowledge(dialog, cseq, extra, body)
+
+    def _receive_refusal(self, call: SipCall, response: Response) -> None:
+        if call.state is SipCallState.CALLING:
+            self._core.end(
+                call,
+                SipCallInput.REFUSAL_RECEIVED,
+                EndedBy.REMOTE_REFUSAL,
+                status=response.status,
+                reason=response.reason,
+                headers=response.headers,
+            )
+
+    def _receive_reinvite_answer(self, attempt: Attempt, tag: str, response: Response) -> None:
+        call = attempt.call
+        if call.dialog is None:
+            return
+        call.dialog.refresh_target(response)
+        self._acknowledge(attempt, call.dialog, tag)
+        call.retry_body = None
+        if call.state is SipCallState.CONFIRMED:
+            self._core.emit(ReinviteAnswered(call.handle, sdp_or_nothing(response)))
+
+    def _receive_reinvite_refusal(self, call: SipCall, status: int, now: float) -> None:
+        core = self._core
+        if call.state is not SipCallState.CONFIRMED:
+            return
+        if status == 491:
+            # §14.1: different ranges, so that the two sides do not collide again.
+            low, high = (2.1, 4.0) if call.is_caller else (0.0, 2.0)
+            core.timers.start(call, Timer.GLARE, now + core.seconds_between(low, high))
+        elif status in (408, 481):
+            self._fail(call, EndedBy.DIALOG_LOST, now)  # §12.2.1.2
+        else:
+            call.retry_body = None
+            core.emit(ReinviteRefused(call.handle, status))
+
+    def _retry(self, call: SipCall, body: bytes, now: float) -> None:
+        if not self.reinvite(call.handle, body, now) and call.state is SipCallState.CONFIRMED:
+            self._core.timers.start(call, Timer.GLARE, now + self._core.config.timers.first(Timer.GLARE))
+
+    def _fail(self, call: SipCall, ended_by: EndedBy, now: float) -> None:
+        self._core.end(call, SipCallInput.FAILED, ended_by)
+        if call.dialog is not None:
+            self._core.say_bye(call, call.dialog, now)
+
+    def _give_up(self, call: SipCall, ended_by: EndedBy, now: float) -> None:
+        attempt = call.attempt
+        self._core.end(call, SipCallInput.CANCELLED, ended_by)
+        if attempt is not None:
+            attempt.cancelled = True
+            if attempt.provisional_seen:
+                self._send_cancel(attempt, now)
+
+    def _send_cancel(self, attempt: Attempt, now: float) -> None:
+        """CANCEL is made of parts of the INVITE, its Via and branch among them (§9.1)."""
+        core, transaction = self._core, attempt.transaction
+        core.timers.stop(attempt, Timer.C)
+        if transaction is None or transaction.is_final:
+            return
+        invite = attempt.request.headers
+        pairs = [("Via", invite.get("Via") or ""), ("Max-Forwards", "70")]
+        pairs += [("Route", route) for route in invite.get_all("Route")]
+        pairs += [(name, invite.get(name) or "") for name in ("From", "To", "Call-ID")]
+        pairs.append(("CSeq", f"{CSeq.parse(invite.get('CSeq') or '').number} CANCEL"))
+        request = Request("CANCEL", attempt.request.uri, Headers(pairs))
+        core.transactions.start_client(request, transaction.key[0], transaction.peer, None, now)
+        core.timers.start(attempt, Timer.CANCEL_WAIT, now + core.config.timers.first(Timer.CANCEL_WAIT))
+
+
+def _is_busy(call: SipCall) -> bool:
+    attempt = call.attempt
+    ours = attempt is not None and attempt.transaction is not None and not attempt.transaction.is_final
+    return ours or call.pending is not None or call.unacknowledged is not None

@@ -1,0 +1,266 @@
+"""A SIP user agent without a socket or a clock: datagrams and ``now`` in; datagrams, events and the next timer out.
+
+The owner feeds ``receive_datagram`` and ``handle_timer``, and after each of them, and after every command, takes
+``datagrams_to_send``, ``next_event`` until None, and ``get_timer``. The datagram handler raises nothing: it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voicegw.base.errors import RemoteProtocolError
+from voicegw.base.ids import RandomBytes
+from voicegw.base.metrics import Counters
+from voicegw.sip.address import Address
+from voicegw.sip.core import Core, UserAgentConfig
+from voicegw.sip.counters import SipCounter, refused
+from voicegw.sip.dialog import DialogId
+from voicegw.sip.events import EndedBy, SipCallHandle, UserAgentEvent
+from voicegw.sip.headers import CSeq
+from voicegw.sip.incoming import Incoming, branch_of_response, read_request, read_unparsable
+from voicegw.sip.message import Response
+from voicegw.sip.parser import BadRequest, KeepAlive, parse
+from voicegw.sip.reply import Pairs
+from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED, screen
+from voicegw.sip.sip_call import Attempt, SipCall, SipCallInput, SipCallState, User
+from voicegw.sip.timers import Timer
+from voicegw.sip.transaction import Outcome, Transaction
+from voicegw.sip.uac import CallingSide
+from voicegw.sip.uas import AnsweringSide
+
+_ANSWERING_TIMERS = frozenset({Timer.RETRANSMIT_2XX, Timer.REFRESH_1XX, Timer.ACK_WAIT})
+
+
+class UserAgent:
+    """Both sides of SIP for one transport. Not thread-safe; one reader and one writer."""
+
+    def __init__(self, config: UserAgentConfig, random: RandomBytes, counters: Counters) -> None:
+        self._core = Core(config, random, counters)
+        self._answering = AnsweringSide(self._core)
+        self._calling = CallingSide(self._core)
+
+    # ---------------------------------------------------------------- what comes out
+
+    def datagrams_to_send(self) -> list[tuple[bytes, Address]]:
+        """Take what is to be sent, in order. Every address has passed ``is_sendable``."""
+        datagrams, self._core.outbox = self._core.outbox, []
+        return datagrams
+
+    def next_event(self) -> UserAgentEvent | None:
+        """Take the oldest event, or None."""
+        return self._core.events.popleft() if self._core.events else None
+
+    def get_timer(self) -> float | None:
+        """When ``handle_timer`` is due next, in monotonic seconds, or None."""
+        return self._core.timers.next_deadline()
+
+    @property
+    def active_calls(self) -> int:
+        """Calls that have not ended."""
+        return len(self._core.calls)
+
+    @property
+    def transactions(self) -> int:
+        """Transactions that still hold memory."""
+        return len(self._core.transactions)
+
+    @property
+    def draining(self) -> bool:
+        """Whether new calls are refused."""
+        return self._core.draining
+
+    # ---------------------------------------------------------------- what goes in
+
+    def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
+        """Take in one datagram, whatever it is."""
+        counters = self._core.counters
+        counters.add(SipCounter.RECEIVED)
+        try:
+            message = parse(data)
+            if isinstance(message, Response):
+                self._receive_response(message, now)
+            else:
+                self._receive_request(read_request(message, source), now)
+        except KeepAlive:
+            counters.add(SipCounter.KEEPALIVE)
+        except BadRequest as error:
+            counters.add(refused(error.status_hint))
+            self._core.reply(read_unparsable(error.request, source), error.status_hint)
+        except RemoteProtocolError:
+            counters.add(SipCounter.MALFORMED)
+
+    def handle_timer(self, now: float) -> None:
+        """Run every timer that is due."""
+        for owner, timer in self._core.timers.pop_due(now):
+            if isinstance(owner, Transaction):
+                self._report(owner, self._core.transactions.fire(owner, timer, now), now)
+            elif isinstance(owner, SipCall) and timer in _ANSWERING_TIMERS:
+                self._answering.fire(owner, timer, now)
+            elif isinstance(owner, SipCall | Attempt):
+                self._calling.fire(owner, timer, now)
+
+    def transport_failed(self, destination: Address, now: float) -> None:
+        """The socket refused to send to ``destination``: requests that wait for it fail at once (§17.1.4)."""
+        for transaction in self._core.transactions.transport_failed(destination, now):
+            self._report(transaction, Outcome.TRANSPORT_ERROR, now)
+
+    # ---------------------------------------------------------------- commands
+
+    def drain(self) -> None:
+        """Refuse new calls and say so to OPTIONS; running calls go on."""
+        self._core.draining = True
+
+    def ring(self, handle: SipCallHandle, now: float, status: int = 180, sdp: bytes = b"") -> None:
+        """Tell the caller that it rings (180) or hears something already (183 with ``sdp``)."""
+        self._answering.ring(handle, now, status, sdp)
+
+    def accept(self, handle: SipCallHandle, sdp: bytes, now: float) -> None:
+        """Answer the call. ``sdp`` is the answer, or our offer where the INVITE had none."""
+        self._answering.accept(handle, sdp, now)
+
+    def reject(self, handle: SipCallHandle, status: int, now: float, reason: str = "", headers: Pairs = ()) -> None:
+        """Refuse the call with 300-699."""
+        self._answering.reject(handle, status, now, reason, headers)
+
+    def answer_reinvite(self, handle: SipCallHandle, answer: bytes | int, now: float) -> None:
+        """Accept a re-INVITE with SDP, or refuse it with a status: the call then stays as it was."""
+        self._answering.answer_reinvite(handle, answer, now)
+
+    def invite(
+        self,
+        target_uri: str,
+        from_: str,
+        destination: Address,
+        sdp: bytes | None,
+        now: float,
+        headers: Pairs = (),
+        routes: Sequence[str] = (),
+    ) -> SipCallHandle:
+        """Call ``target_uri``. ``from_`` is a From value without a tag; ``sdp`` None asks the peer for the offer.
+
+        LocalError for a destination that no datagram can reach or a header that would break its line.
+        """
+        return self._calling.invite(target_uri, from_, destination, sdp, now, headers, routes)
+
+    def acknowledge(self, handle: SipCallHandle, sdp: bytes) -> None:
+        """Send ACK with our answer to the offer of ``Answered(wants_answer=True)``."""
+        self._calling.acknowledge(handle, sdp)
+
+    def reinvite(self, handle: SipCallHandle, sdp: bytes, now: float) -> bool:
+        """Offer a change of the session. False while another change is under way or the call is not up."""
+        return self._calling.reinvite(handle, sdp, now)
+
+    def cancel(self, handle: SipCallHandle, now: float) -> None:
+        """Give up our call before its answer; does nothing later."""
+        self._calling.cancel(handle, now)
+
+    def bye(self, handle: SipCallHandle, now: float, reason_header: str = "") -> None:
+        """Hang up an answered call (§15.1.1); does nothing before the answer. BYE waits for the ACK of our 2xx."""
+        core = self._core
+        call = core.calls.get(handle)
+        if call is None or not call.can(SipCallInput.HUNG_UP) or call.dialog is None:
+            return
+        call.bye_headers = (("Reason", reason_header),) if reason_header else ()
+        if call.pending is not None:
+            core.finish_invite(call, call.pending, 487, (), b"", now)
+        core.end(call, SipCallInput.HUNG_UP, EndedBy.LOCAL_BYE)
+        if call.state is SipCallState.ENDED:
+            core.say_bye(call, call.dialog, now, call.bye_headers)
+
+    # ---------------------------------------------------------------- responses
+
+    def _receive_response(self, response: Response, now: float) -> None:
+        core = self._core
+        vias = response.headers.values("Via")
+        branch, sent_by = branch_of_response(vias[0])
+        method = CSeq.parse(response.headers.get("CSeq") or "").method
+        transaction = core.transactions.find_client(branch, method)
+        if transaction is None:
+            core.counters.add(SipCounter.STRAY_RESPONSE)
+        elif len(vias) != 1 or sent_by != str(core.config.local_address(transaction.peer)).lower():
+            core.counters.add(SipCounter.FOREIGN_VIA)  # §8.1.3.3, §18.1.2: not for us, or not for us alone
+        elif core.transactions.receive_response(transaction, response, now) is Outcome.PASS_UP:
+            self._pass_up(transaction, response, now)
+
+    def _pass_up(self, transaction: Transaction[User], response: Response, now: float) -> None:
+        match transaction.user:
+            case Attempt() as attempt:
+                self._calling.receive_response(attempt, response, now)
+            case SipCall() as call if response.status >= 200:  # the BYE is through
+                self._core.forget_dialog(call)
+
+    def _report(self, transaction: Transaction[User], outcome: Outcome, now: float) -> None:
+        if outcome not in (Outcome.TIMEOUT, Outcome.TRANSPORT_ERROR):
+            return
+        match transaction.user:
+            case Attempt() as attempt:
+                self._calling.receive_failure(attempt, outcome, now)
+            case SipCall() as call if call.state is SipCallState.ENDED:
+                self._core.forget_dialog(call)
+
+    # ---------------------------------------------------------------- requests
+
+    def _receive_request(self, incoming: Incoming, now: float) -> None:
+        core = self._core
+        transaction = core.transactions.find_server(incoming.key)
+        if transaction is not None:
+            outcome = core.transactions.receive_again(transaction, incoming.method, now)
+            if outcome is Outcome.PASS_UP:
+                self._answering.receive_ack(incoming, now)
+        elif incoming.method == "ACK":
+            self._answering.receive_ack(incoming, now)
+        elif incoming.method == "CANCEL":
+            self._answering.receive_cancel(incoming, now)
+        elif (refusal := screen(incoming)) is not None:
+            self._refuse(incoming, refusal.status, refusal.headers)
+        elif incoming.to_tag:
+            self._receive_in_dialog(incoming, now)
+        else:
+            self._receive_new(incoming, now)
+
+    def _receive_new(self, incoming: Incoming, now: float) -> None:
+        """A request outside a dialog (§8.2)."""
+        core = self._core
+        if core.transactions.find_merged(incoming.merge_key) is not None:
+            self._refuse(incoming, 482)
+        elif incoming.method == "OPTIONS":
+            self._receive_options(incoming, None, now)
+        elif incoming.method != "INVITE":
+            self._refuse(incoming, 481)
+        elif core.draining or len(core.calls) >= core.config.max_calls or not core.transactions.has_room:
+            self._refuse(incoming, 503, (core.retry_after(),))
+        else:
+            self._answering.receive_invite(incoming, now)
+
+    def _receive_in_dialog(self, incoming: Incoming, now: float) -> None:
+        core = self._core
+        call = core.dialogs.get(DialogId(incoming.call_id, incoming.to_tag, incoming.from_tag))
+        if call is None or call.dialog is None or (call.state is SipCallState.ENDED and incoming.method != "BYE"):
+            self._refuse(incoming, 481)
+        elif not call.dialog.take_cseq(incoming.cseq):
+            core.counters.add(SipCounter.OUT_OF_ORDER)
+            self._refuse(incoming, 500)  # §12.2.2
+        elif incoming.method == "INVITE":
+            self._answering.receive_reinvite(call, incoming, now)
+        elif incoming.method == "BYE":
+            self._answering.receive_bye(call, incoming, now)
+        elif incoming.method == "INFO":
+            self._answering.receive_info(call, incoming, now)
+        else:
+            self._receive_options(incoming, call, now)
+
+    def _receive_options(self, incoming: Incoming, call: SipCall | None, now: float) -> None:
+        """§11.2. Within a call it always succeeds; outside, a draining server says that it takes no calls."""
+        core = self._core
+        capabilities = (ALLOW, ACCEPT, ("Accept-Encoding", "identity"), SUPPORTED)
+        if call is not None:
+            core.answer(incoming, 200, capabilities, call, now)
+        elif core.draining:
+            self._refuse(incoming, 503, (core.retry_after(),))
+        else:
+            contact = ("Contact", core.contact(incoming.source))
+            core.reply(incoming, 200, (contact, *capabilities))
+
+    def _refuse(self, incoming: Incoming, status: int, extra: Pairs = ()) -> None:
+        self._core.counters.add(refused(status))
+        self._core.reply(incoming, status, extra)
