@@ -15,7 +15,7 @@ from voicegw.base.causes import HangupCause
 class Grammar(Protocol):
     """What the current question expects, as far as the endpointer needs to know it."""
 
-    def is_complete(self, partial_text: str) -> bool:
+    def is_complete(self, partial_text: str, /) -> bool:
         """Whether nothing more is to be expected after ``partial_text``: the turn may end early."""
         ...
 

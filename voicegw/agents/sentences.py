@@ -1,0 +1,102 @@
+"""Cut text into pieces that a synthesiser can say one after the other, the first one short.
+
+The caller waits for the first piece only: it is cut at the first clause that is long enough to sound natural. Later
+pieces are whole sentences, which sound better, cut only where they are too long to be made in time.
+"""
+
+from __future__ import annotations
+
+import re
+
+FIRST_MIN_CHARS = 12
+"""A first piece shorter than this ("Yes,") sounds chopped off."""
+FIRST_MAX_CHARS = 90
+MAX_CHARS = 220
+
+_SENTENCE_END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s|$)|\n+")
+_CLAUSE_END = re.compile(r"[,;:–—]+(?=\s)")
+_NO_END = re.compile(
+    r"(?:\b(?:mr|mrs|ms|dr|st|no|e\.g|i\.e|etc|vs|approx|appt|dept|a\.m|p\.m|[a-z])|\d)\.$", re.IGNORECASE
+)
+
+
+class SentenceSplitter:
+    """Feed text as it is written; get pieces as soon as their end is certain."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+        self._first = True
+
+    def push(self, text: str) -> list[str]:
+        """The pieces that ``text`` completes."""
+        self._rest += text
+        pieces: list[str] = []
+        while (end := self._end(final=False)) is not None:
+            pieces += self._take(end)
+        return pieces
+
+    def finish(self) -> list[str]:
+        """What is left, once there is no more text."""
+        pieces: list[str] = []
+        while self._rest.strip():
+            end = self._end(final=True)
+            pieces += self._take(len(self._rest) if end is None else end)
+        self._rest = ""
+        return pieces
+
+    def _take(self, end: int) -> list[str]:
+        piece, self._rest = self._rest[:end].strip(), self._rest[end:].lstrip()
+        if not any(char.isalnum() for char in piece):
+            return []
+        self._first = False
+        return [piece]
+
+    def _end(self, *, final: bool) -> int | None:
+        """Where the next piece ends; None if that is not known yet."""
+        sentence = _sentence_end(self._rest, final)
+        limit = FIRST_MAX_CHARS if self._first else MAX_CHARS
+        if self._first and (sentence is None or sentence > FIRST_MAX_CHARS // 3):
+            for match in _CLAUSE_END.finditer(self._rest):
+                if match.end() >= FIRST_MIN_CHARS and (sentence is None or match.end() < sentence):
+                    return match.end() if match.end() <= limit else _forced(self._rest, limit)
+        if sentence is not None and sentence <= limit:
+            return sentence
+        if len(self._rest) > limit + 20 or sentence is not None:
+            return _forced(self._rest, limit) if len(self._rest) > limit else sentence
+        return None
+
+
+def split_sentences(text: str) -> list[str]:
+    """All pieces of a whole text."""
+    splitter = SentenceSplitter()
+    return splitter.push(text) + splitter.finish()
+
+
+def _sentence_end(text: str, final: bool) -> int | None:
+    """The end of the first sentence. At the very end of unfinished text a full stop may be a decimal point."""
+    for match in _SENTENCE_END.finditer(text):
+        if (
+            match.group()[0] == "."
+            and _NO_END.search(text[: match.start() + 1])
+            and not _new_sentence(text, match.end())
+        ):
+            continue
+        if match.end() < len(text) or final:
+            return match.end()
+    return None
+
+
+def _new_sentence(text: str, at: int) -> bool:
+    """A number that ends a sentence is followed by a capital; "3. of" is not."""
+    before = text[:at].rstrip(".")
+    following = text[at:].lstrip()[:1]
+    return following.isupper() and before[-1:].isdigit()
+
+
+def _forced(text: str, limit: int) -> int:
+    """The best cut before ``limit``: after a clause, else at a space, else anywhere."""
+    clauses = [m.end() for m in _CLAUSE_END.finditer(text, 0, limit)]
+    if clauses and clauses[-1] >= FIRST_MIN_CHARS:
+        return clauses[-1]
+    space = text.rfind(" ", 1, limit)
+    return space if space > 0 else limit
