@@ -1,0 +1,459 @@
+"""One conversation: the turn machine's commands carried out with an ear, a mouth and an agent session.
+
+Runs inside the call task only; everything it is told arrives through the call's mailbox, one thing at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from voicegw.agents.actions import (
+    CallWebhook,
+    Gather,
+    Hangup,
+    Say,
+    SendDtmf,
+    SlotFilled,
+    Transfer,
+    WebhookReturned,
+)
+from voicegw.agents.agent import Agent, CallerTurn, CallFacts, TurnKind
+from voicegw.base.causes import HangupCause
+from voicegw.base.ids import LegId, UtteranceId
+from voicegw.call import facts as f
+from voicegw.media import messages as m
+from voicegw.ports.asr import AsrFailed, AsrFinal, AsrOptions, AsrPartial
+from voicegw.ports.tts import TtsRequest
+from voicegw.runtime import mail as mail_types
+from voicegw.runtime.ear import Ear
+from voicegw.runtime.log_book import LogBook
+from voicegw.runtime.mouth import Mouth, Utterance
+from voicegw.runtime.replies import Replies
+from voicegw.runtime.services import CallServices
+from voicegw.runtime.stopwatch import Stopwatch
+from voicegw.runtime.tasks import ChildTasks
+from voicegw.turn import commands as c
+from voicegw.turn import events as e
+from voicegw.turn.history import History, Speaker
+from voicegw.turn.keypad import Keypad, KeypadPolicy
+from voicegw.turn.machine import TurnMachine
+from voicegw.turn.playout import Playout
+
+FILLER = "One moment, please."
+PARTING = {
+    HangupCause.CALL_TOO_LONG: "We have reached the longest time for a call. Thank you, and goodbye.",
+    HangupCause.DRAINING: "I am sorry, our system has to restart now. Please call again in a minute. Goodbye.",
+}
+APOLOGY = "I am sorry, something went wrong on our side. Please call again. Goodbye."
+NO_MATCH_SPEECH_MS = 600
+"""Speech this long with no recognised word is a turn that was not understood; shorter is noise."""
+TAIL_MS = 400
+"""Silence after the last words before the BYE: what left our socket still waits in the caller's jitter buffer."""
+ASR_DOWN_QUIET_S = 12.0
+"""The agent says at most this often that it cannot hear."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationLinks:
+    """How a conversation reaches its call: the mailbox, its end, and the leg to send keys on."""
+
+    post: Callable[[mail_types.ChildMail], None]
+    finished: Callable[[HangupCause], None]
+    caller: LegId
+
+
+class Conversation:
+    """From the agent's first word to its last."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        facts: CallFacts,
+        services: CallServices,
+        tasks: ChildTasks,
+        book: LogBook,
+        links: ConversationLinks,
+    ) -> None:
+        self._agent = agent
+        self._services = services
+        self._book = book
+        self._links = links
+        self._turn = TurnMachine(services.turn_config)
+        self._keypad = Keypad()
+        self._ear = Ear(services.asr, tasks, links.post, services.clock, services.random)
+        self._mouth = Mouth(facts.call_id, services.speaker, services.media, tasks, links.post, services.random)
+        self._replies = Replies(agent.open(facts), facts, tasks, links.post, services.random)
+        self._history = History()
+        self._gather: Gather | None = None
+        self._ending: HangupCause | None = None
+        self._over = False
+        self._watch = Stopwatch()
+        self._carried = ""
+        self._speech_onset = 0.0
+        self._paused_at = 0.0
+        self._asr_down_at = float("-inf")
+
+    # ------------------------------------------------------------ life
+
+    def start(self) -> None:
+        """The caller is listening: the agent begins."""
+        self._reply(CallerTurn(TurnKind.CALL_STARTED))
+
+    def hear(self, pcm: bytes) -> None:
+        """20 ms of the caller's audio."""
+        self._ear.hear(pcm)
+
+    def part(self, cause: HangupCause) -> None:
+        """Say goodbye whatever is going on, then finish with ``cause``."""
+        self._replies.drop()
+        self._cut_mouth()
+        self._ear.drop()
+        self._ending = cause
+        self._say(Say(PARTING.get(cause, APOLOGY), interruptible=False))
+
+    def stop(self) -> None:
+        """The caller is gone."""
+        self._over = True
+        self._replies.drop()
+        self._ear.drop()
+        self._cut_mouth()
+
+    def hold(self) -> None:
+        """The caller is on hold and hears nothing."""
+        self._replies.drop()
+        self._tell(e.AgentSuspended())
+
+    def resume(self) -> None:
+        """The caller is back: ask again what was asked."""
+        self._tell(e.AgentResumed())
+        self._reply(CallerTurn(TurnKind.NO_INPUT))
+
+    def get_timer(self) -> float | None:
+        """When :meth:`handle_timer` is due, or None."""
+        timers = [timer for timer in (self._turn.get_timer(), self._keypad.get_timer()) if timer is not None]
+        return min(timers, default=None)
+
+    def handle_timer(self) -> None:
+        """Act on whatever deadline has come."""
+        now = self._now()
+        digits = self._keypad.handle_timer(now)
+        if digits is not None:
+            self._keys_complete(digits)
+        self._obey(self._turn.handle_timer(now))
+
+    # ------------------------------------------------------------ from the media worker
+
+    def on_media(self, event: mail_types.MediaMail) -> None:
+        """An event of the media worker about this call."""
+        match event:
+            case m.SpeechStarted():
+                self._speech_onset = event.onset_at
+                self._tell(e.SpeechStarted(event.onset_at, event.paused))
+            case m.SpeechStopped():
+                self._tell(e.SpeechStopped(event.offset_at))
+            case m.DtmfReceived():
+                self._key(event.digit)
+            case m.PlayoutStarted():
+                self._utterance_started(event)
+            case m.PlayoutPaused():
+                self._paused_at = event.at
+            case m.PlayoutFinished():
+                self._utterance_ended(event.utterance_id, event.sent_samples, event.at, cut=False)
+            case m.PlayoutCut():
+                self._utterance_ended(event.utterance_id, event.sent_samples, event.at, cut=True)
+            case m.PlayoutStarved():
+                self._services.counters.add("playout_starved")
+            case _:
+                pass
+
+    def _utterance_started(self, event: m.PlayoutStarted) -> None:
+        utterance = self._mouth.get(event.utterance_id)
+        if utterance is None:
+            return
+        utterance.started_at = event.at
+        if timing := self._watch.stop(event.at):
+            self._book.note(timing)
+        self._carried = ""
+        self._tell(e.UtteranceStarted(utterance.id, utterance.interruptible))
+
+    def _utterance_ended(self, utterance_id: UtteranceId, sent_samples: int, at: float, *, cut: bool) -> None:
+        ended = self._mouth.end(utterance_id, sent_samples)
+        if ended is None:
+            return
+        utterance, playout = ended
+        self._note_spoken(utterance, playout, at, cut=cut)
+        if not cut:
+            self._after_utterance()
+
+    def _note_spoken(self, utterance: Utterance, playout: Playout, at: float, *, cut: bool) -> None:
+        self._history = self._history.add(Speaker.AGENT, playout.heard_text, interrupted=cut)
+        self._replies.heard(playout.heard_text)
+        started = self._book.position_ms(utterance.started_at if utterance.started_at is not None else at)
+        self._book.note(
+            f.AgentSpoke(
+                utterance.id,
+                utterance.request.text,
+                playout.heard_text,
+                playout.exact,
+                cut,
+                started,
+                self._book.position_ms(at),
+            )
+        )
+
+    def _after_utterance(self) -> None:
+        if self._mouth.busy:
+            return
+        self._tell(e.UtteranceFinished())
+        if self._ending is not None:
+            self._finish(self._ending)
+        elif self._replies.pending:
+            self._tell(e.ReplyStarted())
+
+    # ------------------------------------------------------------ from the recogniser
+
+    def on_asr(self, report: mail_types.AsrReported) -> None:
+        """A report of a recognition stream; one that is closed is refused."""
+        if not self._ear.accepts(report.stream_id):
+            return
+        match report.event:
+            case AsrPartial(text):
+                self._tell(e.PartialHeard(text, complete=self._is_complete(text)))
+            case AsrFinal():
+                self._ear.forget()
+                self._final_text(report.event)
+            case AsrFailed(reason, _retryable):
+                self._ear.forget()
+                self._asr_failed(reason)
+            case _:
+                assert_never(report.event)
+
+    def _is_complete(self, text: str) -> bool:
+        grammar = self._gather.grammar if self._gather else None
+        return grammar is not None and grammar.is_complete(_joined(self._carried, text))
+
+    def _final_text(self, final: AsrFinal) -> None:
+        self._watch.text_final = self._now()
+        text = _joined(self._carried, final.text)
+        speech_ms = (self._watch.speech_ended - self._speech_onset) * 1000
+        if not text and speech_ms < NO_MATCH_SPEECH_MS:
+            self._tell(e.ReplyEmpty())
+            return
+        self._note_caller(text, final.confidence, "")
+        self._carried = text
+        self._reply(CallerTurn(TurnKind.SPEECH, text, final.confidence))
+
+    def _asr_failed(self, reason: str) -> None:
+        self._services.counters.add("asr_failed")
+        now = self._now()
+        quiet = now - self._asr_down_at < ASR_DOWN_QUIET_S
+        consequence = "already told the caller" if quiet else "the agent says so and offers the keypad"
+        self._book.note(f.SpeechHasFailed(self._services.asr.name, reason, consequence))
+        if quiet:
+            self._tell(e.ReplyEmpty())
+            return
+        self._asr_down_at = now
+        self._tell(e.TurnSettled())
+        self._reply(CallerTurn(TurnKind.ASR_DOWN))
+
+    # ------------------------------------------------------------ from the keypad
+
+    def _key(self, digit: str) -> None:
+        self._book.note(f.KeyWasPressed(digit))
+        if self._ending is not None:
+            return
+        if self._gather is not None and self._gather.dtmf.max_digits:
+            self._tell(e.KeyPressed())
+        digits = self._keypad.press(digit, self._now())
+        if digits is not None:
+            self._keys_complete(digits)
+
+    def _keys_complete(self, digits: str) -> None:
+        self._note_caller("", 1.0, digits)
+        self._tell(e.TurnSettled())
+        self._reply(CallerTurn(TurnKind.DTMF, dtmf=digits))
+
+    # ------------------------------------------------------------ from the agent
+
+    def on_action(self, mail: mail_types.AgentActed) -> None:
+        """One action of the reply; actions of a dropped reply are refused."""
+        if not self._replies.accepts(mail.generation_id):
+            return
+        match mail.action:
+            case Say():
+                self._watch.agent_spoke = self._watch.agent_spoke or self._now()
+                self._say(mail.action)
+            case Gather():
+                self._listen_for(mail.action)
+            case Hangup(cause):
+                self._ending = cause
+            case Transfer(_target, apology):
+                self._say(Say(apology, interruptible=False))
+                self._ending = HangupCause.AGENT_HANGUP
+            case SendDtmf(digits):
+                self._services.media.send(m.SendDtmf(self._links.caller, digits))
+            case CallWebhook(step, method, url):
+                self._book.note(f.WebhookWasCalled(step, method, url))
+            case WebhookReturned(step, status, error):
+                self._book.note(f.WebhookHasReturned(step, status, error))
+            case SlotFilled(name, value, confirmed):
+                self._book.note(f.SlotWasFilled(name, value, confirmed))
+            case _:
+                assert_never(mail.action)
+
+    def on_replied(self, mail: mail_types.AgentReplied) -> None:
+        """The reply is complete."""
+        if not self._replies.accepts(mail.generation_id):
+            return
+        self._replies.complete()
+        if mail.failure:
+            self._services.counters.add("agent_failed")
+            self._ending = HangupCause.INTERNAL_ERROR
+            self._say(Say(APOLOGY, interruptible=False))
+        if self._mouth.busy:
+            return
+        if self._ending is not None:
+            self._finish(self._ending)
+        else:
+            self._tell(e.ReplyEmpty())
+
+    def _reply(self, turn: CallerTurn) -> None:
+        if self._ending is not None or self._over:
+            return
+        self._gather = None
+        self._keypad.ignore()
+        self._tell(e.ReplyStarted())
+        self._replies.begin(turn, self._history, self._local_time())
+
+    def _listen_for(self, gather: Gather) -> None:
+        self._gather = gather
+        now = self._now()
+        self._tell(e.ListeningChanged(gather.no_input_ms, gather.patient))
+        policy = gather.dtmf
+        digits = self._keypad.expect(KeypadPolicy(policy.max_digits, policy.terminator, policy.inter_digit_ms), now)
+        if digits is not None:
+            self._cut_mouth()
+            self._keys_complete(digits)
+
+    def _say(self, say: Say) -> None:
+        request = TtsRequest(
+            say.text, voice=say.voice or self._agent.voice, language=say.language or self._agent.language
+        )
+        self._mouth.say(request, interruptible=say.interruptible)
+
+    # ------------------------------------------------------------ from the synthesiser
+
+    def on_sentence(self, mail: mail_types.SentenceBegun) -> None:
+        """The next audio speaks this text."""
+        self._mouth.begin_sentence(mail)
+
+    def on_audio(self, mail: mail_types.SpeechMade) -> None:
+        """Audio of an utterance. What leads up to a web request or a goodbye is not interruptible."""
+        protected = self._ending is not None or not self._replies.is_complete
+        if self._mouth.add_audio(mail, protected=protected):
+            self._watch.audio_made = self._watch.audio_made or self._now()
+
+    def on_speech_done(self, mail: mail_types.SpeechDone) -> None:
+        """All audio of an utterance is made, or no more can be."""
+        if mail.failure:
+            self._services.counters.add("tts_failed")
+            self._book.note(f.SpeechHasFailed("tts", mail.failure, "the rest of the utterance is missing"))
+        silent = self._mouth.finish_audio(mail, tail_ms=TAIL_MS if self._ending is not None else 0)
+        if silent is None:
+            return
+        if silent.failure and self._ending is None:
+            # Without a voice there is no conversation, and dead air is worse than a clear end.
+            self._ending = HangupCause.INTERNAL_ERROR
+        self._after_utterance()
+
+    # ------------------------------------------------------------ commands of the turn machine
+
+    def _tell(self, event: e.TurnEvent) -> None:
+        if not self._over:
+            self._obey(self._turn.handle(event, self._now()))
+
+    def _obey(self, commands: list[c.TurnCommand]) -> None:
+        for command in commands:
+            self._carry_out(command)
+
+    def _carry_out(self, command: c.TurnCommand) -> None:
+        match command:
+            case c.BeginRecognition(onset_at):
+                self._ear.begin(self._asr_options(), onset_at)
+            case c.FinishRecognition(offset_at):
+                self._watch.restart(speech_ended=offset_at, turn_ended=self._now())
+                if not self._ear.finish():
+                    self._tell(e.ReplyEmpty())
+            case c.DropRecognition():
+                self._ear.drop()
+            case c.DropReply():
+                self._replies.drop()
+                self._cut_mouth()
+            case c.PausePlayout():
+                self._mouth.pause()
+            case c.ResumePlayout():
+                paused_ms = round((self._now() - self._paused_at) * 1000, 1) if self._paused_at else 0.0
+                self._book.note(f.CallerWasBackground(paused_ms))
+                self._mouth.resume()
+            case c.CutPlayout(reason):
+                self._barged_in(reason)
+            case c.PromptNoInput():
+                self._book.note(f.CallerWasSilent())
+                self._reply(CallerTurn(TurnKind.NO_INPUT))
+            case c.ReplyLate():
+                self._reply_late()
+            case _:
+                assert_never(command)
+
+    def _barged_in(self, reason: c.CutReason) -> None:
+        utterance = self._mouth.playing()
+        if utterance is not None and reason is not c.CutReason.SUSPENDED:
+            stopped = self._paused_at if reason is c.CutReason.SPEECH and self._paused_at else self._now()
+            onset = self._speech_onset if reason is c.CutReason.SPEECH else self._now()
+            stop_ms = round((stopped - onset) * 1000, 1)
+            self._book.note(f.CallerBargedIn(utterance.id, stop_ms, reason.value))
+        self._cut_mouth()
+
+    def _reply_late(self) -> None:
+        self._services.counters.add("reply_late")
+        if not self._mouth.busy:
+            self._say(Say(FILLER, interruptible=False))
+
+    # ------------------------------------------------------------ small things
+
+    def _cut_mouth(self) -> None:
+        self._mouth.cut()
+        self._paused_at = 0.0
+
+    def _finish(self, cause: HangupCause) -> None:
+        if not self._over:
+            self._over = True
+            self._ear.drop()
+            self._links.finished(cause)
+
+    def _asr_options(self) -> AsrOptions:
+        gather = self._gather
+        phrases = gather.phrases if gather and gather.phrases else self._agent.phrases()
+        return AsrOptions(self._agent.language, phrases, gather.boost if gather else ())
+
+    def _note_caller(self, text: str, confidence: float, digits: str) -> None:
+        self._history = self._history.add(Speaker.CALLER, text or " ".join(digits))
+        now = self._now()
+        started = now if digits else self._speech_onset
+        ended = now if digits else self._watch.speech_ended
+        self._book.note(
+            f.CallerSpoke(text, confidence, digits, self._book.position_ms(started), self._book.position_ms(ended))
+        )
+
+    def _local_time(self) -> datetime:
+        return datetime.fromtimestamp(self._services.clock.wall()).astimezone()
+
+    def _now(self) -> float:
+        return self._services.clock.monotonic()
+
+
+def _joined(first: str, second: str) -> str:
+    return f"{first} {second}".strip()

@@ -1,0 +1,95 @@
+"""The agent's ear: the caller's audio into a recognition stream, from shortly before they began to speak."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+
+from voicegw.base.clock import Clock
+from voicegw.base.ids import RandomBytes, StreamId, token
+from voicegw.ports.asr import AsrFailed, AsrOptions, AsrProvider, AsrStream
+from voicegw.runtime.mail import AsrReported
+from voicegw.runtime.tasks import ChildTasks
+
+FRAME_S = 0.02
+KEPT_FRAMES = 100
+"""Two seconds: more than detection, a late mailbox and a long protected ending take together."""
+PRE_ROLL_S = 0.24
+"""Audio before the detected onset: soft first consonants lie there."""
+
+
+class Ear:
+    """At most one open recognition stream of one call."""
+
+    def __init__(
+        self,
+        provider: AsrProvider,
+        tasks: ChildTasks,
+        post: Callable[[AsrReported], None],
+        clock: Clock,
+        random: RandomBytes,
+    ) -> None:
+        self._provider = provider
+        self._tasks = tasks
+        self._post = post
+        self._clock = clock
+        self._random = random
+        self._frames: deque[bytes] = deque(maxlen=KEPT_FRAMES)
+        self._stream: AsrStream | None = None
+        self._stream_id: StreamId | None = None
+        self._finishing = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a stream is being fed or finished."""
+        return self._stream is not None
+
+    def hear(self, pcm: bytes) -> None:
+        """Take 20 ms of the caller's audio. Runs outside the mailbox: it moves data and decides nothing."""
+        self._frames.append(pcm)
+        if self._stream is not None and not self._finishing:
+            self._stream.push(pcm)
+
+    def begin(self, options: AsrOptions, onset_at: float) -> None:
+        """Open a stream with the audio since just before ``onset_at``; one that is open goes on."""
+        if self._stream is not None and not self._finishing:
+            return
+        self.drop()
+        stream_id = StreamId(token(self._random))
+        stream = self._provider.open(options)
+        self._stream, self._stream_id, self._finishing = stream, stream_id, False
+        wanted = math.ceil((self._clock.monotonic() - onset_at + PRE_ROLL_S) / FRAME_S)
+        frames = list(self._frames)[-max(wanted, 0) :]
+        if frames:
+            stream.push(b"".join(frames))
+        self._tasks.spawn("asr", self._pump(stream, stream_id), lambda reason: self._lost(stream_id, reason))
+
+    def finish(self) -> bool:
+        """Ask for the final text; False if nothing was being heard."""
+        if self._stream is None or self._finishing:
+            return False
+        self._finishing = True
+        self._stream.finish()
+        return True
+
+    def drop(self) -> None:
+        """Throw the open stream away."""
+        if self._stream is not None:
+            self._stream.close()
+        self.forget()
+
+    def forget(self) -> None:
+        """The stream has ended by itself."""
+        self._stream, self._stream_id, self._finishing = None, None, False
+
+    def accepts(self, stream_id: StreamId) -> bool:
+        """Whether a report is about the stream that is open now."""
+        return stream_id == self._stream_id
+
+    def _lost(self, stream_id: StreamId, reason: str) -> None:
+        self._post(AsrReported(stream_id, AsrFailed(reason, retryable=True)))
+
+    async def _pump(self, stream: AsrStream, stream_id: StreamId) -> None:
+        async for event in stream.events():
+            self._post(AsrReported(stream_id, event))

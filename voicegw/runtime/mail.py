@@ -1,0 +1,95 @@
+"""What lands in a call's mailbox besides call events and media events: reports of its own child tasks.
+
+Each carries the id of the work it reports on; a report of work that is no longer wanted is refused by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from voicegw.agents.actions import AgentAction
+from voicegw.base.ids import GenerationId, StreamId, UtteranceId
+from voicegw.call.events import CallEvent
+from voicegw.media import messages as m
+from voicegw.ports.asr import AsrEvent
+from voicegw.ports.tts import TtsChunk
+from voicegw.sdp.negotiate import MediaSession
+
+
+@dataclass(frozen=True, slots=True)
+class AsrReported:
+    """The recogniser said something about a stream."""
+
+    stream_id: StreamId
+    event: AsrEvent
+
+
+@dataclass(frozen=True, slots=True)
+class AgentActed:
+    """The agent's reply has one more action."""
+
+    generation_id: GenerationId
+    action: AgentAction
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReplied:
+    """The agent's reply is complete; ``failure`` is empty or why it is not."""
+
+    generation_id: GenerationId
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceBegun:
+    """The next audio of the utterance speaks this text."""
+
+    utterance_id: UtteranceId
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechMade:
+    """A piece of synthesised audio."""
+
+    utterance_id: UtteranceId
+    chunk: TtsChunk
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechDone:
+    """All audio of the utterance is made; ``failure`` is empty or why the rest is missing."""
+
+    utterance_id: UtteranceId
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaChanged:
+    """The peer re-negotiated the session of our leg."""
+
+    session: MediaSession
+
+
+MediaMail: TypeAlias = (
+    m.MediaLatched
+    | m.MediaTimedOut
+    | m.SpeechStarted
+    | m.SpeechStopped
+    | m.DtmfReceived
+    | m.PlayoutStarted
+    | m.PlayoutPaused
+    | m.PlayoutResumed
+    | m.PlayoutFinished
+    | m.PlayoutCut
+    | m.PlayoutStarved
+    | m.DtmfSent
+    | m.RecordingStarted
+    | m.RecordingEnded
+    | m.RecordingFailed
+    | m.LegFailed
+    | m.LegClosed
+)
+ChildMail: TypeAlias = AsrReported | AgentActed | AgentReplied | SentenceBegun | SpeechMade | SpeechDone
+Mail: TypeAlias = CallEvent | MediaMail | ChildMail | MediaChanged

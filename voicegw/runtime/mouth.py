@@ -1,0 +1,167 @@
+"""The agent's mouth: texts into audio into the media worker, and the truth about what of it was heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from voicegw.agents.sentences import split_sentences
+from voicegw.base.errors import ProviderError
+from voicegw.base.ids import CallId, RandomBytes, UtteranceId, token
+from voicegw.media import messages as m
+from voicegw.ports.tts import TtsAudio, TtsRequest, WordMark
+from voicegw.runtime.mail import SentenceBegun, SpeechDone, SpeechMade
+from voicegw.runtime.services import MediaControl, Speaker
+from voicegw.runtime.tasks import ChildTasks
+from voicegw.turn.playout import Playout, PlayoutLedger
+
+BYTES_PER_SAMPLE = 2
+SAMPLES_PER_MS = 8
+
+
+@dataclass(slots=True)
+class Utterance:
+    """One piece of agent speech on its way. ``started_at`` is set when its first sample has left."""
+
+    id: UtteranceId
+    ledger: PlayoutLedger
+    request: TtsRequest
+    interruptible: bool
+    queued: bool = False
+    started_at: float | None = None
+    failure: str = ""
+
+
+class Mouth:
+    """The utterances of one call, spoken in the order in which they were given."""
+
+    def __init__(
+        self,
+        call_id: CallId,
+        speaker: Speaker,
+        media: MediaControl,
+        tasks: ChildTasks,
+        post: Callable[[SentenceBegun | SpeechMade | SpeechDone], None],
+        random: RandomBytes,
+    ) -> None:
+        self._call_id = call_id
+        self._speaker = speaker
+        self._media = media
+        self._tasks = tasks
+        self._post = post
+        self._random = random
+        self._live: dict[UtteranceId, Utterance] = {}
+        self._dying: dict[UtteranceId, Utterance] = {}
+        self._to_make: asyncio.Queue[Utterance] = asyncio.Queue()
+        self._maker: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still to be heard."""
+        return bool(self._live)
+
+    def get(self, utterance_id: UtteranceId) -> Utterance | None:
+        """A live utterance."""
+        return self._live.get(utterance_id)
+
+    def playing(self) -> Utterance | None:
+        """The utterance the caller is hearing, paused or not."""
+        return next((u for u in self._live.values() if u.started_at is not None), None)
+
+    def say(self, request: TtsRequest, *, interruptible: bool) -> UtteranceId:
+        """Speak ``request.text`` after everything said before."""
+        utterance_id = UtteranceId(token(self._random))
+        utterance = Utterance(utterance_id, PlayoutLedger(utterance_id), request, interruptible)
+        self._live[utterance_id] = utterance
+        self._to_make.put_nowait(utterance)
+        if self._maker is None or self._maker.done():
+            self._maker = self._tasks.spawn("tts", self._make_all(), self._maker_failed)
+        return utterance_id
+
+    def begin_sentence(self, mail: SentenceBegun) -> None:
+        """The synthesiser starts on the next sentence."""
+        if utterance := self._live.get(mail.utterance_id):
+            utterance.ledger.begin(mail.text)
+
+    def add_audio(self, mail: SpeechMade, *, protected: bool) -> bool:
+        """Pass audio on to the worker; True for the first of its utterance. Audio of the dead is refused."""
+        utterance = self._live.get(mail.utterance_id)
+        if utterance is None:
+            return False
+        if isinstance(mail.chunk, WordMark):
+            utterance.ledger.add_mark(mail.chunk.at_sample, mail.chunk.end_char)
+            return False
+        first = not utterance.queued
+        if first:
+            utterance.queued = True
+            utterance.interruptible = utterance.interruptible and not protected
+        utterance.ledger.add_audio(len(mail.chunk.pcm) // BYTES_PER_SAMPLE)
+        self._queue(utterance, mail.chunk.pcm, final=False)
+        return first
+
+    def finish_audio(self, mail: SpeechDone, *, tail_ms: int) -> Utterance | None:
+        """All audio is made; ``tail_ms`` of silence follow. Returns an utterance that will never play, or None."""
+        utterance = self._live.get(mail.utterance_id)
+        if utterance is None:
+            return None
+        utterance.ledger.close()
+        utterance.failure = mail.failure
+        if not utterance.queued:
+            return self._live.pop(mail.utterance_id)
+        self._queue(utterance, bytes(tail_ms * SAMPLES_PER_MS * BYTES_PER_SAMPLE), final=True)
+        return None
+
+    def pause(self) -> None:
+        """Hold the playout."""
+        self._media.send(m.PausePlayout(self._call_id))
+
+    def resume(self) -> None:
+        """Go on from where it was held."""
+        self._media.send(m.ResumePlayout(self._call_id))
+
+    def cut(self) -> None:
+        """Everything still to be said is dead; the worker will tell how much of the running one was heard."""
+        if self._maker is not None:
+            self._maker.cancel()
+            self._maker = None
+        self._to_make = asyncio.Queue()
+        self._dying |= {key: value for key, value in self._live.items() if value.queued}
+        if self._live:
+            self._media.send(m.CutPlayout(self._call_id))
+        self._live = {}
+
+    def end(self, utterance_id: UtteranceId, sent_samples: int) -> tuple[Utterance, Playout] | None:
+        """An utterance finished or was cut; None if nobody knows it any more."""
+        utterance = self._live.pop(utterance_id, None) or self._dying.pop(utterance_id, None)
+        if utterance is None:
+            return None
+        return utterance, utterance.ledger.heard(sent_samples)
+
+    def _queue(self, utterance: Utterance, pcm: bytes, *, final: bool) -> None:
+        self._media.send(
+            m.QueueAudio(self._call_id, utterance.id, pcm, final=final, interruptible=utterance.interruptible)
+        )
+
+    def _maker_failed(self, reason: str) -> None:
+        for utterance_id in self._live:
+            self._post(SpeechDone(utterance_id, reason))
+
+    async def _make_all(self) -> None:
+        queue = self._to_make
+        while not queue.empty():
+            await self._make(queue.get_nowait())
+
+    async def _make(self, utterance: Utterance) -> None:
+        request = utterance.request
+        try:
+            for sentence in split_sentences(request.text):
+                self._post(SentenceBegun(utterance.id, sentence))
+                part = TtsRequest(sentence, request.voice, request.language, request.rate, request.sample_rate_hz)
+                async for chunk in self._speaker.synthesize(part):
+                    if not isinstance(chunk, TtsAudio) or chunk.pcm:
+                        self._post(SpeechMade(utterance.id, chunk))
+        except ProviderError as error:
+            self._post(SpeechDone(utterance.id, str(error)))
+            return
+        self._post(SpeechDone(utterance.id))

@@ -1,0 +1,100 @@
+"""What a call needs from the house, as narrow protocols: the real gateway, worker and engines fit them, and so do
+the fakes of the scenario tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from voicegw.agents.agent import Agent
+from voicegw.base.causes import HangupCause
+from voicegw.base.clock import Clock
+from voicegw.base.ids import CallId, LegId, RandomBytes
+from voicegw.base.metrics import Counters
+from voicegw.call.facts import Entry
+from voicegw.call.machine import CallConfig
+from voicegw.media.messages import Command
+from voicegw.ports.asr import AsrProvider
+from voicegw.ports.tts import TtsChunk, TtsRequest
+from voicegw.sdp.negotiate import MediaSession
+from voicegw.turn.machine import TurnConfig
+
+
+class Signalling(Protocol):
+    """The SIP side of a leg; :class:`voicegw.gateway.sip_leg.SipGateway`."""
+
+    def ring(self, leg_id: LegId) -> None:
+        """Send 180."""
+        ...
+
+    def accept(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        """Send 200; the session, or None when the offer is yet to come. Raises NotAcceptable after a 488."""
+        ...
+
+    def reject(self, leg_id: LegId, cause: HangupCause) -> None:
+        """Refuse the INVITE."""
+        ...
+
+    def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
+        """End the leg in whatever way its state demands."""
+        ...
+
+    def media_address(self, leg_id: LegId) -> str:
+        """Our IP address as this peer should see it."""
+        ...
+
+
+class MediaControl(Protocol):
+    """The media worker; :class:`voicegw.media.client.MediaClient`."""
+
+    def send(self, command: Command) -> None:
+        """Pass a command on; never blocks."""
+        ...
+
+    async def open_leg(self, leg_id: LegId, call_id: CallId, local_ip: str) -> int:
+        """The RTP port of a new leg; raises LocalError when there is none."""
+        ...
+
+
+class Speaker(Protocol):
+    """Text to audio with fallback; :class:`voicegw.runtime.speech.Speech`."""
+
+    def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:
+        """Audio of one sentence from the first engine that works; raises ProviderError when none does."""
+        ...
+
+
+class FactSink(Protocol):
+    """Where facts go; :class:`voicegw.storage.event_log.EventLog`."""
+
+    def append(self, call_id: CallId, entry: Entry) -> None:
+        """Write one fact."""
+        ...
+
+    def finish(self, call_id: CallId) -> None:
+        """No more facts of this call."""
+        ...
+
+
+FactListener = Callable[[CallId, Entry], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CallServices:
+    """Everything a call is given."""
+
+    signalling: Signalling
+    media: MediaControl
+    speaker: Speaker
+    asr: AsrProvider
+    facts: FactSink
+    agents: Mapping[str, Agent]
+    clock: Clock
+    random: RandomBytes
+    counters: Counters
+    recordings: Path | None
+    call_config: CallConfig = field(default_factory=CallConfig)
+    turn_config: TurnConfig = field(default_factory=TurnConfig)
+    on_fact: FactListener = lambda _call_id, _entry: None

@@ -1,0 +1,81 @@
+"""The speech engines of a node: one recogniser, and synthesisers in order of preference."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from voicegw.base.errors import ProviderError
+from voicegw.base.metrics import Counters
+from voicegw.ports.asr import AsrProvider
+from voicegw.ports.tts import TtsAudio, TtsChunk, TtsProvider, TtsRequest
+
+log = logging.getLogger(__name__)
+
+
+class Speech:
+    """Starts and stops the engines; synthesises with the first one that speaks the language and works."""
+
+    def __init__(self, asr: AsrProvider, tts: Sequence[TtsProvider], counters: Counters) -> None:
+        self.asr = asr
+        self._tts = tuple(tts)
+        self._counters = counters
+
+    async def start(self) -> None:
+        """Start all engines. A synthesiser that does not start is left out as long as another does."""
+        await self.asr.start()
+        working: list[TtsProvider] = []
+        failures: list[str] = []
+        for provider in self._tts:
+            try:
+                await provider.start()
+                working.append(provider)
+            except ProviderError as error:
+                failures.append(str(error))
+                log.warning("synthesiser left out: %s", error)
+        if not working:
+            raise ProviderError("tts", "; ".join(failures) or "none is configured", retryable=False)
+        self._tts = tuple(working)
+
+    async def close(self) -> None:
+        """Stop all engines."""
+        await self.asr.close()
+        for provider in self._tts:
+            await provider.close()
+
+    async def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:
+        """Audio of one sentence. An engine that fails before its first sample is replaced by the next one.
+
+        Raises :class:`ProviderError` when none can speak, or when one fails in mid-sentence (the caller has heard
+        a part; another voice would say it again).
+        """
+        last = ProviderError("tts", f"no engine speaks {request.language}", retryable=False)
+        for provider in self._tts:
+            if not _speaks(provider, request.language):
+                continue
+            heard = False
+            try:
+                async for chunk in provider.synthesize(_fitted(provider, request)):
+                    heard = heard or isinstance(chunk, TtsAudio)
+                    yield chunk
+                return
+            except ProviderError as error:
+                self._counters.add(f"tts_failed_{provider.name}")
+                log.warning("synthesis failed: %s", error)
+                if heard:
+                    raise
+                last = error
+        raise last
+
+
+def _speaks(provider: TtsProvider, language: str) -> bool:
+    known = provider.capabilities.languages
+    base = language.split("-")[0].lower()
+    return not known or any(tag.split("-")[0].lower() == base for tag in known)
+
+
+def _fitted(provider: TtsProvider, request: TtsRequest) -> TtsRequest:
+    """The request with a voice that this engine has: a fallback speaks with its own."""
+    voices = provider.capabilities.voices
+    return request if not request.voice or request.voice in voices else replace(request, voice="")
