@@ -26,6 +26,8 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNFIT = re.compile(r"[\r\n]|(?<!\\)\x00|[^\x00-\xff]")
 _NEEDS_BACKSLASH = re.compile(r'(["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f])')
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_.])?")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _DOTTED = re.compile(r"[0-9.]+")
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)[ \t]*(?::[ \t]*([0-9]*))?")
 
@@ -105,9 +107,9 @@ def check_host(host: str) -> str:
     """Return ``host``; raise RemoteProtocolError unless it is a name, an IPv4 literal or an IPv6 reference."""
     if host.startswith("["):
         literal = host[1:-1]
-        valid = host.endswith("]") and "%" not in literal and _is_address(literal, 6)
+        valid = host.endswith("]") and "%" not in literal and _is_ipv6(literal)
     elif _DOTTED.fullmatch(host):
-        valid = _is_address(host, 4)
+        valid = _IPV4.fullmatch(host) is not None
     else:
         valid = _NAME.fullmatch(host) is not None
     if not valid:
@@ -115,11 +117,12 @@ def check_host(host: str) -> str:
     return host
 
 
-def _is_address(literal: str, version: int) -> bool:
+def _is_ipv6(literal: str) -> bool:
     try:
-        return ipaddress.ip_address(literal).version == version
+        ipaddress.IPv6Address(literal)
     except ValueError:
         return False
+    return True
 
 
 def parse_port(text: str) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from voicegw.base.errors import LocalError
@@ -48,6 +49,7 @@ LIST_HEADERS = frozenset(_LIST_NAMES.split())
 _KEYS = {short: name.lower() for short, name in COMPACT_FORMS.items()}
 
 
+@lru_cache(maxsize=512)
 def header_key(name: str) -> str:
     """Return the name under which a header is compared: long form, lower case."""
     lowered = name.lower()
@@ -67,6 +69,12 @@ class Headers:
         items = tuple(_checked(name, value) for name, value in pairs)
         self._items: tuple[tuple[str, str], ...] = items
         self._keys: tuple[str, ...] = tuple(header_key(name) for name, _ in items)
+
+    @classmethod
+    def received(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
+        """Build headers from pairs that the parser has already checked, name and value, line by line."""
+        items = tuple(pairs)
+        return cls._of(items, tuple([header_key(name) for name, _ in items]))
 
     @classmethod
     def _of(cls, items: tuple[tuple[str, str], ...], keys: tuple[str, ...]) -> Headers:

@@ -90,7 +90,7 @@ def _parse_headers(lines: list[str]) -> tuple[Headers, str]:
             pairs.append((name, value.strip(" \t")))
         else:
             fault = fault or f"bad header line {line[:40]!r}"
-    return Headers(pairs), fault
+    return Headers.received(pairs), fault
 
 
 def _parse_response(start: str, headers: Headers, body: bytes, fault: str) -> Response:
