@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
@@ -146,8 +147,7 @@ def parse(data: bytes) -> SessionDescription:
     starts = [index for index, (kind, _) in enumerate(fields) if kind == "m"]
     if len(starts) > MAX_MEDIA:
         raise RemoteProtocolError("too many media descriptions", 488)
-    bounds = zip(starts, [*starts[1:], len(fields)], strict=True)
-    media = tuple(_parse_media(fields[start:end]) for start, end in bounds)
+    media = tuple(_parse_media(fields[start:end]) for start, end in pairwise([*starts, len(fields)]))
     return _parse_session(fields[1 : starts[0] if starts else None], media)
 
 
