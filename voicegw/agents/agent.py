@@ -79,6 +79,15 @@ class AgentSession(Protocol):
         """Tell what the caller really heard of the last reply; the whole text if nothing was cut."""
         ...
 
+    def checkpoint(self) -> object:
+        """What :meth:`restore` needs to forget everything that comes after this moment."""
+        ...
+
+    def restore(self, checkpoint: object) -> None:
+        """Forget the replies made since: the caller went on speaking before any of them was audible, and the turn
+        will come again with more words."""
+        ...
+
     @property
     def collected(self) -> Mapping[str, str]:
         """What was understood so far, by variable, as plain text (dates and times in ISO 8601)."""

@@ -80,7 +80,7 @@ class CallRuntime:
         call_id_var.set(self.call_id)
         try:
             self._note_offer()
-            while not self._closed:
+            while not self.closed:
                 await self._handle_next()
         except Exception:  # one of the three boundaries of DESIGN §6
             log.exception("call task failed")
@@ -96,28 +96,39 @@ class CallRuntime:
     # ------------------------------------------------------------ the mailbox
 
     @property
-    def _closed(self) -> bool:
+    def closed(self) -> bool:
+        """Whether the record can be closed."""
         if self._closing_at is None:
             return False
         return not self._open_ends or self._services.clock.monotonic() >= self._closing_at
 
     async def _handle_next(self) -> None:
-        timer = self._next_timer()
+        timer = self.get_timer()
         timeout = None if timer is None else max(0.0, timer - self._services.clock.monotonic())
         try:
             async with asyncio.timeout(timeout):
                 mail = await self._mailbox.get()
         except TimeoutError:
-            self._handle_timers()
+            self.handle_timers()
             return
         self.handle(mail)
 
-    def _next_timer(self) -> float | None:
+    def handle_waiting(self) -> int:
+        """Handle all that waits in the mailbox and return how much it was."""
+        count = 0
+        while not self._mailbox.empty():
+            self.handle(self._mailbox.get_nowait())
+            count += 1
+        return count
+
+    def get_timer(self) -> float | None:
+        """When :meth:`handle_timers` is due, or None."""
         conversation = self._conversation.get_timer() if self._conversation else None
         timers = (self._machine.get_timer(), conversation, self._closing_at)
         return min((timer for timer in timers if timer is not None), default=None)
 
-    def _handle_timers(self) -> None:
+    def handle_timers(self) -> None:
+        """Act on every deadline that has come."""
         self._obey(self._machine.handle_timer(self._services.clock.monotonic()))
         if self._conversation is not None:
             self._conversation.handle_timer()

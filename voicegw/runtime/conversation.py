@@ -91,7 +91,7 @@ class Conversation:
         self._ending: HangupCause | None = None
         self._over = False
         self._watch = Stopwatch()
-        self._carried = ""
+        self._unanswered: f.CallerSpoke | None = None
         self._speech_onset = 0.0
         self._paused_at = 0.0
         self._asr_down_at = float("-inf")
@@ -116,6 +116,7 @@ class Conversation:
 
     def stop(self) -> None:
         """The caller is gone."""
+        self._commit_turn()
         self._over = True
         self._replies.drop()
         self._ear.drop()
@@ -124,6 +125,7 @@ class Conversation:
     def hold(self) -> None:
         """The caller is on hold and hears nothing."""
         self._replies.drop()
+        self._commit_turn()
         self._tell(e.AgentSuspended())
 
     def resume(self) -> None:
@@ -176,7 +178,7 @@ class Conversation:
         utterance.started_at = event.at
         if timing := self._watch.stop(event.at):
             self._book.note(timing)
-        self._carried = ""
+        self._commit_turn()
         self._tell(e.UtteranceStarted(utterance.id, utterance.interruptible))
 
     def _utterance_ended(self, utterance_id: UtteranceId, sent_samples: int, at: float, *, cut: bool) -> None:
@@ -242,8 +244,7 @@ class Conversation:
         if not text and speech_ms < NO_MATCH_SPEECH_MS:
             self._tell(e.ReplyEmpty())
             return
-        self._note_caller(text, final.confidence, "")
-        self._carried = text
+        self._take_turn(text, final.confidence)
         self._reply(CallerTurn(TurnKind.SPEECH, text, final.confidence))
 
     def _asr_failed(self, reason: str) -> None:
@@ -272,8 +273,10 @@ class Conversation:
             self._keys_complete(digits)
 
     def _keys_complete(self, digits: str) -> None:
-        self._note_caller("", 1.0, digits)
         self._tell(e.TurnSettled())
+        at = self._book.position_ms(self._now())
+        self._unanswered = f.CallerSpoke("", 1.0, digits, at, at)
+        self._commit_turn()
         self._reply(CallerTurn(TurnKind.DTMF, dtmf=digits))
 
     # ------------------------------------------------------------ from the agent
@@ -315,6 +318,7 @@ class Conversation:
             self._say(Say(APOLOGY, interruptible=False))
         if self._mouth.busy:
             return
+        self._commit_turn()
         if self._ending is not None:
             self._finish(self._ending)
         else:
@@ -390,7 +394,7 @@ class Conversation:
             case c.DropRecognition():
                 self._ear.drop()
             case c.DropReply():
-                self._replies.drop()
+                self._replies.undo()
                 self._cut_mouth()
             case c.PausePlayout():
                 self._mouth.pause()
@@ -439,14 +443,23 @@ class Conversation:
         phrases = gather.phrases if gather and gather.phrases else self._agent.phrases()
         return AsrOptions(self._agent.language, phrases, gather.boost if gather else ())
 
-    def _note_caller(self, text: str, confidence: float, digits: str) -> None:
-        self._history = self._history.add(Speaker.CALLER, text or " ".join(digits))
-        now = self._now()
-        started = now if digits else self._speech_onset
-        ended = now if digits else self._watch.speech_ended
-        self._book.note(
-            f.CallerSpoke(text, confidence, digits, self._book.position_ms(started), self._book.position_ms(ended))
-        )
+    @property
+    def _carried(self) -> str:
+        """What the caller said before, as long as no answer to it was audible."""
+        return self._unanswered.text if self._unanswered else ""
+
+    def _take_turn(self, text: str, confidence: float) -> None:
+        onset = self._book.position_ms(self._speech_onset)
+        started = self._unanswered.started_ms if self._unanswered else onset
+        ended = self._book.position_ms(self._watch.speech_ended)
+        self._unanswered = f.CallerSpoke(text, confidence, "", started, ended)
+
+    def _commit_turn(self) -> None:
+        """The answer is audible, or will never be: the turn is a fact."""
+        turn, self._unanswered = self._unanswered, None
+        if turn is not None:
+            self._history = self._history.add(Speaker.CALLER, turn.text or " ".join(turn.digits))
+            self._book.note(turn)
 
     def _local_time(self) -> datetime:
         return datetime.fromtimestamp(self._services.clock.wall()).astimezone()

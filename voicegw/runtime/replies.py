@@ -32,6 +32,7 @@ class Replies:
         self._random = random
         self._task: asyncio.Task[None] | None = None
         self._current: Generation | None = None
+        self._checkpoint: object = None
 
     @property
     def pending(self) -> bool:
@@ -46,6 +47,7 @@ class Replies:
     def begin(self, turn: CallerTurn, history: History, now: datetime) -> None:
         """Ask the agent for its reply to ``turn``; one that is under way is dropped."""
         self.drop()
+        self._checkpoint = self._session.checkpoint()
         basis = Basis(turn.text, len(history.entries))
         generation = Generation(GenerationId(token(self._random)), basis).after(GenerationTrigger.COMMIT)
         self._current = generation
@@ -73,6 +75,13 @@ class Replies:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+
+    def undo(self) -> None:
+        """The current reply was never audible and never will be: as if its turn had not happened yet."""
+        if self._current is not None:
+            self.drop()
+            self._current = None
+            self._session.restore(self._checkpoint)
 
     def heard(self, text: str) -> None:
         """Tell the agent what the caller heard of it."""

@@ -1,0 +1,361 @@
+"""A whole call without a wire: the real call task's logic, a manual clock, and fakes that are only the far ends.
+
+The fake worker plays what is queued at exactly one sample per sample of the manual clock, as the real one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from voicegw.agents.actions import AgentAction
+from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts
+from voicegw.base.causes import HangupCause
+from voicegw.base.errors import LocalError, ProviderError
+from voicegw.base.ids import CallId, LegId, UtteranceId
+from voicegw.base.metrics import Counters
+from voicegw.call import events as e
+from voicegw.call.facts import AnyFact, Entry
+from voicegw.media import messages as m
+from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions, AsrPartial
+from voicegw.ports.tts import TtsAudio, TtsChunk, TtsRequest
+from voicegw.runtime.call_runtime import CallRuntime, Offer
+from voicegw.runtime.services import CallServices
+from voicegw.sdp.negotiate import MediaSession
+
+LEG = LegId("leg")
+CALL = CallId("call")
+TICK_S = 0.02
+SAMPLES_PER_CHARACTER = 400
+"""The fake voice takes 50 ms a character, so that tests can count."""
+
+
+class ManualClock:
+    """Time that moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return 1_800_000_000.0 + self.now
+
+
+@dataclass
+class FakeSignalling:
+    """Accepts everything and remembers what was asked."""
+
+    said: list[str] = field(default_factory=list)
+    session: MediaSession | None = field(
+        default_factory=lambda: MediaSession("192.0.2.1", 4000, "PCMU", 0, 0, 101, 101)
+    )
+
+    def ring(self, leg_id: LegId) -> None:
+        self.said.append("ring")
+
+    def accept(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        self.said.append("accept")
+        return self.session
+
+    def reject(self, leg_id: LegId, cause: HangupCause) -> None:
+        self.said.append(f"reject {cause.value.name}")
+
+    def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
+        self.said.append(f"hangup {cause.value.name}")
+
+    def media_address(self, leg_id: LegId) -> str:
+        return "192.0.2.2"
+
+
+@dataclass
+class _Queued:
+    utterance_id: UtteranceId
+    samples: int = 0
+    sent: int = 0
+    final: bool = False
+    interruptible: bool = True
+    started: bool = False
+
+
+class FakeWorker:
+    """The media worker's playout, exact to the tick, and whatever the test makes the caller do."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.queue: list[_Queued] = []
+        self.paused = False
+        self.events: list[m.Event] = []
+        self.commands: list[m.Command] = []
+        self.ports = True
+
+    async def open_leg(self, leg_id: LegId, call_id: CallId, local_ip: str) -> int:
+        if not self.ports:
+            raise LocalError("no free port")
+        return 40000
+
+    def send(self, command: m.Command) -> None:
+        self.commands.append(command)
+        match command:
+            case m.QueueAudio():
+                self._queue(command)
+            case m.PausePlayout():
+                self.pause()
+            case m.ResumePlayout():
+                self.paused = False
+            case m.CutPlayout():
+                for item in self.queue:
+                    self.events.append(
+                        m.PlayoutCut(CALL, item.utterance_id, item.sent, item.samples, self.clock.now)
+                    )
+                self.queue, self.paused = [], False
+            case m.CloseLeg():
+                self.events.append(m.LegClosed(LEG, m.LegStats()))
+            case _:
+                pass
+
+    def pause(self) -> bool:
+        if not self.queue or self.paused:
+            return False
+        self.paused = True
+        head = self.queue[0]
+        self.events.append(m.PlayoutPaused(CALL, head.utterance_id, head.sent, self.clock.now))
+        return True
+
+    def tick(self) -> None:
+        """20 ms of playout."""
+        if self.paused or not self.queue:
+            return
+        head = self.queue[0]
+        if not head.started and head.samples:
+            head.started = True
+            self.events.append(m.PlayoutStarted(CALL, head.utterance_id, self.clock.now))
+        head.sent = min(head.samples, head.sent + 160)
+        if head.final and head.sent == head.samples:
+            self.queue.pop(0)
+            self.events.append(m.PlayoutFinished(CALL, head.utterance_id, head.sent, self.clock.now))
+
+    def _queue(self, command: m.QueueAudio) -> None:
+        item = next((q for q in self.queue if q.utterance_id == command.utterance_id), None)
+        if item is None:
+            item = _Queued(command.utterance_id, interruptible=command.interruptible)
+            self.queue.append(item)
+        item.samples += len(command.pcm) // 2
+        item.final = item.final or command.final
+
+
+class FakeStream:
+    """A recognition stream whose words the test supplies."""
+
+    def __init__(self, ear: FakeAsr) -> None:
+        self._ear = ear
+        self._events: asyncio.Queue[AsrEvent | None] = asyncio.Queue()
+
+    def push(self, pcm: bytes) -> None:
+        pass
+
+    def finish(self) -> None:
+        self.give(AsrFinal(self._ear.text, self._ear.confidence, 500.0, 10.0))
+        self._ear.text = ""
+
+    def close(self) -> None:
+        self._events.put_nowait(None)
+
+    def give(self, event: AsrEvent) -> None:
+        self._events.put_nowait(event)
+
+    async def events(self) -> AsyncIterator[AsrEvent]:
+        while (event := await self._events.get()) is not None:
+            yield event
+            if isinstance(event, AsrFinal | AsrFailed):
+                return
+
+
+class FakeAsr:
+    """Hears what the test says."""
+
+    name = "fake"
+    capabilities = AsrCapabilities(8000, partials=True, phrases=True)
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.confidence = 0.9
+        self.dead = False
+        self.stream: FakeStream | None = None
+        self.options: AsrOptions | None = None
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def prepare(self, options: AsrOptions) -> None:
+        pass
+
+    def open(self, options: AsrOptions) -> FakeStream:
+        self.options = options
+        self.stream = FakeStream(self)
+        if self.dead:
+            self.stream.give(AsrFailed("killed", retryable=True))
+        return self.stream
+
+
+class FakeSpeaker:
+    """A voice of fixed speed."""
+
+    def __init__(self) -> None:
+        self.dead = False
+
+    async def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:
+        if self.dead:
+            raise ProviderError("fake", "no voice", retryable=True)
+        yield TtsAudio(bytes(2 * SAMPLES_PER_CHARACTER * len(request.text)))
+
+
+@dataclass
+class ScriptedAgent:
+    """Replies in order; remembers the turns it got."""
+
+    replies: list[list[AgentAction]]
+    turns: list[CallerTurn] = field(default_factory=list)
+    heard_texts: list[str] = field(default_factory=list)
+    name: str = "scripted"
+    language: str = "en-US"
+    voice: str = ""
+    collected: Mapping[str, str] = field(default_factory=dict)
+
+    def phrases(self) -> tuple[str, ...]:
+        return ("yes", "no")
+
+    def open(self, facts: CallFacts) -> ScriptedAgent:
+        return self
+
+    def heard(self, text: str) -> None:
+        self.heard_texts.append(text)
+
+    def checkpoint(self) -> object:
+        return len(self.turns)
+
+    def restore(self, checkpoint: object) -> None:
+        assert isinstance(checkpoint, int)
+        self.replies = [self._last, *self.replies] if len(self.turns) > checkpoint else self.replies
+        del self.turns[checkpoint:]
+
+    async def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncIterator[AgentAction]:
+        self.turns.append(turn)
+        self._last = self.replies.pop(0)
+        for action in self._last:
+            yield action
+
+
+class FactList:
+    """Facts in memory."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.finished = False
+
+    def append(self, call_id: CallId, entry: Entry) -> None:
+        self.entries.append(entry)
+
+    def finish(self, call_id: CallId) -> None:
+        self.finished = True
+
+    def of(self, kind: type[AnyFact]) -> list[AnyFact]:
+        return [entry.data for entry in self.entries if isinstance(entry.data, kind)]
+
+
+class House:
+    """One call and everything around it."""
+
+    def __init__(self, replies: list[list[AgentAction]]) -> None:
+        self.clock = ManualClock()
+        self.signalling = FakeSignalling()
+        self.worker = FakeWorker(self.clock)
+        self.asr = FakeAsr()
+        self.speaker = FakeSpeaker()
+        self.agent = ScriptedAgent(replies)
+        self.facts = FactList()
+        seeded = random.Random(1)
+        services = CallServices(
+            self.signalling,
+            self.worker,
+            self.speaker,
+            self.asr,
+            self.facts,
+            {"scripted": self.agent},
+            self.clock,
+            seeded.randbytes,
+            Counters(),
+            None,
+        )
+        offer = Offer(LEG, "sip-call-id", "demo", "+15550100", "", {})
+        self.gone: list[CallId] = []
+        self.call = CallRuntime(CALL, offer, services, self.gone.append)
+
+    async def answer(self) -> None:
+        """From INVITE to ACK."""
+        self.call.post(e.CallOffered(LEG))
+        self.call.post(e.RouteChosen("scripted"))
+        await self.settle()
+        self.call.post(e.LegConfirmed(LEG))
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Until nobody has anything left to do at this instant."""
+        idle = 0
+        while idle < 5:
+            await asyncio.sleep(0)
+            events, self.worker.events = self.worker.events, []
+            for event in events:
+                self.call.post(event)
+            timer = self.call.get_timer()
+            due = timer is not None and timer <= self.clock.now
+            if due:
+                self.call.handle_timers()
+            idle = 0 if self.call.handle_waiting() or events or due else idle + 1
+
+    async def run(self, seconds: float) -> None:
+        """Let time pass, tick by tick."""
+        end = self.clock.now + seconds
+        while self.clock.now < end - 1e-9:
+            self.clock.now += TICK_S
+            self.worker.tick()
+            await self.settle()
+
+    async def caller_starts(self) -> None:
+        """The VAD gate opens 60 ms after the onset; interruptible playout is paused in the same tick."""
+        head = self.worker.queue[0] if self.worker.queue else None
+        paused = head is not None and head.interruptible and self.worker.pause()
+        self.call.post(m.SpeechStarted(LEG, self.clock.now, self.clock.now - 0.06, paused))
+        await self.settle()
+
+    async def caller_stops(self) -> None:
+        """The gate closes 200 ms after the last sound."""
+        self.call.post(m.SpeechStopped(LEG, self.clock.now, self.clock.now - 0.2))
+        await self.settle()
+
+    async def hears(self, text: str) -> None:
+        """The recogniser has this partial text, and will end with it."""
+        self.asr.text = text
+        if self.asr.stream is not None:
+            self.asr.stream.give(AsrPartial(text))
+        await self.settle()
+
+    async def caller_says(self, text: str, seconds: float = 1.0) -> None:
+        """A whole turn, up to the agent's decision."""
+        await self.caller_starts()
+        await self.run(seconds)
+        await self.hears(text)
+        await self.run(0.2)
+        await self.caller_stops()
+        await self.run(1.0)
+
+    async def hang_up(self) -> None:
+        """BYE from the caller."""
+        self.call.post(e.LegEnded(LEG, HangupCause.CALLER_HANGUP))
+        await self.settle()

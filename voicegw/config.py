@@ -1,0 +1,143 @@
+"""The configuration file: one YAML, every section the frozen model of the code it configures.
+
+Unknown keys, wrong types and impossible values are errors with file and line. Without a file the defaults make the
+embedded server: everything on this machine, nothing to install but what ``scripts/run`` installs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast, get_type_hints
+
+from pydantic import BaseModel, Field, create_model
+
+from voicegw.base.errors import ConfigError
+from voicegw.call.machine import CallConfig
+from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
+from voicegw.gateway.config import SipConfig
+from voicegw.media.config import MediaConfig
+from voicegw.turn.barge_in import BargeInConfig
+from voicegw.turn.endpointing import EndpointingConfig
+from voicegw.turn.machine import TurnConfig
+
+SHIPPED_DIALPLANS = Path(__file__).resolve().parent.parent / "dialplans"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechConfig:
+    """Which engines, by their names in the inference registry."""
+
+    asr: str = "pocketsphinx"
+    """The recogniser."""
+    tts: tuple[str, ...] = ("flite", "espeak")
+    """Synthesisers in order of preference; the next takes over when one fails or does not know the language."""
+    asr_workers: int = 2
+    """Recognition processes. One decodes about six callers who all speak at once."""
+    tts_workers: int = 1
+    """Synthesis processes. One makes speech about thirty times faster than it is spoken."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathsConfig:
+    """Where things are; relative paths count from the directory of the configuration file, or the current one."""
+
+    dialplan: str = str(SHIPPED_DIALPLANS / "dialplan.yaml")
+    """The routes."""
+    agents: str = str(SHIPPED_DIALPLANS / "agents")
+    """A directory with one YAML file an agent."""
+    calls: str = "var/calls"
+    """One JSON-lines log a call."""
+    recordings: str = "var/recordings"
+    """One stereo WAV a call; empty for no recordings."""
+    cache: str = "var/cache"
+    """Compiled language models."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """Logs go to standard error."""
+
+    level: str = "info"
+    """debug, info, warning or error."""
+    format: str = "text"
+    """text for people, json for machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """What one node takes on."""
+
+    max_calls: int = 200
+    """More are refused with 503 and Retry-After. A core carries about 300 legs without speech engines."""
+    drain_s: float = 30.0
+    """After a signal to stop, running calls may finish for this long; then they are told goodbye."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be configured."""
+
+    sip: SipConfig = field(default_factory=SipConfig)
+    media: MediaConfig = field(default_factory=MediaConfig)
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
+    call: CallConfig = field(default_factory=CallConfig)
+    endpointing: EndpointingConfig = field(default_factory=EndpointingConfig)
+    barge_in: BargeInConfig = field(default_factory=BargeInConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+    @property
+    def turn(self) -> TurnConfig:
+        """The turn machine's part."""
+        return TurnConfig(self.endpointing, self.barge_in)
+
+
+def load_config(path: Path | None) -> Config:
+    """Read a configuration file, or take the defaults; raises ConfigError with file, line and fix."""
+    if path is None:
+        return _absolute(Config(), Path.cwd())
+    model, document = load_yaml(_file_model(), read_text(path), str(path))
+    sections: dict[str, Any] = {}
+    for section in dataclasses.fields(Config):
+        values = getattr(model, section.name).model_dump(exclude_unset=True)
+        try:
+            sections[section.name] = _section_type(section.name)(**values)
+        except ConfigError as error:
+            raise document.error((section.name,), error.message, error.fix) from None
+    return _absolute(Config(**sections), path.resolve().parent)
+
+
+def _section_type(name: str) -> type[Any]:
+    factory = Config.__dataclass_fields__[name].default_factory
+    return cast(type[Any], factory)
+
+
+def _file_model() -> type[BaseModel]:
+    """The file as a pydantic model, made from the dataclasses so that no default is written twice."""
+    sections: dict[str, Any] = {}
+    for section in dataclasses.fields(Config):
+        model = _model_of(_section_type(section.name))
+        sections[section.name] = (model, Field(default_factory=model))
+    return create_model("ConfigFile", __base__=StrictModel, **sections)
+
+
+def _model_of(kind: type[Any]) -> type[BaseModel]:
+    hints = get_type_hints(kind)
+    fields: dict[str, Any] = {}
+    for item in dataclasses.fields(kind):
+        if item.default_factory is not dataclasses.MISSING:
+            fields[item.name] = (hints[item.name], Field(default_factory=item.default_factory))
+        else:
+            fields[item.name] = (hints[item.name], item.default)
+    return create_model(kind.__name__, __base__=StrictModel, **fields)
+
+
+def _absolute(config: Config, base: Path) -> Config:
+    paths = {
+        item.name: str(base / getattr(config.paths, item.name)) if getattr(config.paths, item.name) else ""
+        for item in dataclasses.fields(PathsConfig)
+    }
+    return dataclasses.replace(config, paths=PathsConfig(**paths))

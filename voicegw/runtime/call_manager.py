@@ -1,0 +1,162 @@
+"""All calls of a node: who gets which event, who is admitted, and how the node empties."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import assert_never
+
+from voicegw.base.causes import HangupCause
+from voicegw.base.ids import CallId, LegId, token
+from voicegw.call import events as e
+from voicegw.dialplan.compile import RouteRequest
+from voicegw.dialplan.match import Reject, ToAgent
+from voicegw.gateway import events as g
+from voicegw.media import messages as m
+from voicegw.runtime.call_runtime import CallRuntime, Offer
+from voicegw.runtime.dialplan_store import DialplanStore
+from voicegw.runtime.mail import Mail, MediaChanged
+from voicegw.runtime.services import CallServices
+
+log = logging.getLogger(__name__)
+
+
+class CallManager:
+    """Creates calls from INVITEs and delivers every event to the call it belongs to."""
+
+    def __init__(self, services: CallServices, store: DialplanStore, max_calls: int) -> None:
+        self._services = services
+        self._store = store
+        self._max_calls = max_calls
+        self._calls: dict[CallId, CallRuntime] = {}
+        self._by_leg: dict[LegId, CallRuntime] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.on_call_ended: Callable[[CallId], None] = lambda _call_id: None
+
+    @property
+    def active(self) -> int:
+        """How many calls there are."""
+        return len(self._calls)
+
+    # ------------------------------------------------------------ from the gateway
+
+    def on_leg_event(self, event: g.LegEvent) -> None:
+        """An event of the SIP gateway."""
+        match event:
+            case g.LegInvited():
+                self._invited(event)
+            case g.LegAnswered() | g.LegMediaChanged():
+                self._post(event.leg_id, MediaChanged(event.session))
+            case g.LegConfirmed():
+                self._post(event.leg_id, e.LegConfirmed(event.leg_id))
+            case g.LegEnded():
+                self._post(event.leg_id, e.LegEnded(event.leg_id, event.cause))
+            case g.LegRinging() | g.LegInfo():
+                pass
+            case _:
+                assert_never(event)
+
+    def _invited(self, event: g.LegInvited) -> None:
+        self._services.counters.add("calls_offered")
+        if len(self._calls) >= self._max_calls:
+            self._services.counters.add("calls_refused_full")
+            self._services.signalling.reject(event.leg_id, HangupCause.OVERLOADED)
+            return
+        call_id = CallId(token(self._services.random, 16))
+        offer = Offer(
+            event.leg_id, event.sip_call_id, event.called, event.calling, event.display_name, event.headers
+        )
+        installation = self._store.current
+        services = replace(self._services, agents=installation.agents)
+        call = CallRuntime(call_id, offer, services, self._gone)
+        self._calls[call_id] = self._by_leg[event.leg_id] = call
+        self._idle.clear()
+        call.post(e.CallOffered(event.leg_id))
+        self._route(call, offer)
+        task = asyncio.create_task(call.run(), name=f"call {call_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _route(self, call: CallRuntime, offer: Offer) -> None:
+        at = datetime.fromtimestamp(self._services.clock.wall(), UTC)
+        request = RouteRequest(offer.called, offer.calling, at, tuple(offer.headers.items()))
+        decision = self._store.current.dialplan.route(request)
+        log.info(
+            "call offered",
+            extra={
+                "call_id": call.call_id,
+                "called": offer.called,
+                "calling": offer.calling,
+                "route": decision.route,
+            },
+        )
+        match decision:
+            case ToAgent():
+                call.note_route(decision.route, decision.agent)
+                call.post(e.RouteChosen(decision.agent))
+            case Reject():
+                call.note_route(decision.route, "")
+                call.post(e.RouteRefused(decision.cause))
+            case _:
+                assert_never(decision)
+
+    def _post(self, leg_id: LegId, mail: Mail) -> None:
+        if call := self._by_leg.get(leg_id):
+            call.post(mail)
+
+    # ------------------------------------------------------------ from the media worker
+
+    def on_media_event(self, event: m.Event) -> None:
+        """An event of the media worker."""
+        match event:
+            case m.AudioBatch():
+                for frame in event.frames:
+                    if call := self._calls.get(frame.call_id):
+                        call.hear(frame.pcm)
+            case m.WorkerReport() | m.LegOpened():
+                pass
+            case (
+                m.LegFailed()
+                | m.LegClosed()
+                | m.MediaLatched()
+                | m.MediaTimedOut()
+                | m.SpeechStarted()
+                | m.SpeechStopped()
+                | m.DtmfReceived()
+                | m.DtmfSent()
+            ):
+                self._post(event.leg_id, event)
+            case _:
+                if call := self._calls.get(event.call_id):
+                    call.post(event)
+
+    def on_media_lost(self, reason: str) -> None:
+        """The media worker died: every call it carried is over."""
+        log.error("media worker lost", extra={"reason": reason, "calls": len(self._calls)})
+        self._services.counters.add("media_worker_lost")
+        for call in list(self._calls.values()):
+            call.post(e.MediaLost())
+
+    # ------------------------------------------------------------ the end
+
+    def part_from_all(self) -> None:
+        """Every running call is told goodbye."""
+        for call in list(self._calls.values()):
+            call.post(e.ShutdownRequested())
+
+    async def wait_idle(self) -> None:
+        """Until no call is left."""
+        await self._idle.wait()
+
+    def _gone(self, call_id: CallId) -> None:
+        call = self._calls.pop(call_id)
+        self._by_leg.pop(call.leg_id, None)
+        self._services.counters.add("calls_ended")
+        if not self._calls:
+            self._idle.set()
+        self.on_call_ended(call_id)
