@@ -49,7 +49,9 @@ class LegBank:
         self.payload_type = np.full(capacity, _NEVER, np.int64)
         self.receiving = np.zeros(capacity, np.bool_)
         self.heard_at = np.zeros(capacity, np.float64)
-        """When the locked source was last heard, by RTP or RTCP; the time of the offer before that."""
+        """When the locked source was last heard; the time of the negotiation before that."""
+        self.reported_at = np.zeros(capacity, np.float64)
+        """When the peer's last RTCP came."""
         self.ssrc_in = np.full(capacity, _NEVER, np.int64)
         self.ssrc = np.zeros(capacity, np.int64)
         self.sequence = np.zeros(capacity, np.int64)
@@ -84,13 +86,13 @@ class LegBank:
         """Apply a negotiated session; raises LocalError for a codec of another bank."""
         if settings.codec not in LAWS:
             raise LocalError(f"codec {settings.codec!r} is not G.711")
-        if settings.receive and not self.receiving[row]:
-            # After a hold the peer's clock may have gone on or not: begin again rather than guess.
+        if settings.receive != bool(self.receiving[row]):
+            # On hold there is nothing to conceal; after it the peer's clock may have gone on or not.
             self.jitter.restart(row)
         self.law[row] = LAWS[settings.codec]
         self.payload_type[row] = settings.payload_type
         self.receiving[row] = settings.receive
-        self.heard_at[row] = now
+        self.heard_at[row] = self.reported_at[row] = now
         self.marker[row] = True
 
     def new_source(self, row: int, ssrc: int) -> None:
@@ -103,7 +105,7 @@ class LegBank:
         """What each of ``rows`` says in this tick: decoded, concealed, or silence when there is no stream."""
         pulled = self.jitter.pull(rows, self._quiet[rows])
         frames = decode_rows(pulled.codes, self.law[rows])
-        complete = pulled.present.all(axis=1)
+        complete = np.asarray(pulled.present.all(axis=1))
         if complete.all():
             frames = self._concealer.process(rows, frames, ~complete)
         else:
@@ -126,3 +128,14 @@ class LegBank:
     def encode(self, rows: Rows, frames: Pcm) -> NDArray[np.uint8]:
         """One code a sample, in the law of each row."""
         return encode_rows(frames, self.law[rows])
+
+    def sent(self, rows: Rows, octets: int) -> None:
+        """A packet of ``octets`` payload left for each row."""
+        self.sequence[rows] += 1
+        self.packets_sent[rows] += 1
+        self.octets_sent[rows] += octets
+        self.marker[rows] = False
+
+    def advance(self, rows: Rows, samples: int = FRAME_SAMPLES) -> None:
+        """Media time goes on, sent or not (RFC 3550 §5.1)."""
+        self.timestamp[rows] += samples

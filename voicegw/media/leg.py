@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from voicegw.base.ids import CallId, LegId
+from voicegw.media.config import FRAME_MS
 from voicegw.media.latch import SourceLatch
 from voicegw.media.messages import ConfigureLeg, SendDtmf
 from voicegw.media.playout import Playout
@@ -26,16 +27,34 @@ class Leg:
     keys_in: TelephoneEventReceiver = field(default_factory=TelephoneEventReceiver)
     keys_out: TelephoneEventSender = field(default_factory=TelephoneEventSender)
     keys_waiting: deque[SendDtmf] = field(default_factory=deque)
+    keys_current: SendDtmf | None = None
     odd_codes: bytearray = field(default_factory=bytearray)
     """Encoded samples that wait for a packet that is not 20 ms long."""
     rejected: int = 0
+    timeouts: int = 0
+    """MediaTimedOut events of the present silence."""
     peer_lost: int = 0
     round_trip_ms: float = -1.0
 
     @property
     def keying(self) -> bool:
-        """Whether packets of this leg carry a digit instead of audio."""
-        return bool(self.keys_waiting) or self.keys_out.busy
+        """Whether packets of this leg carry, or are about to carry, a digit instead of audio."""
+        return self.keys_current is not None or bool(self.keys_waiting)
+
+    @property
+    def sending(self) -> bool:
+        """Whether the negotiated direction lets us send."""
+        return self.settings is not None and self.settings.send
+
+    @property
+    def ptime_ms(self) -> int:
+        """Length of our own packets."""
+        return self.settings.ptime_ms if self.settings else FRAME_MS
+
+    @property
+    def key_payload_type(self) -> int:
+        """Of telephone events; -1 when not negotiated."""
+        return self.settings.dtmf_payload_type if self.settings else -1
 
 
 @dataclass(slots=True)

@@ -156,7 +156,11 @@ class LegFailed(Message, frozen=True):
 
 
 class LegStats(Message, frozen=True):
-    """Counters of one leg so far (RFC 3550 §6.4.1 terms); sent on close, part of LegClosed."""
+    """Counters of one leg so far (RFC 3550 §6.4.1 terms); sent on close, part of LegClosed.
+
+    ``peer_lost`` is what the peer reported of our packets; ``round_trip_ms`` -1 when its reports gave none;
+    ``mos`` the estimate for what we received (ITU-T G.107), 0 when nothing was.
+    """
 
     packets_sent: int = 0
     packets_received: int = 0
@@ -166,6 +170,9 @@ class LegStats(Message, frozen=True):
     packets_rejected: int = 0
     concealed_samples: int = 0
     jitter_ms: float = 0.0
+    peer_lost: int = 0
+    round_trip_ms: float = -1.0
+    mos: float = 0.0
 
 
 class LegClosed(Message, frozen=True):

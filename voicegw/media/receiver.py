@@ -7,6 +7,7 @@ padded packet, rubbish) leaves the batch for :meth:`RtpReceiver._admit`, one pac
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -38,7 +39,7 @@ class RtpReceiver:
         self._poller = network.poller()
         self._legs: dict[int, Leg] = {}
         self._packets = np.zeros((_BATCH, _BUFFER_BYTES), np.uint8)
-        self._views = [memoryview(row) for row in self._packets]
+        self._views = [row.data for row in self._packets]
         self._keying: set[int] = set()
 
     def add(self, leg: Leg) -> None:
@@ -109,6 +110,7 @@ class RtpReceiver:
             & (head.payload_type == bank.payload_type[rows])
             & (head.ssrc == bank.ssrc_in[rows])
             & (lengths < _BUFFER_BYTES)
+            & bank.receiving[rows]
         )
         if not good.all():
             for index in np.flatnonzero(~good):
@@ -179,11 +181,11 @@ class RtpReceiver:
         return True
 
     def _count_only(self, leg: Leg, packet: RtpPacket, now: float) -> None:
-        """Digits and comfort noise are part of the stream's sequence but not of its samples."""
+        """Digits and comfort noise are part of the stream's sequence but not of its timing."""
         self._bank.heard_at[leg.row] = now
         one = np.array([leg.row], np.intp)
         numbers = np.array([[packet.sequence], [packet.timestamp]], np.int64)
-        self._bank.reception.update(one, numbers[0], numbers[1], int(now * SAMPLE_RATE_HZ))
+        self._bank.reception.update(one, numbers[0], numbers[1], None)
 
     def _take_key(self, leg: Leg, packet: RtpPacket, now: float, events: list[Event]) -> None:
         try:
@@ -194,6 +196,11 @@ class RtpReceiver:
         _report_keys(leg, pressed, events)
         if leg.keys_in.pending:
             self._keying.add(leg.ports.rtp.fileno())
+
+
+def flush_keys(leg: Leg, events: list[Event]) -> None:
+    """The leg ends: a press whose end has not arrived is still a press."""
+    _report_keys(leg, leg.keys_in.poll(math.inf), events)
 
 
 def _report_keys(leg: Leg, pressed: list[DigitPressed], events: list[Event]) -> None:

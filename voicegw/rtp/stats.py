@@ -15,6 +15,7 @@ _Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]
 
 _WINDOW = 64
+_UNKNOWN = -1
 _MAX_DROPOUT = 3000
 """A larger step forward is a restarted sender, not a loss (RFC 3550 §A.1)."""
 
@@ -71,32 +72,36 @@ class ReceptionStats:
         self._in_stream[row] = 0
         self._expected_prior[row] = self._received_prior[row] = 0
 
-    def update(self, rows: _Rows, sequence: _Ints, timestamp: _Ints, arrival: int) -> Reception:
-        """Count a batch that arrived at ``arrival`` (timestamp units of a local clock)."""
+    def update(self, rows: _Rows, sequence: _Ints, timestamp: _Ints, arrival: int | None) -> Reception:
+        """Count a batch that arrived at ``arrival`` (timestamp units of a local clock).
+
+        ``arrival`` is None for packets whose timestamp says nothing about when they were sent (RFC 4733 events).
+        """
         started = self._started[rows]
         if not started.all():
-            self._start(rows[~started], sequence[~started], timestamp[~started], arrival)
+            self._start(rows[~started], sequence[~started])
         step = ((sequence - self._highest[rows] + 0x8000) & 0xFFFF) - 0x8000
         jumped = np.abs(step) > _MAX_DROPOUT
         if jumped.any():
             for row in rows[jumped]:
                 self.restart(int(row))
-            self._start(rows[jumped], sequence[jumped], timestamp[jumped], arrival)
+            self._start(rows[jumped], sequence[jumped])
             step = np.where(jumped, 1, step)
         fresh = self._mark_seen(rows, step)
         self._highest[rows] += np.maximum(step, 0)
         self.received[rows] += fresh
         self._in_stream[rows] += fresh
         self.duplicates[rows] += ~fresh
-        self._update_jitter(rows, timestamp, arrival)
+        if arrival is not None:
+            self._update_jitter(rows, timestamp, arrival)
         return Reception(fresh, step)
 
-    def _start(self, rows: _Rows, sequence: _Ints, timestamp: _Ints, arrival: int) -> None:
+    def _start(self, rows: _Rows, sequence: _Ints) -> None:
         self._started[rows] = True
         self._base[rows] = sequence
         self._highest[rows] = sequence - 1
         self._seen[rows] = 0
-        self._transit[rows] = (arrival - timestamp) & 0xFFFFFFFF
+        self._transit[rows] = _UNKNOWN
 
     def _mark_seen(self, rows: _Rows, step: _Ints) -> _Bools:
         """Shift the windows and set the bits; False where the bit was set already. Bit 0 is the highest number."""
@@ -113,10 +118,11 @@ class ReceptionStats:
     def _update_jitter(self, rows: _Rows, timestamp: _Ints, arrival: int) -> None:
         """RFC 3550 §A.8 in integers. Steps of more than a second are pauses or clock jumps, not jitter."""
         transit = (arrival - timestamp) & 0xFFFFFFFF
+        known = self._transit[rows] != _UNKNOWN
         change = np.abs(((transit - self._transit[rows] + 0x80000000) & 0xFFFFFFFF) - 0x80000000)
         self._transit[rows] = transit
         jitter = self._jitter_16[rows]
-        self._jitter_16[rows] = np.where(change > 8000, jitter, jitter + change - ((jitter + 8) >> 4))
+        self._jitter_16[rows] = np.where((change > 8000) | ~known, jitter, jitter + change - ((jitter + 8) >> 4))
 
     def _lost_in_stream(self, row: int) -> int:
         expected = int(self._highest[row]) - int(self._base[row]) + 1

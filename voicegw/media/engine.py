@@ -1,0 +1,330 @@
+"""The media engine: one tick of 20 ms for all legs. Plain and synchronous; the worker or a test drives it.
+
+A tick reads the sockets, decodes, detects speech (and pauses what it interrupts, before anything is sent), takes
+the agents' audio, mixes, sends, and only then tells, taps and records. It never raises for anything that a peer,
+a disk or a provider did: it counts.
+"""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+import numpy as np
+
+from voicegw.base.clock import Clock
+from voicegw.base.errors import LocalError
+from voicegw.base.ids import CallId, RandomBytes
+from voicegw.base.metrics import Counters
+from voicegw.media import messages as m
+from voicegw.media.bank import LegBank, Pcm
+from voicegw.media.config import FRAME_SAMPLES, MediaConfig
+from voicegw.media.leg import Call, Leg
+from voicegw.media.plan import AGENT_EAR, TickPlan
+from voicegw.media.receiver import RtpReceiver, flush_keys
+from voicegw.media.reports import RtcpReporter
+from voicegw.media.sender import Departure, RtpSender
+from voicegw.media.sockets import Network, PortPool
+from voicegw.media.speech import SpeechDetector, SpeechEdge
+from voicegw.media.switchboard import Switchboard
+from voicegw.ports.recorder import Recorder, RecorderEnded, RecorderFailed, RecorderStarted
+from voicegw.ports.vad import VadModel
+from voicegw.rtp.telephone_event import DIGITS
+
+_REPORT_TICKS: Final = 10
+_TIMEOUT_TICKS: Final = 25
+
+
+class MediaEngine:
+    """All legs of the worker. Times are monotonic seconds."""
+
+    def __init__(
+        self,
+        config: MediaConfig,
+        network: Network,
+        clock: Clock,
+        random: RandomBytes,
+        recorder: Recorder,
+        vad: VadModel | None,
+    ) -> None:
+        """``vad`` must have ``config.max_legs`` rows; without one no speech is detected."""
+        self.config = config
+        self.counters = Counters()
+        self._recorder = recorder
+        self._bank = LegBank(config, random)
+        self._ports = PortPool(network, config.port_low, config.port_high, config.draining_s, random)
+        self._receiver = RtpReceiver(self._bank, network, self.counters)
+        self._reporter = RtcpReporter(self._bank, network, clock, random, config, self.counters)
+        self._sender = RtpSender(self._bank, clock, self.counters)
+        self._speech = SpeechDetector(config, vad) if vad is not None else None
+        self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter)
+        self._plan: TickPlan = self._board.plan()
+        self._events: list[m.Event] = []
+        self._ticks = 0
+        self.stopped = False
+        """Shutdown was received."""
+
+    @property
+    def legs(self) -> int:
+        """Open legs."""
+        return len(self._board.legs)
+
+    def take_events(self) -> list[m.Event]:
+        """What happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def close(self) -> None:
+        """Close every leg, socket and file; for the end of the process."""
+        for leg in list(self._board.legs.values()):
+            self._close_leg(leg, 0.0)
+        self._recorder.close()
+        self._tell_recorder(0.0)
+        self._ports.close()
+        self._receiver.close()
+        self._reporter.close()
+
+    # ------------------------------------------------------------ the tick
+
+    def tick(self, now: float) -> None:
+        """Run one frame of media time."""
+        self._ticks += 1
+        self._receive(now)
+        plan = self._current_plan()
+        if plan.legs:
+            heard = self._bank.frames(plan.rows)
+            self._detect_speech(plan, heard, now)
+            plan.sources[: len(plan.legs)] = heard
+            playing = self._take_playouts(plan)
+            mixed = plan.mix.mix(plan.sources)
+            departure = self._sender.send(mixed[: len(plan.senders)], self._events)
+            self._settle_playouts(playing, departure)
+            self._bank.advance(plan.rows)
+            self._tap(plan, mixed)
+            self._record(plan, mixed)
+        self._housekeep(now)
+
+    def skip_frames(self, frames: int) -> None:
+        """Media time that went by without ticks, because the process was held up too long to catch up."""
+        rows = self._plan.rows
+        self._bank.advance(rows, frames * FRAME_SAMPLES)
+        self._bank.jitter.skip(rows, frames)
+        self.counters.add("lost_frames", frames * len(self._plan.senders))
+
+    def _receive(self, now: float) -> None:
+        events = self._receiver.drain(now)
+        if events:
+            self._events += events
+            if any(isinstance(event, m.MediaLatched) for event in events):
+                self._board.stale = True  # the target of a leg changed
+
+    def _current_plan(self) -> TickPlan:
+        if self._board.stale:
+            self._plan = self._board.plan()
+            self._sender.plan(self._plan.senders)
+        elif self._sender.stale:
+            self._sender.plan(self._plan.senders)
+        return self._plan
+
+    def _detect_speech(self, plan: TickPlan, heard: Pcm, now: float) -> None:
+        if self._speech is None or not len(plan.listening):
+            return
+        everyone = len(plan.listening) == len(plan.rows)
+        rows = plan.rows if everyone else plan.rows[plan.listening]
+        frames = heard if everyone else heard[plan.listening]
+        for edge in self._speech.process(rows, frames, now):
+            self._tell_speech(plan.leg_of_row[edge.row], edge, now)
+
+    def _tell_speech(self, leg: Leg, edge: SpeechEdge, now: float) -> None:
+        if not edge.started:
+            self._events.append(m.SpeechStopped(leg.leg_id, now, edge.at))
+            return
+        call = self._board.calls[leg.call_id]
+        heard_by_agent = any(source == leg.leg_id and sink == AGENT_EAR for source, sink, _ in call.edges)
+        paused: list[m.Event] = []
+        if heard_by_agent and call.playout.interruptible:
+            paused = call.playout.pause(now)
+        self._events.append(m.SpeechStarted(leg.leg_id, now, edge.at, bool(paused)))
+        self._events += paused
+
+    def _take_playouts(self, plan: TickPlan) -> list[tuple[Call, Leg]]:
+        """Fill the playout sources. A call that nobody can be sent to now waits: its audio would be lost."""
+        plan.sources[len(plan.legs) :] = 0
+        playing = []
+        for call in self._board.calls.values():
+            if call.playout.idle:
+                continue
+            mouth = next((leg for leg in call.mouths if not leg.keying), None)
+            if mouth is not None:
+                call.playout.fill(plan.sources[call.source])
+                playing.append((call, mouth))
+        return playing
+
+    def _settle_playouts(self, playing: list[tuple[Call, Leg]], departure: Departure) -> None:
+        for call, mouth in playing:
+            at = departure.at(mouth.row)
+            events = call.playout.settle(departure.last_at if at is None else at, sent=at is not None)
+            if events:
+                self._events += events
+
+    def _tap(self, plan: TickPlan, mixed: Pcm) -> None:
+        if plan.taps:
+            frames = tuple(m.AudioTapped(call_id, mixed[sink].tobytes()) for call_id, sink in plan.taps)
+            self._events.append(m.AudioBatch(frames))
+
+    def _record(self, plan: TickPlan, mixed: Pcm) -> None:
+        for call in plan.recorded:
+            left, right = mixed[call.recorded_in].copy(), mixed[call.recorded_out].copy()
+            self._recorder.write(call.call_id, left, right)
+
+    def _housekeep(self, now: float) -> None:
+        """What is not audio, spread over the ticks."""
+        if self._ticks % _REPORT_TICKS == 0:
+            self._reporter.run(now)
+            self._tell_recorder(now)
+        elif self._ticks % _TIMEOUT_TICKS == 1:
+            self._ports.reap(now)
+            self._find_silent(now)
+
+    def _find_silent(self, now: float) -> None:
+        """Legs that should receive and do not; not those on hold."""
+        bank, plan = self._bank, self._plan
+        last = np.maximum(bank.heard_at[plan.rows], bank.reported_at[plan.rows])
+        silent_ms = np.where(bank.receiving[plan.rows], (now - last) * 1000, 0)
+        timeout_ms = self.config.no_media_timeout_ms
+        for place in np.flatnonzero(silent_ms >= timeout_ms):
+            leg = plan.legs[place]
+            spans = int(silent_ms[place] // timeout_ms)
+            if spans > leg.timeouts:
+                self._events.append(m.MediaTimedOut(leg.leg_id, int(silent_ms[place])))
+            leg.timeouts = spans
+
+    def _tell_recorder(self, now: float) -> None:
+        for event in self._recorder.poll():
+            match event:
+                case RecorderStarted(call_id, path):
+                    self._events.append(m.RecordingStarted(call_id, path, now))
+                case RecorderEnded(call_id, path, samples, dropped):
+                    self._events.append(m.RecordingEnded(call_id, path, samples, dropped))
+                case RecorderFailed(call_id, path, reason):
+                    self._events.append(m.RecordingFailed(call_id, path, reason))
+
+    # ------------------------------------------------------------ commands
+
+    def handle(self, command: m.Command, now: float) -> None:
+        """Carry out one command; what is wrong with it is an event or a counter."""
+        match command:
+            case m.OpenLeg():
+                self._open_leg(command, now)
+            case m.ConfigureLeg() | m.CloseLeg() | m.SendDtmf():
+                self._with_leg(command, now)
+            case m.SetMix() | m.QueueAudio() | m.PausePlayout() | m.ResumePlayout() | m.CutPlayout():
+                self._with_call(command, now)
+            case m.StartRecording(call_id, path):
+                self._start_recording(call_id, path)
+            case m.StopRecording(call_id):
+                self._stop_recording(self._board.calls.get(call_id))
+            case m.Shutdown():
+                self.stopped = True
+            case _:
+                assert_never(command)
+
+    def _open_leg(self, command: m.OpenLeg, now: float) -> None:
+        try:
+            leg = self._board.open(command, now)
+        except LocalError as error:
+            self._events.append(m.LegFailed(command.leg_id, str(error)))
+            return
+        if self._speech is not None:
+            self._speech.reset(leg.row)
+        self._events.append(m.LegOpened(leg.leg_id, leg.ports.port))
+
+    def _with_leg(self, command: m.ConfigureLeg | m.CloseLeg | m.SendDtmf, now: float) -> None:
+        leg = self._board.legs.get(command.leg_id)
+        if leg is None:
+            self.counters.add("commands_for_unknown_leg")
+            return
+        match command:
+            case m.ConfigureLeg():
+                self._configure_leg(leg, command, now)
+            case m.CloseLeg():
+                self._close_leg(leg, now)
+            case m.SendDtmf():
+                self._send_dtmf(leg, command)
+
+    def _configure_leg(self, leg: Leg, command: m.ConfigureLeg, now: float) -> None:
+        try:
+            self._board.configure(leg, command, now)
+        except LocalError as error:
+            self._events.append(m.LegFailed(leg.leg_id, str(error)))
+            return
+        if not (command.receive and command.vad):
+            self._end_speech(leg, now)
+
+    def _close_leg(self, leg: Leg, now: float) -> None:
+        flush_keys(leg, self._events)
+        self._end_speech(leg, now)
+        stats = self._reporter.stats(leg)
+        call = self._board.close(leg, now)
+        if call is not None:
+            self._events += call.playout.cut(now)
+            self._stop_recording(call)
+        self._events.append(m.LegClosed(leg.leg_id, stats))
+
+    def _end_speech(self, leg: Leg, now: float) -> None:
+        edge = self._speech.close(leg.row, now) if self._speech is not None else None
+        if edge is not None:
+            self._tell_speech(leg, edge, now)
+
+    def _send_dtmf(self, leg: Leg, command: m.SendDtmf) -> None:
+        """Queue digits. What cannot be sent is answered at once with no digits, so that nobody waits for it."""
+        possible = leg.key_payload_type >= 0 and leg.sending and command.digits
+        if not possible or any(digit not in DIGITS for digit in command.digits.upper()):
+            self.counters.add("dtmf_not_sendable")
+            self._events.append(m.DtmfSent(leg.leg_id, ""))
+            return
+        leg.keys_waiting.append(command)
+        self._board.stale = True
+
+    def _with_call(
+        self,
+        command: m.SetMix | m.QueueAudio | m.PausePlayout | m.ResumePlayout | m.CutPlayout,
+        now: float,
+    ) -> None:
+        call = self._board.calls.get(command.call_id)
+        if call is None:
+            self.counters.add("commands_for_unknown_call")
+            return
+        match command:
+            case m.SetMix(edges=edges):
+                call.edges = edges
+                self._board.stale = True
+            case m.QueueAudio():
+                self._queue_audio(call, command)
+            case m.PausePlayout():
+                self._events += call.playout.pause(now)
+            case m.ResumePlayout():
+                self._events += call.playout.resume(now)
+            case m.CutPlayout():
+                self._events += call.playout.cut(now)
+
+    def _queue_audio(self, call: Call, command: m.QueueAudio) -> None:
+        accepted = call.playout.append(
+            command.utterance_id, command.pcm, final=command.final, interruptible=command.interruptible
+        )
+        if not accepted:
+            self.counters.add("stale_audio_refused")
+
+    def _start_recording(self, call_id: CallId, path: str) -> None:
+        call = self._board.calls.get(call_id)
+        if call is None or call.recording:
+            reason = "the call is being recorded already" if call else "there is no such call"
+            self._events.append(m.RecordingFailed(call_id, path, reason))
+            return
+        self._recorder.start(call_id, path)
+        call.recording = self._board.stale = True
+
+    def _stop_recording(self, call: Call | None) -> None:
+        if call is not None and call.recording:
+            self._recorder.stop(call.call_id)
+            call.recording = False
+            self._board.stale = True

@@ -1,0 +1,107 @@
+"""The plan of a tick: which row, source and sink is what. Made anew when a leg or a matrix changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from voicegw.base.ids import CallId, LegId
+from voicegw.media.bank import Pcm, Rows
+from voicegw.media.config import FRAME_SAMPLES
+from voicegw.media.leg import Call, Leg
+from voicegw.media.mixer import Edge, MixMatrix
+
+AGENT: Final = "agent"
+AGENT_EAR: Final = "agent_ear"
+RECORDED_IN: Final = "rec_in"
+RECORDED_OUT: Final = "rec_out"
+
+
+@dataclass(frozen=True, slots=True)
+class TickPlan:
+    """Sources: the negotiated legs, then one playout a call. Sinks: the sending legs, then ears and recordings."""
+
+    rows: Rows
+    legs: tuple[Leg, ...]
+    listening: Rows
+    """Positions in ``rows`` of the legs whose speech is detected."""
+    senders: tuple[Leg, ...]
+    sources: Pcm
+    mix: MixMatrix
+    taps: tuple[tuple[CallId, int], ...]
+    """Calls whose agent hears, and the sink."""
+    recorded: tuple[Call, ...]
+    leg_of_row: dict[int, Leg]
+
+
+class _Sinks:
+    """Numbers for sinks, in the order in which they are asked for."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def take(self, *, wanted: bool) -> int:
+        if not wanted:
+            return -1
+        self.count += 1
+        return self.count - 1
+
+
+def make_plan(calls: Iterable[Call]) -> TickPlan:
+    """Number everything; also tells each call where its own things are."""
+    calls = tuple(calls)
+    legs = tuple(leg for call in calls for leg in call.legs.values() if leg.settings is not None)
+    senders = tuple(leg for leg in legs if leg.sending)
+    source_of = {leg.leg_id: place for place, leg in enumerate(legs)}
+    sink_of = {leg.leg_id: place for place, leg in enumerate(senders)}
+    sinks = _Sinks(len(senders))
+    edges: list[Edge] = []
+    for place, call in enumerate(calls):
+        call.source = len(legs) + place
+        edges += _call_edges(call, source_of, sink_of, sinks)
+    return TickPlan(
+        rows=np.array([leg.row for leg in legs], np.intp),
+        legs=legs,
+        listening=np.array([source_of[leg.leg_id] for leg in legs if _listens(leg)], np.intp),
+        senders=senders,
+        sources=np.zeros((len(legs) + len(calls), FRAME_SAMPLES), np.int16),
+        mix=MixMatrix(edges, sinks.count, FRAME_SAMPLES),
+        taps=tuple((call.call_id, call.agent_ear) for call in calls if call.agent_ear >= 0),
+        recorded=tuple(call for call in calls if call.recording),
+        leg_of_row={leg.row: leg for leg in legs},
+    )
+
+
+def _listens(leg: Leg) -> bool:
+    return leg.settings is not None and leg.settings.vad and leg.settings.receive
+
+
+def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, int], sinks: _Sinks) -> list[Edge]:
+    """The edges of one call in numbers; edges of legs that are gone or do not send are left out."""
+    call.agent_ear = sinks.take(wanted=any(_taps(call, source, sink) for source, sink, _ in call.edges))
+    call.recorded_in = sinks.take(wanted=call.recording)
+    call.recorded_out = sinks.take(wanted=call.recording)
+    named = {AGENT_EAR: call.agent_ear, RECORDED_IN: call.recorded_in, RECORDED_OUT: call.recorded_out}
+    call.mouths = []
+    edges: list[Edge] = []
+    for source, sink, gain in call.edges:
+        if source != AGENT and source not in call.legs:
+            continue
+        if sink == AGENT_EAR and source != AGENT and not _taps(call, source, sink):
+            continue
+        source_place = call.source if source == AGENT else source_of.get(LegId(source), -1)
+        sink_place = named[sink] if sink in named else sink_of.get(LegId(sink), -1) if sink in call.legs else -1
+        if source == AGENT and sink in call.legs and sink_place >= 0:
+            call.mouths.append(call.legs[sink])
+        if source_place >= 0 and sink_place >= 0:
+            edges.append((source_place, sink_place, gain))
+    return edges
+
+
+def _taps(call: Call, source: str, sink: str) -> bool:
+    """Whether the edge carries a leg that is to be heard by the agent."""
+    leg = call.legs.get(source)
+    return sink == AGENT_EAR and leg is not None and leg.settings is not None and leg.settings.tap

@@ -1,0 +1,211 @@
+"""RTCP of all legs: a report every few seconds, and what the peers report about us."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voicegw.base.clock import Clock
+from voicegw.base.errors import RemoteProtocolError
+from voicegw.base.ids import RandomBytes
+from voicegw.base.metrics import Counters
+from voicegw.media.bank import LegBank
+from voicegw.media.config import SAMPLE_RATE_HZ, MediaConfig
+from voicegw.media.leg import Leg
+from voicegw.media.messages import LegStats
+from voicegw.media.sockets import Address, Network
+from voicegw.rtp.rtcp import (
+    Bye,
+    ReceiverReport,
+    ReportBlock,
+    RtcpPacket,
+    SenderReport,
+    SourceDescription,
+    build_compound,
+    middle_32,
+    parse_compound,
+    round_trip_s,
+    to_ntp,
+)
+from voicegw.rtp.stats import mos
+
+_BUFFER_BYTES: Final = 2048
+_ROUNDS: Final = 2
+_FRAME_DELAY_MS: Final = 20
+"""One way, besides buffer and network: a packet is sent when its last sample has been said."""
+
+
+class RtcpReporter:
+    """Sends and reads RTCP. Called a few times a second, outside the path of the audio."""
+
+    def __init__(
+        self,
+        bank: LegBank,
+        network: Network,
+        clock: Clock,
+        random: RandomBytes,
+        config: MediaConfig,
+        counters: Counters,
+    ) -> None:
+        self._bank = bank
+        self._clock = clock
+        self._random = random
+        self._counters = counters
+        self._interval_s = config.rtcp_interval_ms / 1000
+        self._cname = f"{random(8).hex()}@voicegw"
+        self._poller = network.poller()
+        self._legs: dict[int, Leg] = {}
+        self._due: dict[int, float] = {}
+        self._heard: dict[int, tuple[int, float]] = {}  # middle of the peer's last NTP time, when it came
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+
+    def add(self, leg: Leg, now: float) -> None:
+        """Report on this leg from now on."""
+        fd = leg.ports.rtcp.fileno()
+        self._legs[fd] = leg
+        self._due[fd] = now + self._interval()
+        self._poller.register(fd)
+
+    def remove(self, leg: Leg) -> None:
+        """Say goodbye (RFC 3550 §6.6) and stop reading."""
+        fd = leg.ports.rtcp.fileno()
+        self._poller.unregister(fd)
+        if self._bank.packets_sent[leg.row]:
+            self._send(leg, [*self._report(fd, leg), Bye((int(self._bank.ssrc[leg.row]),))])
+        del self._legs[fd], self._due[fd]
+        self._heard.pop(fd, None)
+
+    def close(self) -> None:
+        """Give the poller back."""
+        self._poller.close()
+
+    def run(self, now: float) -> None:
+        """Read what came and send what is due."""
+        for _ in range(_ROUNDS):
+            ready = self._poller.ready()
+            for fd, _ in ready:
+                self._read(fd, self._legs[fd], now)
+            if not ready:
+                break
+        for fd, due in self._due.items():
+            if due <= now:
+                self._due[fd] = now + self._interval()
+                leg = self._legs[fd]
+                if leg.settings is not None:
+                    self._send(leg, self._report(fd, leg))
+
+    def _interval(self) -> float:
+        """Between half and one and a half of the mean (RFC 3550 §6.2): reports of many legs must not bunch."""
+        return self._interval_s * (0.5 + self._random(1)[0] / 256)
+
+    def _report(self, fd: int, leg: Leg) -> list[RtcpPacket]:
+        row, ssrc = leg.row, int(self._bank.ssrc[leg.row])
+        blocks = self._blocks(fd, leg)
+        report: RtcpPacket = ReceiverReport(ssrc, blocks)
+        if self._bank.packets_sent[row]:
+            report = SenderReport(
+                ssrc,
+                to_ntp(self._clock.wall()),
+                int(self._bank.timestamp[row]),
+                int(self._bank.packets_sent[row]),
+                int(self._bank.octets_sent[row]),
+                blocks,
+            )
+        return [report, SourceDescription(ssrc, self._cname)]
+
+    def _blocks(self, fd: int, leg: Leg) -> tuple[ReportBlock, ...]:
+        received = self._bank.reception.report(leg.row)
+        if received is None:
+            return ()
+        last_sr, delay = 0, 0
+        if fd in self._heard:
+            last_sr, heard_at = self._heard[fd]
+            delay = round((self._clock.monotonic() - heard_at) * 65536)
+        return (
+            ReportBlock(
+                int(self._bank.ssrc_in[leg.row]),
+                received.fraction_lost,
+                received.cumulative_lost,
+                received.highest_sequence,
+                received.jitter,
+                last_sr,
+                delay,
+            ),
+        )
+
+    def _send(self, leg: Leg, packets: list[RtcpPacket]) -> None:
+        target = leg.latch.target
+        if target is None or target[1] == 65535:
+            return
+        try:
+            leg.ports.rtcp.sendto(build_compound(packets), (target[0], target[1] + 1))
+        except OSError:
+            self._counters.add("rtcp_send_errors")
+
+    def _read(self, fd: int, leg: Leg, now: float) -> None:
+        try:
+            size, address = leg.ports.rtcp.recvfrom_into(self._buffer)
+        except OSError:
+            self._counters.add("rtcp_receive_errors")
+            return
+        if not self._believes(leg, address):
+            self._counters.add("rtcp_wrong_source")
+            return
+        try:
+            packets = parse_compound(bytes(self._buffer[:size]))
+        except RemoteProtocolError:
+            self._counters.add("rtcp_malformed")
+            return
+        # Reports go on while a peer with silence suppression says nothing: it is alive.
+        self._bank.reported_at[leg.row] = now
+        for packet in packets:
+            self._take(fd, leg, packet, now)
+
+    @staticmethod
+    def _believes(leg: Leg, address: Address) -> bool:
+        """Reports come from the host that the audio comes from; the port behind NAT may be any."""
+        target = leg.latch.target
+        return target is not None and address[0] == target[0]
+
+    def _take(self, fd: int, leg: Leg, packet: RtcpPacket, now: float) -> None:
+        match packet:
+            case SenderReport(ntp=ntp, blocks=blocks):
+                self._heard[fd] = (middle_32(ntp), now)
+                self._take_blocks(leg, blocks)
+            case ReceiverReport(blocks=blocks):
+                self._take_blocks(leg, blocks)
+            case Bye():
+                self._counters.add("rtcp_byes")
+            case SourceDescription():
+                pass
+
+    def _take_blocks(self, leg: Leg, blocks: tuple[ReportBlock, ...]) -> None:
+        own = int(self._bank.ssrc[leg.row])
+        for block in blocks:
+            if block.ssrc != own:
+                continue
+            leg.peer_lost = max(0, block.cumulative_lost)
+            trip = round_trip_s(block, to_ntp(self._clock.wall()))
+            if trip is not None:
+                leg.round_trip_ms = trip * 1000
+
+    def stats(self, leg: Leg) -> LegStats:
+        """The final numbers of a leg."""
+        bank, row = self._bank, leg.row
+        received, lost = int(bank.reception.received[row]), bank.reception.lost(row)
+        late = int(bank.jitter.late[row])
+        ratio = (lost + late) / max(1, received + lost)
+        delay = max(0.0, leg.round_trip_ms) / 2 + _FRAME_DELAY_MS
+        delay += bank.jitter.delay_samples(row) * 1000 / SAMPLE_RATE_HZ
+        return LegStats(
+            packets_sent=int(bank.packets_sent[row]),
+            packets_received=received,
+            packets_lost=lost,
+            packets_late=late,
+            packets_duplicate=int(bank.reception.duplicates[row]),
+            packets_rejected=leg.rejected,
+            concealed_samples=int(bank.jitter.concealed[row]),
+            jitter_ms=bank.reception.jitter(row) * 1000 / SAMPLE_RATE_HZ,
+            peer_lost=leg.peer_lost,
+            round_trip_ms=leg.round_trip_ms,
+            mos=mos(ratio, delay) if received else 0.0,
+        )

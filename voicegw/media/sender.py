@@ -1,0 +1,166 @@
+"""From the mixed frames to the sockets.
+
+The packets of all ordinary legs (20 ms, no digit) are rows of one array: encoded, and their headers written, in a
+few array operations; only ``sendto`` is called for each. A leg with another packet time, or one that sends a
+digit just now, is served by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from voicegw.base.clock import Clock
+from voicegw.base.errors import LocalError
+from voicegw.base.metrics import Counters
+from voicegw.media.bank import LegBank, Pcm
+from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ
+from voicegw.media.leg import Leg
+from voicegw.media.messages import DtmfSent, Event
+from voicegw.media.sockets import Address
+from voicegw.rtp.packet import HEADER_BYTES, RtpPacket, write_plain
+from voicegw.rtp.telephone_event import EventPacket
+
+_PACKET_BYTES: Final = HEADER_BYTES + FRAME_SAMPLES
+_TIMESTAMP_MASK: Final = 0xFFFFFFFF
+_Shipment = tuple[Callable[[memoryview | bytes, Address], int], memoryview, Address]
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What became of the frames of one tick: when they were handed to the kernel, and which it refused.
+
+    The clock is read before the first and after the last packet only; between them the times are interpolated.
+    """
+
+    first_at: float
+    last_at: float
+    order: dict[int, float]
+    """Place of each sent row in the tick, 0 for the first to 1 for the last."""
+    failed: frozenset[int]
+
+    def at(self, row: int) -> float | None:
+        """Monotonic seconds at which the packet of ``row`` left; None if it did not."""
+        if row in self.failed or row not in self.order:
+            return None
+        return self.first_at + (self.last_at - self.first_at) * self.order[row]
+
+
+class RtpSender:
+    """Sends one frame of each planned leg per tick."""
+
+    def __init__(self, bank: LegBank, clock: Clock, counters: Counters) -> None:
+        self._bank = bank
+        self._clock = clock
+        self._counters = counters
+        self.stale = False
+        """A leg began or ended sending digits: :meth:`plan` is due."""
+        self.plan([])
+
+    def plan(self, legs: Sequence[Leg]) -> None:
+        """The legs to send to from now on, in the order of the frames that :meth:`send` will be given."""
+        self.stale = False
+        plain = [(index, leg) for index, leg in enumerate(legs) if _is_plain(leg)]
+        self._alone = [(index, leg) for index, leg in enumerate(legs) if not _is_plain(leg)]
+        self._all_plain = not self._alone
+        self._plain = np.array([index for index, _ in plain], np.intp)
+        self._rows = np.array([leg.row for _, leg in plain], np.intp)
+        self._packets = np.zeros((len(plain), _PACKET_BYTES), np.uint8)
+        self._shipments: list[_Shipment] = [
+            (leg.ports.rtp.sendto, self._packets[place].data, _target(leg)) for place, (_, leg) in enumerate(plain)
+        ]
+        departing = [leg.row for _, leg in plain] + [leg.row for _, leg in self._alone]
+        self._order = {row: place / max(1, len(departing) - 1) for place, row in enumerate(departing)}
+
+    def send(self, frames: Pcm, events: list[Event]) -> Departure:
+        """Encode and send ``frames``, one for each planned leg."""
+        bank, rows, packets = self._bank, self._rows, self._packets
+        packets[:, HEADER_BYTES:] = bank.encode(rows, frames if self._all_plain else frames[self._plain])
+        second = bank.payload_type[rows] | (bank.marker[rows].astype(np.int64) << 7)
+        write_plain(packets, second.astype(np.uint8), bank.sequence[rows], bank.timestamp[rows], bank.ssrc[rows])
+        first_at = self._clock.monotonic()
+        failed = self._ship()
+        bank.sent(rows, FRAME_SAMPLES)
+        for index, leg in self._alone:
+            if not self._ship_alone(leg, frames[index], events):
+                failed.append(leg.row)
+        last_at = self._clock.monotonic()
+        if failed:
+            self._counters.add("rtp_send_errors", len(failed))
+        return Departure(first_at, last_at, self._order, frozenset(failed))
+
+    def _ship(self) -> list[int]:
+        """The system calls. A full buffer or a vanished route loses a packet, never the tick."""
+        failed: list[int] = []
+        for place, (sendto, packet, target) in enumerate(self._shipments):
+            try:
+                sendto(packet, target)
+            except OSError:
+                failed.append(int(self._rows[place]))
+        return failed
+
+    def _ship_alone(self, leg: Leg, frame: Pcm, events: list[Event]) -> bool:
+        """A leg that sends a digit, or packets that are not 20 ms; False if the kernel refused any of it."""
+        row = leg.row
+        timestamp = int(self._bank.timestamp[row]) & _TIMESTAMP_MASK
+        if leg.keying:
+            key = self._next_key(leg, timestamp, events)
+            if key is not None:
+                return self._ship_packet(leg, leg.key_payload_type, key.timestamp, key.payload, marker=key.marker)
+        one = np.array([row], np.intp)
+        codes = self._bank.encode(one, frame[np.newaxis])[0].tobytes()
+        length = leg.ptime_ms * SAMPLE_RATE_HZ // 1000
+        waiting = leg.odd_codes
+        waiting += codes
+        start = timestamp + len(codes) - len(waiting)
+        sent = True
+        while len(waiting) >= length:
+            payload_type, marker = int(self._bank.payload_type[row]), bool(self._bank.marker[row])
+            sent &= self._ship_packet(leg, payload_type, start, bytes(waiting[:length]), marker=marker)
+            del waiting[:length]
+            start += length
+        return sent
+
+    def _next_key(self, leg: Leg, timestamp: int, events: list[Event]) -> EventPacket | None:
+        """The digit packet of this tick; begins the next order and reports the one that is done."""
+        if leg.keys_current is None:
+            leg.keys_current = leg.keys_waiting.popleft()
+            leg.keys_out.queue(leg.keys_current.digits, leg.keys_current.duration_ms)
+            leg.odd_codes.clear()
+        packet = leg.keys_out.next(timestamp)
+        if not leg.keys_out.busy:
+            events.append(DtmfSent(leg.leg_id, leg.keys_current.digits))
+            leg.keys_current = None
+            self.stale = True
+        return packet
+
+    def _ship_packet(self, leg: Leg, payload_type: int, timestamp: int, payload: bytes, *, marker: bool) -> bool:
+        row = leg.row
+        packet = RtpPacket(
+            payload_type=payload_type,
+            sequence=int(self._bank.sequence[row]) & 0xFFFF,
+            timestamp=timestamp & _TIMESTAMP_MASK,
+            ssrc=int(self._bank.ssrc[row]),
+            payload=payload,
+            marker=marker,
+        )
+        self._bank.sent(np.array([row], np.intp), len(payload))
+        try:
+            leg.ports.rtp.sendto(packet.to_bytes(), _target(leg))
+        except OSError:
+            return False
+        return True
+
+
+def _is_plain(leg: Leg) -> bool:
+    return leg.ptime_ms == FRAME_MS and not leg.keying
+
+
+def _target(leg: Leg) -> Address:
+    target = leg.latch.target
+    if target is None:
+        raise LocalError(f"leg {leg.leg_id} cannot be sent to before it is configured")
+    return target

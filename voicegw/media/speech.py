@@ -1,0 +1,66 @@
+"""Speech on the legs: windows, the model (for those loud enough), the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voicegw.audio.levels import level_dbov, to_float
+from voicegw.audio.windows import WindowAssembler
+from voicegw.media.bank import Pcm, Rows
+from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
+from voicegw.ports.vad import VadModel
+from voicegw.turn.vad_gate import GateEdge, VadGate
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEdge:
+    """Speech of a row began or ended at ``at`` (monotonic seconds), which was before it was noticed."""
+
+    row: int
+    started: bool
+    at: float
+
+
+class SpeechDetector:
+    """Voice activity of the rows it is given each tick."""
+
+    def __init__(self, config: MediaConfig, model: VadModel) -> None:
+        self._model = model
+        self._gate = VadGate(config.max_legs, config.vad, model.window_samples)
+        self._windows = WindowAssembler(config.max_legs, model.window_samples, FRAME_SAMPLES)
+        self._fed = np.zeros(config.max_legs, np.int64)
+        self.windows_seen = 0
+        self.windows_modelled = 0
+
+    def reset(self, row: int) -> None:
+        """The row belongs to another leg, or begins anew."""
+        self._model.reset(row)
+        self._gate.reset(row)
+        self._windows.reset(row)
+        self._fed[row] = 0
+
+    def close(self, row: int, now: float) -> SpeechEdge | None:
+        """The leg ends or goes on hold: the end of its speech, if it was speaking."""
+        edge = self._gate.close(row, int(self._fed[row]))
+        return self._edge(edge, now) if edge else None
+
+    def process(self, rows: Rows, frames: Pcm, now: float) -> list[SpeechEdge]:
+        """Feed one frame of each row that arrived up to ``now``."""
+        full, windows, ends = self._windows.push(rows, frames)
+        self._fed[rows] += FRAME_SAMPLES
+        if not len(full):
+            return []
+        needed = self._gate.needs_model(full, level_dbov(windows))
+        self.windows_seen += len(full)
+        if not needed.any():
+            return []
+        asked = full[needed]
+        self.windows_modelled += len(asked)
+        probabilities = self._model.probabilities(asked, to_float(windows[needed]))
+        return [self._edge(edge, now) for edge in self._gate.update(asked, probabilities, ends[needed])]
+
+    def _edge(self, edge: GateEdge, now: float) -> SpeechEdge:
+        ago = (int(self._fed[edge.row]) - edge.position) / SAMPLE_RATE_HZ
+        return SpeechEdge(edge.row, edge.started, now - ago)

@@ -1,0 +1,96 @@
+"""The legs and calls of the worker: opening, configuring and closing them."""
+
+from __future__ import annotations
+
+from voicegw.base.errors import LocalError
+from voicegw.base.ids import CallId, LegId
+from voicegw.media.bank import LegBank
+from voicegw.media.config import MediaConfig
+from voicegw.media.latch import SourceLatch
+from voicegw.media.leg import Call, Leg
+from voicegw.media.messages import ConfigureLeg, OpenLeg
+from voicegw.media.plan import TickPlan, make_plan
+from voicegw.media.playout import Playout
+from voicegw.media.receiver import RtpReceiver
+from voicegw.media.reports import RtcpReporter
+from voicegw.media.sockets import PortPool, is_sendable
+
+_PTIMES_MS = frozenset((10, 20, 30, 40, 60))
+
+
+class Switchboard:
+    """All legs by id, all calls by id, and the plan that follows from them."""
+
+    def __init__(
+        self, config: MediaConfig, bank: LegBank, ports: PortPool, receiver: RtpReceiver, reporter: RtcpReporter
+    ) -> None:
+        self._config = config
+        self._bank = bank
+        self._ports = ports
+        self._receiver = receiver
+        self._reporter = reporter
+        self.legs: dict[LegId, Leg] = {}
+        self.calls: dict[CallId, Call] = {}
+        self.stale = True
+        """Something changed that the plan depends on."""
+
+    def plan(self) -> TickPlan:
+        """The plan for the legs as they are now."""
+        self.stale = False
+        return make_plan(self.calls.values())
+
+    def open(self, command: OpenLeg, now: float) -> Leg:
+        """Take ports and a row; raises LocalError with what is wrong, and takes nothing then."""
+        if command.leg_id in self.legs:
+            raise LocalError("a leg with this id is open already")
+        ports = self._ports.acquire(command.local_ip)
+        try:
+            row = self._bank.take()
+        except LocalError:
+            self._ports.release(ports, now)
+            raise
+        config = self._config
+        latch = SourceLatch(config.latch_packets, config.latch_window_ms / 1000, config.relatch_gap_ms / 1000)
+        leg = Leg(command.leg_id, command.call_id, row, ports, latch)
+        self.legs[leg.leg_id] = leg
+        call = self.calls.get(leg.call_id)
+        if call is None:
+            call = self.calls[leg.call_id] = Call(leg.call_id, Playout(leg.call_id))
+        call.legs[leg.leg_id] = leg
+        self._receiver.add(leg)
+        self._reporter.add(leg, now)
+        self.stale = True
+        return leg
+
+    def configure(self, leg: Leg, command: ConfigureLeg, now: float) -> None:
+        """Apply a session; raises LocalError for what cannot work and leaves the leg as it was."""
+        remote = (command.remote_ip, command.remote_port)
+        if command.send and not is_sendable(remote):
+            raise LocalError(f"cannot send RTP to {command.remote_ip}:{command.remote_port}")
+        if command.ptime_ms not in _PTIMES_MS:
+            raise LocalError(f"packets of {command.ptime_ms} ms are not supported")
+        self._bank.configure(leg.row, command, now)
+        if is_sendable(remote):
+            # A hold with the address 0.0.0.0 (RFC 2543) says nothing about where the audio comes from.
+            leg.latch.expect(remote, now)
+        if leg.latch.source is None:
+            self._bank.ssrc_in[leg.row] = -1
+        if leg.settings is None or leg.settings.ptime_ms != command.ptime_ms:
+            leg.odd_codes.clear()
+        leg.settings = command
+        leg.timeouts = 0
+        self.stale = True
+
+    def close(self, leg: Leg, now: float) -> Call | None:
+        """Take the leg away; its ports drain. Returns the call if this was its last leg."""
+        self._reporter.remove(leg)
+        self._receiver.remove(leg)
+        self._ports.release(leg.ports, now)
+        self._bank.give_back(leg.row)
+        del self.legs[leg.leg_id]
+        call = self.calls[leg.call_id]
+        del call.legs[leg.leg_id]
+        self.stale = True
+        if call.legs:
+            return None
+        return self.calls.pop(leg.call_id)
