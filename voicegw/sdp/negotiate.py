@@ -190,7 +190,7 @@ def _choose(
     A section with port 0 is taken only when there is no live one: some peers put a call on hold that way.
     ``assumed`` names dynamic payload types that the peer lists without an rtpmap.
     """
-    reason = "no audio"
+    reason = "no audio over plain RTP"
     for index, media in sorted(enumerate(remote.media), key=lambda pair: pair[1].port == 0):
         if media.media != "audio" or media.protocol.upper() not in _PROTOCOLS:
             continue

@@ -201,14 +201,17 @@ def _fits_param(value: str) -> bool:
 
 
 def parse_params(text: str) -> Params:
-    """Parse the header parameters behind a value: "" or text that starts with a semicolon (RFC 3261 §7.3.1)."""
+    """Parse the header parameters behind a value: "" or text that starts with a semicolon (RFC 3261 §7.3.1).
+
+    Empty ones (``;tag=1;``) are common and harmless: they are left out.
+    """
     text = text.strip()
     if not text:
         return Params()
     first, *rest = split_list(text, ";")
     if first:
         raise RemoteProtocolError(f"expected parameters, not {text[:60]!r}")
-    return Params(tuple(_parse_param(part) for part in rest))
+    return Params(tuple(_parse_param(part) for part in rest if part))
 
 
 def _parse_param(text: str) -> tuple[str, str | None]:

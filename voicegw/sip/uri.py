@@ -15,7 +15,9 @@ from voicegw.sip.grammar import NO_PARAMS, Params, check_host, parse_host_port, 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(.+)", re.DOTALL)
 _UNFIT = re.compile(r'[\x00-\x20\x7f<>"]|[^\x00-\xff]')
-_PARAM_TEXT = re.compile(r"[^\x00-\x20\x7f<>\"@;?=,]+")
+_PARAM_NAME = re.compile(r"[^\x00-\x20\x7f<>\"@;?=,]+")
+# Strictly no "=" either, but proxies put base64 into the parameters of Contact and Record-Route.
+_PARAM_VALUE = re.compile(r"[^\x00-\x20\x7f<>\"@;?,]*")
 _TEL_NUMBER = re.compile(r"\+?[0-9A-Fa-f*#().\-]+")
 _SEPARATORS = re.compile(r"[().\-]")
 _USER_UNSAFE = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
@@ -191,7 +193,7 @@ def _parse_params(text: str) -> Params:
     items: list[tuple[str, str | None]] = []
     for part in text.split(";"):
         name, equals, value = part.partition("=")
-        if _PARAM_TEXT.fullmatch(name) is None or (value and _PARAM_TEXT.fullmatch(value) is None):
+        if _PARAM_NAME.fullmatch(name) is None or _PARAM_VALUE.fullmatch(value) is None:
             raise RemoteProtocolError(f"bad URI parameter {part[:60]!r}")
         items.append((name, value if equals else None))
     return Params(tuple(items))

@@ -30,7 +30,7 @@ RFC4475: dict[str, str | int] = {
     "unreason.dat": RESPONSE,
     "noreason.dat": RESPONSE,
     # 3.1.2 invalid messages
-    "badinv01.dat": DROPPED,  # the top Via is unreadable: there is nowhere to answer to
+    "badinv01.dat": 400,  # the top Via is readable, the one behind the comma is not
     "clerr.dat": 400,
     "ncl.dat": 400,
     "scalar02.dat": 400,

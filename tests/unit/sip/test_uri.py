@@ -34,6 +34,7 @@ def test_all_parts() -> None:
         "sip:a:@b",
         "sip:192.0.2.1;lr",
         "sip:a@b;x=;y",
+        "sip:a@b;lr;vst=QUJD==",
         "sip:*21#@b",
         "tel:+1-201-555-0123;ext=7",
         "tel:7042;phone-context=example.com",
