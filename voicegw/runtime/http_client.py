@@ -1,0 +1,61 @@
+"""Web requests for webhooks and tools, by httpx: pooled connections, hard limits on time and size."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+import httpx
+
+from voicegw.base.errors import ProviderError
+from voicegw.ports.http import HttpResponse
+
+
+class HttpxClient:
+    """The :class:`~voicegw.ports.http.HttpClient` of a node; one for all calls."""
+
+    def __init__(self, max_body_bytes: int = 256 * 1024) -> None:
+        self.max_body_bytes = max_body_bytes
+        self._client = httpx.AsyncClient(follow_redirects=False, limits=httpx.Limits(max_connections=100))
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        json_body: object | None,
+        timeout_s: float,
+    ) -> HttpResponse:
+        """Send and wait for the whole answer. ``timeout_s`` bounds all of it, not each read as httpx's own does."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._exchange(method, url, headers, json_body)
+        except TimeoutError:
+            raise ProviderError("webhook", f"no answer from {url} within {timeout_s} s", retryable=True) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise ProviderError("webhook", f"{url}: {reason}", retryable=True) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], json_body: object | None
+    ) -> HttpResponse:
+        sent = dict(headers)
+        body: bytes | None = None
+        if json_body is not None:
+            body = json.dumps(json_body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        async with self._client.stream(method, url, headers=sent, timeout=None, content=body) as response:
+            content = bytearray()
+            async for piece in response.aiter_bytes():
+                content += piece
+                if len(content) > self.max_body_bytes:
+                    message = f"{url}: the answer is longer than {self.max_body_bytes} bytes"
+                    raise ProviderError("webhook", message, retryable=False)
+            text = content.decode(response.encoding or "utf-8", "replace")
+            return HttpResponse(response.status_code, dict(response.headers), text)
