@@ -81,7 +81,7 @@ class VadGate:
         self._voiced_end = np.zeros(capacity, np.int64)  # end of the last speech window
         self._earliest = np.zeros(capacity, np.int64)  # no onset before the last offset
         self._floor = np.full(capacity, self.config.quiet_dbov, np.float32)
-        self._level = np.full(capacity, self.config.quiet_dbov, np.float32)
+        self._level = np.zeros(capacity, np.float32)  # full scale until told: without a level gate all is loud
         self._linger = np.zeros(capacity, np.int64)
 
     def reset(self, row: int) -> None:
@@ -89,7 +89,8 @@ class VadGate:
         self._speaking[row] = False
         self._candidate[row] = _NONE
         self._voiced_end[row] = self._earliest[row] = 0
-        self._floor[row] = self._level[row] = self.config.quiet_dbov
+        self._floor[row] = self.config.quiet_dbov
+        self._level[row] = 0
         self._linger[row] = 0
 
     def is_speaking(self, row: int) -> bool:
@@ -102,8 +103,7 @@ class VadGate:
         floor = np.maximum(np.minimum(self._floor[rows], levels_dbov), config.quiet_dbov)
         self._floor[rows] = floor
         self._level[rows] = levels_dbov
-        threshold = np.minimum(floor + config.level_margin_db, config.highest_floor_dbov)
-        loud = levels_dbov >= threshold
+        loud = levels_dbov >= self._threshold(floor)
         busy = self._speaking[rows] | (self._candidate[rows] != _NONE)
         linger = np.where(loud | busy, self._linger_windows, np.maximum(self._linger[rows] - 1, 0))
         self._linger[rows] = linger
@@ -116,8 +116,9 @@ class VadGate:
         """
         config = self.config
         speaking = self._speaking[rows]
-        voiced = probabilities >= config.close_threshold
-        self._learn_floor(rows, ~speaking & ~voiced)
+        likely = probabilities >= config.close_threshold
+        self._learn_floor(rows, ~speaking & ~likely)
+        voiced = likely & (self._level[rows] >= self._threshold(self._floor[rows]))
         candidate = self._candidate[rows]
         begins = ~speaking & (candidate == _NONE) & (probabilities >= config.open_threshold)
         candidate = np.where(begins, np.maximum(ends - self._window, 0), np.where(voiced, candidate, _NONE))
@@ -142,6 +143,11 @@ class VadGate:
         self._speaking[row] = False
         self._earliest[row] = self._voiced_end[row]
         return GateEdge(row, False, int(self._voiced_end[row]), position)
+
+    def _threshold(self, floor: _Float) -> _Float:
+        """What is quieter than this is background."""
+        threshold: _Float = np.minimum(floor + self.config.level_margin_db, self.config.highest_floor_dbov)
+        return threshold
 
     def _learn_floor(self, rows: _Rows, idle: NDArray[np.bool_]) -> None:
         """Let the background follow upwards where the model heard no speech."""
