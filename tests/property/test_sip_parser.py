@@ -181,7 +181,7 @@ def test_no_text_of_ours_adds_a_line(name: str, value: str) -> None:
 def test_any_user_can_be_escaped(user: str) -> None:
     uri = make_sip_uri("host", user)
     if user:
-        assert dialled(str(SipUri.parse(str(uri)))) == user.encode("utf-8").decode("latin-1").partition(";")[0]
+        assert dialled(str(SipUri.parse(str(uri)))) == user.partition(";")[0]
 
 
 @given(wire_text)

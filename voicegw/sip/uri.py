@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
-from voicegw.sip.grammar import NO_PARAMS, Params, check_host, parse_host_port, unescape
+from voicegw.sip.grammar import NO_PARAMS, Params, check_host, from_wire, parse_host_port, to_wire, unescape
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(.+)", re.DOTALL)
 _UNFIT = re.compile(r'[\x00-\x20\x7f<>"]|[^\x00-\xff]')
@@ -158,20 +158,22 @@ def parse_uri(text: str) -> Uri:
 def dialled(text: str) -> str:
     """Return who or what a URI names: the number of a phone number, else the plain user part, "" without one.
 
-    Escapes are resolved; parameters of a number written as a user part (``+1555;ext=7``) are left out, and so are
-    its visual separators with ``user=phone``. RemoteProtocolError where ``text`` is no sip, sips or tel URI.
+    Escapes are resolved. Parameters of a number written as a user part (``+1555;ext=7``) are left out, and its
+    visual separators with ``user=phone``. The result is text for people and dialplans, UTF-8 decoded; escapes can
+    spell anything, so it may hold control characters.
+
+    RemoteProtocolError where ``text`` is no sip, sips or tel URI.
     """
     uri = parse_uri(text)
     if isinstance(uri, TelUri):
         return uri.digits
-    user = unescape((uri.user or "").partition(";")[0])
+    user = from_wire(unescape((uri.user or "").partition(";")[0]))
     return _SEPARATORS.sub("", user) if uri.is_phone and _TEL_NUMBER.fullmatch(user) else user
 
 
 def escape_user(text: str) -> str:
     """Return ``text`` as a user part: UTF-8, everything that could end the part as %HH."""
-    data = text.encode("utf-8").decode("latin-1")
-    return _USER_UNSAFE.sub(lambda match: f"%{ord(match.group()):02X}", data)
+    return _USER_UNSAFE.sub(lambda match: f"%{ord(match.group()):02X}", to_wire(text))
 
 
 def make_sip_uri(

@@ -149,6 +149,7 @@ def test_tel_comparison() -> None:
         ("sip:+15550100;ext=7@gw;user=phone", "+15550100"),
         ("sip:%2B1555@gw", "+1555"),
         ("sip:%2A21%23@gw", "*21#"),
+        ("sip:caf%C3%A9@gw", "café"),
         ("sip:sales.desk@gw;user=phone", "sales.desk"),
         ("tel:+1-201-555-0123", "+12015550123"),
         ("tel:*21#", "*21#"),
