@@ -1,6 +1,6 @@
 """Runs beside baresip in its namespace: reads steps (JSON) from standard input, prints the events that came.
 
-The control port speaks JSON in netstrings (module ctrl_tcp of baresip). Exit status 1: a step failed or timed out.
+Its control port speaks JSON in netstrings (module ctrl_tcp of baresip). Exit status 1: a step failed or timed out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 _CONNECT_S = 10.0
+_ANSWER_S = 5.0
 
 
 class Control:
@@ -24,9 +25,9 @@ class Control:
 
     def run(self, command: str, params: str) -> None:
         """Send a command and wait for its answer; events that come first are kept."""
-        message = json.dumps({"command": command, "params": params, "token": "t"}).encode()
-        self._socket.sendall(b"%d:%s," % (len(message), message))
-        deadline = time.monotonic() + 5
+        data = json.dumps({"command": command, "params": params, "token": "t"}).encode()
+        self._socket.sendall(b"%d:%s," % (len(data), data))
+        deadline = time.monotonic() + _ANSWER_S
         while "response" not in (message := self._read(deadline)):
             self.events.append(message)
         if not message.get("ok"):
@@ -73,13 +74,22 @@ def _connect(host: str, port: int) -> socket.socket:
             time.sleep(0.05)
 
 
+def press(key: str, host: str, port: int) -> None:
+    """One key of the console (module cons of baresip), a datagram each."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as keyboard:
+        keyboard.sendto(key.encode(), (host, port))
+
+
 def main() -> int:
     """Carry out the steps of standard input."""
-    control = Control(sys.argv[1], int(sys.argv[2]))
+    host, control_port, keyboard_port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    control = Control(host, control_port)
     steps = json.load(sys.stdin)
     for step in steps:
         try:
-            if step["command"]:
+            if step["key"]:
+                press(step["key"], host, keyboard_port)
+            elif step["command"]:
                 control.run(step["command"], step["params"])
             else:
                 control.wait(step["wait"], step["within_s"])

@@ -10,10 +10,12 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import numpy as np
 
 from tests.interop.namespace import Namespace
 from tests.interop.ports import free_udp_port, free_udp_range
@@ -45,23 +47,27 @@ module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen {host}:{control}
+module cons.so
+cons_listen {host}:{keyboard}
 snd_path {dumps}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do: a command of baresip's, or ``wait`` for an event type, at most ``within_s`` long."""
+    """One thing to do: a command of baresip's, a key of its console (what has no command), or to ``wait`` for an
+    event type, at most ``within_s`` long."""
 
     command: str = ""
     params: str = ""
+    key: str = ""
     wait: str = ""
     within_s: float = 10.0
 
 
 def dial(uri: str) -> list[Step]:
     """Call and wait until the call is answered."""
-    return [Step("dial", uri), Step(wait="CALL_ESTABLISHED")]
+    return [Step("dial", uri), Step(wait="CALL_REMOTE_SDP"), Step(wait="CALL_ESTABLISHED")]
 
 
 def press(digits: str) -> list[Step]:
@@ -72,6 +78,21 @@ def press(digits: str) -> list[Step]:
 def listen(seconds: float) -> list[Step]:
     """Let the call go on for a while."""
     return [Step(wait="", within_s=seconds)]
+
+
+def hold() -> list[Step]:
+    """Put the call on hold and wait until the other side agreed."""
+    return [Step(key="x"), Step(wait="CALL_REMOTE_SDP")]
+
+
+def resume() -> list[Step]:
+    """Take the call back and wait until the other side agreed."""
+    return [Step(key="X"), Step(wait="CALL_REMOTE_SDP")]
+
+
+def hang_up_by_peer() -> list[Step]:
+    """Wait until the other side ends the call."""
+    return [Step(wait="CALL_CLOSED", within_s=20)]
 
 
 def hang_up() -> list[Step]:
@@ -86,13 +107,14 @@ class Baresip:
         self._home = work / f"baresip-{free_udp_port()}"
         self._dumps = self._home / "dumps"
         self._dumps.mkdir(parents=True)
-        self.port, self._control = free_udp_port(), free_udp_port()
+        self.port, self._control, self._keyboard = free_udp_port(), free_udp_port(), free_udp_port()
         rtp = free_udp_range(10)
         modules = next(path for path in _MODULES if path.is_dir())
         config = _CONFIG.format(
             host=namespace.address,
             port=self.port,
             control=self._control,
+            keyboard=self._keyboard,
             speech=write_wav(self._home / "speech.wav", speech),
             rtp=rtp,
             rtp_last=rtp + 9,
@@ -109,18 +131,12 @@ class Baresip:
 
     def do(self, steps: list[Step]) -> list[dict[str, str]]:
         """Carry the steps out in one control connection; returns the events that came, fails if one did not."""
-        script = [{"command": s.command, "params": s.params, "wait": s.wait, "within_s": s.within_s} for s in steps]
-        helper = [
-            sys.executable,
-            "-m",
-            "tests.interop.baresip_control",
-            self._namespace.address,
-            str(self._control),
-        ]
+        ports = [str(self._control), str(self._keyboard)]
+        helper = [sys.executable, "-m", "tests.interop.baresip_control", self._namespace.address, *ports]
         limit_s = 20 + sum(step.within_s for step in steps)
         done = subprocess.run(
             self._namespace.command(helper),
-            input=json.dumps(script),
+            input=json.dumps([asdict(step) for step in steps]),
             capture_output=True,
             text=True,
             timeout=limit_s,
@@ -131,17 +147,17 @@ class Baresip:
         return events
 
     def heard(self) -> Samples:
-        """What came out of its decoder in the last call."""
+        """All that came out of its decoder."""
         return self._dump("dec")
 
     def spoken(self) -> Samples:
-        """What went into its encoder in the last call."""
+        """All that went into its encoder."""
         return self._dump("enc")
 
     def _dump(self, kind: str) -> Samples:
         files = sorted(self._dumps.glob(f"*-{kind}.wav"))
         assert files, f"baresip recorded nothing:\n{self.process.output}"
-        return read_wav(files[-1])[0]
+        return np.concatenate([read_wav(file)[0] for file in files])
 
     def __enter__(self) -> Self:
         return self
@@ -149,5 +165,6 @@ class Baresip:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Not stop(): after SIGTERM it waits half a minute for transactions that a failed test left open.
         if self.process.running:
-            self.process.stop()
+            self.process.kill()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.interop.namespace import Namespace
+from tests.interop.server import Server
 
 
 @pytest.fixture
@@ -14,3 +16,10 @@ def namespace() -> Iterator[Namespace]:
     """A network of its own for one test."""
     with Namespace() as inside:
         yield inside
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server on loopback whose agent greets, asks for keys and repeats them."""
+    with Server(tmp_path) as running:
+        yield running

@@ -1,12 +1,11 @@
 """A network of one machine: a namespace with the address 192.0.2.77 (RFC 5737) on its loopback device.
 
 baresip refuses 127.0.0.1 as a media address, and a test must not depend on the addresses of the machine it
-runs on. Root enters the namespace directly; anyone else through a user namespace of their own.
+runs on.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 from types import TracebackType
 from typing import Self
@@ -26,24 +25,30 @@ class Namespace:
     address = ADDRESS
 
     def __enter__(self) -> Self:
-        as_user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+        # Containers often take CAP_SYS_ADMIN even from root and leave user namespaces.
+        if not (self._open([]) or self._open(["--user", "--map-root-user"])):
+            raise RuntimeError("no network namespace: this needs root, or user namespaces that are not restricted")
+        return self
+
+    def _open(self, as_user: list[str]) -> bool:
         # cat holds the namespace open until its standard input ends: with the test, however the test ends.
         script = " && ".join((*_SETUP, "echo ready", "exec cat"))
         self._holder = subprocess.Popen(
             ["unshare", "--net", *as_user, "sh", "-c", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
+        self._enter = ["--user", "--preserve-credentials"] if as_user else []
         assert self._holder.stdout is not None
-        if self._holder.stdout.readline() != b"ready\n":
-            self._close()
-            raise RuntimeError("no network namespace: this needs root, or user namespaces that are not restricted")
-        return self
+        if self._holder.stdout.readline() == b"ready\n":
+            return True
+        self._close()
+        return False
 
     def command(self, args: list[str]) -> list[str]:
         """``args`` so that they run inside; the process keeps the pid of the command line."""
-        as_user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        return ["nsenter", "--net", *as_user, f"--target={self._holder.pid}", "--", *args]
+        return ["nsenter", "--net", *self._enter, f"--target={self._holder.pid}", "--", *args]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -52,6 +52,7 @@ class RtpPeer:
         self._socket.settimeout(0.1)
         self.port = int(self._socket.getsockname()[1])
         self.packets: list[bytes] = []
+        self._arrivals: list[float] = []
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._receive)]
         self._threads[0].start()
@@ -75,6 +76,11 @@ class RtpPeer:
             ]
         return heard
 
+    def longest_pause_s(self) -> float:
+        """The longest time between two packets."""
+        pairs = zip(self._arrivals, self._arrivals[1:], strict=False)
+        return max((later - earlier for earlier, later in pairs), default=float("inf"))
+
     def close(self) -> None:
         self._stopping.set()
         for thread in self._threads:
@@ -97,6 +103,7 @@ class RtpPeer:
                 continue
             if len(data) >= 12 and data[0] >> 6 == 2:
                 self.packets.append(data)
+                self._arrivals.append(time.monotonic())
 
     def _send(self, remote: tuple[str, int], sound: Samples, digits: str) -> None:
         deadline = time.monotonic()

@@ -17,6 +17,7 @@ from tests.interop.process import Process
 
 SCENARIOS = Path(__file__).parent / "sipp"
 _POLL_S = 0.02
+_START_S = 10.0
 _HEADING = re.compile(r"^-{10,} .*\n\w+ message (sent|received) .*:\n\n", re.MULTILINE)
 
 
@@ -109,6 +110,19 @@ class Sipp:
             assert self.process.running and time.monotonic() < deadline, f"no {start}\n{self._read('messages.log')}"
             time.sleep(_POLL_S)
         return found[0]
+
+    def started(self, sent: int) -> Self:
+        """Wait until it has sent so many messages."""
+        deadline = time.monotonic() + _START_S
+        while sum(seen.sent for seen in self.messages) < sent:
+            assert self.process.running and time.monotonic() < deadline, self.errors
+            time.sleep(_POLL_S)
+        return self
+
+    def final_answers(self) -> list[Seen]:
+        """The distinct 200s to INVITE and re-INVITE, in order."""
+        answers = {answer.header("CSeq"): answer for answer in self.received("SIP/2.0 200", "INVITE")}
+        return list(answers.values())
 
     def answered_port(self) -> int:
         """Wait for the 200 to the INVITE; the RTP port in its SDP."""

@@ -1,0 +1,171 @@
+"""The real server in a process of its own, with a configuration, calls and recordings that belong to one test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from tests.interop import options_ping
+from tests.interop.namespace import Namespace
+from tests.interop.ports import free_udp_port, free_udp_range
+from tests.interop.process import Process, alive, descendants
+from tests.interop.sound import Samples, read_wav
+
+FLOWS = Path(__file__).parent / "flows"
+_START_S = 30.0
+_STOP_S = 30.0
+_POLL_S = 0.05
+_RTP_PORTS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class CallLog:
+    """The facts of one call, as the server wrote them."""
+
+    facts: list[dict[str, Any]]
+
+    def all(self, name: str) -> list[dict[str, Any]]:
+        """Every fact of this kind."""
+        return [fact for fact in self.facts if fact["fact"] == name]
+
+    def one(self, name: str) -> dict[str, Any]:
+        """The only fact of this kind."""
+        found = self.all(name)
+        assert len(found) == 1, f"{len(found)} × {name} in {[fact['fact'] for fact in self.facts]}"
+        return found[0]
+
+    @property
+    def keys(self) -> str:
+        """The keys that the caller pressed."""
+        return "".join(fact["digit"] for fact in self.all("KeyWasPressed"))
+
+    @property
+    def agent_said(self) -> str:
+        """All that was heard of the agent."""
+        return " ".join(fact["heard"] for fact in self.all("AgentSpoke"))
+
+
+class Server:
+    """``voicegw serve``. Entering waits until it answers OPTIONS; leaving stops it and checks what it left behind.
+
+    ``agent`` is a flow of ``flows/`` (without its suffix) that takes every call.
+    """
+
+    def __init__(self, work: Path, *, agent: str = "echo_keys", namespace: Namespace | None = None) -> None:
+        self.host = namespace.address if namespace else "127.0.0.1"
+        self.port = free_udp_port()
+        self._home = work / "server"
+        self._namespace = namespace
+        self._write_files(agent)
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of its SIP socket."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def uri(self) -> str:
+        """What a phone dials."""
+        return f"sip:demo@{self.address}"
+
+    def calls(self, count: int, within_s: float = 10.0) -> list[CallLog]:
+        """Wait until ``count`` calls have ended and no more were made; their logs in order of their start."""
+        deadline = time.monotonic() + within_s
+        while len(logs := self._ended()) < count:
+            assert time.monotonic() < deadline, f"{len(logs)} of {count} calls ended\n{self.process.output}"
+            time.sleep(_POLL_S)
+        assert len(list((self._home / "calls").glob("*.jsonl"))) == count, self.process.output
+        return sorted(logs, key=lambda log: str(log.one("CallWasOffered")["started_at"]))
+
+    def call(self, within_s: float = 10.0) -> CallLog:
+        """The only call, once it has ended."""
+        return self.calls(1, within_s)[0]
+
+    def recording(self, log: CallLog) -> tuple[Samples, Samples]:
+        """What the caller said and what the caller was sent, of a call that has ended."""
+        caller, agent = read_wav(Path(log.one("RecordingHasEnded")["path"]))
+        return caller, agent
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The gateway process stands still inside this block: what arrives meanwhile waits in its socket."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
+
+    def _ended(self) -> list[CallLog]:
+        logs = []
+        for path in (self._home / "calls").glob("*.jsonl"):
+            facts = [json.loads(line)["data"] for line in path.read_text().splitlines()]
+            if facts and facts[-1]["fact"] == "CallHasEnded":
+                logs.append(CallLog(facts))
+        return logs
+
+    def _write_files(self, agent: str) -> None:
+        (self._home / "agents").mkdir(parents=True)
+        text = (FLOWS / f"{agent}.yaml").read_text()
+        (self._home / "agents" / f"{agent}.yaml").write_text(text)
+        routes = {"routes": [{"name": "everything", "agent": agent}]}
+        (self._home / "dialplan.yaml").write_text(yaml.safe_dump(routes))
+        first = free_udp_range(_RTP_PORTS)
+        config = {
+            "sip": {"host": self.host, "port": self.port},
+            "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1},
+            "paths": {
+                "dialplan": "dialplan.yaml",
+                "agents": "agents",
+                "calls": "calls",
+                "recordings": "recordings",
+            },
+            "limits": {"drain_s": 1.0},
+            "log": {"format": "json"},
+        }
+        (self._home / "voicegw.yaml").write_text(yaml.safe_dump(config))
+
+    def __enter__(self) -> Self:
+        voicegw = str(Path(sys.prefix) / "bin" / "voicegw")
+        args = [voicegw, "serve", "--config", str(self._home / "voicegw.yaml")]
+        self.process = Process(args, self._home / "server.log", namespace=self._namespace, cwd=self._home)
+        ping = [sys.executable, options_ping.__file__, self.host, str(self.port), str(_START_S)]
+        command = self._namespace.command(ping) if self._namespace else ping
+        if subprocess.run(command, check=False).returncode != 0 or not self.process.running:
+            self.process.kill()
+            raise AssertionError(f"the server did not come up\n{self.process.output}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        helpers = descendants(self.process.pid)
+        status = self.process.stop(timeout_s=_STOP_S)
+        if error is not None:
+            print(self.process.output)  # pytest shows it with the failure
+            return
+        assert status == 0, f"the server ended with {status}\n{self.process.output}"
+        assert alive(helpers) == [], f"left behind: {alive(helpers)}\n{self.process.output}"
+        assert self.complaints() == [], self.process.output
+
+    def complaints(self) -> list[str]:
+        """What it logged as an error, and all lines that are no log lines at all, such as tracebacks."""
+        return [line for line in self.process.output.splitlines() if line.strip() and not _is_calm(line)]
+
+
+def _is_calm(line: str) -> bool:
+    try:
+        return json.loads(line)["level"] in {"debug", "info", "warning"}
+    except (ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,200 @@
+"""sipp calls the server: signalling by the letter, and the sound of both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.interop.pcap import write_dtmf_pcap
+from tests.interop.rtp import RtpPeer
+from tests.interop.server import Server
+from tests.interop.sipp_peer import Sipp
+from tests.interop.sound import seconds_with, silence, speech_seconds, tone, ulaw_encode
+
+pytestmark = [pytest.mark.interop, pytest.mark.realtime]
+
+NEVER = "1"
+"""A port for media that nobody listens to."""
+
+
+def test_built_in_uac(server: Server, tmp_path: Path) -> None:
+    """``sipp -sn uac``: five calls at once that hang up as soon as they are answered."""
+    with Sipp(tmp_path, "-sn uac", target=server.address, calls=5) as sipp:
+        sipp.passed()
+    assert {log.one("CallHasEnded")["side"] for log in server.calls(5)} == {"remote"}
+
+
+def test_each_side_hears_the_other(server: Server, tmp_path: Path) -> None:
+    with RtpPeer() as media:
+        values = {"rtp_port": str(media.port), "hold_ms": "6000"}
+        with Sipp(tmp_path, "uac", target=server.address, values=values) as sipp:
+            media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 4))
+            sipp.passed()
+    caller, agent = server.recording(server.call())
+    assert speech_seconds(media.heard()) >= 1.5
+    assert speech_seconds(agent) >= 1.5
+    assert seconds_with(caller, 1000) >= 3
+    assert seconds_with(media.heard(), 1000) == 0
+
+
+def test_sound_that_sipp_plays_is_recorded(server: Server, tmp_path: Path) -> None:
+    sound = tmp_path / "tone.ulaw"
+    sound.write_bytes(ulaw_encode(tone(1000, 3)))
+    with Sipp(
+        tmp_path, "uac_rtp_stream", target=server.address, values={"ulaw": str(sound), "hold_ms": "4000"}
+    ) as sipp:
+        sipp.passed()
+    caller, _agent = server.recording(server.call())
+    assert seconds_with(caller, 1000) >= 2
+
+
+def test_keys_of_a_capture_arrive_once_each(server: Server, tmp_path: Path) -> None:
+    pcap = write_dtmf_pcap(tmp_path / "keys.pcap", "1590*#")
+    values = {"pcap": str(pcap), "before_ms": "1000", "after_ms": "4000"}
+    with Sipp(tmp_path, "uac_dtmf", target=server.address, values=values) as sipp:
+        sipp.passed()
+    assert server.call().keys == "1590*#"
+
+
+def test_repeated_invite_is_one_call(server: Server, tmp_path: Path) -> None:
+    with server.frozen(), Sipp(tmp_path, "retransmission", target=server.address).started(sent=3) as sipp:
+        pass
+    sipp.passed()
+    answers = sipp.received("SIP/2.0 200", "INVITE")
+    assert len(answers) >= 2, "the 200 was not repeated while the ACK was missing"
+    assert len({answer.text for answer in answers}) == 1
+    assert server.call().one("CallHasEnded")["failure"] is False
+
+
+def test_cancel_is_answered_487(server: Server, tmp_path: Path) -> None:
+    with server.frozen(), Sipp(tmp_path, "cancel", target=server.address).started(sent=2) as sipp:
+        pass
+    sipp.passed()
+    assert server.call().one("CallHasEnded")["side"] == "remote"
+
+
+def test_cancel_after_the_answer_changes_nothing(server: Server, tmp_path: Path) -> None:
+    with Sipp(tmp_path, "cancel_late", target=server.address) as sipp:
+        sipp.passed()
+    assert server.call().all("CallWasAnswered")
+
+
+def test_hold_resume_and_unchanged_reinvite(server: Server, tmp_path: Path) -> None:
+    with RtpPeer() as media:
+        values = {"rtp_port": str(media.port), "hold_ms": "2000", "resumed_ms": "1500"}
+        with Sipp(tmp_path, "reinvite", target=server.address, values=values) as sipp:
+            media.start(("127.0.0.1", sipp.answered_port()), silence(10))
+            sipp.passed()
+    first, held, resumed, unchanged = (_origin(answer.body) for answer in sipp.final_answers())
+    assert first < held < resumed == unchanged
+    assert [fact["held"] for fact in server.call().all("CallWasHeld")] == [True, False]
+    assert 1.5 <= media.longest_pause_s() <= 3, "media must stop while the call is held, and go on afterwards"
+
+
+def test_refused_reinvite_leaves_the_call_as_it_was(server: Server, tmp_path: Path) -> None:
+    with RtpPeer() as media:
+        values = {"rtp_port": str(media.port), "hold_ms": "3000"}
+        with Sipp(tmp_path, "reinvite_refused", target=server.address, values=values) as sipp:
+            media.start(("127.0.0.1", sipp.answered_port()), silence(10))
+            sipp.passed()
+    assert media.longest_pause_s() < 0.5
+    assert server.call().one("CallHasEnded")["failure"] is False
+
+
+def test_delayed_offer(server: Server, tmp_path: Path) -> None:
+    with RtpPeer() as media:
+        values = {"rtp_port": str(media.port), "hold_ms": "4000"}
+        with Sipp(tmp_path, "delayed_offer", target=server.address, values=values) as sipp:
+            media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 3))
+            sipp.passed()
+    caller, _agent = server.recording(server.call())
+    assert speech_seconds(media.heard()) >= 1
+    assert seconds_with(caller, 1000) >= 2
+
+
+def test_options(server: Server, tmp_path: Path) -> None:
+    for scenario in ("options", "options_in_dialog"):
+        with Sipp(tmp_path, scenario, target=server.address) as sipp:
+            sipp.passed()
+
+
+def test_bye_with_a_wrong_tag(server: Server, tmp_path: Path) -> None:
+    with Sipp(tmp_path, "bye_wrong_tag", target=server.address) as sipp:
+        sipp.passed()
+    assert server.call().one("CallHasEnded")["failure"] is False
+
+
+GSM_ONLY = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 3"
+PLAIN = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0"
+
+
+@pytest.mark.parametrize(
+    ("status", "values"),
+    [
+        ("488", {"body": GSM_ONLY}),
+        ("400", {"body": "v=0\r\nthis is no session description"}),
+        ("400", {"body": PLAIN.replace("4000", "99999")}),
+        ("415", {"content_type": "text/plain", "body": "hello"}),
+        ("420", {"headers": "\nRequire: clairvoyance"}),
+        ("483", {"max_forwards": "0"}),
+    ],
+)
+def test_invite_that_cannot_be_served(server: Server, tmp_path: Path, status: str, values: dict[str, str]) -> None:
+    """The status is the right one, the ACK is absorbed, and the next caller is not affected."""
+    usual = {"headers": "", "body": PLAIN, "content_type": "application/sdp", "max_forwards": "70"}
+    with Sipp(
+        tmp_path, "refused_invite", target=server.address, values={**usual, **values, "status": status}
+    ) as sipp:
+        sipp.passed()
+    with Sipp(tmp_path, "-sn uac", target=server.address) as sipp:
+        sipp.passed()
+
+
+def test_420_names_what_is_unknown(server: Server, tmp_path: Path) -> None:
+    values = {"headers": "\nRequire: clairvoyance, 100rel", "body": PLAIN, "content_type": "application/sdp"}
+    options = {"max_forwards": "70", "status": "420", **values}
+    with Sipp(tmp_path, "refused_invite", target=server.address, values=options) as sipp:
+        sipp.passed()
+    assert "clairvoyance" in sipp.received("SIP/2.0 420")[0].header("Unsupported")
+
+
+@pytest.mark.parametrize(
+    ("method", "to_tag", "status"),
+    [("FLY", "", "501"), ("REGISTER", "", "405"), ("BYE", ";tag=nobody", "481"), ("INFO", ";tag=nobody", "481")],
+)
+def test_request_without_a_call(server: Server, tmp_path: Path, method: str, to_tag: str, status: str) -> None:
+    values = {"method": method, "to_tag": to_tag, "status": status}
+    with Sipp(tmp_path, "refused_request", target=server.address, values=values) as sipp:
+        sipp.passed()
+    answer = sipp.received(f"SIP/2.0 {status}")[0]
+    if status in ("405", "501"):
+        assert "INVITE" in answer.header("Allow")
+
+
+def test_calls_survive_lost_messages(server: Server, tmp_path: Path) -> None:
+    """sipp loses one message in ten, sent and received; retransmission must carry every call through."""
+    options = ("-lost", "10", "-max_retrans", "12", "-r", "10")
+    with Sipp(tmp_path, "-sn uac", target=server.address, calls=10, timeout_s=60, extra=options) as sipp:
+        sipp.passed()
+    server.calls(10, within_s=40)
+
+
+def test_agent_hangs_up(tmp_path: Path) -> None:
+    """The flow says goodbye and ends the call: all its words arrive before the BYE does."""
+    with Server(tmp_path, agent="goodbye") as server, RtpPeer() as media:
+        values = {"rtp_port": str(media.port), "hold_ms": "15000"}
+        with Sipp(tmp_path, "uac_hung_up", target=server.address, values=values) as sipp:
+            media.start(("127.0.0.1", sipp.answered_port()), silence(15))
+            sipp.passed()
+        log = server.call()
+        assert log.one("CallHasEnded")["side"] == "local"
+        _caller, agent = server.recording(log)
+    assert log.agent_said.endswith("Goodbye.")
+    assert speech_seconds(media.heard()) == pytest.approx(speech_seconds(agent), abs=0.3)
+
+
+def _origin(sdp: str) -> int:
+    """The version of the session (RFC 8866 §5.2)."""
+    line = next(line for line in sdp.splitlines() if line.startswith("o="))
+    return int(line.split()[2])
