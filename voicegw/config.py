@@ -7,6 +7,7 @@ embedded server: everything on this machine, nothing to install but what ``scrip
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_type_hints
@@ -104,7 +105,7 @@ def load_config(path: Path | None) -> Config:
     for section in dataclasses.fields(Config):
         values = getattr(model, section.name).model_dump(exclude_unset=True)
         try:
-            sections[section.name] = _section_type(section.name)(**values)
+            sections[section.name] = _build(_section_type(section.name), values)
         except ConfigError as error:
             raise document.error((section.name,), error.message, error.fix) from None
     return _absolute(Config(**sections), path.resolve().parent)
@@ -128,11 +129,24 @@ def _model_of(kind: type[Any]) -> type[BaseModel]:
     hints = get_type_hints(kind)
     fields: dict[str, Any] = {}
     for item in dataclasses.fields(kind):
-        if item.default_factory is not dataclasses.MISSING:
-            fields[item.name] = (hints[item.name], Field(default_factory=item.default_factory))
+        hint = hints[item.name]
+        if dataclasses.is_dataclass(hint):
+            nested = _model_of(cast(type[Any], hint))
+            fields[item.name] = (nested, Field(default_factory=nested))
         else:
-            fields[item.name] = (hints[item.name], item.default)
+            fields[item.name] = (hint, item.default)
     return create_model(kind.__name__, __base__=StrictModel, **fields)
+
+
+def _build(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    """An instance of a configuration dataclass, and of those inside it, from checked values."""
+    hints = get_type_hints(kind)
+    return kind(
+        **{
+            name: _build(hints[name], value) if dataclasses.is_dataclass(hints[name]) else value
+            for name, value in values.items()
+        }
+    )
 
 
 def _absolute(config: Config, base: Path) -> Config:

@@ -24,7 +24,7 @@ class CallConfig:
 
     max_duration_s: float = 3600.0
     """A call longer than this is parted from politely: nobody talks with a bot for an hour on purpose."""
-    no_media_ms: int = 30_000
+    no_media_ms: int = 20_000
     """Silence on the wire (not on the line) that ends a call; held legs do not count."""
     parting_s: float = 12.0
     """How long a goodbye may take before the leg is ended without it."""

@@ -87,8 +87,8 @@ def test_hold_stops_the_no_media_rule_and_resume_restores_it() -> None:
     call.handle(e.SessionAgreed(A, held=True), 3.0)
     assert call.handle(e.MediaSilent(A, 60_000), 63.0) == []
     call.handle(e.SessionAgreed(A, held=False), 64.0)
-    assert call.handle(e.MediaSilent(A, 29_000), 90.0) == []
-    assert call.handle(e.MediaSilent(A, 30_000), 94.0) == [c.EndLeg(A, HangupCause.NO_MEDIA)]
+    assert call.handle(e.MediaSilent(A, 19_000), 90.0) == []
+    assert call.handle(e.MediaSilent(A, 20_000), 94.0) == [c.EndLeg(A, HangupCause.NO_MEDIA)]
 
 
 def test_a_dead_media_worker_ends_the_call() -> None:
