@@ -173,8 +173,7 @@ class MediaEngine:
 
     def _record(self, plan: TickPlan, mixed: Pcm) -> None:
         for call in plan.recorded:
-            left, right = mixed[call.recorded_in].copy(), mixed[call.recorded_out].copy()
-            self._recorder.write(call.call_id, left, right)
+            self._recorder.write(call.call_id, mixed[call.recorded_in], mixed[call.recorded_out])
 
     def _housekeep(self, now: float) -> None:
         """What is not audio, spread over the ticks."""
@@ -206,6 +205,7 @@ class MediaEngine:
                 case RecorderEnded(call_id, path, samples, dropped):
                     self._events.append(m.RecordingEnded(call_id, path, samples, dropped))
                 case RecorderFailed(call_id, path, reason):
+                    self.counters.add("recordings_failed")
                     self._events.append(m.RecordingFailed(call_id, path, reason))
 
     # ------------------------------------------------------------ commands
@@ -316,11 +316,10 @@ class MediaEngine:
 
     def _start_recording(self, call_id: CallId, path: str) -> None:
         call = self._board.calls.get(call_id)
-        if call is None or call.recording:
+        if call is None or not self._recorder.start(call_id, path):
             reason = "the call is being recorded already" if call else "there is no such call"
             self._events.append(m.RecordingFailed(call_id, path, reason))
             return
-        self._recorder.start(call_id, path)
         call.recording = self._board.stale = True
 
     def _stop_recording(self, call: Call | None) -> None:

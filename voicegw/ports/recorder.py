@@ -45,12 +45,15 @@ RecorderEvent = RecorderStarted | RecorderEnded | RecorderFailed
 class Recorder(Protocol):
     """Streams stereo PCM of many calls to disk. No method blocks or raises for a disk: that is an event."""
 
-    def start(self, call_id: CallId, path: str) -> None:
-        """Open ``path + '.part'`` for a call."""
+    def start(self, call_id: CallId, path: str) -> bool:
+        """Open ``path + '.part'`` for a call; False if it is being recorded already."""
         ...
 
-    def write(self, call_id: CallId, left: NDArray[np.int16], right: NDArray[np.int16]) -> None:
-        """Append equally long blocks at 8 kHz; drops and counts when the disk is behind. Unknown calls: no-op."""
+    def write(self, call_id: CallId, left: NDArray[np.int16], right: NDArray[np.int16]) -> bool:
+        """Copy equally long blocks at 8 kHz; False if dropped, which is counted, because the disk is behind.
+
+        For a call that is not being recorded nothing happens.
+        """
         ...
 
     def stop(self, call_id: CallId) -> None:

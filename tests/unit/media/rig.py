@@ -1,0 +1,270 @@
+"""A media engine on a manual clock and a network in memory, with peers that send and hear."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict, deque
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.audio.g711 import Law, decode, encode
+from voicegw.base.ids import CallId, LegId
+from voicegw.media import messages as m
+from voicegw.media.config import MediaConfig
+from voicegw.media.engine import MediaEngine
+from voicegw.media.sockets import Address
+from voicegw.ports.recorder import RecorderEnded, RecorderEvent, RecorderStarted
+from voicegw.ports.vad import VadModel
+from voicegw.rtp.packet import RtpPacket
+
+E = TypeVar("E")
+Pcm = NDArray[np.int16]
+SERVER_IP = "10.0.0.1"
+
+
+class MemorySocket:
+    """One bound socket of a :class:`MemoryNetwork`."""
+
+    def __init__(self, network: MemoryNetwork, address: Address, fd: int) -> None:
+        self._network = network
+        self.address = address
+        self._fd = fd
+        self.inbox: deque[tuple[bytes, Address]] = deque()
+        self.closed = False
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def recvfrom_into(self, buffer: memoryview, nbytes: int = 0, /) -> tuple[int, Address]:
+        if not self.inbox:
+            raise BlockingIOError
+        data, source = self.inbox.popleft()
+        size = min(len(data), len(buffer))
+        buffer[:size] = data[:size]
+        return size, source
+
+    def sendto(self, data: memoryview | bytes, address: Address, /) -> int:
+        if self._network.broken:
+            raise OSError("network is unreachable")
+        self._network.deliver(bytes(data), self.address, address)
+        return len(data)
+
+    def close(self) -> None:
+        self.closed = True
+        self._network.sockets.pop(self.address, None)
+
+
+class MemoryPoller:
+    """Readiness of memory sockets."""
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        self._network = network
+        self._fds: set[int] = set()
+
+    def register(self, fd: int, /) -> None:
+        self._fds.add(fd)
+
+    def unregister(self, fd: int, /) -> None:
+        self._fds.remove(fd)
+
+    def ready(self) -> list[tuple[int, int]]:
+        return [(s.fileno(), 1) for s in self._network.sockets.values() if s.fileno() in self._fds and s.inbox]
+
+    def close(self) -> None:
+        self._fds.clear()
+
+
+class MemoryNetwork:
+    """UDP without a kernel: what is sent to an address that nobody bound is kept in ``outbox``."""
+
+    def __init__(self) -> None:
+        self.sockets: dict[Address, MemorySocket] = {}
+        self.outbox: defaultdict[Address, list[bytes]] = defaultdict(list)
+        self.broken = False
+        self.taken: set[Address] = set()
+        self._next_fd = 100
+
+    def bind(self, ip: str, port: int) -> MemorySocket:
+        if (ip, port) in self.sockets or (ip, port) in self.taken:
+            raise OSError("address already in use")
+        self._next_fd += 1
+        bound = self.sockets[(ip, port)] = MemorySocket(self, (ip, port), self._next_fd)
+        return bound
+
+    def poller(self) -> MemoryPoller:
+        return MemoryPoller(self)
+
+    def deliver(self, data: bytes, source: Address, target: Address) -> None:
+        if target in self.sockets:
+            self.sockets[target].inbox.append((data, source))
+        else:
+            self.outbox[target].append(data)
+
+
+class ManualClock:
+    """Time that the test moves."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return 1_700_000_000 + self.now
+
+
+class MemoryRecorder:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.left: defaultdict[str, list[Pcm]] = defaultdict(list)
+        self.right: defaultdict[str, list[Pcm]] = defaultdict(list)
+        self._paths: dict[CallId, str] = {}
+        self._events: list[RecorderEvent] = []
+
+    def start(self, call_id: CallId, path: str) -> bool:
+        if call_id in self._paths:
+            return False
+        self._paths[call_id] = path
+        self._events.append(RecorderStarted(call_id, path))
+        return True
+
+    def write(self, call_id: CallId, left: Pcm, right: Pcm) -> bool:
+        self.left[call_id].append(left.copy())
+        self.right[call_id].append(right.copy())
+        return True
+
+    def stop(self, call_id: CallId) -> None:
+        samples = sum(map(len, self.left[call_id]))
+        self._events.append(RecorderEnded(call_id, self._paths.pop(call_id), samples, 0))
+
+    def poll(self) -> list[RecorderEvent]:
+        events, self._events = self._events, []
+        return events
+
+    def close(self) -> None:
+        for call_id in list(self._paths):
+            self.stop(call_id)
+
+
+class LevelVad:
+    """Says "speech" for windows above a level: a model whose verdict a test can compute by hand."""
+
+    window_samples = 256
+
+    def __init__(self) -> None:
+        self.windows = 0
+        self.resets: list[int] = []
+
+    def probabilities(self, rows: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.windows += len(rows)
+        return (np.sqrt(np.mean(windows**2, axis=1)) > 0.05).astype(np.float32)
+
+    def reset(self, row: int) -> None:
+        self.resets.append(row)
+
+
+def tone(hz: float, samples: int = 160, amplitude: float = 8000.0, start: int = 0) -> Pcm:
+    """A sine whose phase fits to ``start``."""
+    return np.rint(amplitude * np.sin(2 * np.pi * hz * (np.arange(samples) + start) / 8000)).astype(np.int16)
+
+
+def power_at(pcm: Pcm, hz: float) -> float:
+    """Amplitude of one frequency in ``pcm``."""
+    phase = np.exp(-2j * np.pi * hz * np.arange(len(pcm)) / 8000)
+    return float(2 * abs(np.dot(pcm, phase)) / max(1, len(pcm)))
+
+
+class Peer:
+    """A telephone: sends packets to its leg and hears what the leg sends."""
+
+    def __init__(self, rig: Rig, leg_id: str, port: int, address: Address) -> None:
+        self.rig = rig
+        self.leg_id = LegId(leg_id)
+        self.server: Address = (SERVER_IP, port)
+        self.address = address
+        self.sequence = 65530
+        self.timestamp = 0xFFFFF000
+        self.ssrc = hash(leg_id) & 0xFFFFFFFF
+        self.said = 0
+
+    def send_raw(self, data: bytes, source: Address | None = None) -> None:
+        self.rig.network.deliver(data, source or self.address, self.server)
+
+    def say(self, pcm: Pcm, *, drop: bool = False, payload_type: int = 0, marker: bool = False) -> None:
+        """Send one packet of any length (or lose it on the way)."""
+        packet = self.packet(encode(pcm, Law.ULAW).tobytes(), payload_type, marker=marker)
+        self.timestamp = (self.timestamp + len(pcm)) & 0xFFFFFFFF
+        if not drop:
+            self.send_raw(packet.to_bytes())
+
+    def packet(self, payload: bytes, payload_type: int = 0, *, marker: bool = False) -> RtpPacket:
+        """The next packet of the stream."""
+        packet = RtpPacket(payload_type, self.sequence, self.timestamp, self.ssrc, payload, marker)
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        return packet
+
+    def say_tone(self, hz: float, samples: int = 160) -> None:
+        self.say(tone(hz, samples, start=self.said))
+        self.said += samples
+
+    @property
+    def packets(self) -> list[RtpPacket]:
+        return [RtpPacket.parse(data) for data in self.rig.network.outbox[self.address]]
+
+    def heard(self) -> Pcm:
+        """All audio received so far."""
+        payload = b"".join(p.payload for p in self.packets if p.payload_type == 0)
+        return decode(np.frombuffer(payload, np.uint8), Law.ULAW)
+
+
+class Rig:
+    """The engine with its surroundings."""
+
+    def __init__(self, config: MediaConfig | None = None, vad: VadModel | None = None) -> None:
+        self.network = MemoryNetwork()
+        self.clock = ManualClock()
+        self.recorder = MemoryRecorder()
+        config = config or MediaConfig(max_legs=16)
+        numbers = random.Random(7)
+        self.engine = MediaEngine(config, self.network, self.clock, numbers.randbytes, self.recorder, vad)
+        self.events: list[m.Event] = []
+
+    def do(self, *commands: m.Command) -> None:
+        for command in commands:
+            self.engine.handle(command, self.clock.now)
+        self.events += self.engine.take_events()
+
+    def tick(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.clock.now += 0.02
+            self.engine.tick(self.clock.now)
+            self.events += self.engine.take_events()
+
+    def of(self, kind: type[E]) -> list[E]:
+        """All events of one kind so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def open(self, leg_id: str, call_id: str = "call", **settings: object) -> Peer:
+        """Open and configure a leg; its peer sends from the address in its SDP."""
+        self.do(m.OpenLeg(LegId(leg_id), CallId(call_id), SERVER_IP))
+        opened = self.of(m.LegOpened)[-1]
+        peer = Peer(self, leg_id, opened.port, ("192.0.2.9", 20000 + 2 * len(self.of(m.LegOpened))))
+        self.configure(peer, **settings)
+        return peer
+
+    def configure(self, peer: Peer, **settings: object) -> None:
+        values: dict[str, object] = {
+            "remote_ip": peer.address[0],
+            "remote_port": peer.address[1],
+            "codec": "PCMU",
+            "payload_type": 0,
+            "dtmf_payload_type": 101,
+        }
+        self.do(m.ConfigureLeg(peer.leg_id, **(values | settings)))  # type: ignore[arg-type]
+
+    def mix(self, *edges: tuple[str, str], call_id: str = "call") -> None:
+        self.do(m.SetMix(CallId(call_id), tuple((source, sink, 1.0) for source, sink in edges)))

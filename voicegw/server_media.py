@@ -1,0 +1,92 @@
+"""The media worker's process: names the concrete parts, then runs. ``python -m voicegw.server_media --fd N``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.base.clock import SystemClock
+from voicegw.base.errors import VoicegwError
+from voicegw.base.ids import CallId
+from voicegw.base.log import configure
+from voicegw.inference.vad.silero import SileroVad
+from voicegw.media.config import MediaConfig
+from voicegw.media.engine import MediaEngine
+from voicegw.media.sockets import UdpNetwork
+from voicegw.media.worker import run_worker
+from voicegw.ports.recorder import RecorderEnded, RecorderEvent, RecorderFailed, RecorderStarted
+from voicegw.recording.writer import Ended, Failed, RecordingWriter, Started
+
+_log = logging.getLogger(__name__)
+
+
+def command_line(config: MediaConfig, *, vad: bool = True, log_level: str = "info") -> list[str]:
+    """What starts a worker, but for ``--fd``: see :class:`voicegw.media.client.MediaClient`."""
+    settings = msgspec.json.encode(config).decode()
+    line = [sys.executable, "-m", "voicegw.server_media", "--settings", settings, "--log-level", log_level]
+    return line if vad else [*line, "--no-vad"]
+
+
+class DiskRecorder:
+    """The recording writer as the port that the engine knows."""
+
+    def __init__(self) -> None:
+        self._writer = RecordingWriter()
+
+    def start(self, call_id: CallId, path: str) -> bool:
+        return self._writer.start(call_id, path)
+
+    def write(self, call_id: CallId, left: NDArray[np.int16], right: NDArray[np.int16]) -> bool:
+        return self._writer.write(call_id, left, right)
+
+    def stop(self, call_id: CallId) -> None:
+        self._writer.stop(call_id)
+
+    def poll(self) -> list[RecorderEvent]:
+        return [_translate(event) for event in self._writer.poll()]
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _translate(event: Started | Ended | Failed) -> RecorderEvent:
+    match event:
+        case Started(call_id, path):
+            return RecorderStarted(call_id, path)
+        case Ended(call_id, path, samples, dropped):
+            return RecorderEnded(call_id, path, samples, dropped)
+        case Failed(call_id, path, reason):
+            return RecorderFailed(call_id, path, reason)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a worker on an inherited socket; 0 when it ended as told, 1 when it could not begin."""
+    parser = argparse.ArgumentParser(prog="voicegw.server_media", description="The media worker of voicegw.")
+    parser.add_argument("--fd", type=int, required=True, help="inherited stream socket to the gateway")
+    parser.add_argument("--settings", default="{}", help="a MediaConfig as JSON")
+    parser.add_argument("--no-vad", action="store_true", help="detect no speech")
+    parser.add_argument("--log-level", default="info")
+    arguments = parser.parse_args(argv)
+    configure(arguments.log_level)
+    with socket.socket(fileno=arguments.fd) as sock:
+        try:
+            config = msgspec.json.decode(arguments.settings, type=MediaConfig)
+            vad = None if arguments.no_vad else SileroVad(config.max_legs)
+        except (VoicegwError, msgspec.MsgspecError) as error:
+            _log.error("the media worker cannot begin: %s", error)
+            return 1
+        engine = MediaEngine(config, UdpNetwork(), SystemClock(), os.urandom, DiskRecorder(), vad)
+        run_worker(sock, engine)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
