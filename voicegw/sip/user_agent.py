@@ -50,6 +50,11 @@ class UserAgent:
         """Take the oldest event, or None."""
         return self._core.events.popleft() if self._core.events else None
 
+    @property
+    def has_events(self) -> bool:
+        """Whether ``next_event`` has one."""
+        return bool(self._core.events)
+
     def get_timer(self) -> float | None:
         """When ``handle_timer`` is due next, in monotonic seconds, or None."""
         return self._core.timers.next_deadline()
@@ -63,6 +68,11 @@ class UserAgent:
     def transactions(self) -> int:
         """Transactions that still hold memory."""
         return len(self._core.transactions)
+
+    def state_of(self, handle: SipCallHandle) -> SipCallState | None:
+        """The state of a call; None once it has ended."""
+        call = self._core.calls.get(handle)
+        return None if call is None else call.state
 
     @property
     def draining(self) -> bool:

@@ -1,0 +1,57 @@
+"""How this node speaks SIP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicegw.base.errors import ConfigError
+from voicegw.sdp.codecs import Codec
+from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
+from voicegw.sip.address import is_literal
+
+_CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
+
+
+@dataclass(frozen=True, slots=True)
+class SipConfig:
+    """The SIP section of the configuration."""
+
+    listen_ip: str = "0.0.0.0"
+    """Address of the UDP socket. 0.0.0.0 is every IPv4 interface; each peer is told the one that it reaches."""
+    listen_port: int = 5060
+    """UDP port of the socket; 0 takes a free one, for tests."""
+    advertised_ip: str = ""
+    """Our address as peers see it, where NAT stands between; empty to use the socket's own."""
+    user_agent: str = "voicegw"
+    """What Server and User-Agent headers say; empty for none."""
+    t1_ms: int = 500
+    """RFC 3261 timer T1, from which retransmissions and timeouts follow. Smaller only in closed networks."""
+    max_calls: int = 1000
+    """SIP calls at once, answered or not; one more gets 503 before anything else is told of it."""
+    max_transactions: int = 20_000
+    """Requests remembered at once, each for about 32 s to recognise its retransmissions; about 2 kB each."""
+    retry_after_s: int = 10
+    """What a 503 asks the peer to wait."""
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    """Audio codecs, best first in our own offers; in answers the caller's order counts."""
+
+    def __post_init__(self) -> None:
+        for name in ("listen_ip", "advertised_ip"):
+            value = getattr(self, name)
+            if (value or name == "listen_ip") and not is_literal(value):
+                raise ConfigError(
+                    f"{name} is no IP address: {value!r}", fix=f"write {name} as digits, not as a name"
+                )
+        if not 0 <= self.listen_port <= 65535:
+            raise ConfigError(f"listen_port is no port: {self.listen_port}", fix="take 5060")
+        if not 10 <= self.t1_ms <= 4000:
+            raise ConfigError(f"t1_ms is out of range: {self.t1_ms}", fix="take 500, or from 10 to 4000")
+        unknown = [name for name in self.codecs if name not in _CODECS]
+        if unknown or not self.codecs:
+            known = ", ".join(_CODECS)
+            raise ConfigError(f"unknown codecs: {', '.join(unknown) or 'none given'}", fix=f"choose from {known}")
+
+    @property
+    def preferences(self) -> tuple[Codec, ...]:
+        """The codecs for offers and answers; keypad events come along always."""
+        return (*(_CODECS[name] for name in self.codecs), DTMF)

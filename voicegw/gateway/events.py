@@ -1,0 +1,84 @@
+"""What the SIP gateway tells the runtime: flat, frozen, past tense. A leg ends with exactly one LegEnded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from voicegw.base.causes import HangupCause
+from voicegw.base.ids import LegId
+from voicegw.sdp.negotiate import MediaSession
+
+
+@dataclass(frozen=True, slots=True)
+class LegInvited:
+    """A call came in; 100 has been sent.
+
+    ``called`` is the number or name in the Request-URI, ``calling`` the one in From, both without the host.
+    ``headers`` has the first value of each header under its long name as text for people.
+    """
+
+    leg_id: LegId
+    called: str
+    calling: str
+    display_name: str
+    headers: Mapping[str, str]
+    sip_call_id: str
+    has_offer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegConfirmed:
+    """The caller acknowledged our answer: the leg is up."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    """The called side of our own call sent 101-199."""
+
+    leg_id: LegId
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """The media of a leg is agreed: our call was answered, or an answer to our offer came in an ACK."""
+
+    leg_id: LegId
+    session: MediaSession
+
+
+@dataclass(frozen=True, slots=True)
+class LegMediaChanged:
+    """A re-INVITE changed the media and was answered: ``session`` holds now. Hold, resume, a new address."""
+
+    leg_id: LegId
+    session: MediaSession
+
+
+@dataclass(frozen=True, slots=True)
+class LegInfo:
+    """INFO in the call (RFC 6086), such as a key press of an old PBX."""
+
+    leg_id: LegId
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """The last event of a leg. ``sip_status`` is the final status of a refused INVITE, else 0.
+
+    ``reason_text`` is what the peer said about it: its Reason header (RFC 3326) or reason phrase.
+    """
+
+    leg_id: LegId
+    cause: HangupCause
+    sip_status: int = 0
+    reason_text: str = ""
+
+
+LegEvent: TypeAlias = LegInvited | LegConfirmed | LegRinging | LegAnswered | LegMediaChanged | LegInfo | LegEnded

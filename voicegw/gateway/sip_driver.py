@@ -1,0 +1,121 @@
+"""Joins the user agent, which knows no socket and no clock, to both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from voicegw.base.clock import Clock
+from voicegw.base.ids import RandomBytes
+from voicegw.base.metrics import Counters
+from voicegw.gateway.config import SipConfig
+from voicegw.gateway.local_addresses import LocalAddresses
+from voicegw.gateway.sip_transport import SipTransport
+from voicegw.sip.address import Address
+from voicegw.sip.core import UserAgentConfig
+from voicegw.sip.events import UserAgentEvent
+from voicegw.sip.timers import TimerValues
+from voicegw.sip.user_agent import UserAgent
+
+
+class SipDriver:
+    """Owns the socket, the user agent and its one timer.
+
+    ``on_event`` is called from the event loop, never from within a command: a command given there cannot meet
+    itself half done. The user agent's time is ``clock.monotonic()``, which need not be the loop's.
+    """
+
+    def __init__(
+        self,
+        config: SipConfig,
+        on_event: Callable[[UserAgentEvent], None],
+        random: RandomBytes,
+        clock: Clock,
+        counters: Counters,
+    ) -> None:
+        self._on_event = on_event
+        self._clock = clock
+        listen = Address(config.listen_ip, config.listen_port)
+        self._transport = SipTransport(listen, self._receive, self._failed, counters)
+        self._advertised_ip = config.advertised_ip
+        self._addresses = LocalAddresses(listen, config.advertised_ip)
+        self.agent = UserAgent(
+            UserAgentConfig(
+                local_address=self.local_address,
+                name=config.user_agent,
+                timers=TimerValues(t1=config.t1_ms / 1000),
+                max_calls=config.max_calls,
+                max_transactions=config.max_transactions,
+                retry_after_s=config.retry_after_s,
+            ),
+            random,
+            counters,
+        )
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+        self._delivery: asyncio.Handle | None = None
+
+    @property
+    def now(self) -> float:
+        """The user agent's time."""
+        return self._clock.monotonic()
+
+    def local_address(self, peer: Address) -> Address:
+        """How ``peer`` reaches us."""
+        return self._addresses(peer)
+
+    def open(self) -> Address:
+        """Start; LocalError if the address cannot be had."""
+        bound = self._transport.open()
+        self._addresses = LocalAddresses(bound, self._advertised_ip)
+        return bound
+
+    def close(self) -> None:
+        """Stop at once. What was to be sent has been handed to the kernel."""
+        for handle in (self._timer, self._delivery):
+            if handle is not None:
+                handle.cancel()
+        self._timer = self._delivery = None
+        self._transport.close()
+
+    def pump(self) -> None:
+        """Take everything out of the user agent; to be called after each command."""
+        for data, destination in self.agent.datagrams_to_send():
+            self._transport.send(data, destination)
+        if self._delivery is None and self.agent.has_events:
+            self._delivery = asyncio.get_running_loop().call_soon(self._deliver)
+        self._arm()
+
+    def _arm(self) -> None:
+        deadline = self.agent.get_timer()
+        if deadline is not None and self._deadline is not None and self._deadline <= deadline:
+            return  # the running timer comes first and arms the next: fewer handles for timers that are stopped
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._deadline = deadline
+        if deadline is not None:
+            delay = max(0.0, deadline - self.now)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = self._deadline = None
+        self.agent.handle_timer(self.now)
+        self.pump()
+
+    def _receive(self, data: bytes, source: Address) -> None:
+        self.agent.receive_datagram(data, source, self.now)
+        self.pump()
+
+    def _failed(self, destination: Address) -> None:
+        self._addresses.forget()
+        self.agent.transport_failed(destination, self.now)
+        self.pump()
+
+    def _deliver(self) -> None:
+        self._delivery = None
+        try:
+            while (event := self.agent.next_event()) is not None:
+                self._on_event(event)
+        finally:
+            self.pump()

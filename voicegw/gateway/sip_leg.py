@@ -1,0 +1,295 @@
+"""The SIP gateway: SIP calls as legs with media, in the words of the runtime.
+
+Commands act at once and return; what follows comes as an event, always from the event loop and never from within a
+command. Commands for a leg that has ended meanwhile do nothing: they crossed its LegEnded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+
+from voicegw.base.causes import HangupCause
+from voicegw.base.clock import Clock
+from voicegw.base.errors import LocalError, RemoteProtocolError
+from voicegw.base.ids import LegId, RandomBytes, token
+from voicegw.base.metrics import Counters
+from voicegw.gateway.config import SipConfig
+from voicegw.gateway.events import (
+    LegAnswered,
+    LegConfirmed,
+    LegEnded,
+    LegEvent,
+    LegInfo,
+    LegMediaChanged,
+    LegRinging,
+)
+from voicegw.gateway.invitation import read_invitation
+from voicegw.gateway.leg import SipLeg
+from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
+from voicegw.gateway.sip_driver import SipDriver
+from voicegw.sdp.negotiate import MediaSession, NotAcceptable
+from voicegw.sip import events as ua
+from voicegw.sip.address import DEFAULT_PORT, Address, is_literal, unbracketed
+from voicegw.sip.events import SipCallHandle
+from voicegw.sip.headers import NameAddr
+from voicegw.sip.sip_call import SipCallState
+from voicegw.sip.uri import SipUri
+
+log = logging.getLogger(__name__)
+
+
+class SipGateway:
+    """``on_event`` gets every leg event; ``random`` and ``clock`` are the process's own."""
+
+    def __init__(
+        self,
+        config: SipConfig,
+        on_event: Callable[[LegEvent], None],
+        *,
+        random: RandomBytes,
+        clock: Clock,
+        counters: Counters,
+    ) -> None:
+        self._on_event = on_event
+        self._random = random
+        self._preferences = config.preferences
+        self._driver = SipDriver(config, self._handle, random, clock, counters)
+        self._agent = self._driver.agent
+        self._legs: dict[LegId, SipLeg] = {}
+        self._by_handle: dict[SipCallHandle, SipLeg] = {}
+        self._resolving: dict[LegId, asyncio.Task[None]] = {}
+
+    # ---------------------------------------------------------------- the whole
+
+    def start(self) -> Address:
+        """Open the socket and return its address; LocalError if it cannot be had. Needs a running event loop."""
+        return self._driver.open()
+
+    def drain(self) -> None:
+        """Refuse new calls with 503 and answer OPTIONS so; running legs go on."""
+        self._agent.drain()
+
+    def close(self) -> None:
+        """Hang up every leg, give each its LegEnded, and close the socket without waiting for answers."""
+        for leg_id, leg in list(self._legs.items()):
+            self.hangup(leg_id, HangupCause.DRAINING)
+            self._end(leg, LegEnded(leg_id, HangupCause.DRAINING))
+        self._driver.close()
+
+    @property
+    def active_legs(self) -> int:
+        """Legs that have not ended."""
+        return len(self._legs)
+
+    def media_address(self, leg_id: LegId) -> str:
+        """Our IP address as the peer of this leg should see it; LocalError for a leg that is not there."""
+        leg = self._legs.get(leg_id)
+        if leg is None or leg.peer is None:
+            raise LocalError(f"no leg {leg_id}")
+        return self._driver.local_address(leg.peer).host
+
+    def media_address_towards(self, host: str) -> str:
+        """Our IP address as ``host``, a literal address, should see it: for a leg that is still to be dialled."""
+        return self._driver.local_address(Address(host, DEFAULT_PORT)).host
+
+    # ---------------------------------------------------------------- incoming legs
+
+    def ring(self, leg_id: LegId) -> None:
+        """Send 180."""
+        if (handle := self._handle_of(leg_id)) is not None:
+            self._agent.ring(handle, self._driver.now)
+            self._driver.pump()
+
+    def accept(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        """Send 200 with our answer, and return what is agreed.
+
+        None where the INVITE had no offer: ours is in the 200, and LegAnswered follows with the ACK. Raises
+        NotAcceptable where nothing can be agreed, after sending 488 (400 for what is no description); then LegEnded
+        follows.
+        """
+        leg, handle = self._legs.get(leg_id), self._handle_of(leg_id)
+        if leg is None or handle is None:
+            return None
+        leg.place_media(local_ip, local_port)
+        session: MediaSession | None = None
+        try:
+            if leg.remote_offer:
+                body, session = leg.answer(leg.remote_offer)
+            else:
+                body = leg.offer()
+        except RemoteProtocolError as error:
+            leg.cause = HangupCause.NOT_ACCEPTABLE
+            warning = (("Warning", '305 voicegw "Incompatible media format"'),)
+            self._agent.reject(handle, error.status_hint, self._driver.now, headers=warning)
+            self._driver.pump()
+            raise NotAcceptable(str(error)) from error
+        leg.remote_offer = b""
+        self._agent.accept(handle, body, self._driver.now)
+        self._driver.pump()
+        return session
+
+    def reject(self, leg_id: LegId, cause: HangupCause) -> None:
+        """Refuse the INVITE with the cause's status, its Reason header, and Retry-After with 503."""
+        handle = self._handle_of(leg_id)
+        if handle is None or self._agent.state_of(handle) is not SipCallState.INVITED:
+            return
+        self._legs[leg_id].cause = cause
+        headers = (("Reason", cause.reason_header),)
+        self._agent.reject(handle, refusal_status(cause), self._driver.now, headers=headers)
+        self._driver.pump()
+
+    # ---------------------------------------------------------------- outgoing legs
+
+    def dial(
+        self,
+        leg_id: LegId,
+        target_uri: str,
+        local_ip: str,
+        local_port: int,
+        from_uri: str,
+        *,
+        display_name: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Call ``target_uri`` with an offer of our own. LegRinging, LegAnswered and LegEnded follow.
+
+        RemoteProtocolError for a URI that is none, LocalError for a header that would break its line.
+        """
+        target = SipUri.parse(target_uri)
+        sender = str(NameAddr(str(SipUri.parse(from_uri)), display_name))
+        leg = SipLeg(leg_id, None, None, self._preferences, self._session_id())
+        leg.place_media(local_ip, local_port)
+        host, port = unbracketed(target.host), target.port or DEFAULT_PORT
+        if is_literal(host):
+            self._invite(leg, str(target), sender, Address(host, port), tuple(headers))
+            return
+        self._legs[leg_id] = leg
+        work = self._resolve_and_invite(leg, str(target), sender, (host, port), tuple(headers))
+        self._resolving[leg_id] = asyncio.get_running_loop().create_task(work)
+
+    def _invite(
+        self, leg: SipLeg, target: str, sender: str, destination: Address, headers: tuple[tuple[str, str], ...]
+    ) -> None:
+        leg.peer = destination
+        handle = self._agent.invite(target, sender, destination, leg.offer(), self._driver.now, headers)
+        leg.handle = handle
+        self._legs[leg.leg_id] = self._by_handle[handle] = leg
+        self._driver.pump()
+
+    async def _resolve_and_invite(
+        self, leg: SipLeg, target: str, sender: str, place: tuple[str, int], headers: tuple[tuple[str, str], ...]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(*place, type=socket.SOCK_DGRAM)
+            destination = Address(str(found[0][4][0]), place[1])
+            self._invite(leg, target, sender, destination, headers)
+        except (OSError, UnicodeError, LocalError) as error:
+            log.warning("cannot call %s: %s", target, error)
+            self._end(leg, LegEnded(leg.leg_id, HangupCause.UNREACHABLE, reason_text=str(error)))
+        finally:
+            self._resolving.pop(leg.leg_id, None)
+
+    # ---------------------------------------------------------------- any leg
+
+    def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
+        """End the leg in the way its state demands: BYE, CANCEL or a refusal, with a Reason header."""
+        leg = self._legs.get(leg_id)
+        if leg is None:
+            return
+        if leg.handle is None:
+            if (task := self._resolving.pop(leg_id, None)) is not None:
+                task.cancel()
+            asyncio.get_running_loop().call_soon(self._end, leg, LegEnded(leg_id, cause))
+            return
+        match self._agent.state_of(leg.handle):
+            case SipCallState.INVITED:
+                self.reject(leg_id, cause)
+            case SipCallState.CALLING:
+                leg.cause = cause
+                self._agent.cancel(leg.handle, self._driver.now)
+            case SipCallState.ANSWERED | SipCallState.CONFIRMED:
+                leg.cause = cause
+                self._agent.bye(leg.handle, self._driver.now, cause.reason_header)
+        self._driver.pump()
+
+    # ---------------------------------------------------------------- events of the user agent
+
+    def _handle(self, event: ua.UserAgentEvent) -> None:
+        if isinstance(event, ua.InviteReceived):
+            self._invited(event)
+            return
+        leg = self._by_handle.get(event.handle)
+        if leg is None:
+            return
+        match event:
+            case ua.AckReceived():
+                self._acknowledged(leg, event)
+            case ua.ReinviteReceived():
+                self._reinvited(leg, event)
+            case ua.ProgressReceived():
+                self._on_event(LegRinging(leg.leg_id, event.status))
+            case ua.Answered():
+                self._agreed(leg, event.body, first=True)
+            case ua.InfoReceived():
+                self._on_event(LegInfo(leg.leg_id, event.content_type, event.body))
+            case ua.CallEnded():
+                cause = cause_of(event, leg.cause)
+                self._end(leg, LegEnded(leg.leg_id, cause, event.status, reason_text(event)))
+
+    def _invited(self, event: ua.InviteReceived) -> None:
+        leg_id = LegId(token(self._random, 16))
+        leg = SipLeg(leg_id, event.handle, event.source, self._preferences, self._session_id(), event.body)
+        self._legs[leg_id] = self._by_handle[event.handle] = leg
+        self._on_event(read_invitation(leg_id, event.request, has_offer=bool(event.body)))
+
+    def _acknowledged(self, leg: SipLeg, event: ua.AckReceived) -> None:
+        first, leg.confirmed = not leg.confirmed, True
+        if first:
+            self._on_event(LegConfirmed(leg.leg_id))
+        if leg.awaits_answer:
+            self._agreed(leg, event.body, first=first)
+
+    def _agreed(self, leg: SipLeg, answer: bytes, *, first: bool) -> None:
+        """The peer answered our offer. A first answer that agrees nothing leaves a call without media: it ends."""
+        try:
+            session = leg.accept_answer(answer)
+        except RemoteProtocolError as error:
+            log.info("no media agreed: %s", error, extra={"leg_id": leg.leg_id})
+            if first:
+                self.hangup(leg.leg_id, HangupCause.NOT_ACCEPTABLE)
+            return
+        changed = LegAnswered(leg.leg_id, session) if first else LegMediaChanged(leg.leg_id, session)
+        self._on_event(changed)
+
+    def _reinvited(self, leg: SipLeg, event: ua.ReinviteReceived) -> None:
+        """Answer with our media as they are. What we cannot do is refused, and the call stays as it was (§14.2)."""
+        now = self._driver.now
+        try:
+            if not event.body:
+                self._agent.answer_reinvite(event.handle, leg.offer(), now)
+                return
+            body, session = leg.answer(event.body)
+        except RemoteProtocolError as error:
+            self._agent.answer_reinvite(event.handle, error.status_hint, now)
+            return
+        self._agent.answer_reinvite(event.handle, body, now)
+        self._on_event(LegMediaChanged(leg.leg_id, session))
+
+    def _end(self, leg: SipLeg, event: LegEnded) -> None:
+        if self._legs.pop(leg.leg_id, None) is None:
+            return
+        if leg.handle is not None:
+            self._by_handle.pop(leg.handle, None)
+        self._on_event(event)
+
+    def _handle_of(self, leg_id: LegId) -> SipCallHandle | None:
+        leg = self._legs.get(leg_id)
+        return None if leg is None else leg.handle
+
+    def _session_id(self) -> int:
+        """For the o= line: unlikely to repeat (RFC 8866 §5.2), and small enough for a signed 64-bit number."""
+        return int.from_bytes(self._random(7), "big")
