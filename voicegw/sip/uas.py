@@ -72,6 +72,7 @@ class AnsweringSide:
         """The ACK of a 2xx. It ends the retransmission, and lets a BYE go that had to wait for it (§15)."""
         core = self._core
         call = core.dialogs.get(DialogId(incoming.call_id, incoming.to_tag, incoming.from_tag))
+        call = call or self._acknowledged_by_branch(incoming)
         open_answer = call.unacknowledged if call is not None else None
         if call is None or open_answer is None or open_answer.cseq != incoming.cseq:
             core.counters.add(SipCounter.STRAY_ACK)
@@ -82,6 +83,18 @@ class AnsweringSide:
             return
         call.advance(SipCallInput.ACK_RECEIVED)
         core.emit(AckReceived(call.handle, sdp_or_nothing(incoming.request)))
+
+    def _acknowledged_by_branch(self, incoming: Incoming) -> SipCall | None:
+        """The call of an ACK whose To tag is wrong but whose branch is that of the INVITE.
+
+        The ACK of a 2xx has a branch of its own (§13.2.2.4), but some peers (pyVoIP 1.6) treat it as that of a
+        refusal, and make up the tag. The branch names the call as surely; without this, they never get to talk.
+        """
+        transaction = self._core.transactions.find_server(incoming.key)
+        call = transaction.user if transaction is not None else None
+        if not isinstance(call, SipCall) or call.dialog is None or call.dialog.id.call_id != incoming.call_id:
+            return None
+        return call
 
     def receive_cancel(self, incoming: Incoming, now: float) -> None:
         """CANCEL (§9.2): 200 for itself, 487 for the INVITE unless that has its final response already."""
