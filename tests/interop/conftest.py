@@ -23,3 +23,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A server on loopback whose agent greets, asks for keys and repeats them."""
     with Server(tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def busy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for many small exchanges: none of them may disturb the next."""
+    with Server(tmp_path_factory.mktemp("busy")) as running:
+        yield running

@@ -123,7 +123,7 @@ class Server:
         (self._home / "dialplan.yaml").write_text(yaml.safe_dump(routes))
         first = free_udp_range(_RTP_PORTS)
         config = {
-            "sip": {"host": self.host, "port": self.port},
+            "sip": {"listen_ip": self.host, "listen_port": self.port},
             "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1},
             "paths": {
                 "dialplan": "dialplan.yaml",

@@ -14,9 +14,6 @@ from tests.interop.sound import seconds_with, silence, speech_seconds, tone, ula
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
-NEVER = "1"
-"""A port for media that nobody listens to."""
-
 
 def test_built_in_uac(server: Server, tmp_path: Path) -> None:
     """``sipp -sn uac``: five calls at once that hang up as soon as they are answered."""
@@ -113,63 +110,10 @@ def test_delayed_offer(server: Server, tmp_path: Path) -> None:
     assert seconds_with(caller, 1000) >= 2
 
 
-def test_options(server: Server, tmp_path: Path) -> None:
-    for scenario in ("options", "options_in_dialog"):
-        with Sipp(tmp_path, scenario, target=server.address) as sipp:
-            sipp.passed()
-
-
 def test_bye_with_a_wrong_tag(server: Server, tmp_path: Path) -> None:
     with Sipp(tmp_path, "bye_wrong_tag", target=server.address) as sipp:
         sipp.passed()
     assert server.call().one("CallHasEnded")["failure"] is False
-
-
-GSM_ONLY = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 3"
-PLAIN = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0"
-
-
-@pytest.mark.parametrize(
-    ("status", "values"),
-    [
-        ("488", {"body": GSM_ONLY}),
-        ("400", {"body": "v=0\r\nthis is no session description"}),
-        ("400", {"body": PLAIN.replace("4000", "99999")}),
-        ("415", {"content_type": "text/plain", "body": "hello"}),
-        ("420", {"headers": "\nRequire: clairvoyance"}),
-        ("483", {"max_forwards": "0"}),
-    ],
-)
-def test_invite_that_cannot_be_served(server: Server, tmp_path: Path, status: str, values: dict[str, str]) -> None:
-    """The status is the right one, the ACK is absorbed, and the next caller is not affected."""
-    usual = {"headers": "", "body": PLAIN, "content_type": "application/sdp", "max_forwards": "70"}
-    with Sipp(
-        tmp_path, "refused_invite", target=server.address, values={**usual, **values, "status": status}
-    ) as sipp:
-        sipp.passed()
-    with Sipp(tmp_path, "-sn uac", target=server.address) as sipp:
-        sipp.passed()
-
-
-def test_420_names_what_is_unknown(server: Server, tmp_path: Path) -> None:
-    values = {"headers": "\nRequire: clairvoyance, 100rel", "body": PLAIN, "content_type": "application/sdp"}
-    options = {"max_forwards": "70", "status": "420", **values}
-    with Sipp(tmp_path, "refused_invite", target=server.address, values=options) as sipp:
-        sipp.passed()
-    assert "clairvoyance" in sipp.received("SIP/2.0 420")[0].header("Unsupported")
-
-
-@pytest.mark.parametrize(
-    ("method", "to_tag", "status"),
-    [("FLY", "", "501"), ("REGISTER", "", "405"), ("BYE", ";tag=nobody", "481"), ("INFO", ";tag=nobody", "481")],
-)
-def test_request_without_a_call(server: Server, tmp_path: Path, method: str, to_tag: str, status: str) -> None:
-    values = {"method": method, "to_tag": to_tag, "status": status}
-    with Sipp(tmp_path, "refused_request", target=server.address, values=values) as sipp:
-        sipp.passed()
-    answer = sipp.received(f"SIP/2.0 {status}")[0]
-    if status in ("405", "501"):
-        assert "INVITE" in answer.header("Allow")
 
 
 def test_calls_survive_lost_messages(server: Server, tmp_path: Path) -> None:
