@@ -37,9 +37,15 @@ class Keypad:
 class Slot(Protocol):
     """A kind of answer. Pure: ``now`` is handed in wherever an answer is relative to it."""
 
-    patient: bool
-    """Whether callers dictate it with pauses inside."""
-    keypad: Keypad
+    @property
+    def patient(self) -> bool:
+        """Whether callers dictate it with pauses inside."""
+        ...
+
+    @property
+    def keypad(self) -> Keypad:
+        """How it is keyed in."""
+        ...
 
     def parse(self, text: str, now: datetime, /) -> Parsed | None:
         """The value in what the caller said; None if there is none. Never raises."""

@@ -1,0 +1,39 @@
+"""The agent that follows a script."""
+
+from __future__ import annotations
+
+from voicegw.agents.agent import AgentSession, CallFacts
+from voicegw.agents.flow import Flow, agent_phrases
+from voicegw.agents.flow_session import FlowSession
+from voicegw.ports.http import HttpClient
+
+
+class FlowAgent:
+    """An :class:`~voicegw.agents.agent.Agent` that follows a script."""
+
+    def __init__(self, flow: Flow, http: HttpClient) -> None:
+        self.flow = flow
+        self._http = http
+
+    @property
+    def name(self) -> str:
+        """As the dialplan calls it."""
+        return self.flow.name
+
+    @property
+    def language(self) -> str:
+        """BCP 47 tag."""
+        return self.flow.script.language
+
+    @property
+    def voice(self) -> str:
+        """The synthesiser's name of the voice."""
+        return self.flow.script.voice
+
+    def phrases(self) -> tuple[str, ...]:
+        """All sentences a caller may say."""
+        return agent_phrases(self.flow)
+
+    def open(self, facts: CallFacts) -> AgentSession:
+        """Begin a call."""
+        return FlowSession(self.flow, self._http, facts)

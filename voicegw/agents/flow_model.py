@@ -1,0 +1,349 @@
+"""An agent's script as its author writes it. ``docs/flows.md`` is the reference with examples.
+
+Texts and conditions are parsed while the file is read, so that a mistake in one is reported with its line.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, field_validator, model_validator
+
+from voicegw.agents.expression import Expression, parse_expression
+from voicegw.agents.template import Template, parse_template
+from voicegw.dialplan.checked import StrictModel
+
+Scalar: TypeAlias = bool | int | float | str
+JsonTemplate: TypeAlias = "Scalar | list[JsonTemplate] | dict[str, JsonTemplate] | None"
+
+SLOT_TYPES = ("yes_no", "digits", "number", "date", "time", "choice", "text")
+KINDS = ("say", "ask", "menu", "intent", "webhook", "set", "branch", "goto", "transfer", "hangup")
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+def _text(value: object) -> Template:
+    if isinstance(value, Template):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("must be text")
+    return parse_template(str(value))
+
+
+def _condition(value: object) -> Expression:
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("must be a condition\nfix: write for example status == 'open'")
+    return parse_expression(str(value))
+
+
+def _variable(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f"'{value}' is not a variable name\nfix: letters, digits and _ only, no digit first")
+    return value
+
+
+def _clock(value: str) -> str:
+    if not _CLOCK.fullmatch(value):
+        raise ValueError(f"'{value}' is not a time of day\nfix: write it as 09:00")
+    return value
+
+
+def _phrase(value: str) -> str:
+    if not any(char.isalnum() for char in value):
+        raise ValueError("an empty phrase\nfix: write what a caller would say, or remove the line")
+    return value
+
+
+Text = Annotated[Template, PlainValidator(_text)]
+Condition = Annotated[Expression, PlainValidator(_condition)]
+VariableName = Annotated[str, AfterValidator(_variable)]
+Clock = Annotated[str, AfterValidator(_clock)]
+Phrase = Annotated[str, AfterValidator(_phrase)]
+Phrases = Annotated[tuple[Phrase, ...], Field(min_length=1)]
+StepName: TypeAlias = str
+
+
+class FlowModel(StrictModel):
+    """Base: strict, and holds parsed texts."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+
+class SayStep(FlowModel):
+    """Speak; plain text is short for ``text``."""
+
+    text: Text
+    interruptible: bool = True
+    """Whether the caller may talk over it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"text": value} if isinstance(value, str) else value
+
+
+class AskStep(FlowModel):
+    """Ask for one value of a type and save it."""
+
+    save: VariableName
+    type: Literal["yes_no", "digits", "number", "date", "time", "choice", "text"]
+    prompt: Text
+    again: tuple[Text, ...] = ()
+    """What to ask after a first, second, … failure; default an apology and the prompt."""
+    confirm: Literal["always", "low_confidence", "never"] = "low_confidence"
+    """When to read the value back; yes/no and text are never confirmed."""
+    confirm_prompt: Text | None = None
+    """The read-back, with ``{{ value }}``; default "I heard … . Is that right?"."""
+    corrects: tuple[VariableName, ...] = ()
+    """For yes_no: "no, wednesday" sets the one of these variables that it fits, and asks again."""
+    length: int | None = Field(default=None, ge=1, le=40)
+    """digits: exactly so many."""
+    min_length: int | None = Field(default=None, ge=1, le=40)
+    """digits: at least so many (1)."""
+    max_length: int | None = Field(default=None, ge=1, le=40)
+    """digits: at most so many (20)."""
+    minimum: Decimal | None = None
+    """number: the least that is taken."""
+    maximum: Decimal | None = None
+    """number: the most that is taken."""
+    decimals: bool | None = None
+    """number: whether a decimal point may be said (no)."""
+    earliest: Clock | None = None
+    """time: with ``latest``, the hours in which "three" is looked for (07:00)."""
+    latest: Clock | None = None
+    """time: (18:59)."""
+    past: bool | None = None
+    """date: whether a day that is over is taken (no)."""
+    options: dict[str, tuple[Phrase, ...]] | None = None
+    """choice: value → words that callers use for it."""
+    examples: tuple[Phrase, ...] | None = None
+    """text: what callers may say, for the recogniser."""
+    no_input_ms: int | None = Field(default=None, ge=1000, le=60_000)
+    """Silence in milliseconds after which the question is asked again; default of ``limits``."""
+
+
+class MenuKey(FlowModel):
+    """One key of a menu."""
+
+    phrases: Phrases
+    """What callers say instead of pressing it."""
+    goto: StepName
+
+
+class MenuStep(FlowModel):
+    """Choose by key or by voice."""
+
+    prompt: Text
+    keys: dict[Annotated[str, Field(pattern=r"^[0-9*]$")], MenuKey] = Field(min_length=1)
+    again: tuple[Text, ...] = ()
+
+
+class IntentStep(FlowModel):
+    """Ask openly and go where the caller's intent leads."""
+
+    prompt: Text
+    on: dict[str, StepName] = Field(min_length=1)
+    """intent → step."""
+    otherwise: StepName | None = None
+    """Where to go if nothing was understood; default: ask again."""
+    again: tuple[Text, ...] = ()
+
+
+class WebhookStep(FlowModel):
+    """Call a web service and save fields of its JSON answer."""
+
+    url: Text
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    headers: dict[str, Text] = Field(default_factory=dict)
+    body: JsonTemplate = None
+    """JSON with texts in it; ``{{ name }}`` alone keeps the type of the variable."""
+    save: dict[VariableName, str] = Field(default_factory=dict)
+    """variable → path in the answer: ``order.items.0.name``."""
+    timeout_s: float = Field(default=5.0, gt=0, le=30)
+    """Seconds; the caller hears nothing meanwhile unless ``say`` is given."""
+    say: Text | None = None
+    """Said while the answer is awaited."""
+    on_error: StepName
+    """Where to go without an answer, or with an HTTP status of 400 or more."""
+
+
+class BranchCase(FlowModel):
+    """``if`` and ``goto``, or ``else`` alone as the last one."""
+
+    if_: Condition | None = Field(default=None, alias="if")
+    goto: StepName | None = None
+    else_: StepName | None = Field(default=None, alias="else")
+
+    @model_validator(mode="after")
+    def _shape(self) -> BranchCase:
+        conditional = self.if_ is not None and self.goto is not None and self.else_ is None
+        last = self.else_ is not None and self.if_ is None and self.goto is None
+        if not conditional and not last:
+            raise ValueError(
+                "needs 'if' with 'goto', or 'else'\nfix: {if: paid == true, goto: thanks} or {else: pay}"
+            )
+        return self
+
+
+class TransferStep(FlowModel):
+    """Hand over to a person or another number; plain text is short for ``target``."""
+
+    target: Text
+    say: Text | None = None
+    """What is said where nobody can take the call; default ``texts.no_human``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"target": value} if isinstance(value, str) else value
+
+
+class HangupStep(FlowModel):
+    """End the call; plain text is short for ``say``."""
+
+    say: Text | None = None
+    """The last words; default ``texts.goodbye``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"say": value} if isinstance(value, str) else {} if value is None else value
+
+
+class Step(FlowModel):
+    """One step: exactly one kind, a name for others to go to, and where to go after it."""
+
+    id: Annotated[str, Field(pattern=r"^[\w-]+$")] | None = None
+    next: StepName | None = None
+    """The step after this one; default the one below."""
+    say: SayStep | None = None
+    ask: AskStep | None = None
+    menu: MenuStep | None = None
+    intent: IntentStep | None = None
+    webhook: WebhookStep | None = None
+    set: dict[VariableName, Text | bool | int] | None = None
+    branch: tuple[BranchCase, ...] | None = Field(default=None, min_length=1)
+    goto: StepName | None = None
+    transfer: TransferStep | None = None
+    hangup: HangupStep | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_hangup(cls, value: object) -> object:
+        if isinstance(value, dict) and value.get("hangup", "") is None:
+            return {**value, "hangup": {}}
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Step:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) if given else "none"
+            raise ValueError(f"a step does exactly one thing, this one has {found}\nfix: one of {', '.join(KINDS)}")
+        if self.next is not None and given[0] in ("menu", "intent", "goto", "transfer", "hangup"):
+            raise ValueError(f"'next' means nothing after {given[0]}\nfix: remove it")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which of :data:`KINDS` it is."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+
+class Intent(FlowModel):
+    """Something a caller may want; a list is short for ``phrases``."""
+
+    phrases: Phrases
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"phrases": value} if isinstance(value, list) else value
+
+
+class GlobalIntent(FlowModel):
+    """What is understood at every question. ``phrases`` replace the built-in ones."""
+
+    phrases: Phrases | None = None
+    goto: StepName | None = None
+    """Where to go; default: transfer to a person, or goodbye."""
+
+
+class Globals(FlowModel):
+    """The three that every caller may need."""
+
+    human: GlobalIntent = GlobalIntent()
+    repeat: GlobalIntent = GlobalIntent()
+    goodbye: GlobalIntent = GlobalIntent()
+
+    @field_validator("repeat")
+    @classmethod
+    def _stays(cls, value: GlobalIntent) -> GlobalIntent:
+        if value.goto is not None:
+            raise ValueError("'repeat' goes nowhere\nfix: remove its 'goto'")
+        return value
+
+
+class Limits(FlowModel):
+    """When to ask again and when to give up."""
+
+    no_input_ms: int = Field(default=6000, ge=1000, le=60_000)
+    """Silence after a question until it is asked again."""
+    max_no_input: int = Field(default=3, ge=1, le=10)
+    """Silences in a row at one question until the agent gives up."""
+    max_no_match: int = Field(default=3, ge=1, le=10)
+    """Answers in a row that were not understood until it gives up."""
+    give_up: Literal["human", "goodbye"] = "goodbye"
+    """What giving up means."""
+    low_confidence: float = Field(default=0.4, ge=0, le=1)
+    """Below this, ``confirm: low_confidence`` reads the value back."""
+    max_steps: int = Field(default=200, ge=10, le=10_000)
+    """Steps without a question until the flow is taken for an endless loop and ended."""
+
+
+class EnvVariable(FlowModel):
+    """A start value from the environment of the server."""
+
+    env: str = Field(min_length=1)
+    default: Scalar = ""
+
+
+class Texts(FlowModel):
+    """The sentences that every agent needs; all may be replaced."""
+
+    no_match: Text = parse_template("Sorry, I didn't catch that.")
+    no_input: Text = parse_template("Sorry, I didn't hear you.")
+    confirm: Text = parse_template("I heard {{ value }}. Is that right?")
+    rejected: Text = parse_template("Sorry about that.")
+    corrected: Text = parse_template("All right.")
+    asr_down: Text = parse_template("I'm sorry, I can't hear you properly at the moment.")
+    gave_up: Text = parse_template("I'm sorry, we don't seem to understand each other.")
+    no_human: Text = parse_template(
+        "I'm sorry, nobody is free to take your call right now. Please call again later. Goodbye."
+    )
+    goodbye: Text = parse_template("Thank you for calling. Goodbye.")
+    failed: Text = parse_template("I'm sorry, something went wrong on our side. Please call again later. Goodbye.")
+
+
+class FlowFile(FlowModel):
+    """The whole file."""
+
+    name: str = Field(pattern=r"^[\w-]+$")
+    """As the dialplan calls it."""
+    language: str = "en-US"
+    voice: str = ""
+    """The synthesiser's name of a voice; empty for its default."""
+    greeting: Text | None = None
+    """Said first."""
+    greeting_interruptible: bool = True
+    variables: dict[VariableName, EnvVariable | Scalar] = Field(default_factory=dict)
+    intents: dict[str, Intent] = Field(default_factory=dict)
+    globals: Globals = Globals()
+    limits: Limits = Limits()
+    texts: Texts = Texts()
+    steps: tuple[Step, ...] = Field(min_length=1)

@@ -1,0 +1,121 @@
+"""One call of a scripted agent.
+
+All decisions of a reply up to its next wait (a question, a web service, the end) are made and kept before its first
+action is handed out. So a reply may be closed at any moment, because the caller talks over it, and the next turn
+still finds the session at a definite place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+
+from voicegw.agents.actions import AgentAction, CallWebhook, Say, WebhookReturned
+from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, TurnKind
+from voicegw.agents.entities.words import tokens
+from voicegw.agents.flow import Flow
+from voicegw.agents.flow_answers import Answers
+from voicegw.agents.flow_model import WebhookStep
+from voicegw.agents.flow_state import FlowState
+from voicegw.agents.flow_walk import FlowWalker
+from voicegw.agents.flow_webhook import WebhookRequest, WebhookResult, build_request, send_request
+from voicegw.agents.template import Variable
+from voicegw.ports.http import HttpClient
+
+_INTERRUPTED = WebhookResult(0, "the reply was interrupted while the answer was awaited")
+
+
+class FlowSession:
+    """See :class:`voicegw.agents.agent.AgentSession`."""
+
+    def __init__(self, flow: Flow, http: HttpClient, facts: CallFacts) -> None:
+        variables: dict[str, Variable] = dict(flow.start_values)
+        variables |= {"called": facts.called, "calling": facts.calling, "call_id": str(facts.call_id)}
+        self._walker = FlowWalker(flow, FlowState(variables))
+        self._answers = Answers(self._walker)
+        self._http = http
+        self._done: dict[str, WebhookResult] = {}
+        self._reusable: dict[str, WebhookResult] = {}
+
+    @property
+    def collected(self) -> Mapping[str, str]:
+        """See :class:`voicegw.agents.agent.AgentSession`."""
+        return dict(self._walker.state.collected)
+
+    def heard(self, text: str) -> None:
+        """See :class:`voicegw.agents.agent.AgentSession`."""
+        state = self._walker.state
+        state.heard_all = len(tokens(text)) >= sum(len(tokens(say.text)) for say in state.content)
+
+    def checkpoint(self) -> object:
+        """See :class:`voicegw.agents.agent.AgentSession`."""
+        self._done = {}
+        return self._walker.state.copy()
+
+    def restore(self, checkpoint: object) -> None:
+        """See :class:`voicegw.agents.agent.AgentSession`.
+
+        What a web service was told cannot be forgotten: where the repeated turn makes the same request again, the
+        answer that came the first time is used instead.
+        """
+        if isinstance(checkpoint, FlowState):
+            self._walker.state = checkpoint.copy()
+            self._reusable |= self._done
+
+    async def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncIterator[AgentAction]:
+        """See :class:`voicegw.agents.agent.AgentSession`."""
+        walker = self._walker
+        walker.out = []
+        self._refresh(turn, context)
+        self._answers.take(turn, context.now)
+        while walker.advance():
+            request = self._before_webhook()
+            for action in self._drain():
+                yield action
+            await self._webhook(request)
+        for action in self._drain():
+            yield action
+
+    def _refresh(self, turn: CallerTurn, context: AgentContext) -> None:
+        """The variables that are always there."""
+        variables = self._walker.state.variables
+        variables["today"] = context.now.date()
+        variables["now"] = context.now.time().replace(second=0, microsecond=0)
+        if turn.kind is TurnKind.SPEECH:
+            variables["heard"] = turn.text
+
+    def _step(self) -> tuple[str, WebhookStep]:
+        """The webhook step that the walker stands at, and its name for the log."""
+        position = self._walker.state.position
+        step = self._walker.flow.step(position)
+        assert step.webhook is not None
+        return step.id or f"step {position + 1}", step.webhook
+
+    def _before_webhook(self) -> WebhookRequest:
+        label, webhook = self._step()
+        request = build_request(webhook, self._walker.state.variables)
+        if webhook.say is not None:
+            self._walker.out.append(Say(self._walker.text(webhook.say)))
+        self._walker.out.append(CallWebhook(label, request.method, request.url))
+        return request
+
+    async def _webhook(self, request: WebhookRequest) -> None:
+        """Ask the web service, save what it says, and go on from there."""
+        label, webhook = self._step()
+        key = json.dumps([label, request.method, request.url, request.body], default=str)
+        result = self._reusable.pop(key, None)
+        if result is None:
+            if request.method != "GET":
+                self._reusable[key] = _INTERRUPTED
+            result = await send_request(webhook, request, self._http)
+            self._reusable.pop(key, None)
+        self._done[key] = result
+        walker = self._walker
+        walker.state.variables["http_status"] = result.status
+        walker.state.variables |= result.values
+        walker.out.append(WebhookReturned(label, result.status, result.error))
+        walker.state.position = walker.flow.index[webhook.on_error] if result.error else walker.after()
+
+    def _drain(self) -> list[AgentAction]:
+        actions, self._walker.out = self._walker.out, []
+        return actions
