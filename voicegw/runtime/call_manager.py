@@ -14,7 +14,16 @@ from voicegw.base.ids import CallId, LegId, token
 from voicegw.call import events as e
 from voicegw.dialplan.compile import RouteRequest
 from voicegw.dialplan.match import Reject, ToAgent
-from voicegw.gateway import events as g
+from voicegw.gateway.events import (
+    LegAnswered,
+    LegConfirmed,
+    LegEnded,
+    LegEvent,
+    LegInfo,
+    LegInvited,
+    LegMediaChanged,
+    LegRinging,
+)
 from voicegw.media import messages as m
 from voicegw.runtime.call_runtime import CallRuntime, Offer
 from voicegw.runtime.dialplan_store import DialplanStore
@@ -45,23 +54,23 @@ class CallManager:
 
     # ------------------------------------------------------------ from the gateway
 
-    def on_leg_event(self, event: g.LegEvent) -> None:
+    def on_leg_event(self, event: LegEvent) -> None:
         """An event of the SIP gateway."""
         match event:
-            case g.LegInvited():
+            case LegInvited():
                 self._invited(event)
-            case g.LegAnswered() | g.LegMediaChanged():
+            case LegAnswered() | LegMediaChanged():
                 self._post(event.leg_id, MediaChanged(event.session))
-            case g.LegConfirmed():
+            case LegConfirmed():
                 self._post(event.leg_id, e.LegConfirmed(event.leg_id))
-            case g.LegEnded():
+            case LegEnded():
                 self._post(event.leg_id, e.LegEnded(event.leg_id, event.cause))
-            case g.LegRinging() | g.LegInfo():
+            case LegRinging() | LegInfo():
                 pass
             case _:
                 assert_never(event)
 
-    def _invited(self, event: g.LegInvited) -> None:
+    def _invited(self, event: LegInvited) -> None:
         self._services.counters.add("calls_offered")
         if len(self._calls) >= self._max_calls:
             self._services.counters.add("calls_refused_full")

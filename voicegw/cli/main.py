@@ -1,0 +1,93 @@
+"""``voicegw COMMAND``: what each command takes, and which module carries it out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from voicegw import __version__
+from voicegw.base.errors import VoicegwError
+from voicegw.cli import call, check, demo, doctor, route_test, serve
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 is success, 1 a failure that is explained on standard error, 2 wrong usage."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except VoicegwError as error:
+        print(f"voicegw: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="voicegw", description="A telephony-first voice agent server on SIP.")
+    parser.add_argument("--version", action="version", version=f"voicegw {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_check(commands)
+    _add_route_test(commands)
+    _add_call(commands)
+    _add_doctor(commands)
+    _add_demo(commands)
+    return parser
+
+
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", "-c", type=Path, help="configuration file; without one the embedded defaults")
+
+
+def _add_serve(commands: _Commands) -> None:
+    parser = commands.add_parser("serve", help="answer calls until Ctrl-C, then drain")
+    _add_config(parser)
+    parser.set_defaults(run=serve.run)
+
+
+def _add_check(commands: _Commands) -> None:
+    parser = commands.add_parser("check", help="check configuration, dialplan and agents")
+    _add_config(parser)
+    parser.set_defaults(run=check.run)
+
+
+def _add_route_test(commands: _Commands) -> None:
+    parser = commands.add_parser("route-test", help="explain where a call would go, and why")
+    _add_config(parser)
+    parser.add_argument("--to", required=True, help="the called number or name")
+    parser.add_argument("--from", dest="from_", default="anonymous", help="the calling number")
+    parser.add_argument("--at", default="", help="local date and time, such as 2026-03-01T09:30; now if left out")
+    parser.add_argument("--header", action="append", default=[], metavar="NAME:VALUE", help="a SIP header")
+    parser.set_defaults(run=route_test.run)
+
+
+def _add_call(commands: _Commands) -> None:
+    parser = commands.add_parser("call", help="a SIP softphone in the terminal")
+    _add_config(parser)
+    parser.add_argument("uri", help="whom to call, such as sip:demo@192.0.2.1")
+    parser.add_argument("--say", action="append", default=[], metavar="TEXT", help="speak this; may be repeated")
+    parser.add_argument("--wav", action="append", default=[], type=Path, help="play this file; may be repeated")
+    parser.add_argument("--keys", default="", help="press these keys when the far end first falls silent")
+    parser.add_argument("--voice", default="rms", help="the voice of what --say says (flite)")
+    parser.add_argument("--record", type=Path, help="write both sides to this stereo WAV")
+    parser.add_argument("--from", dest="from_", default="", help="our own SIP URI")
+    parser.add_argument("--no-transcript", action="store_true", help="do not recognise the far end's speech")
+    parser.set_defaults(run=call.run)
+
+
+def _add_doctor(commands: _Commands) -> None:
+    parser = commands.add_parser("doctor", help="look at this machine and say what to do")
+    _add_config(parser)
+    parser.set_defaults(run=doctor.run)
+
+
+def _add_demo(commands: _Commands) -> None:
+    parser = commands.add_parser("demo", help="a real call with a synthetic caller, with transcript and summary")
+    parser.add_argument("--out", type=Path, default=Path("var/demo"), help="where the WAV and the summary go")
+    parser.add_argument("--verbose", action="store_true", help="show the server's log as well")
+    parser.set_defaults(run=demo.run)

@@ -1,0 +1,47 @@
+"""``voicegw serve``: answer calls. SIGINT and SIGTERM drain, a second one stops at once, SIGHUP reloads."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+
+from voicegw.base.log import configure
+from voicegw.config import Config, load_config
+from voicegw.runtime.node import Node
+from voicegw.server import build
+
+log = logging.getLogger(__name__)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    config = load_config(arguments.config)
+    configure(config.log.level, json_lines=config.log.format == "json")
+    asyncio.run(_serve(build(config), config))
+    return 0
+
+
+async def _serve(node: Node, config: Config) -> None:
+    stop, now = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: now.set() if stop.is_set() else stop.set())
+    loop.add_signal_handler(signal.SIGHUP, node.store.reload)
+    try:
+        await node.start()
+        await stop.wait()
+        log.info("draining", extra={"calls": node.manager.active, "patience_s": config.limits.drain_s})
+        await _first_of(node.drain(config.limits.drain_s), now.wait())
+    finally:
+        await node.close()
+    log.info("stopped", extra={"counters": node.counters.snapshot()})
+
+
+async def _first_of(*works: object) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]  # type: ignore[call-overload]
+    _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)

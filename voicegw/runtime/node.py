@@ -1,0 +1,111 @@
+"""One running server: its parts in the order of their start, and the way it empties and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from voicegw.base.metrics import Counters
+from voicegw.runtime.call_manager import CallManager
+from voicegw.runtime.dialplan_store import DialplanStore
+from voicegw.runtime.speech import Speech
+
+log = logging.getLogger(__name__)
+
+GOODBYE_S = 15.0
+"""After calls were told goodbye: as long as the longest parting takes."""
+
+
+class Gateway(Protocol):
+    """What a node needs of the SIP gateway besides what calls need."""
+
+    def start(self) -> object:
+        """Open the socket and return its address."""
+        ...
+
+    def drain(self) -> None:
+        """Refuse new calls."""
+        ...
+
+    def close(self) -> None:
+        """End what is left and close the socket."""
+        ...
+
+
+class Media(Protocol):
+    """What a node needs of the media client besides what calls need."""
+
+    async def start(self) -> None:
+        """Start the worker."""
+        ...
+
+    async def close(self) -> None:
+        """Stop the worker."""
+        ...
+
+
+class Closable(Protocol):
+    """Something that is closed at the end."""
+
+    async def close(self) -> None:
+        """Close it."""
+        ...
+
+
+class Node:
+    """Starts, reloads, drains and stops. Every part is handed in."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        media: Media,
+        speech: Speech,
+        manager: CallManager,
+        store: DialplanStore,
+        counters: Counters,
+        closables: tuple[Closable, ...],
+        close_log: Callable[[], None],
+    ) -> None:
+        self.gateway = gateway
+        self.media = media
+        self.speech = speech
+        self.manager = manager
+        self.store = store
+        self.counters = counters
+        self._closables = closables
+        self._close_log = close_log
+
+    async def start(self) -> None:
+        """Engines first, the SIP socket last: who answers must be able to talk."""
+        await self.speech.start()
+        await self.media.start()
+        log.info("voicegw answers", extra={"address": str(self.gateway.start())})
+
+    async def drain(self, patience_s: float) -> None:
+        """No new calls; running ones may finish for ``patience_s`` seconds, then are told goodbye."""
+        self.gateway.drain()
+        if await self._idle_within(patience_s):
+            return
+        log.info("calls are told goodbye", extra={"calls": self.manager.active})
+        self.manager.part_from_all()
+        if not await self._idle_within(GOODBYE_S):
+            log.error("calls did not end", extra={"calls": self.manager.active})
+
+    async def close(self) -> None:
+        """Stop everything, in the opposite order of the start."""
+        self.gateway.close()
+        await self.media.close()
+        await self.speech.close()
+        for closable in self._closables:
+            await closable.close()
+        self._close_log()
+
+    async def _idle_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.manager.wait_idle()
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,77 @@
+"""The composition root: the only module, besides the media process's own, that names concrete adapters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from voicegw.agents.load import load_agents
+from voicegw.base.clock import SystemClock
+from voicegw.base.metrics import Counters
+from voicegw.config import Config
+from voicegw.dialplan.load import load_dialplan
+from voicegw.gateway.sip_leg import SipGateway
+from voicegw.inference.registry import make_asr, make_tts
+from voicegw.inference.settings import EngineSettings
+from voicegw.media.client import MediaClient
+from voicegw.ports.http import HttpClient
+from voicegw.recording.wav_file import recover_partial
+from voicegw.runtime.call_manager import CallManager
+from voicegw.runtime.dialplan_store import DialplanStore, Installation
+from voicegw.runtime.http_client import HttpxClient
+from voicegw.runtime.node import Node
+from voicegw.runtime.services import CallServices, FactListener
+from voicegw.runtime.speech import Speech
+from voicegw.server_media import command_line
+from voicegw.storage.event_log import EventLog
+
+
+def load_installation(config: Config, http: HttpClient) -> Installation:
+    """Dialplan and agents from their files; raises ConfigError with everything that is wrong."""
+    agents = load_agents(Path(config.paths.agents), http)
+    return Installation(load_dialplan(Path(config.paths.dialplan), agents.keys()), agents)
+
+
+def make_speech(config: Config, counters: Counters) -> Speech:
+    """The engines that the configuration names."""
+    speech, cache = config.speech, Path(config.paths.cache)
+    asr = make_asr(speech.asr, EngineSettings(speech.asr_workers, cache, counters=counters))
+    tts = [make_tts(name, EngineSettings(speech.tts_workers, cache, counters=counters)) for name in speech.tts]
+    return Speech(asr, tts, counters)
+
+
+def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None) -> Node:
+    """Construct a node without effects on the outside but the directories it writes to."""
+    counters, clock, http = Counters(), SystemClock(), HttpxClient()
+    store = DialplanStore(lambda: load_installation(config, http))
+    recordings = Path(config.paths.recordings) if config.paths.recordings else None
+    if recordings is not None:
+        recordings.mkdir(parents=True, exist_ok=True)
+        recover_partial(str(recordings))
+    speech = make_speech(config, counters)
+    log = EventLog(Path(config.paths.calls), counters)
+    gateway = SipGateway(
+        config.sip, lambda event: manager.on_leg_event(event), random=os.urandom, clock=clock, counters=counters
+    )
+    media = MediaClient(
+        command_line(config.media, log_level=config.log.level),
+        lambda event: manager.on_media_event(event),
+        lambda reason: manager.on_media_lost(reason),
+    )
+    services = CallServices(
+        gateway,
+        media,
+        speech,
+        speech.asr,
+        log,
+        store.current.agents,
+        clock,
+        os.urandom,
+        counters,
+        recordings,
+        config.call,
+        config.turn,
+        on_fact,
+    )
+    manager = CallManager(services, store, config.limits.max_calls)
+    return Node(gateway, media, speech, manager, store, counters, (http,), log.close)
