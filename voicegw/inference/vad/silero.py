@@ -22,7 +22,7 @@ _CONTEXT: Final = 32
 """Samples of the window before that the model wants in front of each window."""
 _STATE: Final = 128
 _SETTLING_WINDOWS: Final = 32
-_SETTLING_RMS: Final = 0.001  # -60 dBov
+_SETTLING_RMS: Final = 10 ** (-50 / 20)
 _FIX: Final = "pip install --no-deps silero-vad, or set the path of a silero_vad.onnx (version 5 or later)"
 
 
@@ -76,12 +76,16 @@ class SileroVad:
     def _settle(self) -> NDArray[np.float32]:
         """The state after a second of a quiet line, (2, 1, 128): what a new row begins with.
 
-        From a state of zeros the model needs 30 to 100 ms more for the first word of a call, because a row whose
-        line is quiet is not run before it (:meth:`voicegw.turn.vad_gate.VadGate.needs_model`). The line must not be
-        digitally silent: after zeros the model takes the first faint hiss for speech.
+        From a state of zeros the model needs a window more for the first word of a call, because a row whose line
+        is quiet is not run before it (:meth:`voicegw.turn.vad_gate.VadGate.needs_model`). What it settles on
+        matters: after digital silence or white noise it takes the first hiss of another colour for speech; after
+        pink noise of -50 dBov it takes no noise from -75 to -30 dBov for speech.
         """
-        hiss = np.random.default_rng(9).normal(0, _SETTLING_RMS, (_SETTLING_WINDOWS, self.window_samples))
-        for window in hiss.astype(np.float32):
+        size = _SETTLING_WINDOWS * self.window_samples
+        spectrum = np.fft.rfft(np.random.default_rng(5).standard_normal(size))
+        pink = np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), size)
+        pink *= _SETTLING_RMS / np.sqrt(np.mean(pink**2))
+        for window in pink.reshape(_SETTLING_WINDOWS, -1).astype(np.float32):
             self.probabilities(np.zeros(1, np.intp), window[np.newaxis])
         self._context[0] = 0
         return self._state[:, :1].copy()

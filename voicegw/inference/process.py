@@ -1,0 +1,120 @@
+"""One worker process, seen from the gateway's event loop: start, talk, kill."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from voicegw.base.errors import LocalError
+from voicegw.base.ids import StreamId
+from voicegw.base.messages import FrameDecoder, frame
+from voicegw.inference.job import Job
+from voicegw.inference.messages import Command, Event, decode_event, encode
+
+_RECEIVE_BYTES = 256 * 1024
+MAX_UNSENT_BYTES = 8 * 1024 * 1024
+"""Four minutes of telephone audio: a worker so far behind will not catch up."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What to run: ``python -m module FD *arguments``."""
+
+    module: str
+    arguments: tuple[str, ...] = ()
+
+
+class WorkerProcess:
+    """A running worker and the jobs on it."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        started_at: float,
+    ) -> None:
+        self.started_at = started_at
+        self.jobs: dict[StreamId, Job] = {}
+        self.ready = False
+        self.retiring = False
+        self.progress_at = started_at
+        """When the last event that was not a Pong arrived."""
+        self.ping_sent_at: float | None = None
+        """When the ping went out that is not answered yet."""
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def start(cls, spec: WorkerSpec, now: float) -> WorkerProcess:
+        """Start a worker. Raises OSError if the machine has no process or descriptor left."""
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                spec.module,
+                str(theirs.fileno()),
+                *spec.arguments,
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return cls(process, reader, writer, now)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def behind(self) -> bool:
+        """Whether the worker has stopped reading."""
+        return self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES
+
+    def write(self, command: Command) -> None:
+        """Send without waiting; a worker that is gone is noticed by the reader."""
+        if not self._writer.is_closing():
+            self._writer.write(frame(encode(command)))
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Everything it says until it closes its end."""
+        decoder = FrameDecoder()
+        with contextlib.suppress(ConnectionError, LocalError, msgspec.DecodeError):  # a torn frame is a dead worker
+            while data := await self._reader.read(_RECEIVE_BYTES):
+                for payload in decoder.feed(data):
+                    yield decode_event(payload)
+
+    def kill(self) -> None:
+        """End it now."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def close(self, within_s: float = 1.0) -> None:
+        """Close the socket, which ends a healthy worker, and kill one that stays. Reaps the process."""
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+        try:
+            await asyncio.wait_for(self._process.wait(), within_s)
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+
+
+def least_loaded(processes: Sequence[WorkerProcess]) -> WorkerProcess | None:
+    """The process with the fewest jobs that takes new ones; a loaded engine before one that is still loading."""
+    open_ones = [p for p in processes if not p.retiring]
+    return min(open_ones, key=lambda p: (not p.ready, len(p.jobs)), default=None)
