@@ -29,8 +29,12 @@ _NONE: Final = -1
 class VadGateConfig:
     """Thresholds and times of the gate; 8 kHz."""
 
-    open_threshold: float = 0.5
-    """Probability at which a window may begin speech: the balance point the model was trained for."""
+    onset_threshold: float = 0.1
+    """Probability at which a window may be the beginning of speech, if what follows opens the gate: the first
+    window of a word holds only a part of it, and the model hesitates for one or two windows."""
+    open_threshold: float = 0.7
+    """Probability that opens the gate. Measured on coughs, clicks, DTMF and busy tones: with 0.5 a few of them
+    opened it, with 0.7 none; because of the low ``onset_threshold``, speech loses no time by it."""
     close_threshold: float = 0.35
     """Probability below which a window is a pause: lower than ``open_threshold``, so that weak syllables in the
     middle of a sentence do not chop it."""
@@ -40,7 +44,9 @@ class VadGateConfig:
     """Pause this long closes the gate: longer than the closure of a stop consonant (up to 150 ms), and the
     endpointing adds its own silence on top."""
     pre_roll_ms: int = 0
-    """The reported onset is this much before the first speech window."""
+    """The reported onset is this much before the first speech window; measured, that window is right on average."""
+    longest_onset_ms: int = 200
+    """A hesitation longer than this before the gate opens is noise, not the beginning of the word."""
     level_margin_db: float = 3.0
     """Louder than the background by this much goes to the model: background noise varies by about 1 dB a window,
     and the model itself hears nothing below about 0 dB over the noise."""
@@ -116,18 +122,17 @@ class VadGate:
         """
         config = self.config
         speaking = self._speaking[rows]
-        likely = probabilities >= config.close_threshold
-        self._learn_floor(rows, ~speaking & ~likely)
-        voiced = likely & (self._level[rows] >= self._threshold(self._floor[rows]))
-        candidate = self._candidate[rows]
-        begins = ~speaking & (candidate == _NONE) & (probabilities >= config.open_threshold)
-        candidate = np.where(begins, np.maximum(ends - self._window, 0), np.where(voiced, candidate, _NONE))
-        opens = ~speaking & (candidate != _NONE) & (ends - candidate >= config.min_speech_ms * SAMPLES_PER_MS)
+        self._learn_floor(rows, ~speaking & (probabilities < config.close_threshold))
+        loud = self._level[rows] >= self._threshold(self._floor[rows])
+        voiced = loud & (probabilities >= config.close_threshold)
+        candidate = self._candidates(rows, ends, ~speaking & loud & (probabilities >= config.onset_threshold))
+        opens = (candidate != _NONE) & (probabilities >= config.open_threshold)
+        opens &= ends - candidate >= config.min_speech_ms * SAMPLES_PER_MS
         voiced_end = np.where(voiced, ends, self._voiced_end[rows])
         closes = speaking & (ends - voiced_end >= config.hang_over_ms * SAMPLES_PER_MS)
         onsets = np.maximum(candidate - config.pre_roll_ms * SAMPLES_PER_MS, self._earliest[rows])
         self._voiced_end[rows] = voiced_end
-        self._candidate[rows] = np.where(opens, _NONE, candidate)
+        self._candidate[rows[opens]] = _NONE
         self._speaking[rows] = (speaking | opens) & ~closes
         self._earliest[rows] = np.where(closes, voiced_end, self._earliest[rows])
         return [
@@ -143,6 +148,15 @@ class VadGate:
         self._speaking[row] = False
         self._earliest[row] = self._voiced_end[row]
         return GateEdge(row, False, int(self._voiced_end[row]), position)
+
+    def _candidates(self, rows: _Rows, ends: _Positions, likely: NDArray[np.bool_]) -> _Positions:
+        """Where the stretch of ``likely`` windows that goes on now began, or -1."""
+        before = self._candidate[rows]
+        begun = np.where(before == _NONE, np.maximum(ends - self._window, 0), before)
+        begun = np.maximum(begun, ends - self.config.longest_onset_ms * SAMPLES_PER_MS)
+        candidates = np.where(likely, begun, _NONE)
+        self._candidate[rows] = candidates
+        return candidates
 
     def _threshold(self, floor: _Float) -> _Float:
         """What is quieter than this is background."""
