@@ -9,14 +9,14 @@ import re
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainValidator, field_validator, model_validator
 
 from voicegw.agents.expression import Expression, parse_expression
 from voicegw.agents.template import Template, parse_template
 from voicegw.dialplan.checked import StrictModel
 
 Scalar: TypeAlias = bool | int | float | str
-JsonTemplate: TypeAlias = "Scalar | list[JsonTemplate] | dict[str, JsonTemplate] | None"
+JsonTemplate: TypeAlias = JsonValue
 
 SLOT_TYPES = ("yes_no", "digits", "number", "date", "time", "choice", "text")
 KINDS = ("say", "ask", "menu", "intent", "webhook", "set", "branch", "goto", "transfer", "hangup")

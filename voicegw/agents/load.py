@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+from voicegw.agents.agent import Agent
 from voicegw.agents.flow import Flow, compile_flow
+from voicegw.agents.flow_agent import FlowAgent
 from voicegw.agents.flow_check import check_flow
 from voicegw.agents.flow_model import EnvVariable, FlowFile, Scalar
 from voicegw.agents.template import Variable
 from voicegw.base.errors import ConfigError
 from voicegw.dialplan.checked import load_yaml, read_text
 from voicegw.dialplan.yaml_lines import ConfigProblems
+from voicegw.ports.http import HttpClient
 
 
 def parse_flow(text: str, file: str = "agent.yaml", environment: Mapping[str, str] | None = None) -> Flow:
@@ -50,6 +53,12 @@ def load_flows(folder: Path, environment: Mapping[str, str] | None = None) -> di
     if problems:
         raise ConfigProblems(problems)
     return flows
+
+
+def load_agents(folder: Path, http: HttpClient, environment: Mapping[str, str] | None = None) -> dict[str, Agent]:
+    """All agents of a folder, by name, ready for calls; see :func:`load_flows`."""
+    flows = load_flows(folder, environment)
+    return {name: FlowAgent(flow, http) for name, flow in flows.items()}
 
 
 def _start_values(script: FlowFile, environment: Mapping[str, str]) -> dict[str, Variable]:
