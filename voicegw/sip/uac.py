@@ -129,8 +129,8 @@ class CallingSide:
         if isinstance(owner, SipCall):
             if timer is Timer.GLARE and owner.retry_body is not None:
                 self._retry(owner, owner.retry_body, now)
-        elif timer is Timer.C and owner.call.can(SipCallInput.CANCELLED):
-            self._give_up(owner.call, EndedBy.NO_ANSWER, now)
+        elif timer is Timer.C:
+            self._give_up_waiting(owner, now)
         elif timer is Timer.CANCEL_WAIT and owner.transaction is not None:
             self._core.transactions.abandon(owner.transaction)
 
@@ -158,10 +158,8 @@ class CallingSide:
             if first:
                 self._send_cancel(attempt, now)
             return
-        if not attempt.is_initial or attempt.call.state is not SipCallState.CALLING:
-            return
         core.timers.start(attempt, Timer.C, now + core.config.timers.first(Timer.C))
-        if response.status > 100:
+        if response.status > 100 and attempt.call.state is SipCallState.CALLING:
             body = sdp_or_nothing(response)
             core.emit(ProgressReceived(attempt.call.handle, response.status, response.headers, body))
 
@@ -267,6 +265,17 @@ class CallingSide:
             attempt.cancelled = True
             if attempt.provisional_seen:
                 self._send_cancel(attempt, now)
+
+    def _give_up_waiting(self, attempt: Attempt, now: float) -> None:
+        """Provisional responses came, and then nothing: the client transaction would never end by itself."""
+        call = attempt.call
+        if call.can(SipCallInput.CANCELLED):
+            self._give_up(call, EndedBy.NO_ANSWER, now)
+        elif attempt.transaction is not None:
+            self._core.transactions.abandon(attempt.transaction)
+            if call.state is SipCallState.CONFIRMED and not attempt.is_initial:
+                call.retry_body = None
+                self._core.emit(ReinviteRefused(call.handle, 408))
 
     def _send_cancel(self, attempt: Attempt, now: float) -> None:
         """CANCEL is made of parts of the INVITE, its Via and branch among them (§9.1)."""
