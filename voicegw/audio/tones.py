@@ -23,7 +23,8 @@ _WINDOW: Final = 160
 _PRESS_HOPS: Final = 3
 """Q.24 asks to accept 40 ms and to refuse 23 ms: the longer fills three overlapping windows, the shorter two."""
 _RELEASE_HOPS: Final = 2
-_MIN_TONE_DBOV: Final = -40.0
+_MIN_TONE_POWER: Final = 32768**2 * 10**-4.0
+"""-40 dBov for each of the two frequencies."""
 _MAX_TWIST_DB: Final = 9.0
 _MIN_LEAD_DB: Final = 8.0
 """How far a frequency must stand out from the others of its group."""
@@ -157,16 +158,23 @@ _BASIS: Final[_Float] = _make_basis()
 
 def _keys(windows: _Float) -> NDArray[np.int64]:
     """The key that sounds in each window (n, 160), as row * 4 + column, or -1."""
+    keys = np.full(len(windows), -1, np.int64)
+    total = np.einsum("rs,rs->r", windows, windows) / _WINDOW
+    loud = np.flatnonzero(total > _MIN_TONE_POWER)
+    if len(loud):
+        keys[loud] = _keys_of_loud(windows[loud], total[loud])
+    return keys
+
+
+def _keys_of_loud(windows: _Float, total: _Float) -> NDArray[np.int64]:
     parts = windows @ _BASIS
     power = parts[:, :8] ** 2 + parts[:, 8:] ** 2
     low, high = power[:, :4], power[:, 4:]
-    row, column = low.argmax(axis=1), high.argmax(axis=1)
-    low, high = np.sort(low, axis=1), np.sort(high, axis=1)
-    first, second = low[:, -1], high[:, -1]
-    total = np.einsum("rs,rs->r", windows, windows) / _WINDOW
+    first, second = low.max(axis=1), high.max(axis=1)
     lead, twist = 10 ** (_MIN_LEAD_DB / 10), 10 ** (_MAX_TWIST_DB / 10)
-    heard = np.minimum(first, second) > 32768**2 * 10 ** (_MIN_TONE_DBOV / 10)
-    heard &= (first > lead * low[:, -2]) & (second > lead * high[:, -2])
+    heard = np.minimum(first, second) > _MIN_TONE_POWER
+    for group, best in ((low, first), (high, second)):
+        heard &= np.count_nonzero(group * lead >= best[:, np.newaxis], axis=1) == 1  # nobody near the winner
     heard &= (first < twist * second) & (second < twist * first)
     heard &= first + second > _MIN_SHARE * total
-    return np.where(heard, row * 4 + column, -1)
+    return np.where(heard, low.argmax(axis=1) * 4 + high.argmax(axis=1), -1)
