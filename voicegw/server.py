@@ -28,7 +28,7 @@ from voicegw.storage.event_log import EventLog
 
 def load_installation(config: Config, http: HttpClient) -> Installation:
     """Dialplan and agents from their files; raises ConfigError with everything that is wrong."""
-    agents = load_agents(Path(config.paths.agents), http)
+    agents = load_agents(Path(config.paths.agents), http, os.environ)
     return Installation(load_dialplan(Path(config.paths.dialplan), agents.keys()), agents)
 
 
@@ -74,4 +74,4 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
         on_fact,
     )
     manager = CallManager(services, store, config.limits.max_calls)
-    return Node(gateway, media, speech, manager, store, counters, (http,), log.close)
+    return Node(gateway, media, speech, manager, store, counters, (http,), log)

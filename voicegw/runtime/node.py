@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Protocol
 
 from voicegw.base.metrics import Counters
@@ -54,6 +53,18 @@ class Closable(Protocol):
         ...
 
 
+class CallLog(Protocol):
+    """Where the facts are written."""
+
+    def flush(self) -> None:
+        """Wait until everything appended so far is on disk."""
+        ...
+
+    def close(self) -> None:
+        """Write what is queued and stop."""
+        ...
+
+
 class Node:
     """Starts, reloads, drains and stops. Every part is handed in."""
 
@@ -66,7 +77,7 @@ class Node:
         store: DialplanStore,
         counters: Counters,
         closables: tuple[Closable, ...],
-        close_log: Callable[[], None],
+        call_log: CallLog,
     ) -> None:
         self.gateway = gateway
         self.media = media
@@ -75,13 +86,19 @@ class Node:
         self.store = store
         self.counters = counters
         self._closables = closables
-        self._close_log = close_log
+        self._call_log = call_log
+        self.address: object = None
 
     async def start(self) -> None:
         """Engines first, the SIP socket last: who answers must be able to talk."""
         await self.speech.start()
         await self.media.start()
-        log.info("voicegw answers", extra={"address": str(self.gateway.start())})
+        self.address = self.gateway.start()
+        log.info("voicegw answers", extra={"address": str(self.address)})
+
+    def flush_log(self) -> None:
+        """Wait until every fact known so far is on disk."""
+        self._call_log.flush()
 
     async def drain(self, patience_s: float) -> None:
         """No new calls; running ones may finish for ``patience_s`` seconds, then are told goodbye."""
@@ -100,7 +117,7 @@ class Node:
         await self.speech.close()
         for closable in self._closables:
             await closable.close()
-        self._close_log()
+        self._call_log.close()
 
     async def _idle_within(self, seconds: float) -> bool:
         try:

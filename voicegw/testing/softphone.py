@@ -58,6 +58,7 @@ class PhoneCall:
         self.recording: str = ""
         self.stats: m.LegStats | None = None
         self.on_audio: Callable[[bytes], None] | None = None
+        self.on_speech: Callable[[m.SpeechStarted | m.SpeechStopped], None] = lambda _event: None
         self._phone = phone
         self._changed = asyncio.Event()
 
@@ -167,9 +168,11 @@ class PhoneCall:
         """An event of the worker about this call."""
         match event:
             case m.SpeechStarted():
+                self.on_speech(event)
                 self.far_is_speaking, self.far_spoke_at = True, event.onset_at
                 self.speech.append(event)
             case m.SpeechStopped():
+                self.on_speech(event)
                 self.far_is_speaking, self.far_stopped_at = False, event.offset_at
                 self.speech.append(event)
             case m.PlayoutStarted() | m.PlayoutFinished() | m.PlayoutCut():
@@ -209,11 +212,19 @@ class Softphone:
         await self.media.close()
 
     async def dial(
-        self, uri: str, from_uri: str = "sip:softphone@127.0.0.1", *, vad: bool = True, timeout_s: float = 20.0
+        self,
+        uri: str,
+        from_uri: str = "sip:softphone@127.0.0.1",
+        *,
+        prepare: Callable[[PhoneCall], None] = lambda _call: None,
+        timeout_s: float = 20.0,
     ) -> PhoneCall:
-        """Call ``uri`` and wait for the answer; raises CallRefused with the far end's status."""
-        self._vad = vad
+        """Call ``uri`` and wait for the answer; raises CallRefused with the far end's status.
+
+        ``prepare`` gets the call before anything is sent, so that no event of it is missed.
+        """
         call = PhoneCall(self, CallId(token(os.urandom)), LegId(token(os.urandom)))
+        prepare(call)
         self._by_leg[call.leg_id] = self._by_call[call.call_id] = call
         local_ip = self.gateway.media_address_towards(SipUri.parse(uri).host)
         port = await self.media.open_leg(call.leg_id, call.call_id, local_ip)
@@ -240,7 +251,7 @@ class Softphone:
                 ptime_ms=session.ptime_ms,
                 send=session.send,
                 receive=session.receive,
-                vad=self._vad,
+                vad=True,
                 tap=call.on_audio is not None,
             )
         )

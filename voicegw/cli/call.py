@@ -1,0 +1,154 @@
+"""``voicegw call``: a SIP softphone in the terminal, with a transcript of both sides.
+
+With ``--say``, ``--wav`` or ``--keys`` it follows that script; otherwise every line typed is spoken, and a line
+that begins with # is pressed as keys.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from voicegw.audio.resample import resample
+from voicegw.audio.wav import parse
+from voicegw.base.errors import ConfigError, LocalError
+from voicegw.base.log import configure
+from voicegw.config import Config, load_config
+from voicegw.gateway.config import SipConfig
+from voicegw.inference.registry import make_asr, make_tts
+from voicegw.inference.settings import EngineSettings
+from voicegw.media.config import MediaConfig
+from voicegw.ports.asr import AsrOptions
+from voicegw.testing.far_transcript import FarTranscript
+from voicegw.testing.softphone import PhoneCall, Softphone
+from voicegw.testing.synthetic_caller import CallerVoice
+
+PHONE_MEDIA = MediaConfig(port_low=33000, port_high=33199)
+"""A range of its own: the server may run on the same machine."""
+LISTEN_S = 4.0
+"""After the script: hang up when the far end has been silent this long."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the call; 0 when it was answered and ended in order."""
+    configure("warning", json_lines=False)
+    asyncio.run(_run(arguments, load_config(arguments.config)))
+    return 0
+
+
+async def _run(arguments: argparse.Namespace, config: Config) -> None:
+    settings = EngineSettings(1, Path(config.paths.cache))
+    tts, asr = make_tts("flite", settings), make_asr(config.speech.asr, settings)
+    phone = Softphone(SipConfig(listen_port=0), PHONE_MEDIA)
+    await tts.start()
+    if not arguments.no_transcript:
+        await asr.start()
+    try:
+        await phone.start()
+        transcripts: list[FarTranscript] = []
+
+        def prepare(call: PhoneCall) -> None:
+            if not arguments.no_transcript:
+                transcripts.append(FarTranscript(call, asr, AsrOptions(), lambda text: _print("they", text)))
+
+        from_uri = arguments.from_ or "sip:softphone@127.0.0.1"
+        call = await phone.dial(arguments.uri, from_uri, prepare=prepare)
+        _print("phone", "answered")
+        await _talk(call, arguments, CallerVoice(tts, arguments.voice))
+        for transcript in transcripts:
+            await transcript.close()
+    finally:
+        await phone.close()
+        await tts.close()
+        if not arguments.no_transcript:
+            await asr.close()
+
+
+async def _talk(call: PhoneCall, arguments: argparse.Namespace, voice: CallerVoice) -> None:
+    if arguments.record:
+        call.record(str(arguments.record))
+    if arguments.say or arguments.wav or arguments.keys:
+        await _follow_script(call, arguments, voice)
+    else:
+        await _follow_keyboard(call, voice)
+    if arguments.record:
+        call.stop_recording()
+        await call.until(lambda: bool(call.recording), 10.0, "the recording is written")
+        _print("phone", f"recorded to {call.recording}")
+    if not call.over:
+        await call.hang_up()
+    if call.ended is not None:
+        _print("phone", f"ended: {call.ended.cause.value.text} {call.ended.reason_text}".strip())
+
+
+async def _follow_script(call: PhoneCall, arguments: argparse.Namespace, voice: CallerVoice) -> None:
+    for text in arguments.say:
+        await _far_quiet(call, 700)
+        _print("you", text)
+        await _say(call, await voice.make(text))
+    for path in arguments.wav:
+        await _far_quiet(call, 700)
+        _print("you", f"[{path}]")
+        await _say(call, _telephone_audio(path))
+    if arguments.keys:
+        await _far_quiet(call, 700)
+        _print("you", f"[keys {arguments.keys}]")
+        call.press(arguments.keys)
+    await _far_quiet(call, int(LISTEN_S * 1000))
+
+
+async def _follow_keyboard(call: PhoneCall, voice: CallerVoice) -> None:
+    _print("phone", "type what to say; # and digits press keys; Ctrl-D hangs up")
+    async for line in _lines(call):
+        if line.startswith("#"):
+            call.press(line[1:])
+        elif line:
+            await _say(call, await voice.make(line))
+
+
+async def _lines(call: PhoneCall) -> AsyncIterator[str]:
+    """Lines of standard input until its end or the call's."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    ended = asyncio.create_task(call.wait_ended(timeout_s=24 * 3600))
+    while True:
+        line = asyncio.create_task(reader.readline())
+        await asyncio.wait({line, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not line.done() or not line.result():
+            line.cancel()
+            ended.cancel()
+            return
+        yield line.result().decode(errors="replace").strip()
+
+
+async def _far_quiet(call: PhoneCall, quiet_ms: int) -> None:
+    """A far end that never speaks is spoken to all the same, after a while."""
+    try:
+        await call.wait_far_quiet(quiet_ms, timeout_s=15.0)
+    except LocalError:
+        _print("phone", "the far end is silent")
+
+
+async def _say(call: PhoneCall, pcm: bytes) -> None:
+    if pcm and not call.over:
+        await call.say(pcm)
+
+
+def _telephone_audio(path: Path) -> bytes:
+    try:
+        audio = parse(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    return resample(audio.mono(), audio.rate, 8000).astype("<i2").tobytes()
+
+
+_started = time.monotonic()
+
+
+def _print(who: str, text: str) -> None:
+    print(f"{time.monotonic() - _started:7.2f} s  {who:>5}: {text}", flush=True)

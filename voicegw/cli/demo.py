@@ -1,0 +1,97 @@
+"""``voicegw demo``: a server, a synthetic caller, one real SIP/RTP call between them, and whether it worked."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from voicegw.audio.wav import parse
+from voicegw.base.ids import CallId
+from voicegw.base.log import configure
+from voicegw.call import facts as f
+from voicegw.config import load_config
+from voicegw.testing.story import Outcome, Stage, Story
+from voicegw.testing.summary import clock, summary_page, timing_text
+from voicegw.testing.synthetic_caller import CallerLine
+
+STORY = Story(
+    called="demo",
+    lines=(
+        CallerLine("what are your opening hours"),
+        CallerLine("i would like to book an appointment please", interrupt_after_s=1.6),
+        CallerLine("next tuesday"),
+        CallerLine("half past three"),
+        CallerLine("yes that is right"),
+        CallerLine("no thank you that's all"),
+    ),
+    slots={"time": "15:30", "correct": "true"},
+)
+MAX_WORD_ERRORS = 0.34
+"""A turn is understood word for word up to a third; the values must be right in any case."""
+AUDIBLE_DBOV = -45.0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play the story; 0 only if the conversation really happened."""
+    configure("info" if arguments.verbose else "error", json_lines=False)
+    home = Path(arguments.out).resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    outcome = asyncio.run(_play(home))
+    problems = [*outcome.missing(STORY), *_misheard(outcome), *_silent_channels(outcome)]
+    page = home / "summary.md"
+    page.write_text(summary_page(outcome.record, outcome.texts(), problems), encoding="utf-8")
+    wav = outcome.record.recording.path if outcome.record.recording else "-"
+    print(f"\nrecording  {wav}\nsummary    {page}")
+    for problem in problems:
+        print(f"NOT AS IT SHOULD BE: {problem}", file=sys.stderr)
+    print("the conversation took place" if not problems else "the conversation did not take place as it should")
+    return 1 if problems else 0
+
+
+async def _play(home: Path) -> Outcome:
+    print("starting the server and a caller on this machine ...", flush=True)
+    async with Stage(load_config(None), home, _show) as stage:
+        print(f"calling sip:demo@{stage.address.host}:{stage.address.port}\n", flush=True)
+        return await stage.play(STORY)
+
+
+def _show(_call_id: CallId, entry: f.Entry) -> None:
+    """The live transcript: a line as soon as it is a fact."""
+    match entry.data:
+        case f.AgentSpoke(heard=heard, interrupted=interrupted, started_ms=started) if heard:
+            print(f"{clock(started):>7}  agent   {heard}{' — (interrupted)' if interrupted else ''}", flush=True)
+        case f.CallerSpoke(text=text, confidence=confidence, started_ms=started):
+            print(f"{clock(started):>7}  caller  {text}   (confidence {confidence:.2f})", flush=True)
+        case f.TurnWasTimed() as timing:
+            print(f"{'':>9}        {timing_text(timing)}", flush=True)
+        case f.CallerBargedIn(stop_ms=stop_ms):
+            print(f"{'':>9}        interrupted: the agent's last packet left after {stop_ms:.0f} ms", flush=True)
+        case f.CallHasEnded(text=text, duration_ms=duration):
+            print(f"{clock(duration):>7}  ended:  {text}", flush=True)
+        case _:
+            pass
+
+
+def _misheard(outcome: Outcome) -> list[str]:
+    errors = outcome.word_errors()
+    if errors > MAX_WORD_ERRORS:
+        return [f"{errors:.0%} of the caller's words were misunderstood"]
+    return []
+
+
+def _silent_channels(outcome: Outcome) -> list[str]:
+    """Both voices must be in the file, each on its own side."""
+    recording = outcome.record.recording
+    if recording is None:
+        return ["there is no recording"]
+    samples = parse(Path(recording.path).read_bytes()).samples.astype(np.float64) / 32768
+    problems: list[str] = []
+    for side, name in enumerate(("caller", "agent")):
+        loudest = np.sqrt(np.mean(samples[: len(samples) // 160 * 160, side].reshape(-1, 160) ** 2, axis=1)).max()
+        if 20 * np.log10(loudest + 1e-9) < AUDIBLE_DBOV:
+            problems.append(f"the {name} is not audible in the recording")
+    return problems
