@@ -20,6 +20,7 @@ from voicegw.media.bank import LegBank, Pcm
 from voicegw.media.config import FRAME_SAMPLES, MediaConfig
 from voicegw.media.leg import Call, Leg
 from voicegw.media.plan import AGENT_EAR, TickPlan
+from voicegw.media.playout import Playout
 from voicegw.media.receiver import RtpReceiver, flush_keys
 from voicegw.media.reports import RtcpReporter
 from voicegw.media.sender import Departure, RtpSender
@@ -118,10 +119,8 @@ class MediaEngine:
                 self._board.stale = True  # the target of a leg changed
 
     def _current_plan(self) -> TickPlan:
-        if self._board.stale:
+        if self._board.stale or self._sender.stale:
             self._plan = self._board.plan()
-            self._sender.plan(self._plan.senders)
-        elif self._sender.stale:
             self._sender.plan(self._plan.senders)
         return self._plan
 
@@ -146,23 +145,23 @@ class MediaEngine:
         self._events.append(m.SpeechStarted(leg.leg_id, now, edge.at, bool(paused)))
         self._events += paused
 
-    def _take_playouts(self, plan: TickPlan) -> list[tuple[Call, Leg]]:
+    def _take_playouts(self, plan: TickPlan) -> list[tuple[Playout, int]]:
         """Fill the playout sources. A call that nobody can be sent to now waits: its audio would be lost."""
         plan.sources[len(plan.legs) :] = 0
         playing = []
-        for call in self._board.calls.values():
-            if call.playout.idle:
-                continue
-            mouth = next((leg for leg in call.mouths if not leg.keying), None)
-            if mouth is not None:
-                call.playout.fill(plan.sources[call.source])
-                playing.append((call, mouth))
+        for playout, row, frame in plan.playouts:
+            if not playout.idle:
+                playout.fill(frame)
+                playing.append((playout, row))
         return playing
 
-    def _settle_playouts(self, playing: list[tuple[Call, Leg]], departure: Departure) -> None:
-        for call, mouth in playing:
-            at = departure.at(mouth.row)
-            events = call.playout.settle(departure.last_at if at is None else at, sent=at is not None)
+    def _settle_playouts(self, playing: list[tuple[Playout, int]], departure: Departure) -> None:
+        for playout, row in playing:
+            if playout.quick and row not in departure.failed:
+                playout.step()
+                continue
+            at = departure.at(row)
+            events = playout.settle(departure.last_at if at is None else at, sent=at is not None)
             if events:
                 self._events += events
 

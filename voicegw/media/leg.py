@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from voicegw.base.ids import CallId, LegId
@@ -10,7 +11,7 @@ from voicegw.media.config import FRAME_MS
 from voicegw.media.latch import SourceLatch
 from voicegw.media.messages import ConfigureLeg, SendDtmf
 from voicegw.media.playout import Playout
-from voicegw.media.sockets import PortPair
+from voicegw.media.sockets import Address, PortPair
 from voicegw.rtp.telephone_event import TelephoneEventReceiver, TelephoneEventSender
 
 
@@ -23,6 +24,8 @@ class Leg:
     row: int
     ports: PortPair
     latch: SourceLatch
+    receive: Callable[[memoryview], tuple[int, Address]]
+    """``recvfrom_into`` of the RTP socket: looked up once, called every tick."""
     settings: ConfigureLeg | None = None
     keys_in: TelephoneEventReceiver = field(default_factory=TelephoneEventReceiver)
     keys_out: TelephoneEventSender = field(default_factory=TelephoneEventSender)
@@ -66,8 +69,8 @@ class Call:
     edges: tuple[tuple[str, str, float], ...] = ()
     legs: dict[str, Leg] = field(default_factory=dict)
     recording: bool = False
-    mouths: list[Leg] = field(default_factory=list)
-    """Legs that hear the agent and can be sent to: while there is none, the playout stands still."""
+    mouth: Leg | None = None
+    """A leg that hears the agent and can be sent audio now: while there is none, the playout stands still."""
     source: int = -1
     """Where the playout is in the mixer's sources."""
     agent_ear: int = -1

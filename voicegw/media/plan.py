@@ -13,6 +13,7 @@ from voicegw.media.bank import Pcm, Rows
 from voicegw.media.config import FRAME_SAMPLES
 from voicegw.media.leg import Call, Leg
 from voicegw.media.mixer import Edge, MixMatrix
+from voicegw.media.playout import Playout
 
 AGENT: Final = "agent"
 AGENT_EAR: Final = "agent_ear"
@@ -31,6 +32,8 @@ class TickPlan:
     senders: tuple[Leg, ...]
     sources: Pcm
     mix: MixMatrix
+    playouts: tuple[tuple[Playout, int, Pcm], ...]
+    """Playouts that somebody can be sent now, the row of that leg, and the frame among the sources to fill."""
     taps: tuple[tuple[CallId, int], ...]
     """Calls whose agent hears, and the sink."""
     recorded: tuple[Call, ...]
@@ -62,13 +65,17 @@ def make_plan(calls: Iterable[Call]) -> TickPlan:
     for place, call in enumerate(calls):
         call.source = len(legs) + place
         edges += _call_edges(call, source_of, sink_of, sinks)
+    sources = np.zeros((len(legs) + len(calls), FRAME_SAMPLES), np.int16)
     return TickPlan(
         rows=np.array([leg.row for leg in legs], np.intp),
         legs=legs,
         listening=np.array([source_of[leg.leg_id] for leg in legs if _listens(leg)], np.intp),
         senders=senders,
-        sources=np.zeros((len(legs) + len(calls), FRAME_SAMPLES), np.int16),
+        sources=sources,
         mix=MixMatrix(edges, sinks.count, FRAME_SAMPLES),
+        playouts=tuple(
+            (call.playout, call.mouth.row, sources[call.source]) for call in calls if call.mouth is not None
+        ),
         taps=tuple((call.call_id, call.agent_ear) for call in calls if call.agent_ear >= 0),
         recorded=tuple(call for call in calls if call.recording),
         leg_of_row={leg.row: leg for leg in legs},
@@ -85,7 +92,7 @@ def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, in
     call.recorded_in = sinks.take(wanted=call.recording)
     call.recorded_out = sinks.take(wanted=call.recording)
     named = {AGENT_EAR: call.agent_ear, RECORDED_IN: call.recorded_in, RECORDED_OUT: call.recorded_out}
-    call.mouths = []
+    call.mouth = None
     edges: list[Edge] = []
     for source, sink, gain in call.edges:
         if source != AGENT and source not in call.legs:
@@ -94,8 +101,8 @@ def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, in
             continue
         source_place = call.source if source == AGENT else source_of.get(LegId(source), -1)
         sink_place = named[sink] if sink in named else sink_of.get(LegId(sink), -1) if sink in call.legs else -1
-        if source == AGENT and sink in call.legs and sink_place >= 0:
-            call.mouths.append(call.legs[sink])
+        if source == AGENT and sink in call.legs and sink_place >= 0 and not call.legs[sink].keying:
+            call.mouth = call.mouth or call.legs[sink]
         if source_place >= 0 and sink_place >= 0:
             edges.append((source_place, sink_place, gain))
     return edges

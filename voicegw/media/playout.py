@@ -11,7 +11,6 @@ the same samples, faded in, and nothing is lost.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from voicegw.audio.levels import fade_in, fade_out
 from voicegw.base.ids import CallId, UtteranceId
+from voicegw.media.config import FRAME_SAMPLES
 from voicegw.media.messages import (
     Event,
     PlayoutCut,
@@ -34,25 +34,48 @@ _Pcm = NDArray[np.int16]
 FADE_SAMPLES: Final = 40
 """5 ms: too short to be heard as a fade, long enough not to be heard as a click."""
 _REMEMBERED_DEAD: Final = 64
+_FIRST_ROOM: Final = 4000
 
 
-@dataclass(slots=True)
 class _Utterance:
-    utterance_id: UtteranceId
-    interruptible: bool
-    pcm: bytearray = field(default_factory=bytearray)
-    sent: int = 0
-    final: bool = False
-    started: bool = False
-    starved: bool = False
+    """Samples that have come, and how many of them have left."""
 
-    @property
-    def queued(self) -> int:
-        """Whole samples so far; half a sample may wait for its other byte."""
-        return len(self.pcm) // 2
+    __slots__ = (
+        "_odd",
+        "_samples",
+        "final",
+        "interruptible",
+        "queued",
+        "sent",
+        "starved",
+        "started",
+        "utterance_id",
+    )
+
+    def __init__(self, utterance_id: UtteranceId, *, interruptible: bool) -> None:
+        self.utterance_id = utterance_id
+        self.interruptible = interruptible
+        self.final = self.started = self.starved = False
+        self.sent = self.queued = 0
+        self._samples = np.zeros(_FIRST_ROOM, np.int16)
+        self._odd = b""  # half a sample that waits for its other byte
+
+    def append(self, pcm: bytes) -> None:
+        """Room grows by doubling, so that many small chunks cost no more than few large ones."""
+        data = self._odd + pcm if self._odd else pcm
+        count = len(data) // 2
+        self._odd = data[2 * count :]
+        end = self.queued + count
+        if end > len(self._samples):
+            grown = np.zeros(max(end, 2 * len(self._samples)), np.int16)
+            grown[: self.queued] = self._samples[: self.queued]
+            self._samples = grown
+        self._samples[self.queued : end] = np.frombuffer(data, "<i2", count)
+        self.queued = end
 
     def samples(self, start: int, count: int) -> _Pcm:
-        return np.frombuffer(self.pcm, "<i2", count, 2 * start)
+        """A view."""
+        return self._samples[start : start + count]
 
 
 class Playout:
@@ -66,7 +89,10 @@ class Playout:
         self._starving: _Utterance | None = None
         self._tail: _Pcm | None = None
         self._fade_in = False
+        self._steady: _Utterance | None = None
         self.paused = False
+        self.quick = False
+        """This tick's frame came from the middle of an utterance: :meth:`step` settles it."""
 
     @property
     def idle(self) -> bool:
@@ -84,11 +110,11 @@ class Playout:
             return False
         utterance = next((u for u in self._queue if u.utterance_id == utterance_id), None)
         if utterance is None:
-            utterance = _Utterance(utterance_id, interruptible)
+            utterance = _Utterance(utterance_id, interruptible=interruptible)
             self._queue.append(utterance)
         if utterance.final:
             return False
-        utterance.pcm += pcm
+        utterance.append(pcm)
         utterance.final = final
         return True
 
@@ -97,6 +123,7 @@ class Playout:
         if self.paused or not self._queue:
             return []
         self._tail = self._fading_tail()
+        self._steady = None
         self.paused = True
         head = self._queue[0]
         return [PlayoutPaused(self._call_id, head.utterance_id, head.sent, at)]
@@ -118,6 +145,7 @@ class Playout:
             self._dead.append(utterance.utterance_id)
             events.append(PlayoutCut(self._call_id, utterance.utterance_id, utterance.sent, utterance.queued, at))
         self._queue.clear()
+        self._steady = None
         self.paused = self._fade_in = False
         return events
 
@@ -131,6 +159,15 @@ class Playout:
 
     def fill(self, frame: _Pcm) -> None:
         """Write the next samples into ``frame``, which holds silence. They count when :meth:`settle` says so."""
+        steady = self._steady
+        if steady is not None:
+            # Almost every frame of almost every utterance: nothing begins, ends or fades.
+            end = steady.sent + FRAME_SAMPLES
+            if end < steady.queued:
+                frame[:] = steady.samples(steady.sent, FRAME_SAMPLES)
+                self.quick = True
+                return
+            self._steady = None
         if self._tail is not None:
             frame[: len(self._tail)] = self._tail
             self._tail = None
@@ -154,6 +191,12 @@ class Playout:
             frame[:FADE_SAMPLES] = fade_in(frame[:FADE_SAMPLES], FADE_SAMPLES)
             self._fade_in = False
 
+    def step(self) -> None:
+        """The :attr:`quick` frame of this tick left."""
+        self.quick = False
+        if self._steady is not None:
+            self._steady.sent += FRAME_SAMPLES
+
     def settle(self, at: float, *, sent: bool) -> list[Event]:
         """The frame of this tick left at ``at``, or did not: move the positions and tell."""
         events: list[Event] = []
@@ -161,6 +204,7 @@ class Playout:
             events += self._starve(self._starving, at)
             self._starving = None
         taken, self._taken = self._taken, []
+        self.quick = False
         if not sent:
             return events
         for utterance, count in taken:
@@ -173,6 +217,8 @@ class Playout:
                 self._queue.popleft()
                 self._dead.append(utterance.utterance_id)
                 events.append(PlayoutFinished(self._call_id, utterance.utterance_id, utterance.sent, at))
+        if taken and self._queue and self._queue[0].started:
+            self._steady = self._queue[0]
         return events
 
     def _starve(self, utterance: _Utterance, at: float) -> list[Event]:

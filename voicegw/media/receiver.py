@@ -79,11 +79,12 @@ class RtpReceiver:
         """One datagram of each ready socket into the next row of the buffer."""
         legs: list[Leg] = []
         sizes: list[int] = []
+        views, known = self._views, self._legs
         count = 0
         for fd, _ in ready:
-            leg = self._legs[fd]
+            leg = known[fd]
             try:
-                size, address = leg.ports.rtp.recvfrom_into(self._views[count])
+                size, address = leg.receive(views[count])
             except OSError:
                 self._counters.add("rtp_receive_errors")
                 continue

@@ -51,7 +51,7 @@ class Switchboard:
             raise
         config = self._config
         latch = SourceLatch(config.latch_packets, config.latch_window_ms / 1000, config.relatch_gap_ms / 1000)
-        leg = Leg(command.leg_id, command.call_id, row, ports, latch)
+        leg = Leg(command.leg_id, command.call_id, row, ports, latch, ports.rtp.recvfrom_into)
         self.legs[leg.leg_id] = leg
         call = self.calls.get(leg.call_id)
         if call is None:

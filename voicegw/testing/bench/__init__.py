@@ -1,0 +1,1 @@
+"""Benchmarks of the shipped parts; `scripts/bench NAME` runs one."""

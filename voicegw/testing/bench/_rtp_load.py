@@ -1,0 +1,205 @@
+"""A load of G.711 streams from one process and one socket, and the departure times of what comes back.
+
+Hundreds of telephones must cost less than the server that they measure. So all packets are rows of one array,
+sent with ``sendmmsg``, and replies are read with ``recvmmsg``; the kernel's receive timestamps (SO_TIMESTAMPNS)
+keep this process's own delays out of the figures. Talks JSON lines on standard input and output; the media bench
+starts it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.rtp.packet import write_plain
+
+_SO_TIMESTAMPNS: Final = 35
+_SO_RCVBUFFORCE: Final = 33
+_FRAME: Final = 160
+_SLICES: Final = 10
+"""Streams begin at ten phases of the 20 ms, as those of real calls do."""
+_RECEIVE_ROWS: Final = 1024
+_MSG_DONTWAIT: Final = 0x40
+
+_MMSGHDR: Final = np.dtype(
+    {
+        "names": ["name", "namelen", "iov", "iovlen", "control", "controllen", "flags", "len"],
+        "formats": ["u8", "u4", "u8", "u8", "u8", "u8", "i4", "u4"],
+        "offsets": [0, 8, 16, 24, 32, 40, 48, 56],
+        "itemsize": 64,
+    }
+)
+_IOVEC: Final = np.dtype([("base", "u8"), ("len", "u8")])
+_SOCKADDR: Final = np.dtype([("family", "<u2"), ("port", ">u2"), ("ip", ">u4"), ("zero", "u8")])
+
+_libc: Any = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What came back. Jitter is each packet's distance from the 20 ms grid of its own stream, in ms."""
+
+    sent: int
+    received: int
+    missing: int
+    jitter_p50_ms: float
+    jitter_p99_ms: float
+    worst_ms: float
+
+
+class _Sender:
+    """The packets of all streams and the system call structures that point at them."""
+
+    def __init__(self, fd: int, ports: list[int], codes: NDArray[np.uint8], speaking: int) -> None:
+        count = len(ports)
+        self._fd = fd
+        self._codes = codes
+        self._speaking = speaking
+        self._packets = np.zeros((count, 12 + _FRAME), np.uint8)
+        self._packets[:, 12:] = 0xFF
+        self._sequence = np.zeros(count, np.int64)
+        self._timestamp = np.zeros(count, np.int64)
+        self._ssrc = np.arange(1, count + 1, dtype=np.int64)
+        self._position = np.arange(count, dtype=np.int64) * 7919
+        self._names = np.zeros(count, _SOCKADDR)
+        self._names["family"] = socket.AF_INET
+        self._names["port"] = ports
+        self._names["ip"] = 0x7F000001
+        self._vectors = np.zeros(count, _IOVEC)
+        self._vectors["base"] = self._packets.ctypes.data + np.arange(count) * self._packets.shape[1]
+        self._vectors["len"] = self._packets.shape[1]
+        self._messages = np.zeros(count, _MMSGHDR)
+        self._messages["name"] = self._names.ctypes.data + np.arange(count) * _SOCKADDR.itemsize
+        self._messages["namelen"] = _SOCKADDR.itemsize
+        self._messages["iov"] = self._vectors.ctypes.data + np.arange(count) * _IOVEC.itemsize
+        self._messages["iovlen"] = 1
+        self.sent = 0
+
+    def send(self, begin: int, end: int) -> None:
+        """The next packet of streams ``begin`` to ``end``."""
+        talkers = min(end, self._speaking)
+        if begin < talkers:
+            index = self._position[begin:talkers, np.newaxis] + np.arange(_FRAME)
+            self._packets[begin:talkers, 12:] = self._codes[index % len(self._codes)]
+            self._position[begin:talkers] += _FRAME
+        part = slice(begin, end)
+        second = np.zeros(end - begin, np.uint8)
+        write_plain(self._packets[part], second, self._sequence[part], self._timestamp[part], self._ssrc[part])
+        self._sequence[part] += 1
+        self._timestamp[part] += _FRAME
+        first = self._messages.ctypes.data + begin * _MMSGHDR.itemsize
+        done = _libc.sendmmsg(self._fd, ctypes.c_void_p(first), end - begin, 0)
+        self.sent += max(0, done)
+
+
+class _Receiver:
+    """Reads packets and kernel timestamps in batches."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._packets = np.zeros((_RECEIVE_ROWS, 256), np.uint8)
+        self._control = np.zeros((_RECEIVE_ROWS, 8), np.int64)
+        self._vectors = np.zeros(_RECEIVE_ROWS, _IOVEC)
+        self._vectors["base"] = self._packets.ctypes.data + np.arange(_RECEIVE_ROWS) * 256
+        self._vectors["len"] = 256
+        self._messages = np.zeros(_RECEIVE_ROWS, _MMSGHDR)
+        self._messages["iov"] = self._vectors.ctypes.data + np.arange(_RECEIVE_ROWS) * _IOVEC.itemsize
+        self._messages["iovlen"] = 1
+        self._messages["control"] = self._control.ctypes.data + np.arange(_RECEIVE_ROWS) * 64
+        self.batches: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+
+    def read(self) -> None:
+        """Everything that waits."""
+        while True:
+            self._messages["controllen"] = 64
+            first = ctypes.c_void_p(self._messages.ctypes.data)
+            count = _libc.recvmmsg(self._fd, first, _RECEIVE_ROWS, _MSG_DONTWAIT, None)
+            if count <= 0:
+                return
+            head = np.ascontiguousarray(self._packets[:count, :12])
+            # A control message is a 16-byte header (length, level and type), then seconds and nanoseconds.
+            stamp = self._control[:count, 2] * 1_000_000_000 + self._control[:count, 3]
+            ssrc = head.view(">u4")[:, 2].astype(np.int64)
+            sequence = head.view(">u2")[:, 1].astype(np.int64)
+            self.batches.append((ssrc, sequence, stamp))
+            if count < _RECEIVE_ROWS:
+                return
+
+
+def _evaluate(receiver: _Receiver, sent: int, warm_up_s: float) -> LoadResult:
+    if not receiver.batches:
+        return LoadResult(sent, 0, 0, 0.0, 0.0, 0.0)
+    ssrc, sequence, stamp = (np.concatenate(parts) for parts in zip(*receiver.batches, strict=True))
+    warm = stamp >= stamp.min() + int(warm_up_s * 1e9)
+    ssrc, sequence, stamp = ssrc[warm], sequence[warm], stamp[warm]
+    offsets: list[NDArray[np.float64]] = []
+    missing = 0
+    for source in np.unique(ssrc):
+        mine = ssrc == source
+        number = np.unwrap(sequence[mine].astype(np.float64), period=65536)
+        if len(number) < 10:
+            continue
+        missing += int(number.max() - number.min()) + 1 - len(number)
+        grid = (stamp[mine] - stamp.min()) / 1e6 - number * 20
+        offsets.append(np.abs(grid - np.median(grid)))
+    jitter = np.concatenate(offsets)
+    p50, p99 = np.percentile(jitter, [50, 99])
+    return LoadResult(sent, len(stamp), missing, float(p50), float(p99), float(jitter.max()))
+
+
+def _generate(sock: socket.socket, order: dict[str, Any]) -> LoadResult:
+    """Send for ``seconds``; the timing of the replies counts after ``warm_up_s``."""
+    ports: list[int] = order["ports"]
+    codes = np.fromfile(order["speech"], np.uint8)
+    sender = _Sender(sock.fileno(), ports, codes, int(len(ports) * order["speaking"]))
+    receiver = _Receiver(sock.fileno())
+    cuts = np.linspace(0, len(ports), _SLICES + 1).astype(int)
+    # Talkers are the first streams: deal the phases so that each slice has its share of them.
+    step = 0.02 / _SLICES
+    start = time.monotonic()
+    for turn in range(int(order["seconds"] / step)):
+        left = start + turn * step - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+        phase = turn % _SLICES
+        sender.send(int(cuts[phase]), int(cuts[phase + 1]))
+        receiver.read()
+    return _evaluate(receiver, sender.sent, order["warm_up_s"])
+
+
+def _enlarge_buffer(sock: socket.socket) -> None:
+    """Room for a second of all streams; beyond the system's limit if we may."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 16 * 1024 * 1024)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024 * 1024)
+
+
+def run() -> int:
+    """Print our port, read an order, carry it out, print the result; until the input ends."""
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        _enlarge_buffer(sock)
+        sys.stdout.write(json.dumps({"port": sock.getsockname()[1]}) + "\n")
+        sys.stdout.flush()
+        for line in sys.stdin:
+            result = _generate(sock, json.loads(line))
+            fields = {name: getattr(result, name) for name in LoadResult.__slots__}
+            sys.stdout.write(json.dumps(fields) + "\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())
