@@ -240,7 +240,10 @@ class UserAgent:
         elif core.draining or len(core.calls) >= core.config.max_calls or not core.transactions.has_room:
             self._refuse(incoming, 503, (core.retry_after(),))
         else:
-            self._answering.receive_invite(incoming, now)
+            try:
+                self._answering.receive_invite(incoming, now)
+            except RemoteProtocolError as error:
+                self._refuse(incoming, error.status_hint)
 
     def _receive_in_dialog(self, incoming: Incoming, now: float) -> None:
         core = self._core
