@@ -15,7 +15,7 @@ from voicegw.sip.address import DEFAULT_PORT, Address, is_literal, is_sendable, 
 from voicegw.sip.headers import NameAddr
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.message import Headers, Message, Request, Response
-from voicegw.sip.uri import SipUri
+from voicegw.sip.uri import SipUri, uri_scheme
 
 
 class DialogState(Enum):
@@ -213,5 +213,8 @@ def _checked_routes(headers: Headers) -> tuple[str, ...]:
     """The Record-Route values; without them the call would go past its proxies, so a broken one is refused."""
     routes = headers.values("Record-Route")
     for route in routes:
-        SipUri.parse(NameAddr.parse(route).uri)
+        uri = NameAddr.parse(route).uri
+        if uri_scheme(uri) not in ("sip", "sips"):
+            raise RemoteProtocolError(f"no route: {route[:60]!r}")
+        SipUri.parse(uri)
     return routes
