@@ -29,7 +29,9 @@ class ChoiceSlot:
         """See :class:`~voicegw.agents.entities.slot.Slot`; "the second one" counts too."""
         if found := self._matcher.match(text):
             return Parsed(found.name, certain=found.score >= 0.8)
-        words = [word for word in without_fillers(tokens(text)) if word not in ("one", "option", "number")]
+        words = [word for word in without_fillers(tokens(text)) if word not in ("option", "number")]
+        if len(words) > 1 and words[-1] == "one":
+            del words[-1]
         position = ordinal_numeral(words, 0) or numeral(words, 0)
         if position and position[1] == len(words):
             return self._at(position[0])

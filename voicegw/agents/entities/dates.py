@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 
 from voicegw.agents.entities.slot import Keypad, Parsed, Value
 from voicegw.agents.entities.words import (
+    ORDINALS,
+    TENS,
     UNITS,
     cardinal,
     numeral,
@@ -143,6 +145,7 @@ class DateSlot:
                     day = _make(first.year + (first.month - 1 + ahead) // 12, month, found[0])
                     if day and day >= today:
                         return day
+                return None
         return None
 
     def parse_keys(self, keys: str, now: datetime, /) -> Value | None:
@@ -199,19 +202,34 @@ def _make(year: int, month: int, day: int) -> date | None:
 
 
 def _day_near(words: Sequence[str], at: int) -> tuple[int | None, int]:
-    """The day of the month beside the month at ``words[at]``, and the position after both."""
-    for start in (at + 1, at - 1, at - 2, at - 3):
+    """The day of the month beside the month at ``words[at]``, and the position after both.
+
+    ``the fifth of march two …`` means the fifth and a year, ``ten march third`` the third, ``25
+    december`` the 25th: what has an "of" or an ordinal before the month goes first, then what follows, then a plain number before.
+    """
+    linked = at - 1 if at and words[at - 1] == "of" else at
+    after = ordinal_numeral(words, at + 1) or numeral(words, at + 1)
+    candidates = [
+        *((found, at + 1) for found in _ending_at(words, linked, ordinals_only=linked == at)),
+        *([(after[0], at + 1 + after[1])] if after else []),
+        *((found, at + 1) for found in _ending_at(words, linked, ordinals_only=False)),
+    ]
+    for day, end in candidates:
+        return (day, end) if 1 <= day <= 31 else (None, at + 1)
+    return None, at + 1
+
+
+def _ending_at(words: Sequence[str], end: int, *, ordinals_only: bool) -> list[int]:
+    """The number that ends just before ``words[end]``, of two words rather than of one."""
+    for start in (end - 2, end - 1):
         if start < 0:
             continue
-        found = ordinal_numeral(words, start) or numeral(words, start)
-        if found is None or not 1 <= found[0] <= 31:
-            continue
-        end = start + found[1]
-        if start == at + 1:
-            return found[0], end
-        if end == at or (end == at - 1 and words[end] == "of"):
-            return found[0], at + 1
-    return None, at + 1
+        if words[start] in ("twenty", "thirty") and start == end - 2 and words[end - 1] in ORDINALS:
+            return [TENS[words[start]] + ORDINALS[words[end - 1]]]
+        found = ordinal_numeral(words, start) or (None if ordinals_only else numeral(words, start))
+        if found and start + found[1] == end:
+            return [found[0]]
+    return []
 
 
 def _year(words: Sequence[str], at: int) -> int | None:

@@ -162,7 +162,9 @@ def _relative(words: Sequence[str], at: int) -> int | None:
         hour = _hour(words, position + 1)
         if hour is None:
             return None
-        return hour * 60 + amount if link in ("past", "after", "passed") else (hour * 60 - amount) % 720 or 720
+        if link in ("past", "after", "passed"):
+            return hour * 60 + amount
+        return (hour * 60 - amount - 60) % 720 + 60
     if fraction == 30 and (hour := _hour(words, position)) is not None:
         return hour * 60 + 30
     return None
