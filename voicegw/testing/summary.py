@@ -15,8 +15,8 @@ def clock(ms: float) -> str:
 def timing_text(timing: TurnWasTimed) -> str:
     """The stages of one answer in a line."""
     return (
-        f"answered {timing.total_ms:.0f} ms after the caller's last sound: {timing.endpointing_ms:.0f} waiting for the "
-        f"end of the turn, {timing.asr_ms:.0f} recognition, {timing.agent_ms:.0f} agent, {timing.tts_ms:.0f} first "
+        f"answered {timing.total_ms:.0f} ms after their last sound: {timing.endpointing_ms:.0f} end of turn, "
+        f"{timing.asr_ms:.0f} recognition, {timing.agent_ms:.0f} agent, {timing.tts_ms:.0f} first "
         f"audio, {timing.playout_ms:.0f} playout"
     )
 
