@@ -30,17 +30,15 @@ from voicegw.ports.tts import TtsRequest
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.ear import Ear
 from voicegw.runtime.log_book import LogBook
-from voicegw.runtime.mouth import Mouth, Utterance
+from voicegw.runtime.mouth import Mouth
 from voicegw.runtime.replies import Replies
 from voicegw.runtime.services import CallServices
-from voicegw.runtime.stopwatch import Stopwatch
 from voicegw.runtime.tasks import ChildTasks
+from voicegw.runtime.turn_book import TurnBook
 from voicegw.turn import commands as c
 from voicegw.turn import events as e
-from voicegw.turn.history import History, Speaker
 from voicegw.turn.keypad import Keypad, KeypadPolicy
 from voicegw.turn.machine import TurnMachine
-from voicegw.turn.playout import Playout
 
 FILLER = "One moment, please."
 PARTING = {
@@ -86,14 +84,10 @@ class Conversation:
         self._ear = Ear(services.asr, tasks, links.post, services.clock, services.random)
         self._mouth = Mouth(facts.call_id, services.speaker, services.media, tasks, links.post, services.random)
         self._replies = Replies(agent.open(facts), facts, tasks, links.post, services.random)
-        self._history = History()
         self._gather: Gather | None = None
         self._ending: HangupCause | None = None
         self._over = False
-        self._watch = Stopwatch()
-        self._unanswered: f.CallerSpoke | None = None
-        self._speech_onset = 0.0
-        self._paused_at = 0.0
+        self._notes = TurnBook(book, services.clock)
         self._asr_down_at = float("-inf")
 
     # ------------------------------------------------------------ life
@@ -109,23 +103,23 @@ class Conversation:
     def part(self, cause: HangupCause) -> None:
         """Say goodbye whatever is going on, then finish with ``cause``."""
         self._replies.drop()
-        self._cut_mouth()
+        self._mouth.cut()
         self._ear.drop()
         self._ending = cause
         self._say(Say(PARTING.get(cause, APOLOGY), interruptible=False))
 
     def stop(self) -> None:
         """The caller is gone."""
-        self._commit_turn()
+        self._notes.commit()
         self._over = True
         self._replies.drop()
         self._ear.drop()
-        self._cut_mouth()
+        self._mouth.cut()
 
     def hold(self) -> None:
         """The caller is on hold and hears nothing."""
         self._replies.drop()
-        self._commit_turn()
+        self._notes.commit()
         self._tell(e.AgentSuspended())
 
     def resume(self) -> None:
@@ -152,7 +146,7 @@ class Conversation:
         """An event of the media worker about this call."""
         match event:
             case m.SpeechStarted():
-                self._speech_onset = event.onset_at
+                self._notes.speech_began(event.onset_at)
                 self._tell(e.SpeechStarted(event.onset_at, event.paused))
             case m.SpeechStopped():
                 self._tell(e.SpeechStopped(event.offset_at))
@@ -161,7 +155,7 @@ class Conversation:
             case m.PlayoutStarted():
                 self._utterance_started(event)
             case m.PlayoutPaused():
-                self._paused_at = event.at
+                self._notes.paused(event.at)
             case m.PlayoutFinished():
                 self._utterance_ended(event.utterance_id, event.sent_samples, event.at, cut=False)
             case m.PlayoutCut():
@@ -175,10 +169,7 @@ class Conversation:
         utterance = self._mouth.get(event.utterance_id)
         if utterance is None:
             return
-        utterance.started_at = event.at
-        if timing := self._watch.stop(event.at):
-            self._book.note(timing)
-        self._commit_turn()
+        self._notes.audible(utterance, event.at)
         self._tell(e.UtteranceStarted(utterance.id, utterance.interruptible))
 
     def _utterance_ended(self, utterance_id: UtteranceId, sent_samples: int, at: float, *, cut: bool) -> None:
@@ -186,25 +177,10 @@ class Conversation:
         if ended is None:
             return
         utterance, playout = ended
-        self._note_spoken(utterance, playout, at, cut=cut)
+        self._notes.spoken(utterance, playout, at, cut=cut)
+        self._replies.heard(playout.heard_text)
         if not cut:
             self._after_utterance()
-
-    def _note_spoken(self, utterance: Utterance, playout: Playout, at: float, *, cut: bool) -> None:
-        self._history = self._history.add(Speaker.AGENT, playout.heard_text, interrupted=cut)
-        self._replies.heard(playout.heard_text)
-        started = self._book.position_ms(utterance.started_at if utterance.started_at is not None else at)
-        self._book.note(
-            f.AgentSpoke(
-                utterance.id,
-                utterance.request.text,
-                playout.heard_text,
-                playout.exact,
-                cut,
-                started,
-                self._book.position_ms(at),
-            )
-        )
 
     def _after_utterance(self) -> None:
         if self._mouth.busy:
@@ -235,16 +211,15 @@ class Conversation:
 
     def _is_complete(self, text: str) -> bool:
         grammar = self._gather.grammar if self._gather else None
-        return grammar is not None and grammar.is_complete(_joined(self._carried, text))
+        return grammar is not None and grammar.is_complete(_joined(self._notes.carried, text))
 
     def _final_text(self, final: AsrFinal) -> None:
-        self._watch.text_final = self._now()
-        text = _joined(self._carried, final.text)
-        speech_ms = (self._watch.speech_ended - self._speech_onset) * 1000
-        if not text and speech_ms < NO_MATCH_SPEECH_MS:
+        self._notes.watch.text_final = self._now()
+        text = _joined(self._notes.carried, final.text)
+        if not text and self._notes.speech_ms < NO_MATCH_SPEECH_MS:
             self._tell(e.ReplyEmpty())
             return
-        self._take_turn(text, final.confidence)
+        self._notes.take(text, final.confidence)
         self._reply(CallerTurn(TurnKind.SPEECH, text, final.confidence))
 
     def _asr_failed(self, reason: str) -> None:
@@ -274,9 +249,7 @@ class Conversation:
 
     def _keys_complete(self, digits: str) -> None:
         self._tell(e.TurnSettled())
-        at = self._book.position_ms(self._now())
-        self._unanswered = f.CallerSpoke("", 1.0, digits, at, at)
-        self._commit_turn()
+        self._notes.take_keys(digits)
         self._reply(CallerTurn(TurnKind.DTMF, dtmf=digits))
 
     # ------------------------------------------------------------ from the agent
@@ -287,7 +260,7 @@ class Conversation:
             return
         match mail.action:
             case Say():
-                self._watch.agent_spoke = self._watch.agent_spoke or self._now()
+                self._notes.watch.agent_spoke = self._notes.watch.agent_spoke or self._now()
                 self._say(mail.action)
             case Gather():
                 self._listen_for(mail.action)
@@ -318,7 +291,7 @@ class Conversation:
             self._say(Say(APOLOGY, interruptible=False))
         if self._mouth.busy:
             return
-        self._commit_turn()
+        self._notes.commit()
         if self._ending is not None:
             self._finish(self._ending)
         else:
@@ -330,7 +303,7 @@ class Conversation:
         self._gather = None
         self._keypad.ignore()
         self._tell(e.ReplyStarted())
-        self._replies.begin(turn, self._history, self._local_time())
+        self._replies.begin(turn, self._notes.history, self._local_time())
 
     def _listen_for(self, gather: Gather) -> None:
         self._gather = gather
@@ -339,7 +312,7 @@ class Conversation:
         policy = gather.dtmf
         digits = self._keypad.expect(KeypadPolicy(policy.max_digits, policy.terminator, policy.inter_digit_ms), now)
         if digits is not None:
-            self._cut_mouth()
+            self._mouth.cut()
             self._keys_complete(digits)
 
     def _say(self, say: Say) -> None:
@@ -358,7 +331,7 @@ class Conversation:
         """Audio of an utterance. What leads up to a web request or a goodbye is not interruptible."""
         protected = self._ending is not None or not self._replies.is_complete
         if self._mouth.add_audio(mail, protected=protected):
-            self._watch.audio_made = self._watch.audio_made or self._now()
+            self._notes.watch.audio_made = self._notes.watch.audio_made or self._now()
 
     def on_speech_done(self, mail: mail_types.SpeechDone) -> None:
         """All audio of an utterance is made, or no more can be."""
@@ -388,22 +361,22 @@ class Conversation:
             case c.BeginRecognition(onset_at):
                 self._ear.begin(self._asr_options(), onset_at)
             case c.FinishRecognition(offset_at):
-                self._watch.restart(speech_ended=offset_at, turn_ended=self._now())
+                self._notes.turn_ended(offset_at)
                 if not self._ear.finish():
                     self._tell(e.ReplyEmpty())
             case c.DropRecognition():
                 self._ear.drop()
             case c.DropReply():
                 self._replies.undo()
-                self._cut_mouth()
+                self._mouth.cut()
             case c.PausePlayout():
                 self._mouth.pause()
             case c.ResumePlayout():
-                paused_ms = round((self._now() - self._paused_at) * 1000, 1) if self._paused_at else 0.0
-                self._book.note(f.CallerWasBackground(paused_ms))
+                self._notes.resumed()
                 self._mouth.resume()
             case c.CutPlayout(reason):
-                self._barged_in(reason)
+                self._notes.interrupted(self._mouth.playing(), reason)
+                self._mouth.cut()
             case c.PromptNoInput():
                 self._book.note(f.CallerWasSilent())
                 self._reply(CallerTurn(TurnKind.NO_INPUT))
@@ -412,25 +385,12 @@ class Conversation:
             case _:
                 assert_never(command)
 
-    def _barged_in(self, reason: c.CutReason) -> None:
-        utterance = self._mouth.playing()
-        if utterance is not None and reason is not c.CutReason.SUSPENDED:
-            stopped = self._paused_at if reason is c.CutReason.SPEECH and self._paused_at else self._now()
-            onset = self._speech_onset if reason is c.CutReason.SPEECH else self._now()
-            stop_ms = round((stopped - onset) * 1000, 1)
-            self._book.note(f.CallerBargedIn(utterance.id, stop_ms, reason.value))
-        self._cut_mouth()
-
     def _reply_late(self) -> None:
         self._services.counters.add("reply_late")
         if not self._mouth.busy:
             self._say(Say(FILLER, interruptible=False))
 
     # ------------------------------------------------------------ small things
-
-    def _cut_mouth(self) -> None:
-        self._mouth.cut()
-        self._paused_at = 0.0
 
     def _finish(self, cause: HangupCause) -> None:
         if not self._over:
@@ -442,24 +402,6 @@ class Conversation:
         gather = self._gather
         phrases = gather.phrases if gather and gather.phrases else self._agent.phrases()
         return AsrOptions(self._agent.language, phrases, gather.boost if gather else ())
-
-    @property
-    def _carried(self) -> str:
-        """What the caller said before, as long as no answer to it was audible."""
-        return self._unanswered.text if self._unanswered else ""
-
-    def _take_turn(self, text: str, confidence: float) -> None:
-        onset = self._book.position_ms(self._speech_onset)
-        started = self._unanswered.started_ms if self._unanswered else onset
-        ended = self._book.position_ms(self._watch.speech_ended)
-        self._unanswered = f.CallerSpoke(text, confidence, "", started, ended)
-
-    def _commit_turn(self) -> None:
-        """The answer is audible, or will never be: the turn is a fact."""
-        turn, self._unanswered = self._unanswered, None
-        if turn is not None:
-            self._history = self._history.add(Speaker.CALLER, turn.text or " ".join(turn.digits))
-            self._book.note(turn)
 
     def _local_time(self) -> datetime:
         return datetime.fromtimestamp(self._services.clock.wall()).astimezone()

@@ -1,0 +1,112 @@
+"""What is to be written down about turns: who said what, how long each stage took, what was heard of the agent."""
+
+from __future__ import annotations
+
+from voicegw.base.clock import Clock
+from voicegw.call import facts as f
+from voicegw.runtime.log_book import LogBook
+from voicegw.runtime.mouth import Utterance
+from voicegw.runtime.stopwatch import Stopwatch
+from voicegw.turn.commands import CutReason
+from voicegw.turn.history import History, Speaker
+from voicegw.turn.playout import Playout
+
+
+class TurnBook:
+    """The running turn of one call on its way to becoming facts and history.
+
+    A turn becomes a fact when its answer is audible: until then the caller may go on and make it longer.
+    """
+
+    def __init__(self, book: LogBook, clock: Clock) -> None:
+        self.history = History()
+        self.watch = Stopwatch()
+        self._book = book
+        self._clock = clock
+        self._unanswered: f.CallerSpoke | None = None
+        self._onset_at = 0.0
+        self._paused_at = 0.0
+
+    # ------------------------------------------------------------ the caller
+
+    def speech_began(self, onset_at: float) -> None:
+        """The caller makes a sound since ``onset_at``."""
+        self._onset_at = onset_at
+
+    def turn_ended(self, offset_at: float) -> None:
+        """The caller's turn is over; their last sound was at ``offset_at``."""
+        self.watch.restart(speech_ended=offset_at, turn_ended=self._clock.monotonic())
+
+    @property
+    def speech_ms(self) -> float:
+        """How long the last stretch of the turn that ended was."""
+        return (self.watch.speech_ended - self._onset_at) * 1000
+
+    @property
+    def carried(self) -> str:
+        """What the caller said before, as long as no answer to it was audible."""
+        return self._unanswered.text if self._unanswered else ""
+
+    def take(self, text: str, confidence: float) -> None:
+        """The recognised text of the whole turn so far."""
+        onset = self._book.position_ms(self._onset_at)
+        started = self._unanswered.started_ms if self._unanswered else onset
+        ended = self._book.position_ms(self.watch.speech_ended)
+        self._unanswered = f.CallerSpoke(text, confidence, "", started, ended)
+
+    def take_keys(self, digits: str) -> None:
+        """An answer by keypad, in place of whatever was heard."""
+        at = self._book.position_ms(self._clock.monotonic())
+        self._unanswered = f.CallerSpoke("", 1.0, digits, at, at)
+        self.commit()
+
+    def commit(self) -> None:
+        """The answer is audible, or will never be: the turn is a fact."""
+        turn, self._unanswered = self._unanswered, None
+        if turn is not None:
+            self.history = self.history.add(Speaker.CALLER, turn.text or " ".join(turn.digits))
+            self._book.note(turn)
+
+    # ------------------------------------------------------------ the agent
+
+    def audible(self, utterance: Utterance, at: float) -> None:
+        """The first sample of an utterance left."""
+        utterance.started_at = at
+        if timing := self.watch.stop(at):
+            self._book.note(timing)
+        self.commit()
+
+    def paused(self, at: float) -> None:
+        """The playout was held; its last packet left at ``at``."""
+        self._paused_at = at
+
+    def resumed(self) -> None:
+        """It was no interruption."""
+        paused_ms = round((self._clock.monotonic() - self._paused_at) * 1000, 1) if self._paused_at else 0.0
+        self._paused_at = 0.0
+        self._book.note(f.CallerWasBackground(paused_ms))
+
+    def interrupted(self, utterance: Utterance | None, reason: CutReason) -> None:
+        """The caller took the floor from a playing utterance."""
+        now, by_speech = self._clock.monotonic(), reason is CutReason.SPEECH
+        stopped = self._paused_at if by_speech and self._paused_at else now
+        onset = self._onset_at if by_speech else now
+        self._paused_at = 0.0
+        if utterance is not None and reason is not CutReason.SUSPENDED:
+            self._book.note(f.CallerBargedIn(utterance.id, round((stopped - onset) * 1000, 1), reason.value))
+
+    def spoken(self, utterance: Utterance, playout: Playout, at: float, *, cut: bool) -> None:
+        """An utterance is over: this much of it was heard."""
+        self.history = self.history.add(Speaker.AGENT, playout.heard_text, interrupted=cut)
+        started = utterance.started_at if utterance.started_at is not None else at
+        self._book.note(
+            f.AgentSpoke(
+                utterance.id,
+                utterance.request.text,
+                playout.heard_text,
+                playout.exact,
+                cut,
+                self._book.position_ms(started),
+                self._book.position_ms(at),
+            )
+        )
