@@ -7,6 +7,7 @@ from datetime import datetime
 
 from voicegw.agents.entities.dates import DateSlot
 from voicegw.agents.entities.digits import DigitsSlot
+from voicegw.agents.entities.numbers import NumberSlot
 from voicegw.agents.entities.slot import Slot, Value
 from voicegw.agents.entities.text import TextSlot
 from voicegw.agents.entities.times import TimeSlot
@@ -29,20 +30,26 @@ _SYNONYMS = {
 def find_corrections(text: str, slots: Mapping[str, Slot], now: datetime) -> dict[str, Value]:
     """The variables that the answer gives a value for.
 
-    A dictated number is full of words that could be times, and a date has numbers in it; so digits go first, and a
-    time beside a date must be called one ("at four", "half past").
+    A dictated number is full of words that could be times, and a date has numbers in it; so digits go first, a
+    time beside anything else must be called one ("at four", "half past"), and a plain number goes last.
     """
     found = {
         name: parsed.value
         for name, slot in slots.items()
         if not isinstance(slot, TextSlot) and (parsed := slot.parse(text, now)) is not None
     }
-    for name in found:
-        if isinstance(slots[name], DigitsSlot):
-            return {name: found[name]}
-    if any(isinstance(slots[name], DateSlot) for name in found) and not _CLOCK_WORDS & set(tokens(text)):
-        return {name: value for name, value in found.items() if not isinstance(slots[name], TimeSlot)}
+    if dictated := _of_type(found, slots, DigitsSlot):
+        return dictated
+    others = len(found) > len(_of_type(found, slots, TimeSlot))
+    if others and not _CLOCK_WORDS & set(tokens(text)):
+        found = {name: value for name, value in found.items() if not isinstance(slots[name], TimeSlot)}
+    if len(found) > len(_of_type(found, slots, NumberSlot)):
+        found = {name: value for name, value in found.items() if not isinstance(slots[name], NumberSlot)}
     return found
+
+
+def _of_type(found: Mapping[str, Value], slots: Mapping[str, Slot], kind: type) -> dict[str, Value]:
+    return {name: value for name, value in found.items() if isinstance(slots[name], kind)}
 
 
 def named_variable(text: str, slots: Mapping[str, Slot]) -> str | None:

@@ -8,6 +8,7 @@ exceeds it. The text is cut to :data:`MAX_TEXT` characters before matching, whic
 from __future__ import annotations
 
 import re
+import warnings
 
 MAX_TEXT = 256
 """Characters of a number or header value that a pattern sees."""
@@ -21,8 +22,10 @@ def compile_safe(pattern: str) -> re.Pattern[str]:
     if len(pattern) > MAX_PATTERN:
         raise ValueError(f"the pattern is longer than {MAX_PATTERN} characters")
     try:
-        compiled = re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            compiled = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
         raise ValueError(f"not a regular expression: {error}") from None
     ways = _Bound(pattern).alternatives()
     if ways > MAX_WAYS:

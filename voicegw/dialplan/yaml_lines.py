@@ -154,10 +154,17 @@ def parse_yaml(text: str, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        fix = "quote the text, or check the indentation of this line and the one above"
-        raise ConfigError(str(error.problem or error.context), file=file, line=line, fix=fix) from None
+        problem = str(error.problem or error.context)
+        raise ConfigError(problem, file=file, line=line, fix=_syntax_fix(problem)) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"not YAML: {error}".replace("\n", " "), file=file, line=1) from None
     except RecursionError:
         raise ConfigError("nested too deeply", file=file, line=1) from None
     return document
+
+
+def _syntax_fix(problem: str) -> str:
+    """What the author most likely has to do; question marks and lists inside braces are the commonest slips."""
+    if "but got '?'" in problem or "but got '['" in problem:
+        return "inside { } and [ ], quote a text that contains ? or [ ] or a comma"
+    return "quote the text, or check the indentation of this line and the one above"

@@ -37,11 +37,13 @@ class FakeHttp:
     answers: dict[str, HttpResponse] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str], object]] = field(default_factory=list)
     max_body_bytes: int = 100_000
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def request(
         self, method: str, url: str, *, headers: Mapping[str, str], json_body: object | None, timeout_s: float
     ) -> HttpResponse:
         self.requests.append((method, url, dict(headers), json_body))
+        self.asked.set()
         await asyncio.sleep(0)
         if url not in self.answers:
             raise ProviderError("webhook", "connection refused", retryable=True)

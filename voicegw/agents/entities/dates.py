@@ -204,8 +204,9 @@ def _make(year: int, month: int, day: int) -> date | None:
 def _day_near(words: Sequence[str], at: int) -> tuple[int | None, int]:
     """The day of the month beside the month at ``words[at]``, and the position after both.
 
-    ``the fifth of march two …`` means the fifth and a year, ``ten march third`` the third, ``25
-    december`` the 25th: what has an "of" or an ordinal before the month goes first, then what follows, then a plain number before.
+    ``the fifth of march two …`` means the fifth and a year, ``ten march third`` the third, ``25 december``
+    the 25th: what has an "of" or an ordinal before the month goes first, then what follows it, then a plain
+    number before it.
     """
     linked = at - 1 if at and words[at - 1] == "of" else at
     after = ordinal_numeral(words, at + 1) or numeral(words, at + 1)
