@@ -33,6 +33,7 @@ class Replies:
         self._task: asyncio.Task[None] | None = None
         self._current: Generation | None = None
         self._checkpoint: object = None
+        self._heard: list[str] = []
 
     @property
     def pending(self) -> bool:
@@ -48,6 +49,7 @@ class Replies:
         """Ask the agent for its reply to ``turn``; one that is under way is dropped."""
         self.drop()
         self._checkpoint = self._session.checkpoint()
+        self._heard = []
         basis = Basis(turn.text, len(history.entries))
         generation = Generation(GenerationId(token(self._random)), basis).after(GenerationTrigger.COMMIT)
         self._current = generation
@@ -84,8 +86,9 @@ class Replies:
             self._session.restore(self._checkpoint)
 
     def heard(self, text: str) -> None:
-        """Tell the agent what the caller heard of it."""
-        self._session.heard(text)
+        """One more piece of the current reply was heard; the agent is told of all of them together."""
+        self._heard.append(text)
+        self._session.heard(" ".join(self._heard))
 
     async def _run(self, generation_id: GenerationId, turn: CallerTurn, context: AgentContext) -> None:
         async for action in self._session.reply(turn, context):
