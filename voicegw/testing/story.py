@@ -136,7 +136,4 @@ class Stage:
         self.phone.forget(call)
         self.node.flush_log()
         entries = list(read_log(self.calls / f"{call_id}.jsonl"))
-        speech = [
-            (getattr(e, "onset_at", getattr(e, "offset_at", 0.0)), hasattr(e, "onset_at")) for e in call.speech
-        ]
-        return Outcome(spoken, fold(entries), entries, speech)
+        return Outcome(spoken, fold(entries), entries, call.speech)
