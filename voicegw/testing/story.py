@@ -21,8 +21,8 @@ from voicegw.server import build
 from voicegw.sip.address import Address
 from voicegw.storage.event_log import read_log
 from voicegw.testing.softphone import Softphone
-from voicegw.testing.speech_eval import word_error_rate
 from voicegw.testing.synthetic_caller import CallerLine, CallerVoice, SpokenLine, converse
+from voicegw.testing.word_errors import word_error_rate
 
 SERVER_MEDIA = MediaConfig(port_low=20000, port_high=20999)
 PHONE_MEDIA = MediaConfig(port_low=21000, port_high=21999)
