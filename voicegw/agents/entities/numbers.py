@@ -10,7 +10,7 @@ from decimal import Decimal
 from voicegw.agents.entities.slot import Keypad, Parsed, Value
 from voicegw.agents.entities.words import HOMOPHONES, UNITS, cardinal, numeral, tokens, without_fillers
 
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _WORDS_FOR = {"dozen": 12, "couple": 2, "once": 1, "twice": 2, "none": 0, "nothing": 0, "single": 1}
 
 
@@ -76,6 +76,8 @@ class NumberSlot:
     def is_complete(self, partial: str) -> bool:
         """A number that no word could make longer within the bound."""
         words = without_fillers(tokens(partial))
+        if not words:
+            return False
         value, used = _number_at(words, 0)
         if value is None or used != len(words) or self._fit(value) is None:
             return False

@@ -141,12 +141,12 @@ def ordinal(value: int) -> str:
 
 
 def cardinal(value: int) -> str:
-    """Any whole number below a billion billion in words, as it is read out: ``two hundred and five``."""
+    """Any whole number in words, as it is read out: ``two hundred and five``."""
     if value < 0:
         return "minus " + cardinal(-value)
     if value < 100:
         return below_hundred(value)
-    for size, name in ((10**15, "quadrillion"), (10**12, "trillion"), (10**9, "billion")):
+    for size, name in ((10**12, "trillion"), (10**9, "billion")):
         if value >= size:
             return _with_rest(value, size, name)
     for size, name in ((10**6, "million"), (1000, "thousand"), (100, "hundred")):
