@@ -46,18 +46,21 @@ class MediaWorker:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._open = True
-        now = time.monotonic()
-        self._clock = TickClock(now, engine.config.catch_up_frames)
-        self._ticks = TickLog(now)
         self._report_s = engine.config.report_interval_ms / 1000
-        self._report_at = now
         self._count = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        now = self._report_at = time.monotonic()
+        self._clock = TickClock(now, self._engine.config.catch_up_frames)
+        self._ticks = TickLog(now)
 
     def run(self) -> None:
         """Until Shutdown or the end of the gateway."""
         gc.collect()
         gc.freeze()
         gc.disable()
+        self._begin()
         try:
             while self._open and not self._engine.stopped:
                 self._wait()
@@ -118,6 +121,9 @@ class MediaWorker:
         now = time.monotonic()
         for command in self._decode(data):
             self._engine.handle(command, now)
+        # Whoever opens a leg waits for the answer: not until the next tick.
+        self._outbox.put(self._engine.take_events())
+        self._open &= self._outbox.flush()
 
     def _decode(self, data: bytes) -> list[Command]:
         """Commands in ``data``. One that cannot be read is counted; a torn stream cannot be mended: stop."""

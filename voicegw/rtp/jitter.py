@@ -101,7 +101,8 @@ class JitterBank:
         if whole.all():
             self._store_frames(rows, position, packets[:, offset : offset + self._frame])
             return
-        self._store_frames(rows[whole], position[whole], packets[whole, offset : offset + self._frame])
+        if whole.any():
+            self._store_frames(rows[whole], position[whole], packets[whole, offset : offset + self._frame])
         for index in np.flatnonzero(keep & ~whole):
             payload = packets[index, offset : offset + int(lengths[index])]
             self._store_odd(int(rows[index]), int(position[index]), payload)
