@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -45,6 +44,11 @@ class CallLog:
         found = self.all(name)
         assert len(found) == 1, f"{len(found)} × {name} in {[fact['fact'] for fact in self.facts]}"
         return found[0]
+
+    @property
+    def cause(self) -> str:
+        """Why the call ended, by its name in the catalogue."""
+        return str(self.one("CallHasEnded")["cause"])
 
     @property
     def keys(self) -> str:
@@ -141,10 +145,12 @@ class Server:
         args = [voicegw, "serve", "--config", str(self._home / "voicegw.yaml")]
         self.process = Process(args, self._home / "server.log", namespace=self._namespace, cwd=self._home)
         ping = [sys.executable, options_ping.__file__, self.host, str(self.port), str(_START_S)]
-        command = self._namespace.command(ping) if self._namespace else ping
-        if subprocess.run(command, check=False).returncode != 0 or not self.process.running:
-            self.process.kill()
-            raise AssertionError(f"the server did not come up\n{self.process.output}")
+        with Process(ping, self._home / "ping.log", namespace=self._namespace) as ready:
+            while self.process.running and ready.running:
+                time.sleep(_POLL_S)
+            if not self.process.running or ready.wait(_STOP_S) != 0:
+                self.process.kill()
+                raise AssertionError(f"the server did not come up\n{self.process.output}")
         return self
 
     def __exit__(

@@ -27,7 +27,7 @@ USUAL = {"headers": "", "body": PLAIN, "content_type": "application/sdp", "max_f
         pytest.param("488", {"body": PLAIN.replace("AVP 0", "AVP 3")}, id="only GSM offered"),
         pytest.param("488", {"body": PLAIN.replace("m=audio", "m=video")}, id="no audio offered"),
         pytest.param("400", {"body": "v=0\nthis is no session description"}, id="no SDP"),
-        pytest.param("400", {"body": PLAIN.replace("4000", "99999")}, id="impossible media port"),
+        pytest.param("488", {"body": PLAIN.replace("4000", "99999")}, id="impossible media port"),
         pytest.param("415", {"content_type": "text/plain", "body": "hello"}, id="not SDP"),
         pytest.param("420", {"headers": "\nRequire: clairvoyance"}, id="unknown extension"),
         pytest.param("483", {"max_forwards": "0"}, id="no hop left"),

@@ -22,6 +22,8 @@ class ChildTasks:
         task = asyncio.create_task(_guarded(name, work, on_failure), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step never touches ``work``, which Python would complain about.
+        task.add_done_callback(lambda _task: work.close())
         return task
 
     async def close(self) -> None:
