@@ -260,12 +260,25 @@ def _ordered(operator: str, left: Variable, right: Variable) -> bool:
     low, high = _number(left), _number(right)
     if low is not None and high is not None:
         order = (low > high) - (low < high)
-    elif isinstance(left, date | time) or isinstance(right, date | time):
-        first, second = plain(left), plain(right)
-        order = (first > second) - (first < second)
     else:
-        return False
+        first, second = _moments(left, right)
+        if not first or not second:
+            return False
+        order = (first > second) - (first < second)
     return {"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[operator]
+
+
+def _moments(left: Variable, right: Variable) -> tuple[str, str]:
+    """Two days or two times of day as texts that sort like them; empty for what is neither."""
+    kind = date if isinstance(left, date) or isinstance(right, date) else time
+    return _moment(left, kind), _moment(right, kind)
+
+
+def _moment(value: Variable, kind: type[date] | type[time]) -> str:
+    try:
+        return kind.fromisoformat(plain(value)).isoformat()
+    except ValueError:
+        return ""
 
 
 def _number(value: Variable) -> Decimal | None:

@@ -1,0 +1,91 @@
+"""Sentences for the synthesiser and texts that it reads well."""
+
+from __future__ import annotations
+
+import pytest
+
+from voicegw.agents.sentences import FIRST_MAX_CHARS, MAX_CHARS, SentenceSplitter, split_sentences
+from voicegw.agents.speakable import speakable, spoken_money
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("Hello. How can I help?", ["Hello.", "How can I help?"]),
+        ("Dr. Smith is here. Come in!", ["Dr. Smith is here.", "Come in!"]),
+        ("It is 3.50 now. Good.", ["It is 3.50 now.", "Good."]),
+        ("Your number is 1 9 6. Is that right?", ["Your number is 1 9 6.", "Is that right?"]),
+        ("At ten a.m. on Monday.", ["At ten a.m. on Monday."]),
+        ("Well... no!", ["Well...", "no!"]),
+        ('He said "stop." Then he left.', ['He said "stop."', "Then he left."]),
+        ("One\ntwo", ["One", "two"]),
+        ("...", []),
+        ("", []),
+    ],
+)
+def test_sentences(text: str, pieces: list[str]) -> None:
+    assert split_sentences(text) == pieces
+
+
+def test_a_long_first_sentence_is_cut_at_its_first_clause() -> None:
+    text = "That is Tuesday the third of March, at half past three, and your number is one two three four."
+    assert split_sentences(text)[0] == "That is Tuesday the third of March,"
+    assert split_sentences("Yes, " + text)[0].startswith("Yes, That is Tuesday")
+
+
+def test_pieces_are_never_too_long() -> None:
+    pieces = split_sentences("word " * 200)
+    assert len(pieces[0]) <= FIRST_MAX_CHARS
+    assert all(len(piece) <= MAX_CHARS for piece in pieces)
+    assert split_sentences("x" * 500)[0] == "x" * FIRST_MAX_CHARS
+
+
+def test_streaming_gives_a_sentence_as_soon_as_it_is_certain() -> None:
+    splitter = SentenceSplitter()
+    assert splitter.push("Hello the") == []
+    assert splitter.push("re.") == []
+    assert splitter.push(" How") == ["Hello there."]
+    assert splitter.push(" are you") == []
+    assert splitter.finish() == ["How are you"]
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("It costs $3.50.", "It costs three dollars and fifty cents."),
+        ("€1,200", "one thousand two hundred euros"),
+        ("£0.01", "one penny"),
+        ("at 15:30", "at fifteen thirty"),
+        ("at 9:05", "at nine oh five"),
+        ("at 10:00", "at ten o'clock"),
+        ("the 3rd", "the third"),
+        ("Mr. Smith & Dr. Jones", "Mister Smith and Doctor Jones"),
+        ("50% off", "50 percent off"),
+        ("**bold** `code`", "bold code"),
+        ("version 10:99", "version 10:99"),
+        ("the 0th", "the 0th"),
+    ],
+)
+def test_speakable(text: str, spoken: str) -> None:
+    assert speakable(text) == spoken
+
+
+def test_other_languages_pass_through() -> None:
+    assert speakable("um 15:30 für 3 €", "de-DE") == "um 15:30 für 3 €"
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        ("24.50", "twenty four dollars and fifty cents"),
+        ("1", "one dollar"),
+        ("-2", "minus two dollars"),
+        ("0", "zero dollars"),
+        ("1,000", "one thousand dollars"),
+        ("soon", "soon"),
+        ("NaN", "NaN"),
+        ("1e99", "1e99"),
+    ],
+)
+def test_money(amount: str, words: str) -> None:
+    assert spoken_money(amount) == words
