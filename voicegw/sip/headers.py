@@ -22,6 +22,7 @@ from voicegw.sip.grammar import (
     parse_port,
     quote,
 )
+from voicegw.sip.memo import remembered
 from voicegw.sip.uri import uri_scheme
 
 __all__ = ["CSeq", "DEFAULT_PORT", "MAX_CSEQ", "NameAddr", "Params", "Via", "parse_params"]
@@ -46,6 +47,10 @@ class Via:
     @classmethod
     def parse(cls, value: str) -> Via:
         """Parse one value. Ports, also of ``rport``, are 1-65535; another version than 2.0 is kept for the 505."""
+        return _via(value)
+
+    @classmethod
+    def _read(cls, value: str) -> Via:
         match = _VIA.fullmatch(value.strip())
         if match is None or not is_fit(value):
             raise RemoteProtocolError(f"bad Via {value[:60]!r}")
@@ -140,6 +145,10 @@ class NameAddr:
 
         Tolerated, because they are unambiguous: spaces inside the brackets and a display name that lacks quotes.
         """
+        return _name_addr(value)
+
+    @classmethod
+    def _read(cls, value: str) -> NameAddr:
         if not is_fit(value):
             raise RemoteProtocolError("control character in an address")
         text = value.strip()
@@ -207,3 +216,7 @@ class CSeq:
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+_via = remembered(Via._read)
+_name_addr = remembered(NameAddr._read)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.sip.grammar import NO_PARAMS, Params, check_host, from_wire, parse_host_port, to_wire, unescape
+from voicegw.sip.memo import remembered
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(.+)", re.DOTALL)
 _UNFIT = re.compile(r'[\x00-\x20\x7f<>"]|[^\x00-\xff]')
@@ -55,6 +56,10 @@ class SipUri:
     @classmethod
     def parse(cls, text: str) -> SipUri:
         """Parse a sip or sips URI; RemoteProtocolError for anything else."""
+        return _sip_uri(text)
+
+    @classmethod
+    def _read(cls, text: str) -> SipUri:
         scheme = uri_scheme(text)
         if scheme not in ("sip", "sips"):
             raise RemoteProtocolError(f"not a SIP URI: {text[:60]!r}", 416)
@@ -147,6 +152,7 @@ class TelUri:
         return self.digits.lower() == other.digits.lower() and _folded(self.params) == _folded(other.params)
 
 
+_sip_uri = remembered(SipUri._read)
 Uri: TypeAlias = SipUri | TelUri
 
 
