@@ -17,7 +17,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, MediaConfig
 from voicegw.media.messages import ConfigureLeg
-from voicegw.rtp.jitter import JitterBank, JitterLimits
+from voicegw.rtp.jitter import JitterBank, JitterLimits, Pulled
 from voicegw.rtp.stats import ReceptionStats
 
 Rows = NDArray[np.intp]
@@ -109,20 +109,18 @@ class LegBank:
         if complete.all():
             frames = self._concealer.process(rows, frames, ~complete)
         else:
-            frames = self._conceal(rows, frames, pulled.present, complete)
+            frames = self._conceal(rows, frames, pulled, complete)
         self._quiet[rows] = level_dbov(frames) < _QUIET_DBOV
         return frames
 
-    def _conceal(self, rows: Rows, frames: Pcm, present: NDArray[np.bool_], complete: NDArray[np.bool_]) -> Pcm:
-        due = self.jitter.running[rows] & ~self.jitter.waiting(rows)
-        lost = ~complete & due
-        partial = ~complete & present.any(axis=1)
+    def _conceal(self, rows: Rows, frames: Pcm, pulled: Pulled, complete: NDArray[np.bool_]) -> Pcm:
+        partial = ~complete & pulled.present.any(axis=1)
         arrived = frames[partial]
-        frames[~complete & ~due] = 0
-        frames = self._concealer.process(rows, frames, lost)
+        frames[~complete & ~pulled.due] = 0
+        frames = self._concealer.process(rows, frames, ~complete & pulled.due)
         if partial.any():
             # Half a frame came (10 ms packets): keep it, and fill only the other half.
-            frames[partial] = np.where(present[partial], arrived, frames[partial])
+            frames[partial] = np.where(pulled.present[partial], arrived, frames[partial])
         return frames
 
     def encode(self, rows: Rows, frames: Pcm) -> NDArray[np.uint8]:

@@ -88,7 +88,8 @@ class SourceLatch:
         if candidate is None or not follows or now - candidate.since > self._window_s:
             self._candidates.pop(key, None)
             if len(self._candidates) >= _MAX_CANDIDATES:
-                del self._candidates[next(iter(self._candidates))]
+                # The one with least to show: random sources must not push a good one out.
+                del self._candidates[min(self._candidates, key=lambda each: self._candidates[each].packets)]
             self._candidates[key] = _Candidate(sequence, 1, now)
             return False
         candidate.sequence = sequence

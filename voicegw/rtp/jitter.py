@@ -41,10 +41,14 @@ class JitterLimits:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """One frame a row: ``codes`` and ``present`` are (n, frame); absent samples hold no meaning."""
+    """One frame a row: ``codes`` and ``present`` are (n, frame); absent samples hold no meaning.
+
+    ``due`` (n,) says whether the row's stream has begun, so that what is absent is missing.
+    """
 
     codes: _Bytes
     present: _Bools
+    due: _Bools
 
 
 class JitterBank:
@@ -171,10 +175,11 @@ class JitterBank:
         held = self._hold[rows] > 0
         present = self._present[rows, slot]
         codes = self._codes[rows, slot]
+        due = self.running[rows] & (self._play[rows] >= 0)
         if held.any() or not present.all():
             present[held] = False
             absent = self._frame - np.count_nonzero(present, axis=1)
-            self._missing[rows] += np.where(self.waiting(rows), 0, absent)
+            self._missing[rows] += np.where(due, absent, 0)
         if held.any():
             self._hold[rows] -= held
             moving = rows[~held]
@@ -183,7 +188,7 @@ class JitterBank:
         else:
             self._present[rows, slot] = False
             self._play[rows] += self._frame
-        return Pulled(codes, present)
+        return Pulled(codes, present, due)
 
     def _thin(self, rows: _Rows, quiet: _Bools) -> None:
         """At the end of a window, drop one frame where every packet came at least two frames too early."""
@@ -211,8 +216,3 @@ class JitterBank:
     def delay_samples(self, row: int) -> int:
         """Samples from the playout position to the end of the newest packet."""
         return max(0, int(self._end[row] - self._play[row])) if self.running[row] else 0
-
-    def waiting(self, rows: _Rows) -> _Bools:
-        """Rows whose stream has not reached its first sample yet: what is missing there is no loss."""
-        before: _Bools = self._play[rows] < 0
-        return before & self.running[rows]
