@@ -10,8 +10,8 @@ import pytest
 from tests.unit.agents.talk import ASR_DOWN, NO_INPUT, FakeHttp, Talk, keys
 from voicegw.agents.actions import Gather, Hangup
 from voicegw.agents.flow import Flow
-from voicegw.agents.load import load_agents, load_flows
-from voicegw.dialplan import Reject, RouteRequest, ToAgent, load_dialplan
+from voicegw.agents.load import load_agents, load_flows, parse_flow
+from voicegw.dialplan import Reject, RouteRequest, ToAgent, load_dialplan, parse_dialplan
 from voicegw.ports.http import HttpResponse
 
 SHIPPED = Path(__file__).resolve().parents[2] / "dialplans"
@@ -162,3 +162,16 @@ def test_the_survey(flows: dict[str, Flow]) -> None:
     assert talk.say("not really") == "What could we do better?"
     assert talk.say("the waiting time") == "Thank you, that helps us. Goodbye."
     assert talk.collected == {"rating": "2", "recommend": "false", "comment": "the waiting time"}
+
+
+def _first_example(document: str) -> str:
+    text = (SHIPPED.parent / "docs" / document).read_text(encoding="utf-8")
+    return text.partition("```yaml\n")[2].partition("```")[0]
+
+
+def test_the_examples_in_the_documents_work() -> None:
+    assert parse_dialplan(_first_example("dialplan.md")).agents == {"reception", "orders"}
+    talk = Talk(parse_flow(_first_example("flows.md")))
+    assert talk.say("friday", "four") == "A table for 4 on Friday the sixth of March. Is that right?"
+    assert talk.say("no, saturday").endswith("on Saturday the seventh of March. Is that right?")
+    assert talk.say("yes") == "We look forward to seeing you. Goodbye."
