@@ -35,11 +35,11 @@ class PrepareModel(Message, frozen=True):
 
 
 class OpenRecognition(Message, frozen=True):
-    """Begin one utterance. ``caller`` names whose voice it is, empty for nobody known."""
+    """Begin one utterance. ``channel`` is what an earlier one of this caller ended with, empty at first."""
 
     stream_id: StreamId
     key: str
-    caller: str
+    channel: str
 
 
 class PushAudio(Message, frozen=True):
@@ -106,13 +106,14 @@ class TextChanged(Message, frozen=True):
 
 
 class TextFinal(Message, frozen=True):
-    """The text of an utterance; ends the stream."""
+    """The text of an utterance; ends the stream. ``channel`` is what was learnt of the caller's voice and line."""
 
     stream_id: StreamId
     text: str
     confidence: float
     audio_ms: float
     decode_ms: float
+    channel: str
 
 
 class AudioMade(Message, frozen=True):

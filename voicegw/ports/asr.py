@@ -27,12 +27,15 @@ class AsrOptions:
 
     ``phrases`` are sentences in plain lower-case words (``"i want to book an appointment"``); the domain
     language model is compiled from them. ``boost`` are the ones the current question expects, which get
-    more weight. Equal options share one compiled model.
+    more weight. Equal phrases and boosts share one compiled model; without any, a general model is used.
+    Three or more digits in a row stand for any digits. ``caller`` (a call id, say) lets a recogniser carry what
+    it learnt of the voice and the line from one utterance to the next; empty for no such memory.
     """
 
     language: str = "en-US"
     phrases: tuple[str, ...] = ()
     boost: tuple[str, ...] = ()
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)

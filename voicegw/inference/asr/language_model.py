@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ DIGIT_CLASS = "<digit>"
 MIN_DIGIT_RUN = 3
 """Shorter runs are times and dates ("three thirty", "one two"), whose words are not interchangeable."""
 
+_WORD = re.compile(r"(?:[^\W\d_]\.){2,}|<digit>|[^\W_]+(?:'[^\W_]+)*'?")
 NGram = tuple[str, ...]
 
 
@@ -45,9 +47,8 @@ class LmConfig:
 
 
 def normalize(phrase: str) -> NGram:
-    """The words of a phrase: lower case, apostrophes kept, digits runs of three or more as a class."""
-    kept = "".join(c if c.isalnum() or c in "'<>" else " " for c in phrase.lower())
-    return tuple(_with_digit_class(kept.split()))
+    """The words of a phrase: lower case, apostrophes and "a.m." kept, runs of three or more digits as a class."""
+    return tuple(_with_digit_class(_WORD.findall(phrase.lower())))
 
 
 def _with_digit_class(words: Sequence[str]) -> Iterator[str]:

@@ -1,0 +1,45 @@
+"""Compiled domain models on disk, so that a restart costs nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicegw.inference.asr.language_model import LmConfig, compile_lm, vocabulary
+from voicegw.inference.asr.lexicon import Lexicon
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A language model (ARPA) and the dictionary of its words."""
+
+    lm: Path
+    dictionary: Path
+
+
+class ModelStore:
+    """Compiles each model once; several workers may do so at the same time and write equal files."""
+
+    def __init__(self, folder: Path, lexicon: Lexicon, config: LmConfig) -> None:
+        self._folder = folder
+        self._lexicon = lexicon
+        self._config = config
+
+    def files(self, key: str, phrases: Sequence[str], boost: Sequence[str]) -> ModelFiles:
+        """The files of a model, compiled if they are not there. Raises OSError if they cannot be written."""
+        files = ModelFiles(self._folder / f"{key}.arpa", self._folder / f"{key}.dict")
+        if not files.dictionary.exists():
+            _write(files.dictionary, self._lexicon.compile(vocabulary([*phrases, *boost])))
+        if not files.lm.exists():
+            _write(files.lm, compile_lm(phrases, boost, self._config))
+        return files
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: a reader never sees a part, and a crash leaves none behind under the final name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,139 @@
+"""Worker process of the PocketSphinx engine: several utterances at a time, a decoder each."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import pocketsphinx
+
+from voicegw.base.ids import StreamId
+from voicegw.inference.asr.language_model import LmConfig
+from voicegw.inference.asr.lexicon import Lexicon
+from voicegw.inference.asr.model_store import ModelStore
+from voicegw.inference.asr.recognizer import Recognizer
+from voicegw.inference.messages import (
+    Command,
+    DefineModel,
+    FinishRecognition,
+    OpenRecognition,
+    PrepareModel,
+    PushAudio,
+    StreamEnded,
+    StreamFailed,
+    TextChanged,
+    TextFinal,
+    WorkerReady,
+)
+from voicegw.inference.worker import Engine, WorkerChannel, main
+
+GENERAL = ""
+"""The key of the general model: the whole dictionary and the language model of the package."""
+MAX_IDLE = 12
+"""Decoders kept for later, 4 MB each (the general one 80): making one takes 15 to 60 ms."""
+MAX_DEFINITIONS = 1024
+
+
+class PocketSphinxEngine:
+    """Decoders by model; an utterance borrows one."""
+
+    def __init__(self, channel: WorkerChannel, model_folder: Path, store: ModelStore) -> None:
+        self._channel = channel
+        self._model_folder = model_folder
+        self._store = store
+        self._definitions: OrderedDict[str, DefineModel] = OrderedDict()
+        self._idle: list[tuple[str, Recognizer]] = []
+        self._streams: dict[StreamId, tuple[str, Recognizer]] = {}
+
+    def handle(self, command: Command) -> None:
+        """Do one command."""
+        match command:
+            case DefineModel():
+                self._define(command)
+            case PrepareModel():
+                self._prepare(command)
+            case OpenRecognition():
+                self._open(command)
+            case PushAudio():
+                self._push(command)
+            case FinishRecognition():
+                self._finish(command.stream_id)
+            case _:
+                return
+
+    def forget(self, stream_id: StreamId) -> None:
+        """Drop an utterance nobody waits for."""
+        if (stream := self._streams.pop(stream_id, None)) is not None:
+            key, recognizer = stream
+            recognizer.abandon()
+            self._give_back(key, recognizer)
+
+    def _define(self, command: DefineModel) -> None:
+        self._definitions[command.key] = command
+        if len(self._definitions) > MAX_DEFINITIONS:
+            self._definitions.popitem(last=False)
+
+    def _prepare(self, command: PrepareModel) -> None:
+        recognizer = self._borrow(command.stream_id, command.key)
+        if recognizer is not None:
+            self._give_back(command.key, recognizer)
+            self._channel.send(StreamEnded(command.stream_id))
+        self._channel.ended(command.stream_id)
+
+    def _open(self, command: OpenRecognition) -> None:
+        recognizer = self._borrow(command.stream_id, command.key)
+        if recognizer is None:
+            self._channel.ended(command.stream_id)
+            return
+        recognizer.begin(command.channel)
+        self._streams[command.stream_id] = (command.key, recognizer)
+
+    def _push(self, command: PushAudio) -> None:
+        stream = self._streams.get(command.stream_id)
+        if stream is not None and (text := stream[1].push(command.pcm)) is not None:
+            self._channel.send(TextChanged(command.stream_id, text))
+
+    def _finish(self, stream_id: StreamId) -> None:
+        stream = self._streams.pop(stream_id, None)
+        if stream is None:
+            return
+        key, recognizer = stream
+        found = recognizer.finish()
+        self._channel.send(
+            TextFinal(stream_id, found.text, found.confidence, found.audio_ms, found.decode_ms, found.channel)
+        )
+        self._channel.ended(stream_id)
+        self._give_back(key, recognizer)
+
+    def _borrow(self, stream_id: StreamId, key: str) -> Recognizer | None:
+        """A decoder of the model; reports the failure of the stream if there can be none."""
+        for index in range(len(self._idle) - 1, -1, -1):
+            if self._idle[index][0] == key:
+                return self._idle.pop(index)[1]
+        definition = self._definitions.get(key)
+        try:
+            if key == GENERAL:
+                return Recognizer(self._model_folder, None)
+            if definition is None:
+                self._channel.send(StreamFailed(stream_id, f"the model {key} is not defined", True))
+                return None
+            return Recognizer(self._model_folder, self._store.files(key, definition.phrases, definition.boost))
+        except (OSError, RuntimeError) as error:  # a full disk; a model that the decoder refuses
+            self._channel.send(StreamFailed(stream_id, f"cannot load the language model: {error}", False))
+            return None
+
+    def _give_back(self, key: str, recognizer: Recognizer) -> None:
+        self._idle.append((key, recognizer))
+        if len(self._idle) > MAX_IDLE:
+            self._idle.pop(0)
+
+
+def load(channel: WorkerChannel, arguments: list[str]) -> tuple[Engine, WorkerReady]:
+    """Argument: the folder for compiled models. The acoustic model comes with the package."""
+    folder = Path(pocketsphinx.get_model_path("en-us"))
+    store = ModelStore(Path(arguments[0]), Lexicon(folder / "cmudict-en-us.dict"), LmConfig())
+    return PocketSphinxEngine(channel, folder, store), WorkerReady((), ("en-US",))
+
+
+if __name__ == "__main__":
+    main(load)
