@@ -29,6 +29,7 @@ from voicegw.runtime.call_runtime import CallRuntime, Offer
 from voicegw.runtime.dialplan_store import DialplanStore
 from voicegw.runtime.mail import Mail, MediaChanged
 from voicegw.runtime.services import CallServices
+from voicegw.runtime.worker_tally import WorkerTally
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class CallManager:
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._tally = WorkerTally(services.counters)
         self.on_call_ended: Callable[[CallId], None] = lambda _call_id: None
 
     @property
@@ -127,7 +129,9 @@ class CallManager:
                 for frame in event.frames:
                     if call := self._calls.get(frame.call_id):
                         call.hear(frame.pcm)
-            case m.WorkerReport() | m.LegOpened():
+            case m.WorkerReport():
+                self._tally.take(event.counters)
+            case m.LegOpened():
                 pass
             case (
                 m.LegFailed()
@@ -148,6 +152,7 @@ class CallManager:
         """The media worker died: every call it carried is over."""
         log.error("media worker lost", extra={"reason": reason, "calls": len(self._calls)})
         self._services.counters.add("media_worker_lost")
+        self._tally.restart()
         for call in list(self._calls.values()):
             call.post(e.MediaLost())
 

@@ -65,6 +65,8 @@ class CallRuntime:
         self._cause: HangupCause | None = None
         self._closing_at: float | None = None
         self._open_ends: set[str] = set()
+        self._recording = ""
+        self._media_lost = False
 
     def post(self, mail: mail_types.Mail) -> None:
         """Put something into the mailbox; it is handled in the order of arrival."""
@@ -149,6 +151,9 @@ class CallRuntime:
                 self._handle_child(mail)
             case m.Message():
                 self._handle_media(mail)
+            case e.MediaLost():
+                self._lose_media()
+                self._obey(self._machine.handle(mail, self._services.clock.monotonic()))
             case _:
                 self._obey(self._machine.handle(mail, self._services.clock.monotonic()))
 
@@ -198,7 +203,7 @@ class CallRuntime:
             self._carry_out(command)
 
     def _carry_out(self, command: c.CallCommand) -> None:
-        signalling, media = self._services.signalling, self._services.media
+        signalling = self._services.signalling
         match command:
             case c.SendRinging(leg_id):
                 signalling.ring(leg_id)
@@ -213,10 +218,7 @@ class CallRuntime:
             case c.EndLeg(leg_id, cause):
                 signalling.hangup(leg_id, cause)
             case c.CloseMedia(leg_id):
-                if "recording" in self._open_ends:
-                    media.send(m.StopRecording(self.call_id))
-                media.send(m.CloseLeg(leg_id))
-                self._open_ends.add("leg")
+                self._close_media(leg_id)
             case c.StartAgent(agent):
                 self._start_agent(agent)
             case c.PartFromCaller(cause):
@@ -240,6 +242,25 @@ class CallRuntime:
             self.post(e.MediaRefused(leg_id))
             return
         self.post(e.MediaOpened(leg_id))
+
+    def _close_media(self, leg_id: LegId) -> None:
+        if self._media_lost:
+            return
+        if "recording" in self._open_ends:
+            self._services.media.send(m.StopRecording(self.call_id))
+        self._services.media.send(m.CloseLeg(leg_id))
+        self._open_ends.add("leg")
+
+    def _lose_media(self) -> None:
+        """The worker is gone, and with it everything that it was still to report."""
+        self._media_lost = True
+        self._give_up_recording("the media worker failed")
+        self._open_ends.clear()
+
+    def _give_up_recording(self, reason: str) -> None:
+        if "recording" in self._open_ends:
+            self._open_ends.discard("recording")
+            self._book.note(f.RecordingHasFailed(self._recording, reason))
 
     def _answer(self, leg_id: LegId) -> None:
         try:
@@ -286,8 +307,8 @@ class CallRuntime:
         edges = ((leg, "agent_ear", 1.0), (leg, "rec_in", 1.0), ("agent", leg, 1.0), ("agent", "rec_out", 1.0))
         media.send(m.SetMix(self.call_id, edges))
         if self._services.recordings is not None:
-            path = self._services.recordings / f"{self.call_id}.wav"
-            media.send(m.StartRecording(self.call_id, str(path)))
+            self._recording = str(self._services.recordings / f"{self.call_id}.wav")
+            media.send(m.StartRecording(self.call_id, self._recording))
             self._open_ends.add("recording")
         offer = self._offer
         facts = CallFacts(self.call_id, offer.called, offer.calling, offer.headers)
@@ -325,6 +346,7 @@ class CallRuntime:
         )
 
     def _close_record(self) -> None:
+        self._give_up_recording("the recorder did not report its end in time")
         cause = (self._cause or HangupCause.INTERNAL_ERROR).value
         duration_ms = self._book.position_ms(self._services.clock.monotonic())
         self._book.note(

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 GOODBYE_S = 15.0
 """After calls were told goodbye: as long as the longest parting takes."""
+LAST_WORDS_S = 3.0
+"""After the last BYE: until the media worker has told the calls their statistics and the records are closed."""
 
 
 class Gateway(Protocol):
@@ -113,6 +115,8 @@ class Node:
     async def close(self) -> None:
         """Stop everything, in the opposite order of the start."""
         self.gateway.close()
+        if not await self._idle_within(LAST_WORDS_S):
+            log.error("records are left open", extra={"calls": self.manager.active})
         await self.media.close()
         await self.speech.close()
         for closable in self._closables:
