@@ -76,11 +76,12 @@ class MediaClient:
     async def start(self) -> None:
         """Start the worker and wait for its first report; raises LocalError when it does not come up."""
         self._supervisor = asyncio.create_task(self._supervise(), name="media supervisor")
-        try:
-            await asyncio.wait_for(self._ready.wait(), _START_S)
-        except TimeoutError:
+        ready = asyncio.create_task(self._ready.wait())
+        await asyncio.wait({ready, self._supervisor}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if not self._ready.is_set():
             await self.close()
-            raise LocalError("the media worker did not start; its reason is in the log above") from None
+            raise LocalError("the media worker did not start; its reason is in the log")
 
     def send(self, command: Command) -> None:
         """Send one command; dropped when there is no worker, whose calls are lost anyway."""
@@ -114,7 +115,7 @@ class MediaClient:
         self._fail_opening("the media worker was shut down")
 
     async def _supervise(self) -> None:
-        """Keep one worker alive."""
+        """Keep one worker alive; gives up only if the very first one does not come up."""
         while True:
             self._worker = _Worker.spawn(self._command_line)
             reason = await self._watch(self._worker)
@@ -126,6 +127,8 @@ class MediaClient:
             self._fail_opening(reason)
             if was_ready:
                 self._on_lost(reason)
+            elif not self.restarts:
+                return
             self.restarts += 1
             await asyncio.sleep(_RESTART_PAUSE_S)
 
