@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ STORY = Story(
 MAX_WORD_ERRORS = 0.34
 """A turn is understood word for word up to a third; the values must be right in any case."""
 AUDIBLE_DBOV = -45.0
+TUESDAY = 1
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     home = Path(arguments.out).resolve()
     home.mkdir(parents=True, exist_ok=True)
     outcome = asyncio.run(_play(home))
-    problems = [*outcome.missing(STORY), *_misheard(outcome), *_silent_channels(outcome)]
+    problems = [*outcome.missing(STORY), *_wrong_day(outcome), *_misheard(outcome), *_silent_channels(outcome)]
     page = home / "summary.md"
     page.write_text(summary_page(outcome.record, outcome.texts(), problems), encoding="utf-8")
     wav = outcome.record.recording.path if outcome.record.recording else "-"
@@ -74,6 +76,15 @@ def _show(_call_id: CallId, entry: f.Entry) -> None:
             print(f"{clock(duration):>7}  ended:  {text}", flush=True)
         case _:
             pass
+
+
+def _wrong_day(outcome: Outcome) -> list[str]:
+    """A Tuesday within two weeks: what "next tuesday" means depends on whom one asks."""
+    understood = outcome.record.slots.get("day", "")
+    coming = {(date.today() + timedelta(days=ahead)).isoformat() for ahead in range(15)}
+    if understood not in coming or date.fromisoformat(understood).weekday() != TUESDAY:
+        return [f"the day was understood as {understood!r}, not as one of the next two Tuesdays"]
+    return []
 
 
 def _misheard(outcome: Outcome) -> list[str]:
