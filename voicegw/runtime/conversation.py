@@ -76,6 +76,7 @@ class Conversation:
         links: ConversationLinks,
     ) -> None:
         self._agent = agent
+        self._call_id = facts.call_id
         self._services = services
         self._book = book
         self._links = links
@@ -401,7 +402,8 @@ class Conversation:
     def _asr_options(self) -> AsrOptions:
         gather = self._gather
         phrases = gather.phrases if gather and gather.phrases else self._agent.phrases()
-        return AsrOptions(self._agent.language, phrases, gather.boost if gather else ())
+        boost = gather.boost if gather else ()
+        return AsrOptions(self._agent.language, phrases, boost, caller=str(self._call_id))
 
     def _local_time(self) -> datetime:
         return datetime.fromtimestamp(self._services.clock.wall()).astimezone()
