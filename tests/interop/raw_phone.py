@@ -24,6 +24,7 @@ from tests.interop.sound import FRAME, Samples, ulaw_decode, ulaw_encode
 _PERIOD_S = 0.02
 _POLL_S = 0.1
 _GAP_FRAMES = 5
+_branch = re.compile(r"branch=z9hG4bK\w+")
 _SILENCE = ulaw_encode(np.zeros(FRAME, dtype=np.int16))
 
 
@@ -54,12 +55,15 @@ class RawPhone:
 
     def dial(self, within_s: float = 5.0) -> int:
         """Send an INVITE and wait for its final status; a 2xx is acknowledged, and audio begins to flow."""
-        self.send(self.request("INVITE", self.sdp()))
+        invite = self.request("INVITE", self.sdp())
+        self.send(invite)
         final = self.wait_for(lambda text: _is_final(text, "INVITE"), within_s)
         status = int(final.split()[1])
         if to := re.search(r"^To: (.*)$", final, re.MULTILINE | re.IGNORECASE):
             self._to = to.group(1).strip()
-        self.send(self.request("ACK"))
+        ack = self.request("ACK")
+        # The ACK of a refusal is part of the INVITE's transaction, that of a 2xx is its own (RFC 3261 §17.1.1.3).
+        self.send(ack if status == 200 else _branch.sub(_branch.findall(invite)[0], ack))
         if status == 200:
             media = re.search(r"^m=audio (\d+) ", final, re.MULTILINE)
             assert media, final

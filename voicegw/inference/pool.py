@@ -73,6 +73,7 @@ class WorkerPool:
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._first: asyncio.Future[WorkerReady] | None = None
+        self._closing = False
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -101,6 +102,7 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End all processes; jobs that still run fail."""
+        self._closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -206,7 +208,7 @@ class WorkerPool:
         self._homeless.clear()
 
     def _move_out(self, process: WorkerProcess) -> None:
-        if not process.retiring:
+        if not (process.retiring or self._closing):
             self.counters.add(f"{self.name}_worker_died")
         for job in list(process.jobs.values()):
             job.deliver(StreamFailed(job.stream_id, f"the {self.name} worker died", True))

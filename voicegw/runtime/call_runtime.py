@@ -238,7 +238,7 @@ class CallRuntime:
         try:
             self._media_port = await self._services.media.open_leg(leg_id, self.call_id, self._media_ip)
         except LocalError as error:
-            log.error("no media for this call: %s", error)
+            log.warning("no media for this call: %s", error)
             self.post(e.MediaRefused(leg_id))
             return
         self.post(e.MediaOpened(leg_id))
