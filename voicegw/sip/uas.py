@@ -37,6 +37,9 @@ class AnsweringSide:
         core = self._core
         tag = core.stateless_tag(incoming)
         dialog = dialog_of_incoming(incoming, tag, core.contact(incoming.source))
+        if dialog.id in core.dialogs:
+            # Our tag follows from the request, so this is the INVITE of a running call, older than its transaction.
+            raise RemoteProtocolError("a late copy of an INVITE", 482)
         call = core.new_call(SipCallState.INVITED, dialog, tag)
         core.counters.add(SipCounter.CALLS_IN)
         self._open(call, incoming, now)

@@ -119,6 +119,16 @@ def test_a_request_that_comes_by_two_paths_is_answered_once() -> None:
     assert len(peer.events) == 1
 
 
+def test_a_copy_of_an_invite_that_outlived_its_transaction_does_not_disturb_the_call() -> None:
+    peer = RawPeer()
+    _, tag = peer.call()
+    peer.wait(60.0)
+    assert peer.agent.transactions == 0
+    assert peer.one(datagram("INVITE", body=OFFER)).status == 482
+    assert peer.agent.active_calls == 1
+    assert peer.one(datagram("BYE", to_tag=tag, cseq=2, branch="b")).status == 200
+
+
 def test_at_capacity_and_while_draining_an_invite_gets_503_with_retry_after() -> None:
     peer = RawPeer(max_calls=1)
     handle = peer.invite()
