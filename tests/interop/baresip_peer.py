@@ -50,6 +50,7 @@ ctrl_tcp_listen {host}:{control}
 module cons.so
 cons_listen {host}:{keyboard}
 snd_path {dumps}
+statmode_default off
 """
 
 
@@ -71,8 +72,8 @@ def dial(uri: str) -> list[Step]:
 
 
 def press(digits: str) -> list[Step]:
-    """One key after another, each until baresip has sent its end."""
-    return [step for digit in digits for step in (Step("sndcode", digit), Step(wait="CALL_DTMF_END"))]
+    """One key after another, three in a second, as a thumb does."""
+    return [step for digit in digits for step in (Step("sndcode", digit), *listen(0.33))]
 
 
 def listen(seconds: float) -> list[Step]:

@@ -9,16 +9,47 @@ SPEECH and HEARD are files of unsigned 8-bit linear samples at 8 kHz, which is w
 from __future__ import annotations
 
 import json
+import os
+import select
+import socket
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
 
 _ANSWER_S = 15.0
 _RECEIVER_S = 1.2
 """pyVoIP begins to receive one second after start(); an earlier call would see its answer late and twice."""
+
+
+class PatientSocket:
+    """pyVoIP's socket, whose reads in the main thread wait for something to read.
+
+    Its receiving thread makes the socket non-blocking and gives the lock back before it undoes that, so that the
+    blocking read in ``call()`` fails now and then.
+    """
+
+    def __init__(self, inner: socket.socket) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def recv(self, size: int) -> bytes:
+        if threading.current_thread() is threading.main_thread():
+            select.select([self._inner], [], [], _ANSWER_S)
+        return self._inner.recv(size)
+
+
+def end_with(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Report what went wrong and end at once, as pyVoIP's threads would keep the process alive."""
+    traceback.print_exception(kind, error, trace)
+    os._exit(2)
 
 
 def start_phone(args: list[str], on_call: object) -> VoIPPhone:
@@ -38,6 +69,7 @@ def start_phone(args: list[str], on_call: object) -> VoIPPhone:
     # start() insists on a registrar and there is none: the one method that would talk to it is left out.
     phone.sip.register = lambda: True
     phone.start()
+    phone.sip.s = phone.sip.out = PatientSocket(phone.sip.s)
     return phone
 
 
@@ -100,4 +132,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    sys.excepthook = end_with
     sys.exit(main())

@@ -80,6 +80,11 @@ def speech_seconds(samples: Samples) -> float:
     return 0.1 * int(np.count_nonzero((in_band > 0.8) & (strongest < 0.6)))
 
 
+def energy(samples: Samples) -> float:
+    """The sum of the squares: equal for equal sounds, wherever they lie."""
+    return float((samples.astype(np.float64) ** 2).sum())
+
+
 def _block_spectra(samples: Samples) -> NDArray[np.float64]:
     """Power spectra of the 100 ms blocks louder than −46 dB of full scale."""
     block = 5 * FRAME
