@@ -50,8 +50,8 @@ class Say:
 class Gather:
     """Listen, and end the reply.
 
-    ``phrases`` and ``boost`` go to the recogniser (:class:`voicegw.ports.asr.AsrOptions`): all the agent may
-    ever hear, and what this question expects. ``grammar`` tells when a partial text is a whole answer.
+    ``phrases`` and ``boost`` go to the recogniser (:class:`voicegw.ports.asr.AsrOptions`): all that would
+    be understood here, and what this question expects. ``grammar`` tells when a partial text is a whole answer.
     ``no_input_ms`` of silence after the last word of the agent make a NO_INPUT turn. ``patient``: the caller
     dictates (a number, an address), so pauses inside the answer are normal and the endpointer must wait longer.
     """

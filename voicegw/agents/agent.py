@@ -65,6 +65,14 @@ class AgentContext:
     history: tuple[HistoryLine, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One recogniser setting that a Gather of the agent will ask for; see :class:`voicegw.ports.asr.AsrOptions`."""
+
+    phrases: tuple[str, ...]
+    boost: tuple[str, ...]
+
+
 class AgentSession(Protocol):
     """One agent in one call. Not safe for concurrent replies: the next begins when the last ended or was closed."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from voicegw.agents.agent import Expectation
+from voicegw.agents.entities import yes_no
 from voicegw.agents.entities.slot import Slot
 from voicegw.agents.entities.words import tokens
-from voicegw.agents.entities.yes_no import NO, YES
 from voicegw.agents.flow_model import AskStep, FlowFile, Step
 from voicegw.agents.global_intents import GlobalMatcher
 from voicegw.agents.intents import IntentMatcher
@@ -51,7 +52,31 @@ class Flow:
     def boost(self, position: int, *, confirming: bool = False) -> tuple[str, ...]:
         """What callers say to the question at ``position``, or to the read-back of its answer."""
         own = self.boosts.get(position, ())
-        return tuple(dict.fromkeys((*YES, *NO, *own[:MAX_CORRECTIONS]))) if confirming else own
+        return tuple(dict.fromkeys((*yes_no.COMMON, *own[:MAX_CORRECTIONS]))) if confirming else own
+
+    def expected(self, position: int) -> tuple[str, ...]:
+        """All that makes sense as an answer at ``position``: to the question, corrections, and the globals.
+
+        Less than what the whole agent understands, on purpose: what would not be understood here must not
+        compete in the recogniser ("six two" is not "eight p.m." where digits are asked for).
+        """
+        ask = self.step(position).ask
+        own = [*self.boost(position), *yes_no.COMMON, *self.globals.phrases]
+        for name in ask.corrects if ask else ():
+            place = self.asks_for(name)
+            own += self.boost(place[0]) if place else ()
+        return tuple(dict.fromkeys(own))
+
+    def expectations(self) -> tuple[Expectation, ...]:
+        """What may be listened for, for every question and every read-back: the models to compile ahead."""
+        found: dict[Expectation, None] = {}
+        for position, step in enumerate(self.script.steps):
+            if self.question(position) is None:
+                continue
+            found[Expectation(self.expected(position), self.boost(position))] = None
+            if step.ask and step.ask.type not in ("yes_no", "text") and step.ask.confirm != "never":
+                found[Expectation(self.expected(position), self.boost(position, confirming=True))] = None
+        return tuple(found)
 
     def question(self, position: int) -> Question | None:
         """The question that the step at ``position`` asks; None if it asks nothing."""
@@ -128,4 +153,4 @@ def _words(phrases: tuple[str, ...]) -> tuple[str, ...]:
 
 def _all_phrases(boosts: Mapping[int, tuple[str, ...]], globals_: GlobalMatcher) -> tuple[str, ...]:
     every = [phrase for boost in boosts.values() for phrase in boost]
-    return tuple(dict.fromkeys([*every, *YES, *NO, *_words(globals_.phrases)]))
+    return tuple(dict.fromkeys([*every, *yes_no.COMMON, *globals_.phrases]))

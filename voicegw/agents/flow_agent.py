@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicegw.agents.agent import AgentSession, CallFacts
+from voicegw.agents.agent import AgentSession, CallFacts, Expectation
 from voicegw.agents.flow import Flow, agent_phrases
 from voicegw.agents.flow_session import FlowSession
 from voicegw.ports.http import HttpClient
@@ -33,6 +33,10 @@ class FlowAgent:
     def phrases(self) -> tuple[str, ...]:
         """All sentences a caller may say."""
         return agent_phrases(self.flow)
+
+    def expectations(self) -> tuple[Expectation, ...]:
+        """Every recogniser setting that its questions ask for, to be compiled before the first call."""
+        return self.flow.expectations()
 
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""

@@ -122,7 +122,7 @@ class FlowWalker:
         own = ask.no_input_ms if ask else None
         self.out.append(
             Gather(
-                phrases=self.flow.phrases,
+                phrases=self.flow.expected(self.state.position),
                 boost=question.boost,
                 grammar=question,
                 dtmf=dtmf_policy(question.keypad),

@@ -45,8 +45,6 @@ _DEFAULTS = {
         "say it again",
         "pardon",
         "what did you say",
-        "i didn't understand",
-        "come again",
     ),
     GlobalIntent.GOODBYE: (
         "goodbye",
@@ -75,7 +73,7 @@ class GlobalMatcher:
         }
         examples = {intent: own[intent] or _DEFAULTS[intent] for intent in GlobalIntent}
         self._contents = tuple((intent, content(text)) for intent, texts in examples.items() for text in texts)
-        self.phrases = tuple(text for texts in examples.values() for text in texts)
+        self.phrases = tuple(" ".join(tokens(text)) for texts in examples.values() for text in texts)
 
     def match(self, text: str, least: float) -> GlobalIntent | None:
         """The one meant by ``text`` with a likeness of at least ``least``; None if none."""

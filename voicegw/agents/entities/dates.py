@@ -55,6 +55,11 @@ _SPANS = {"day": 1, "days": 1, "week": 7, "weeks": 7, "fortnight": 14}
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})$")
 _CORRECTIONS = frozenset(["no", "sorry", "actually", "wait", "rather", "not"])
 _DANGLING = frozenset(["next", "this", "the", "of", "on", "in", "on", "twenty", "thirty", "after"])
+_DAY_WORDINGS = (
+    *("{}", "on {}", "next {}", "next {} please", "this {}", "no {}", "no on {}", "how about {}", "what about {}"),
+    *("{} please", "on {} please", "{} would be good", "{} is fine", "{} would be fine", "let's say {}"),
+    *("i'd like {}", "i'd like to come on {}", "can i come on {}", "maybe {}"),
+)
 _KEYPAD = Keypad(4, "key in the day and the month as four digits")
 
 
@@ -159,8 +164,8 @@ class DateSlot:
         return spoken_date(value)
 
     def phrases(self) -> tuple[str, ...]:
-        """Weekdays, relative days and every day of every month in one of the usual orders."""
-        days = [f"{lead}{day}" for day in WEEKDAYS for lead in ("", "on ", "next ", "this ", "no ", "how about ")]
+        """Weekdays in many wordings, since most callers name one; relative days; every day of the year."""
+        days = [wording.format(day) for day in WEEKDAYS for wording in _DAY_WORDINGS]
         relative = ["today", "tomorrow", "the day after tomorrow", "next week", "in a week", "a week from today"]
         relative += [f"in {cardinal(n)} days" for n in range(2, 11)] + ["in two weeks", "in three weeks"]
         relative += [f"a week on {day}" for day in WEEKDAYS]

@@ -105,6 +105,7 @@ class TimeSlot:
         parts += [f"{hour} thirty {tail}" for hour in hours for tail in ("p.m.", "in the afternoon", "a.m.")]
         named = ["noon", "midday", "at noon", "midnight"]
         leads = [f"{lead} {text}" for text in plain[::2] + clock[::3] for lead in ("at", "no", "about")]
+        leads += [f"no at {hour}" for hour in hours] + [f"no at half past {hour}" for hour in hours]
         return tuple(dict.fromkeys(plain + clock + parts + named + leads))
 
     def is_complete(self, partial: str) -> bool:

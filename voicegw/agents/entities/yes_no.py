@@ -75,6 +75,15 @@ NO = (
     "never",
     "negative",
 )
+COMMON = (
+    *("yes", "yes please", "yeah", "yep", "yes it is", "yes that's right", "yes that is right"),
+    *("yes that's correct", "that's right", "that is right", "that's correct", "correct", "right", "sure", "okay"),
+    *("no", "no thanks", "no thank you", "nope", "no it isn't", "no it's not", "no that's wrong"),
+    *("no that's not right", "that's wrong", "that's not right", "wrong", "not really"),
+)
+"""What the recogniser is told to expect. A rare word in a small model ("negative", "indeed") attracts short
+answers that were something else, so the rare ones are understood but not expected."""
+
 _YES_WORDS = frozenset(
     [
         *["yes", "yeah", "yep", "yup", "yet", "yea", "ya", "yah", "aye", "correct", "right", "sure", "okay", "ok"],
@@ -115,8 +124,8 @@ class YesNoSlot:
         return "yes" if value else "no"
 
     def phrases(self) -> tuple[str, ...]:
-        """All of them."""
-        return YES + NO
+        """The common ones only."""
+        return COMMON
 
     def is_complete(self, partial: str) -> bool:
         """A whole phrase."""
