@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -76,6 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--log-level", default="info")
     arguments = parser.parse_args(argv)
     configure(arguments.log_level)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Whoever stops all processes of a service at once (systemd, a terminal) means the gateway: it drains its
+        # calls, which need this worker, and then ends it by Shutdown or by closing the socket.
+        signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=arguments.fd) as sock:
         try:
             config = msgspec.json.decode(arguments.settings, type=MediaConfig)

@@ -47,7 +47,7 @@ class FaultServer(Server):
 
     def _change_settings(self, settings: dict[str, dict[str, Any]]) -> None:
         path = self.home / "voicegw.yaml"
-        config = yaml.safe_load(path.read_text())
+        config = yaml.safe_load(path.read_text()) | {"speech": {"asr_workers": 1, "tts": ["flite"]}}
         for section, values in settings.items():
             config[section] = config.get(section, {}) | values
         path.write_text(yaml.safe_dump(config))

@@ -150,10 +150,11 @@ def _serve_one(channel: WorkerChannel, engine: Engine, command: Command) -> None
 def main(load: Callable[[WorkerChannel, list[str]], tuple[Engine, WorkerReady]]) -> None:
     """Entry point of a worker module: ``python -m module FD [ARGUMENT...]``.
 
-    Interrupts are the gateway's business: Ctrl-C in a terminal reaches every process of the group, and the
-    gateway drains its calls, which need their workers.
+    Interrupts are the gateway's business: Ctrl-C in a terminal and a stop by systemd reach every process, and the
+    gateway drains its calls, which need their workers. A worker ends with its socket.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     channel = WorkerChannel(socket.socket(fileno=int(sys.argv[1])))
     try:
         engine, ready = load(channel, sys.argv[2:])

@@ -92,9 +92,10 @@ class Node:
         self.address: object = None
 
     async def start(self) -> None:
-        """Engines first, the SIP socket last: who answers must be able to talk."""
-        await self.speech.start()
-        await self.media.start()
+        """The workers first, all at once, and the SIP socket last: who answers must be able to talk."""
+        starts = await asyncio.gather(self.speech.start(), self.media.start(), return_exceptions=True)
+        for failure in filter(None, starts):
+            raise failure
         self.address = self.gateway.start()
         log.info("voicegw answers", extra={"address": str(self.address)})
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 
 from voicegw.base.errors import ProviderError
@@ -23,20 +24,18 @@ class Speech:
         self._counters = counters
 
     async def start(self) -> None:
-        """Start all engines. A synthesiser that does not start is left out as long as another does."""
-        await self.asr.start()
-        working: list[TtsProvider] = []
-        failures: list[str] = []
-        for provider in self._tts:
-            try:
-                await provider.start()
-                working.append(provider)
-            except ProviderError as error:
-                failures.append(str(error))
-                log.warning("synthesiser left out: %s", error)
-        if not working:
-            raise ProviderError("tts", "; ".join(failures) or "none is configured", retryable=False)
-        self._tts = tuple(working)
+        """Start all engines at once. A synthesiser that does not start is left out as long as another does."""
+        recogniser, *synthesisers = await asyncio.gather(
+            _failure(self.asr.start()), *(_failure(provider.start()) for provider in self._tts)
+        )
+        for failure in filter(None, synthesisers):
+            log.warning("synthesiser left out: %s", failure)
+        self._tts = tuple(tts for tts, failure in zip(self._tts, synthesisers, strict=True) if failure is None)
+        if recogniser is not None:
+            raise recogniser
+        if not self._tts:
+            reasons = "; ".join(str(failure) for failure in synthesisers)
+            raise ProviderError("tts", reasons or "none is configured", retryable=False)
 
     async def close(self) -> None:
         """Stop all engines."""
@@ -67,6 +66,14 @@ class Speech:
                     raise
                 last = error
         raise last
+
+
+async def _failure(starting: Awaitable[None]) -> ProviderError | None:
+    try:
+        await starting
+    except ProviderError as error:
+        return error
+    return None
 
 
 def _speaks(provider: TtsProvider, language: str) -> bool:
