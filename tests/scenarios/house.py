@@ -70,6 +70,9 @@ class FakeSignalling:
     def media_address(self, leg_id: LegId) -> str:
         return "192.0.2.2"
 
+    def media_bind_address(self, leg_id: LegId) -> str:
+        return "10.0.0.2"
+
 
 @dataclass
 class _Queued:

@@ -39,6 +39,7 @@ class SipDriver:
         self._transport = SipTransport(listen, self._receive, self._failed, counters)
         self._advertised_ip = config.advertised_ip
         self._addresses = LocalAddresses(listen, config.advertised_ip)
+        self._own_addresses = LocalAddresses(listen)
         self.agent = UserAgent(
             UserAgentConfig(
                 local_address=self.local_address,
@@ -61,13 +62,18 @@ class SipDriver:
         return self._clock.monotonic()
 
     def local_address(self, peer: Address) -> Address:
-        """How ``peer`` reaches us."""
+        """How ``peer`` reaches us: the advertised address where there is one."""
         return self._addresses(peer)
+
+    def own_host(self, peer: Address) -> str:
+        """The address of this machine on the way to ``peer``: what a socket can be bound to."""
+        return self._own_addresses(peer).host
 
     def open(self) -> Address:
         """Start; LocalError if the address cannot be had."""
         bound = self._transport.open()
         self._addresses = LocalAddresses(bound, self._advertised_ip)
+        self._own_addresses = LocalAddresses(bound)
         return bound
 
     def close(self) -> None:

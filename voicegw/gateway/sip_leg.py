@@ -91,6 +91,13 @@ class SipGateway:
             raise LocalError(f"no leg {leg_id}")
         return self._driver.local_address(leg.peer).host
 
+    def media_bind_address(self, leg_id: LegId) -> str:
+        """The address of this machine for the media socket of a leg. Behind NAT it is not the one peers are told."""
+        leg = self._legs.get(leg_id)
+        if leg is None or leg.peer is None:
+            raise LocalError(f"no leg {leg_id}")
+        return self._driver.own_host(leg.peer)
+
     def media_address_towards(self, host: str) -> str:
         """Our IP address as ``host``, a literal address, should see it: for a leg that is still to be dialled."""
         return self._driver.local_address(Address(host, DEFAULT_PORT)).host

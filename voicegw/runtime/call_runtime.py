@@ -93,6 +93,9 @@ class CallRuntime:
         finally:
             await self._tasks.close()
             self._close_record()
+            # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
+            # included, is free now and not when the garbage collector comes by.
+            self._conversation = None
             self._on_gone(self.call_id)
 
     # ------------------------------------------------------------ the mailbox
@@ -234,9 +237,11 @@ class CallRuntime:
                 assert_never(command)
 
     async def _open_media(self, leg_id: LegId) -> None:
-        self._media_ip = self._services.signalling.media_address(leg_id)
+        signalling = self._services.signalling
         try:
-            self._media_port = await self._services.media.open_leg(leg_id, self.call_id, self._media_ip)
+            self._media_ip = signalling.media_address(leg_id)
+            bind_ip = signalling.media_bind_address(leg_id)
+            self._media_port = await self._services.media.open_leg(leg_id, self.call_id, bind_ip)
         except LocalError as error:
             log.warning("no media for this call: %s", error)
             self.post(e.MediaRefused(leg_id))

@@ -45,6 +45,10 @@ class Signalling(Protocol):
         """Our IP address as this peer should see it."""
         ...
 
+    def media_bind_address(self, leg_id: LegId) -> str:
+        """The address of this machine that media sockets of the leg bind to."""
+        ...
+
 
 class MediaControl(Protocol):
     """The media worker; :class:`voicegw.media.client.MediaClient`."""
