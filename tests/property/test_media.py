@@ -22,7 +22,7 @@ STEPS = st.lists(
 @settings(max_examples=80, deadline=None)
 @given(STEPS, st.lists(st.integers(0, 500), min_size=1, max_size=8))
 def test_every_sample_leaves_once_in_order_and_is_counted(steps: list[str], sizes: list[int]) -> None:
-    """Whatever is queued, paused, cut or refused by the network: what is reported is what left, from the beginning."""
+    """Whatever is queued, paused, cut or refused by the network: what is reported is what left."""
     playout = Playout(CALL)
     queued: dict[str, int] = {}
     told: dict[str, int] = {}
@@ -48,8 +48,7 @@ def test_every_sample_leaves_once_in_order_and_is_counted(steps: list[str], size
                 events += playout.cut(0.0)
             case "tick" | "lost":
                 frame = np.zeros(160, np.int16)
-                if not playout.idle:
-                    playout.fill(frame)
+                if playout.fill(frame):
                     if playout.quick and step == "tick":
                         playout.step()
                     else:

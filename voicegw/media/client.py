@@ -117,13 +117,10 @@ class MediaClient:
     async def _supervise(self) -> None:
         """Keep one worker alive; gives up only if the very first one does not come up."""
         while True:
-            self._worker = _Worker.spawn(self._command_line)
-            reason = await self._watch(self._worker)
-            worker, self._worker, self.report = self._worker, None, None
+            reason = await self._live()
             was_ready = self._ready.is_set()
             self._ready.clear()
-            _log.error("media worker lost", extra={"reason": reason, "pid": worker.process.pid})
-            await worker.end(0.0)
+            _log.error("media worker lost", extra={"reason": reason})
             self._fail_opening(reason)
             if was_ready:
                 self._on_lost(reason)
@@ -131,6 +128,17 @@ class MediaClient:
                 return
             self.restarts += 1
             await asyncio.sleep(_RESTART_PAUSE_S)
+
+    async def _live(self) -> str:
+        """The life of one worker; why it ended."""
+        try:
+            worker = self._worker = _Worker.spawn(self._command_line)
+        except OSError as error:
+            return f"it cannot be started: {error}"
+        reason = await self._watch(worker)
+        self._worker = self.report = None
+        await worker.end(0.0)
+        return reason
 
     async def _watch(self, worker: _Worker) -> str:
         """Read events until the worker is lost; why it was."""
@@ -216,9 +224,9 @@ class _Worker:
         self.reader.write(data)
 
     async def end(self, grace_s: float) -> None:
-        """Wait ``grace_s`` for the process to end, then kill it; reap it and close the socket."""
-        await asyncio.get_running_loop().run_in_executor(None, _reap, self.process, grace_s)
+        """Close the socket, which ends the process; kill it after ``grace_s`` and reap it."""
         self.reader.close()
+        await asyncio.get_running_loop().run_in_executor(None, _reap, self.process, grace_s)
 
 
 def _reap(process: subprocess.Popen[bytes], grace_s: float) -> None:

@@ -150,8 +150,7 @@ class MediaEngine:
         plan.sources[len(plan.legs) :] = 0
         playing = []
         for playout, row, frame in plan.playouts:
-            if not playout.idle:
-                playout.fill(frame)
+            if playout.fill(frame):
                 playing.append((playout, row))
         return playing
 

@@ -42,7 +42,7 @@ class _Utterance:
 
     __slots__ = (
         "_odd",
-        "_samples",
+        "pcm",
         "final",
         "interruptible",
         "queued",
@@ -57,7 +57,7 @@ class _Utterance:
         self.interruptible = interruptible
         self.final = self.started = self.starved = False
         self.sent = self.queued = 0
-        self._samples = np.zeros(_FIRST_ROOM, np.int16)
+        self.pcm = np.zeros(_FIRST_ROOM, np.int16)  # the first ``queued`` samples have come
         self._odd = b""  # half a sample that waits for its other byte
 
     def append(self, pcm: bytes) -> None:
@@ -66,16 +66,12 @@ class _Utterance:
         count = len(data) // 2
         self._odd = data[2 * count :]
         end = self.queued + count
-        if end > len(self._samples):
-            grown = np.zeros(max(end, 2 * len(self._samples)), np.int16)
-            grown[: self.queued] = self._samples[: self.queued]
-            self._samples = grown
-        self._samples[self.queued : end] = np.frombuffer(data, "<i2", count)
+        if end > len(self.pcm):
+            grown = np.zeros(max(end, 2 * len(self.pcm)), np.int16)
+            grown[: self.queued] = self.pcm[: self.queued]
+            self.pcm = grown
+        self.pcm[self.queued : end] = np.frombuffer(data, "<i2", count)
         self.queued = end
-
-    def samples(self, start: int, count: int) -> _Pcm:
-        """A view."""
-        return self._samples[start : start + count]
 
 
 class Playout:
@@ -155,25 +151,29 @@ class Playout:
         count = min(FADE_SAMPLES, head.queued - head.sent)
         if not head.started or head.starved or count <= 0:
             return None
-        return fade_out(head.samples(head.sent, count), count)
+        return fade_out(head.pcm[head.sent : head.sent + count], count)
 
-    def fill(self, frame: _Pcm) -> None:
-        """Write the next samples into ``frame``, which holds silence. They count when :meth:`settle` says so."""
+    def fill(self, frame: _Pcm) -> bool:
+        """Write the next samples into ``frame``, which holds silence; False when there is nothing to play.
+
+        They count when :meth:`step` (for a :attr:`quick` frame) or :meth:`settle` says that they left.
+        """
         steady = self._steady
         if steady is not None:
             # Almost every frame of almost every utterance: nothing begins, ends or fades.
-            end = steady.sent + FRAME_SAMPLES
+            start = steady.sent
+            end = start + FRAME_SAMPLES
             if end < steady.queued:
-                frame[:] = steady.samples(steady.sent, FRAME_SAMPLES)
+                frame[:] = steady.pcm[start:end]
                 self.quick = True
-                return
+                return True
             self._steady = None
+        if self.idle:
+            return False
         if self._tail is not None:
             frame[: len(self._tail)] = self._tail
             self._tail = None
-            return
-        if self.paused:
-            return
+            return True
         filled, size = 0, len(frame)
         for utterance in self._queue:
             left = utterance.queued - utterance.sent
@@ -182,7 +182,7 @@ class Playout:
                 # Whole frames only: better one gap between chunks than silence inside a frame.
                 self._starving = utterance
                 break
-            frame[filled : filled + count] = utterance.samples(utterance.sent, count)
+            frame[filled : filled + count] = utterance.pcm[utterance.sent : utterance.sent + count]
             self._taken.append((utterance, count))
             filled += count
             if count < left or not utterance.final:
@@ -190,6 +190,7 @@ class Playout:
         if self._fade_in and filled:
             frame[:FADE_SAMPLES] = fade_in(frame[:FADE_SAMPLES], FADE_SAMPLES)
             self._fade_in = False
+        return True
 
     def step(self) -> None:
         """The :attr:`quick` frame of this tick left."""

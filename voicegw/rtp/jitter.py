@@ -89,6 +89,8 @@ class JitterBank:
         self, rows: _Rows, timestamp: _Ints, packets: _Bytes, offset: int, lengths: _Ints, reception: Reception
     ) -> None:
         """Store payloads: ``packets[i, offset:offset + lengths[i]]`` belongs at ``timestamp[i]`` of ``rows[i]``."""
+        if reception.steady and self._insert_steady(rows, timestamp, packets, offset, lengths):
+            return
         position = self._positions(rows, timestamp, reception)
         end = position + lengths
         ahead = position - self._play[rows]
@@ -110,6 +112,26 @@ class JitterBank:
         for index in np.flatnonzero(keep & ~whole):
             payload = packets[index, offset : offset + int(lengths[index])]
             self._store_odd(int(rows[index]), int(position[index]), payload)
+
+    def _insert_steady(self, rows: _Rows, timestamp: _Ints, packets: _Bytes, offset: int, lengths: _Ints) -> bool:
+        """The tick in which every packet is the next frame of its stream and in time; False if this is none."""
+        frame = self._frame
+        change = (timestamp - self._newest_timestamp[rows]) & 0xFFFFFFFF
+        position = self._newest[rows] + frame
+        ahead = position - self._play[rows]
+        usual = (change == frame) & (lengths == frame) & (ahead >= 0) & (ahead < self._size - 3 * frame)
+        if not (usual & self.running[rows] & (position % frame == 0)).all():
+            return False
+        self._newest_timestamp[rows] = timestamp
+        self._newest[rows] = position
+        self._end[rows] = np.maximum(self._end[rows], position + frame)
+        self._slack[rows] = np.minimum(self._slack[rows], ahead)
+        missing = self._missing[rows]
+        if missing.any():
+            self.concealed[rows] += missing
+            self._missing[rows] = 0
+        self._store_frames(rows, position, packets[:, offset : offset + frame])
+        return True
 
     def _positions(self, rows: _Rows, timestamp: _Ints, reception: Reception) -> _Ints:
         """Where each packet belongs; starts new streams and starts over after a jump."""

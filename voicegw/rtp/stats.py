@@ -25,11 +25,12 @@ class Reception:
     """The verdict on a batch, one element a packet.
 
     ``fresh`` packets are not duplicates; ``step`` is how far the highest sequence number moved: 1 for the next in
-    order, more after a gap, 0 or less for one that was overtaken.
+    order, more after a gap, 0 or less for one that was overtaken. ``steady``: all are the next in order.
     """
 
     fresh: _Bools
     step: _Ints
+    steady: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +56,22 @@ class ReceptionStats:
         self._expected_prior = np.zeros(capacity, np.int64)
         self._received_prior = np.zeros(capacity, np.int64)
         self._lost_before = np.zeros(capacity, np.int64)
-        self._in_stream = np.zeros(capacity, np.int64)
+        self._received_before = np.zeros(capacity, np.int64)
         self.received = np.zeros(capacity, np.int64)
         self.duplicates = np.zeros(capacity, np.int64)
 
     def reset(self, row: int) -> None:
         """The row belongs to another leg now."""
         self.restart(row)
-        self.received[row] = self.duplicates[row] = self._lost_before[row] = self._jitter_16[row] = 0
+        self.received[row] = self._received_before[row] = self.duplicates[row] = 0
+        self._lost_before[row] = self._jitter_16[row] = 0
 
     def restart(self, row: int) -> None:
         """The sender began a new sequence (new SSRC): totals stay."""
         if self._started[row]:
             self._lost_before[row] += self._lost_in_stream(row)
         self._started[row] = False
-        self._in_stream[row] = 0
+        self._received_before[row] = self.received[row]
         self._expected_prior[row] = self._received_prior[row] = 0
 
     def update(self, rows: _Rows, sequence: _Ints, timestamp: _Ints, arrival: int | None) -> Reception:
@@ -81,19 +83,28 @@ class ReceptionStats:
         if not started.all():
             self._start(rows[~started], sequence[~started])
         step = ((sequence - self._highest[rows] + 0x8000) & 0xFFFF) - 0x8000
+        if arrival is not None:
+            self._update_jitter(rows, timestamp, arrival)
+        if (step == 1).all():
+            self._highest[rows] += 1
+            self._seen[rows] = self._seen[rows] << np.uint64(1) | np.uint64(1)
+            self.received[rows] += 1
+            return Reception(np.ones(len(rows), np.bool_), step, steady=True)
+        return self._update_unsteady(rows, sequence, step)
+
+    def _update_unsteady(self, rows: _Rows, sequence: _Ints, step: _Ints) -> Reception:
+        """Gaps, reordering, duplicates and restarted senders."""
         jumped = np.abs(step) > _MAX_DROPOUT
         if jumped.any():
             for row in rows[jumped]:
                 self.restart(int(row))
             self._start(rows[jumped], sequence[jumped])
+            self._transit[rows[jumped]] = _UNKNOWN
             step = np.where(jumped, 1, step)
         fresh = self._mark_seen(rows, step)
         self._highest[rows] += np.maximum(step, 0)
         self.received[rows] += fresh
-        self._in_stream[rows] += fresh
         self.duplicates[rows] += ~fresh
-        if arrival is not None:
-            self._update_jitter(rows, timestamp, arrival)
         return Reception(fresh, step)
 
     def _start(self, rows: _Rows, sequence: _Ints) -> None:
@@ -124,9 +135,12 @@ class ReceptionStats:
         jitter = self._jitter_16[rows]
         self._jitter_16[rows] = np.where((change > 8000) | ~known, jitter, jitter + change - ((jitter + 8) >> 4))
 
+    def _in_stream(self, row: int) -> int:
+        return int(self.received[row] - self._received_before[row])
+
     def _lost_in_stream(self, row: int) -> int:
         expected = int(self._highest[row]) - int(self._base[row]) + 1
-        return max(0, expected - int(self._in_stream[row]))
+        return max(0, expected - self._in_stream(row))
 
     def lost(self, row: int) -> int:
         """Packets that never came, all streams of the row together."""
@@ -142,7 +156,7 @@ class ReceptionStats:
         if not self._started[row]:
             return None
         expected = int(self._highest[row]) - int(self._base[row]) + 1
-        received = int(self._in_stream[row])
+        received = self._in_stream(row)
         expected_interval = expected - int(self._expected_prior[row])
         lost_interval = expected_interval - (received - int(self._received_prior[row]))
         self._expected_prior[row], self._received_prior[row] = expected, received

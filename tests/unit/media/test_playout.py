@@ -28,8 +28,7 @@ class Line:
     def tick(self, sent: bool = True) -> Pcm:
         self.now += 0.02
         frame = np.zeros(160, np.int16)
-        if not self.playout.idle:
-            self.playout.fill(frame)
+        if self.playout.fill(frame):
             if self.playout.quick and sent:
                 self.playout.step()
             else:
