@@ -1,0 +1,117 @@
+"""``voicegw serve`` in a process of its own, as it ships, with a folder of its own to write to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Self
+
+import yaml
+
+from voicegw.base.errors import LocalError
+from voicegw.call.facts import CallWasOffered, Entry
+from voicegw.storage.event_log import read_log
+
+RTP_PORTS: Final = (24000, 25999)
+PHONE_RTP_PORTS: Final = (26000, 27999)
+_RUN: Final = "import sys; from voicegw.cli.main import main; sys.exit(main())"
+_READY: Final = '"voicegw answers"'
+_START_S: Final = 60.0
+_STOP_S: Final = 60.0
+_POLL_S: Final = 0.05
+
+
+class NodeProcess:
+    """Entering starts the server and waits until it answers; leaving stops it by SIGTERM and waits for its end."""
+
+    def __init__(self, home: Path, sections: Mapping[str, Mapping[str, object]] | None = None) -> None:
+        """``sections`` are laid over the bench's own: loopback, a free SIP port, everything in ``home``."""
+        self.host, self.port = "127.0.0.1", _free_udp_port()
+        self.calls = home / "calls"
+        self.recordings = home / "recordings"
+        self._log = home / "node.log"
+        self._config = home / "voicegw.yaml"
+        own: dict[str, dict[str, object]] = {
+            "sip": {"listen_ip": self.host, "listen_port": self.port},
+            "media": {"port_low": RTP_PORTS[0], "port_high": RTP_PORTS[1]},
+            "paths": {"calls": str(self.calls), "recordings": str(self.recordings), "cache": str(home / "cache")},
+            "log": {"level": "info", "format": "json"},
+            "limits": {"drain_s": 5.0},
+        }
+        for name, values in (sections or {}).items():
+            own[name] = {**own.get(name, {}), **values}
+        home.mkdir(parents=True, exist_ok=True)
+        self._config.write_text(yaml.safe_dump(own), encoding="utf-8")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The gateway's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def uri(self, called: str) -> str:
+        """What a phone dials."""
+        return f"sip:{called}@{self.host}:{self.port}"
+
+    @property
+    def output(self) -> str:
+        """Everything that it logged."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def logs(self) -> dict[str, list[Entry]]:
+        """The facts of each call by its calling number; complete when the node has stopped."""
+        found: dict[str, list[Entry]] = {}
+        for path in self.calls.glob("*.jsonl"):
+            entries = list(read_log(path))
+            offered = [entry.data for entry in entries if isinstance(entry.data, CallWasOffered)]
+            if offered:
+                found[offered[0].calling] = entries
+        return found
+
+    async def __aenter__(self) -> Self:
+        self._process = self._spawn()
+        for _ in range(int(_START_S / _POLL_S)):
+            if _READY in self.output:
+                return self
+            if self._process.poll() is not None:
+                break
+            await asyncio.sleep(_POLL_S)
+        await self.stop()
+        raise LocalError(f"the server did not start: {self.output[-2000:]}")
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", _RUN, "serve", "--config", str(self._config)],
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def __aexit__(self, *_details: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit status; killed if it does not end within a minute."""
+        process = self._process
+        assert process is not None
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGTERM)
+        try:
+            return await asyncio.to_thread(process.wait, _STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+
+def _free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
