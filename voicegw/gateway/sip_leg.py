@@ -92,7 +92,7 @@ class SipGateway:
         return self._driver.local_address(leg.peer).host
 
     def media_bind_address(self, leg_id: LegId) -> str:
-        """The address of this machine for the media socket of a leg. Behind NAT it is not the one peers are told."""
+        """This machine's address for the media socket of a leg. Behind NAT it is not the one peers are told."""
         leg = self._legs.get(leg_id)
         if leg is None or leg.peer is None:
             raise LocalError(f"no leg {leg_id}")
