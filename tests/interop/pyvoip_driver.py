@@ -28,14 +28,16 @@ _RECEIVER_S = 1.2
 
 
 class PatientSocket:
-    """pyVoIP's socket, whose reads in the main thread wait for something to read.
+    """pyVoIP's socket without two of its faults.
 
-    Its receiving thread makes the socket non-blocking and gives the lock back before it undoes that, so that the
-    blocking read in ``call()`` fails now and then.
+    The receiving thread makes the socket non-blocking and gives the lock back before it undoes that, so that the
+    blocking read in ``call()`` fails now and then: reads in the main thread wait here. And every response goes to
+    the configured server, whoever sent the request: here it goes to where the last message came from (RFC 3581).
     """
 
     def __init__(self, inner: socket.socket) -> None:
         self._inner = inner
+        self._peer: tuple[str, int] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -43,7 +45,11 @@ class PatientSocket:
     def recv(self, size: int) -> bytes:
         if threading.current_thread() is threading.main_thread():
             select.select([self._inner], [], [], _ANSWER_S)
-        return self._inner.recv(size)
+        data, self._peer = self._inner.recvfrom(size)
+        return data
+
+    def sendto(self, data: bytes, address: tuple[str, int]) -> int:
+        return self._inner.sendto(data, self._peer or address)
 
 
 def end_with(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

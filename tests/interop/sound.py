@@ -5,6 +5,7 @@ G.711 is written here a second time, by the book, so that the code under test is
 
 from __future__ import annotations
 
+import subprocess
 import wave
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def tone(hz: float, seconds: float, peak: int = 8000) -> Samples:
 
 def silence(seconds: float) -> Samples:
     return np.zeros(int(RATE_HZ * seconds), dtype=np.int16)
+
+
+def speech(text: str, folder: Path) -> Samples:
+    """``text`` as flite reads it, by the one of its voices that was made for the telephone."""
+    path = folder / "spoken.wav"
+    subprocess.run(["flite", "-voice", "kal", "-t", text, "-o", str(path)], check=True)
+    return read_wav(path)[0]
 
 
 def ulaw_encode(samples: Samples) -> bytes:

@@ -30,7 +30,9 @@ from voicegw.testing.synthetic_caller import CallerVoice
 PHONE_MEDIA = MediaConfig(port_low=33000, port_high=33199)
 """A range of its own: the server may run on the same machine."""
 LISTEN_S = 4.0
-"""After the script: hang up when the far end has been silent this long."""
+"""After the script: hang up when the far end says nothing for this long."""
+QUIET_MS = 700
+"""A pause of this length is the far end's end of speech."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,18 +89,18 @@ async def _talk(call: PhoneCall, arguments: argparse.Namespace, voice: CallerVoi
 
 async def _follow_script(call: PhoneCall, arguments: argparse.Namespace, voice: CallerVoice) -> None:
     for text in arguments.say:
-        await _far_quiet(call, 700)
+        await _far_end_spoke(call)
         _print("you", text)
         await _say(call, await voice.make(text))
     for path in arguments.wav:
-        await _far_quiet(call, 700)
+        await _far_end_spoke(call)
         _print("you", f"[{path}]")
         await _say(call, _telephone_audio(path))
     if arguments.keys:
-        await _far_quiet(call, 700)
+        await _far_end_spoke(call)
         _print("you", f"[keys {arguments.keys}]")
         call.press(arguments.keys)
-    await _far_quiet(call, int(LISTEN_S * 1000))
+    await _far_end_spoke(call, patience_s=LISTEN_S)
 
 
 async def _follow_keyboard(call: PhoneCall, voice: CallerVoice) -> None:
@@ -126,10 +128,12 @@ async def _lines(call: PhoneCall) -> AsyncIterator[str]:
         yield line.result().decode(errors="replace").strip()
 
 
-async def _far_quiet(call: PhoneCall, quiet_ms: int) -> None:
-    """A far end that never speaks is spoken to all the same, after a while."""
+async def _far_end_spoke(call: PhoneCall, patience_s: float = 15.0) -> None:
+    """The far end says what it has to say now and falls silent; nobody is waited for longer than ``patience_s``."""
+    began = time.monotonic()
     try:
-        await call.wait_far_quiet(quiet_ms, timeout_s=15.0)
+        await call.until(lambda: call.far_is_speaking or call.far_stopped_at > began or call.over, patience_s, "")
+        await call.wait_far_quiet(QUIET_MS)
     except LocalError:
         _print("phone", "the far end is silent")
 
