@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from voicegw.agents.actions import AgentAction
-from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts
+from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, Expectation
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError, ProviderError
 from voicegw.base.ids import CallId, LegId, UtteranceId
@@ -233,6 +233,9 @@ class ScriptedAgent:
 
     def phrases(self) -> tuple[str, ...]:
         return ("yes", "no")
+
+    def expectations(self) -> tuple[Expectation, ...]:
+        return ()
 
     def open(self, facts: CallFacts) -> ScriptedAgent:
         return self

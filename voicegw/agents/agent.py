@@ -124,6 +124,10 @@ class Agent(Protocol):
         """All sentences a caller may say, in plain lower-case words: the domain language model."""
         ...
 
+    def expectations(self) -> tuple[Expectation, ...]:
+        """Every recogniser setting its Gathers may ask for, so that models can be made before the first call."""
+        ...
+
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,11 +16,12 @@ from voicegw.base.ids import CallId
 from voicegw.base.log import configure
 from voicegw.call import facts as f
 from voicegw.config import load_config
+from voicegw.testing.order_service import OrderService
 from voicegw.testing.story import Outcome, Stage, Story
 from voicegw.testing.summary import clock, summary_page, timing_text
 from voicegw.testing.synthetic_caller import CallerLine
 
-STORY = Story(
+RECEPTION = Story(
     called="demo",
     lines=(
         CallerLine("what are your opening hours"),
@@ -31,6 +33,18 @@ STORY = Story(
     ),
     slots={"time": "15:30", "correct": "true"},
 )
+ORDERS = Story(
+    called="orders",
+    lines=(
+        CallerLine("four seven one one"),
+        CallerLine("yes please", interrupt_after_s=2.5),
+        CallerLine("nine zero nine zero"),
+        CallerLine("no thank you"),
+    ),
+    slots={"order": "9090", "again": "false"},
+    voice="kal16",
+)
+STORIES = {story.called: story for story in (RECEPTION, ORDERS)}
 MAX_WORD_ERRORS = 0.34
 """A turn is understood word for word up to a third; the values must be right in any case."""
 AUDIBLE_DBOV = -45.0
@@ -38,12 +52,15 @@ TUESDAY = 1
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Play the story; 0 only if the conversation really happened."""
+    """Play the line's story; 0 only if the conversation really happened."""
     configure("info" if arguments.verbose else "error", json_lines=False)
     home = Path(arguments.out).resolve()
     home.mkdir(parents=True, exist_ok=True)
-    outcome = asyncio.run(_play(home))
-    problems = [*outcome.missing(STORY), *_wrong_day(outcome), *_misheard(outcome), *_silent_channels(outcome)]
+    story = STORIES[arguments.line]
+    outcome = asyncio.run(_play(story, home))
+    problems = [*outcome.missing(story), *_misheard(outcome), *_silent_channels(outcome)]
+    if story is RECEPTION:
+        problems += _wrong_day(outcome)
     page = home / "summary.md"
     page.write_text(summary_page(outcome.record, outcome.texts(), problems), encoding="utf-8")
     wav = outcome.record.recording.path if outcome.record.recording else "-"
@@ -54,11 +71,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-async def _play(home: Path) -> Outcome:
-    print("starting the server and a caller on this machine ...", flush=True)
-    async with Stage(load_config(None), home, _show) as stage:
-        print(f"calling sip:demo@{stage.address.host}:{stage.address.port}\n", flush=True)
-        return await stage.play(STORY)
+async def _play(story: Story, home: Path) -> Outcome:
+    print("starting the server, the shop's order service and a caller on this machine ...", flush=True)
+    shop = OrderService(port=0)
+    await shop.start()
+    os.environ["VOICEGW_ORDERS_URL"] = f"http://127.0.0.1:{shop.port}"
+    try:
+        async with Stage(load_config(None), home, _show) as stage:
+            print(f"calling sip:{story.called}@{stage.address.host}:{stage.address.port}\n", flush=True)
+            return await stage.play(story)
+    finally:
+        await shop.close()
 
 
 def _show(_call_id: CallId, entry: f.Entry) -> None:

@@ -90,5 +90,6 @@ def _add_doctor(commands: _Commands) -> None:
 def _add_demo(commands: _Commands) -> None:
     parser = commands.add_parser("demo", help="a real call with a synthetic caller, with transcript and summary")
     parser.add_argument("--out", type=Path, default=Path("var/demo"), help="where the WAV and the summary go")
+    parser.add_argument("--line", choices=sorted(demo.STORIES), default="demo", help="which line is called")
     parser.add_argument("--verbose", action="store_true", help="show the server's log as well")
     parser.set_defaults(run=demo.run)

@@ -28,7 +28,7 @@ async def _serve(node: Node, config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: now.set() if stop.is_set() else stop.set())
-    loop.add_signal_handler(signal.SIGHUP, node.store.reload)
+    loop.add_signal_handler(signal.SIGHUP, node.reload)
     try:
         await node.start()
         await stop.wait()

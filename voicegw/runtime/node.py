@@ -89,6 +89,7 @@ class Node:
         self.counters = counters
         self._closables = closables
         self._call_log = call_log
+        self._preparing: set[asyncio.Task[None]] = set()
         self.address: object = None
 
     async def start(self) -> None:
@@ -96,8 +97,16 @@ class Node:
         starts = await asyncio.gather(self.speech.start(), self.media.start(), return_exceptions=True)
         for failure in filter(None, starts):
             raise failure
+        await self.speech.prepare(self.store.current.agents.values())
         self.address = self.gateway.start()
         log.info("voicegw answers", extra={"address": str(self.address)})
+
+    def reload(self) -> None:
+        """Take the files anew; on any error everything stays as it was. New models are made in the background."""
+        if self.store.reload() is None:
+            preparing = asyncio.create_task(self.speech.prepare(self.store.current.agents.values()))
+            self._preparing.add(preparing)
+            preparing.add_done_callback(self._preparing.discard)
 
     def flush_log(self) -> None:
         """Wait until every fact known so far is on disk."""
@@ -116,6 +125,8 @@ class Node:
     async def close(self) -> None:
         """Stop everything, in the opposite order of the start."""
         self.gateway.close()
+        for preparing in self._preparing:
+            preparing.cancel()
         if not await self._idle_within(LAST_WORDS_S):
             log.error("records are left open", extra={"calls": self.manager.active})
         await self.media.close()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import replace
 
+from voicegw.agents.agent import Agent
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
-from voicegw.ports.asr import AsrProvider
+from voicegw.ports.asr import AsrOptions, AsrProvider
 from voicegw.ports.tts import TtsAudio, TtsChunk, TtsProvider, TtsRequest
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,19 @@ class Speech:
         if not self._tts:
             reasons = "; ".join(str(failure) for failure in synthesisers)
             raise ProviderError("tts", reasons or "none is configured", retryable=False)
+
+    async def prepare(self, agents: Iterable[Agent]) -> None:
+        """Make the recogniser's models for everything these agents may ask, so that no caller waits for one.
+
+        What cannot be made now is made when it is needed: a warning, no error.
+        """
+        for agent in agents:
+            for expected in agent.expectations():
+                options = AsrOptions(agent.language, expected.phrases, expected.boost)
+                try:
+                    await self.asr.prepare(options)
+                except ProviderError as error:
+                    log.warning("a language model is left for later: %s", error, extra={"agent": agent.name})
 
     async def close(self) -> None:
         """Stop all engines."""

@@ -6,9 +6,9 @@ import asyncio
 import json
 
 ORDERS = {
-    "4711": {"status": "shipped", "arrives": "tomorrow"},
-    "1234": {"status": "being packed", "arrives": "on Friday"},
-    "9090": {"status": "delivered", "arrives": "yesterday"},
+    "4711": {"status": "shipped", "delivery": "2026-12-03", "total": "24.50"},
+    "1234": {"status": "open", "delivery": "", "total": "119.00"},
+    "9090": {"status": "delivered", "delivery": "2026-11-20", "total": "7.95"},
 }
 """What the shop knows."""
 
