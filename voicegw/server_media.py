@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -21,6 +22,7 @@ from voicegw.base.log import configure
 from voicegw.inference.vad.silero import SileroVad
 from voicegw.media.config import MediaConfig
 from voicegw.media.engine import MediaEngine
+from voicegw.media.rehearsal import rehearse
 from voicegw.media.sockets import UdpNetwork
 from voicegw.media.worker import run_worker
 from voicegw.ports.recorder import RecorderEnded, RecorderEvent, RecorderFailed, RecorderStarted
@@ -88,7 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (VoicegwError, msgspec.MsgspecError) as error:
             _log.error("the media worker cannot begin: %s", error)
             return 1
-        engine = MediaEngine(config, UdpNetwork(), SystemClock(), os.urandom, DiskRecorder(), vad)
+        clock = SystemClock()
+        rehearsal = replace(config, max_legs=1)
+        rehearse(MediaEngine(rehearsal, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad), clock.monotonic())
+        engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad)
         run_worker(sock, engine)
     return 0
 
