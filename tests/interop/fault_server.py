@@ -52,6 +52,12 @@ class FaultServer(Server):
             config[section] = config.get(section, {}) | values
         path.write_text(yaml.safe_dump(config))
 
+    def use_agent(self, flow: Path) -> None:
+        """Let the flow of this file take every call, from the next start or reload on."""
+        (self.home / "agents" / flow.name).write_text(flow.read_text())
+        routes = {"routes": [{"name": flow.stem, "agent": flow.stem}]}
+        (self.home / "dialplan.yaml").write_text(yaml.safe_dump(routes))
+
     def phone(self, user: str = "demo") -> RawPhone:
         """A caller."""
         return RawPhone((self.host, self.port), user=user)
@@ -98,6 +104,11 @@ class FaultServer(Server):
         """Wait until the call has so many facts of a kind; all of them."""
         self.wait(lambda: len(self.log_of(phone).all(fact)) >= count, within_s, f"{count} × {fact}")
         return self.log_of(phone).all(fact)
+
+    def wait_said(self, phone: RawPhone, words: str, *, count: int = 1, within_s: float = 15.0) -> None:
+        """Wait until the agent has said this to the end, so many times."""
+        said = f"{count} × the agent says {words!r}"
+        self.wait(lambda: self.log_of(phone).agent_said.count(words) >= count, within_s, said)
 
     def wait_ended(self, phone: RawPhone, within_s: float = 10.0) -> CallLog:
         """The whole log of this phone's call."""

@@ -141,10 +141,10 @@ class RawPhone:
         for digit in digits:
             self._frames.extend([digit.encode(), *[_SILENCE] * _GAP_FRAMES])
 
-    def wait_played(self, within_s: float = 30.0) -> None:
-        """Until all of it has been sent."""
+    def wait_played(self, within_s: float = 30.0, *, left: float = 0.0) -> None:
+        """Until all of it has been sent but for ``left`` seconds."""
         deadline = time.monotonic() + within_s
-        while self._frames:
+        while len(self._frames) > left / _PERIOD_S:
             assert time.monotonic() < deadline, f"{len(self._frames)} frames are still to be sent"
             time.sleep(_PERIOD_S)
 
