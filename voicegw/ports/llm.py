@@ -2,8 +2,8 @@
 
 Messages are append-only: a turn adds messages behind those of the turn before and never changes one that was sent.
 What varies (the time, what is known of the caller) goes into the newest user message and stays there, never into
-the system message. Servers keep the work they did for a prompt's beginning, so an answer begins sooner the longer the
-part that is equal, byte for byte, to an earlier prompt.
+the system message. Servers keep the work they did for a prompt's beginning, so an answer begins sooner the longer
+the part that is equal, byte for byte, to an earlier prompt.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class ToolCallRequested:
 class LlmMessage:
     """One message of the conversation.
 
-    ``tool_calls`` belong to an ASSISTANT message and come back as they were requested; ``tool_call_id`` belongs to a
-    TOOL message and names the call that it answers.
+    ``tool_calls`` belong to an ASSISTANT message and come back as they were requested; ``tool_call_id`` belongs to
+    a TOOL message and names the call that it answers.
     """
 
     role: LlmRole
