@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from collections.abc import Mapping
 
@@ -16,6 +17,8 @@ class HttpxClient:
     """The :class:`~voicegw.ports.http.HttpClient` of a node; one for all calls."""
 
     def __init__(self, max_body_bytes: int = 256 * 1024) -> None:
+        # httpcore imports it at the first request, half a second in which the event loop would answer nobody.
+        importlib.import_module("anyio._backends._asyncio")
         self.max_body_bytes = max_body_bytes
         self._client = httpx.AsyncClient(follow_redirects=False, limits=httpx.Limits(max_connections=100))
 
