@@ -139,7 +139,8 @@ def test_a_frame_is_played_whole_in_order_and_once(base: int, first: int, arriva
             reception = stats.update(rows, np.array([(first + number) & 0xFFFF], np.int64), stamp, tick * 160)
             packet = np.full((1, 172), number, np.uint8)
             bank.insert(rows, stamp, packet, 12, np.array([160], np.int64), reception)
-        pulled = bank.pull(rows, np.array([tick % 2 == 0]))
+        pulled = bank.pull(rows)
+        bank.thin(rows, np.array([tick % 2 == 0]), 20)
         if pulled.present.any():
             assert pulled.present.all()
             assert len(set(pulled.codes[0].tolist())) == 1

@@ -17,7 +17,8 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, MediaConfig
 from voicegw.media.messages import ConfigureLeg
-from voicegw.rtp.jitter import JitterBank, JitterLimits, Pulled
+from voicegw.rtp.jitter import JitterBank, JitterLimits
+from voicegw.rtp.packet import plain_kind
 from voicegw.rtp.stats import ReceptionStats
 
 Rows = NDArray[np.intp]
@@ -26,6 +27,7 @@ Pcm = NDArray[np.int16]
 LAWS: Final = {"PCMU": Law.ULAW, "PCMA": Law.ALAW}
 _QUIET_DBOV: Final = -50.0
 """Skipping a frame of this level is not heard."""
+_THIN_TICKS: Final = 10
 _NEVER: Final = -1
 
 
@@ -44,10 +46,12 @@ class LegBank:
         self.jitter = JitterBank(capacity, FRAME_SAMPLES, limits)
         self.reception = ReceptionStats(capacity)
         self._concealer = Concealer(capacity)
-        self._quiet = np.ones(capacity, np.bool_)
+        self._pulls = 0
         self.law = np.zeros(capacity, np.uint8)
         self.payload_type = np.full(capacity, _NEVER, np.int64)
         self.receiving = np.zeros(capacity, np.bool_)
+        self.accepts = np.full(capacity, _NEVER, np.int64)
+        """The :func:`~voicegw.rtp.packet.plain_kind` of the audio that is taken now."""
         self.heard_at = np.zeros(capacity, np.float64)
         """When the locked source was last heard; the time of the negotiation before that."""
         self.reported_at = np.zeros(capacity, np.float64)
@@ -72,9 +76,9 @@ class LegBank:
         self.jitter.reset(row)
         self.reception.reset(row)
         self._concealer.reset(row)
-        self._quiet[row] = self.marker[row] = True
+        self.marker[row] = True
         self.receiving[row] = False
-        self.payload_type[row] = self.ssrc_in[row] = _NEVER
+        self.payload_type[row] = self.ssrc_in[row] = self.accepts[row] = _NEVER
         self.packets_sent[row] = self.octets_sent[row] = 0
         return row
 
@@ -92,6 +96,7 @@ class LegBank:
         self.law[row] = LAWS[settings.codec]
         self.payload_type[row] = settings.payload_type
         self.receiving[row] = settings.receive
+        self.accepts[row] = plain_kind(settings.payload_type) if settings.receive else _NEVER
         self.heard_at[row] = self.reported_at[row] = now
         self.marker[row] = True
 
@@ -103,24 +108,26 @@ class LegBank:
 
     def frames(self, rows: Rows) -> Pcm:
         """What each of ``rows`` says in this tick: decoded, concealed, or silence when there is no stream."""
-        pulled = self.jitter.pull(rows, self._quiet[rows])
+        pulled = self.jitter.pull(rows)
         frames = decode_rows(pulled.codes, self.law[rows])
-        complete = np.asarray(pulled.present.all(axis=1))
-        if complete.all():
-            frames = self._concealer.process(rows, frames, ~complete)
+        if pulled.due is None:
+            frames = self._concealer.process(rows, frames, np.zeros(len(rows), np.bool_))
         else:
-            frames = self._conceal(rows, frames, pulled, complete)
-        self._quiet[rows] = level_dbov(frames) < _QUIET_DBOV
+            frames = self._conceal(rows, frames, pulled.present, pulled.due)
+        self._pulls += 1
+        if self._pulls % _THIN_TICKS == 0:
+            self.jitter.thin(rows, level_dbov(frames) < _QUIET_DBOV, _THIN_TICKS)
         return frames
 
-    def _conceal(self, rows: Rows, frames: Pcm, pulled: Pulled, complete: NDArray[np.bool_]) -> Pcm:
-        partial = ~complete & pulled.present.any(axis=1)
+    def _conceal(self, rows: Rows, frames: Pcm, present: NDArray[np.bool_], due: NDArray[np.bool_]) -> Pcm:
+        complete = np.asarray(present.all(axis=1))
+        partial = ~complete & present.any(axis=1)
         arrived = frames[partial]
-        frames[~complete & ~pulled.due] = 0
-        frames = self._concealer.process(rows, frames, ~complete & pulled.due)
+        frames[~complete & ~due] = 0
+        frames = self._concealer.process(rows, frames, ~complete & due)
         if partial.any():
             # Half a frame came (10 ms packets): keep it, and fill only the other half.
-            frames[partial] = np.where(pulled.present[partial], arrived, frames[partial])
+            frames[partial] = np.where(present[partial], arrived, frames[partial])
         return frames
 
     def encode(self, rows: Rows, frames: Pcm) -> NDArray[np.uint8]:

@@ -31,6 +31,7 @@ _STRIDE_BYTES: Final = _BUFFER_BYTES + 64
 _BATCH: Final = 1024
 _ROUNDS: Final = 6
 """Datagrams read of one leg in one tick: six packets are a burst of 120 ms, more is a flood that can wait."""
+_JITTER_SAMPLING: Final = 4
 _COMFORT_NOISE: Final = 13
 
 
@@ -54,6 +55,7 @@ class RtpReceiver:
         self._packets = np.zeros((_BATCH, _STRIDE_BYTES), np.uint8)[:, :_BUFFER_BYTES]
         self._views = [row.data for row in self._packets]
         self._keying: set[int] = set()
+        self._takes = 0
 
     def add(self, leg: Leg) -> None:
         """Read this leg from now on."""
@@ -88,8 +90,7 @@ class RtpReceiver:
                     batch = _Batch()
                 batch.fds.update(fds)
                 self._read_round(fds, batch, now, events)
-        if batch.legs:
-            self._take(batch, now, events)
+        self._take(batch, now, events)
         self._poll_keys(now, events)
         return events
 
@@ -124,17 +125,15 @@ class RtpReceiver:
     def _take(self, batch: _Batch, now: float, events: list[Event]) -> None:
         """Check the batch against what each row expects; put it into the jitter buffer."""
         bank, legs, sizes = self._bank, batch.legs, batch.sizes
+        if not legs:
+            return
         packets = self._packets[: len(legs)]
         rows = np.array([leg.row for leg in legs], np.intp)
         lengths = np.array(sizes, np.int64)
         head = parse_plain(packets)
-        good = (
-            (packets[:, 0] == PLAIN_FIRST_BYTE)
-            & (head.payload_type == bank.payload_type[rows])
-            & (head.ssrc == bank.ssrc_in[rows])
-            & (lengths < _BUFFER_BYTES)
-            & bank.receiving[rows]
-        )
+        good = (head.kind == bank.accepts[rows]) & (head.ssrc == bank.ssrc_in[rows])
+        if max(sizes) >= _BUFFER_BYTES:
+            good &= lengths < _BUFFER_BYTES
         if not good.all():
             for index in np.flatnonzero(~good):
                 leg = legs[index]
@@ -146,7 +145,9 @@ class RtpReceiver:
                 return
             head = parse_plain(packets)
         bank.heard_at[rows] = now
-        arrival = int(now * SAMPLE_RATE_HZ)
+        # Arrival is known to a tick only, so a sample of the packets says as much about jitter as all of them.
+        self._takes += 1
+        arrival = None if self._takes % _JITTER_SAMPLING else int(now * SAMPLE_RATE_HZ)
         reception = bank.reception.update(rows, head.sequence, head.timestamp, arrival)
         bank.jitter.insert(rows, head.timestamp, packets, HEADER_BYTES, lengths - HEADER_BYTES, reception)
 

@@ -43,12 +43,12 @@ class JitterLimits:
 class Pulled:
     """One frame a row: ``codes`` and ``present`` are (n, frame); absent samples hold no meaning.
 
-    ``due`` (n,) says whether the row's stream has begun, so that what is absent is missing.
+    ``due`` (n,) says whether the row's stream has begun, so that what is absent is missing; None when nothing is.
     """
 
     codes: _Bytes
     present: _Bools
-    due: _Bools
+    due: _Bools | None
 
 
 class JitterBank:
@@ -67,6 +67,8 @@ class JitterBank:
         self._newest_timestamp = np.zeros(capacity, np.int64)
         self._newest = np.zeros(capacity, np.int64)  # position of that timestamp
         self._hold = np.zeros(capacity, np.int64)  # ticks for which the playout stands still
+        self._holding = False
+        """Whether any row is held back."""
         self._slack = np.full(capacity, _ALWAYS)  # least samples ahead of the playout at arrival, this window
         self._window = np.zeros(capacity, np.int64)  # ticks left in the adaptation window
         self.late = np.zeros(capacity, np.int64)
@@ -172,6 +174,7 @@ class JitterBank:
         hold = np.minimum(late_frames, np.maximum(self._limits.most - delay, 0))
         self._hold[rows] = np.maximum(self._hold[rows], np.where(late_frames > RING_FRAMES, 0, hold))
         self._window[rows] = _ADAPT_TICKS
+        self._holding = True
 
     def _store_frames(self, rows: _Rows, position: _Ints, payload: _Bytes) -> None:
         slot = position // self._frame % RING_FRAMES
@@ -190,31 +193,37 @@ class JitterBank:
         codes[: len(payload) - first] = payload[first:]
         present[: len(payload) - first] = True
 
-    def pull(self, rows: _Rows, quiet: _Bools) -> Pulled:
-        """The next frame of each row; ``quiet`` says where skipping one frame would not be heard."""
-        self._thin(rows, quiet)
+    def pull(self, rows: _Rows) -> Pulled:
+        """The next frame of each row."""
         slot = self._play[rows] // self._frame % RING_FRAMES
-        held = self._hold[rows] > 0
         present = self._present[rows, slot]
         codes = self._codes[rows, slot]
+        if self._holding or not present.all():
+            return self._pull_torn(rows, slot, codes, present)
+        self._present[rows, slot] = False
+        self._play[rows] += self._frame
+        return Pulled(codes, present, None)
+
+    def _pull_torn(self, rows: _Rows, slot: _Ints, codes: _Bytes, present: _Bools) -> Pulled:
+        """The same when something is missing or a row is held back."""
+        held = self._hold[rows] > 0
         due = self.running[rows] & (self._play[rows] >= 0)
-        if held.any() or not present.all():
-            present[held] = False
-            absent = self._frame - np.count_nonzero(present, axis=1)
-            self._missing[rows] += np.where(due, absent, 0)
-        if held.any():
-            self._hold[rows] -= held
-            moving = rows[~held]
-            self._present[moving, slot[~held]] = False
-            self._play[moving] += self._frame
-        else:
-            self._present[rows, slot] = False
-            self._play[rows] += self._frame
+        present[held] = False
+        absent = self._frame - np.count_nonzero(present, axis=1)
+        self._missing[rows] += np.where(due, absent, 0)
+        self._hold[rows] -= held
+        self._holding = bool(self._hold.any())
+        moving = ~held
+        self._present[rows[moving], slot[moving]] = False
+        self._play[rows[moving]] += self._frame
         return Pulled(codes, present, due)
 
-    def _thin(self, rows: _Rows, quiet: _Bools) -> None:
-        """At the end of a window, drop one frame where every packet came at least two frames too early."""
-        self._window[rows] -= 1
+    def thin(self, rows: _Rows, quiet: _Bools, ticks: int) -> None:
+        """At the end of a window, drop one frame where every packet came at least two frames too early.
+
+        To be called every ``ticks`` pulls; ``quiet`` says where skipping one frame would not be heard.
+        """
+        self._window[rows] -= ticks
         due = self._window[rows] <= 0
         if not due.any():
             return

@@ -108,28 +108,37 @@ def _padding(data: bytes, start: int) -> int:
     return count
 
 
+_KIND_MASK = 0xFF7F
+
+
+def plain_kind(payload_type: int) -> int:
+    """What :attr:`HeaderFields.kind` is for plain packets of a payload type: the first two bytes but the marker."""
+    return PLAIN_FIRST_BYTE << 8 | payload_type
+
+
 @dataclass(frozen=True, slots=True)
 class HeaderFields:
-    """The headers of a batch of plain packets, one array element a packet."""
+    """The headers of a batch of packets, one array element a packet.
 
-    payload_type: NDArray[np.int64]
-    marker: NDArray[np.bool_]
+    ``kind`` is :func:`plain_kind` of the payload type for a plain packet, whatever its marker, and something else
+    for any other.
+    """
+
+    kind: NDArray[np.int64]
     sequence: NDArray[np.int64]
     timestamp: NDArray[np.int64]
     ssrc: NDArray[np.int64]
 
 
 def parse_plain(packets: NDArray[np.uint8]) -> HeaderFields:
-    """Read the headers of ``packets`` (n, at least 12 bytes); the caller has checked length and first byte."""
-    head = np.ascontiguousarray(packets[:, :HEADER_BYTES])
-    shorts = head.view(">u2")
-    words = head.view(">u4")
+    """Read the headers of ``packets`` (n, at least 12 bytes)."""
+    words = np.ascontiguousarray(packets[:, :HEADER_BYTES]).view(">u4").astype(np.int64)
+    first = words[:, 0]
     return HeaderFields(
-        payload_type=(head[:, 1] & 0x7F).astype(np.int64),
-        marker=head[:, 1] >= 0x80,
-        sequence=shorts[:, 1].astype(np.int64),
-        timestamp=words[:, 1].astype(np.int64),
-        ssrc=words[:, 2].astype(np.int64),
+        kind=first >> 16 & _KIND_MASK,
+        sequence=first & 0xFFFF,
+        timestamp=words[:, 1],
+        ssrc=words[:, 2],
     )
 
 

@@ -30,7 +30,8 @@ class Stream:
 
     def get(self, quiet: bool = False) -> int | None:
         """The frame that is due: its byte, or None when it is missing."""
-        pulled = self.bank.pull(ROWS, QUIET if quiet else LOUD)
+        pulled = self.bank.pull(ROWS)
+        self.bank.thin(ROWS, QUIET if quiet else LOUD, 1)
         if not pulled.present.all():
             return None
         assert len(set(pulled.codes[0].tolist())) == 1

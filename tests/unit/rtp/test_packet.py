@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from voicegw.base.errors import RemoteProtocolError
-from voicegw.rtp.packet import HeaderExtension, RtpPacket, parse_plain, write_plain
+from voicegw.rtp.packet import HeaderExtension, RtpPacket, parse_plain, plain_kind, write_plain
 
 
 def test_a_packet_as_the_rfc_draws_it() -> None:
@@ -57,5 +57,10 @@ def test_batches_read_and_write_the_same_headers_as_single_packets() -> None:
     assert head.sequence.tolist() == [5, 9]
     assert head.timestamp.tolist() == [7, 11]
     assert head.ssrc.tolist() == [0xFFFFFFFF, 1]
-    assert head.payload_type.tolist() == [0, 8]
-    assert head.marker.tolist() == [True, False]
+    assert head.kind.tolist() == [plain_kind(0), plain_kind(8)]
+
+
+def test_only_plain_packets_have_a_plain_kind() -> None:
+    batch = np.zeros((3, 12), np.uint8)
+    batch[:, 0] = [0x90, 0x81, 0x40]
+    assert not set(parse_plain(batch).kind.tolist()) & {plain_kind(payload_type) for payload_type in range(128)}
