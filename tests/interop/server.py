@@ -23,7 +23,10 @@ from tests.interop.process import Process, alive, descendants
 from tests.interop.sound import Samples, read_wav
 
 FLOWS = Path(__file__).parent / "flows"
-_START_S = 30.0
+_PATHS = {"dialplan": "dialplan.yaml", "agents": "agents", "calls": "calls", "recordings": "recordings"}
+_CACHE = Path(__file__).parents[2] / "var" / "cache"
+"""Shared by all: compiling the language model of a flow anew takes seconds."""
+_START_S = 60.0
 _STOP_S = 30.0
 _POLL_S = 0.05
 _RTP_PORTS = 40
