@@ -59,10 +59,14 @@ class LegBank:
         self.ssrc_in = np.full(capacity, _NEVER, np.int64)
         self.ssrc = np.zeros(capacity, np.int64)
         self.sequence = np.zeros(capacity, np.int64)
+        """Of the next packet, counted on past 16 bits."""
         self.timestamp = np.zeros(capacity, np.int64)
         self.marker = np.zeros(capacity, np.bool_)
-        self.packets_sent = np.zeros(capacity, np.int64)
-        self.octets_sent = np.zeros(capacity, np.int64)
+        self.marking = False
+        """Whether any row's next packet is to carry the marker."""
+        self._first_sequence = np.zeros(capacity, np.int64)
+        self.extra_octets = np.zeros(capacity, np.int64)
+        """Payload bytes sent beyond one frame a packet; negative where packets are shorter."""
 
     def take(self) -> int:
         """A fresh row with random SSRC, sequence number and timestamp (RFC 3550 §5.1); LocalError when full."""
@@ -76,10 +80,10 @@ class LegBank:
         self.jitter.reset(row)
         self.reception.reset(row)
         self._concealer.reset(row)
-        self.marker[row] = True
         self.receiving[row] = False
         self.payload_type[row] = self.ssrc_in[row] = self.accepts[row] = _NEVER
-        self.packets_sent[row] = self.octets_sent[row] = 0
+        self._first_sequence[row] = self.sequence[row]
+        self.extra_octets[row] = 0
         return row
 
     def give_back(self, row: int) -> None:
@@ -98,7 +102,7 @@ class LegBank:
         self.receiving[row] = settings.receive
         self.accepts[row] = plain_kind(settings.payload_type) if settings.receive else _NEVER
         self.heard_at[row] = self.reported_at[row] = now
-        self.marker[row] = True
+        self.marker[row] = self.marking = True
 
     def new_source(self, row: int, ssrc: int) -> None:
         """Another synchronisation source was believed: its numbers have nothing to do with the old ones."""
@@ -134,12 +138,13 @@ class LegBank:
         """One code a sample, in the law of each row."""
         return encode_rows(frames, self.law[rows])
 
-    def sent(self, rows: Rows, octets: int) -> None:
-        """A packet of ``octets`` payload left for each row."""
-        self.sequence[rows] += 1
-        self.packets_sent[rows] += 1
-        self.octets_sent[rows] += octets
-        self.marker[rows] = False
+    def packets_sent(self, row: int) -> int:
+        """Packets of the leg so far."""
+        return int(self.sequence[row] - self._first_sequence[row])
+
+    def octets_sent(self, row: int) -> int:
+        """Payload bytes of the leg so far (RFC 3550 §6.4.1)."""
+        return self.packets_sent(row) * FRAME_SAMPLES + int(self.extra_octets[row])
 
     def advance(self, rows: Rows, samples: int = FRAME_SAMPLES) -> None:
         """Media time goes on, sent or not (RFC 3550 §5.1)."""

@@ -69,7 +69,7 @@ class RtcpReporter:
         """Say goodbye (RFC 3550 §6.6) and stop reading."""
         fd = leg.ports.rtcp.fileno()
         self._poller.unregister(fd)
-        if self._bank.packets_sent[leg.row]:
+        if self._bank.packets_sent(leg.row):
             self._send(leg, [*self._report(fd, leg), Bye((int(self._bank.ssrc[leg.row]),))])
         del self._legs[fd], self._due[fd]
         self._heard.pop(fd, None)
@@ -101,13 +101,13 @@ class RtcpReporter:
         row, ssrc = leg.row, int(self._bank.ssrc[leg.row])
         blocks = self._blocks(fd, leg)
         report: RtcpPacket = ReceiverReport(ssrc, blocks)
-        if self._bank.packets_sent[row]:
+        if self._bank.packets_sent(row):
             report = SenderReport(
                 ssrc,
                 to_ntp(self._clock.wall()),
                 int(self._bank.timestamp[row]),
-                int(self._bank.packets_sent[row]),
-                int(self._bank.octets_sent[row]),
+                self._bank.packets_sent(row),
+                self._bank.octets_sent(row),
                 blocks,
             )
         return [report, SourceDescription(ssrc, self._cname)]
@@ -197,7 +197,7 @@ class RtcpReporter:
         delay = max(0.0, leg.round_trip_ms) / 2 + _FRAME_DELAY_MS
         delay += bank.jitter.delay_samples(row) * 1000 / SAMPLE_RATE_HZ
         return LegStats(
-            packets_sent=int(bank.packets_sent[row]),
+            packets_sent=bank.packets_sent(row),
             packets_received=received,
             packets_lost=lost,
             packets_late=late,

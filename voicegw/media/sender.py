@@ -21,11 +21,12 @@ from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ
 from voicegw.media.leg import Leg
 from voicegw.media.messages import DtmfSent, Event
 from voicegw.media.sockets import Address
-from voicegw.rtp.packet import HEADER_BYTES, RtpPacket, write_plain
+from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE, RtpPacket
 from voicegw.rtp.telephone_event import EventPacket
 
 _PACKET_BYTES: Final = HEADER_BYTES + FRAME_SAMPLES
 _TIMESTAMP_MASK: Final = 0xFFFFFFFF
+_MARKER_SHIFT: Final = 23
 _Shipment = tuple[Callable[[memoryview | bytes, Address], int], memoryview, Address]
 
 
@@ -69,6 +70,10 @@ class RtpSender:
         self._plain = np.array([index for index, _ in plain], np.intp)
         self._rows = np.array([leg.row for _, leg in plain], np.intp)
         self._packets = np.zeros((len(plain), _PACKET_BYTES), np.uint8)
+        # Headers as words: what stays is written here, what changes by _write_headers.
+        self._words = self._packets.view(">u4")
+        self._words[:, 2] = self._bank.ssrc[self._rows]
+        self._constant = (PLAIN_FIRST_BYTE << 24) | self._bank.payload_type[self._rows] << 16
         self._shipments: list[_Shipment] = [
             (leg.ports.rtp.sendto, self._packets[place].data, _target(leg)) for place, (_, leg) in enumerate(plain)
         ]
@@ -79,11 +84,9 @@ class RtpSender:
         """Encode and send ``frames``, one for each planned leg."""
         bank, rows, packets = self._bank, self._rows, self._packets
         packets[:, HEADER_BYTES:] = bank.encode(rows, frames if self._all_plain else frames[self._plain])
-        second = bank.payload_type[rows] | (bank.marker[rows].astype(np.int64) << 7)
-        write_plain(packets, second.astype(np.uint8), bank.sequence[rows], bank.timestamp[rows], bank.ssrc[rows])
+        self._write_headers()
         first_at = self._clock.monotonic()
         failed = self._ship()
-        bank.sent(rows, FRAME_SAMPLES)
         for index, leg in self._alone:
             if not self._ship_alone(leg, frames[index], events):
                 failed.append(leg.row)
@@ -91,6 +94,18 @@ class RtpSender:
         if failed:
             self._counters.add("rtp_send_errors", len(failed))
         return Departure(first_at, last_at, self._order, frozenset(failed))
+
+    def _write_headers(self) -> None:
+        """What changes in the headers from tick to tick: sequence number, timestamp and, seldom, the marker."""
+        bank, rows = self._bank, self._rows
+        sequence = bank.sequence[rows]
+        first = self._constant | (sequence & 0xFFFF)
+        if bank.marking:
+            first |= bank.marker[rows].astype(np.int64) << _MARKER_SHIFT
+            bank.marker[rows] = bank.marking = False
+        self._words[:, 0] = first
+        self._words[:, 1] = bank.timestamp[rows] & _TIMESTAMP_MASK
+        bank.sequence[rows] = sequence + 1
 
     def _ship(self) -> list[int]:
         """The system calls. A full buffer or a vanished route loses a packet, never the tick."""
@@ -147,7 +162,9 @@ class RtpSender:
             payload=payload,
             marker=marker,
         )
-        self._bank.sent(np.array([row], np.intp), len(payload))
+        self._bank.sequence[row] += 1
+        self._bank.marker[row] = False
+        self._bank.extra_octets[row] += len(payload) - FRAME_SAMPLES
         try:
             leg.ports.rtp.sendto(packet.to_bytes(), _target(leg))
         except OSError:
