@@ -56,6 +56,11 @@ class VadGateConfig:
     """Quieter than this is an idle line (one step of G.711 is -72 dBov) and the background of a new leg."""
     floor_rise_db_per_s: float = 6.0
     """How fast the background estimate follows a noisier line; only the model's "not speech" lifts it."""
+    tail_db: float = 36.0
+    """Windows this much below the loudest one of the utterance are its dying away. The model hears speech for 50 to
+    110 ms after the last sound that people hear; the gate stays open, but the speech ended before."""
+    longest_tail_ms: int = 128
+    """No more than this is taken for a tail: after a knock on the microphone a soft voice is still speech."""
     linger_ms: int = 320
     """The model goes on running this long after the level fell: its memory stays warm in short pauses."""
 
@@ -85,6 +90,8 @@ class VadGate:
         self._speaking = np.zeros(capacity, np.bool_)
         self._candidate = np.full(capacity, _NONE, np.int64)  # where the speech that is not yet long enough began
         self._voiced_end = np.zeros(capacity, np.int64)  # end of the last speech window
+        self._loud_end = np.zeros(capacity, np.int64)  # end of the last one that was no tail
+        self._peak = np.full(capacity, self.config.quiet_dbov, np.float32)  # the loudest window of the utterance
         self._earliest = np.zeros(capacity, np.int64)  # no onset before the last offset
         self._floor = np.full(capacity, self.config.quiet_dbov, np.float32)
         self._level = np.zeros(capacity, np.float32)  # full scale until told: without a level gate all is loud
@@ -94,8 +101,8 @@ class VadGate:
         """Forget the past of a row: it belongs to another leg now, and its positions begin at 0 again."""
         self._speaking[row] = False
         self._candidate[row] = _NONE
-        self._voiced_end[row] = self._earliest[row] = 0
-        self._floor[row] = self.config.quiet_dbov
+        self._voiced_end[row] = self._loud_end[row] = self._earliest[row] = 0
+        self._floor[row] = self._peak[row] = self.config.quiet_dbov
         self._level[row] = 0
         self._linger[row] = 0
 
@@ -131,12 +138,13 @@ class VadGate:
         voiced_end = np.where(voiced, ends, self._voiced_end[rows])
         closes = speaking & (ends - voiced_end >= config.hang_over_ms * SAMPLES_PER_MS)
         onsets = np.maximum(candidate - config.pre_roll_ms * SAMPLES_PER_MS, self._earliest[rows])
+        offsets = self._offsets(rows, ends, speaking | (candidate != _NONE), voiced, voiced_end)
         self._voiced_end[rows] = voiced_end
         self._candidate[rows[opens]] = _NONE
         self._speaking[rows] = (speaking | opens) & ~closes
         self._earliest[rows] = np.where(closes, voiced_end, self._earliest[rows])
         return [
-            GateEdge(int(rows[i]), bool(opens[i]), int(onsets[i] if opens[i] else voiced_end[i]), int(ends[i]))
+            GateEdge(int(rows[i]), bool(opens[i]), int(onsets[i] if opens[i] else offsets[i]), int(ends[i]))
             for i in np.flatnonzero(opens | closes)
         ]
 
@@ -147,7 +155,26 @@ class VadGate:
             return None
         self._speaking[row] = False
         self._earliest[row] = self._voiced_end[row]
-        return GateEdge(row, False, int(self._voiced_end[row]), position)
+        return GateEdge(row, False, int(self._loud_end[row]), position)
+
+    def _offsets(
+        self,
+        rows: _Rows,
+        ends: _Positions,
+        busy: NDArray[np.bool_],
+        voiced: NDArray[np.bool_],
+        voiced_end: _Positions,
+    ) -> _Positions:
+        """Where the speech ended if no more comes: after the last window that was not just dying away."""
+        level = self._level[rows]
+        peak = np.where(
+            busy, np.maximum(self._peak[rows], np.where(voiced, level, -np.inf)), self.config.quiet_dbov
+        )
+        self._peak[rows] = peak
+        loud_end = np.where(voiced & (level >= peak - self.config.tail_db), ends, self._loud_end[rows])
+        loud_end = np.maximum(loud_end, voiced_end - self.config.longest_tail_ms * SAMPLES_PER_MS)
+        self._loud_end[rows] = loud_end
+        return loud_end
 
     def _candidates(self, rows: _Rows, ends: _Positions, likely: NDArray[np.bool_]) -> _Positions:
         """Where the stretch of ``likely`` windows that goes on now began, or -1."""

@@ -136,6 +136,33 @@ def test_windows_at_the_background_end_the_speech_though_the_model_dreams_on() -
     assert [(edge.started, edge.position) for edge in edges] == [(True, 0), (False, 10 * WINDOW)]
 
 
+def heard(gate: VadGate, levels: list[float]) -> list[GateEdge]:
+    """Windows of these levels, all of which the model takes for speech until they are very soft."""
+    edges = []
+    for number, level in enumerate(levels):
+        gate.needs_model(ROW, np.array([level], np.float32))
+        probability = np.array([0.9 if level > -75 else 0.1], np.float32)
+        edges += gate.update(ROW, probability, np.array([(number + 1) * WINDOW]))
+    return edges
+
+
+def test_what_dies_away_after_the_last_sound_is_no_speech() -> None:
+    _, stop = heard(VadGate(1), [-25.0] * 10 + [-45.0, -62.0, -66.0] + [-90.0] * 10)
+    assert stop.position == 11 * WINDOW
+    assert stop.decided == 20 * WINDOW  # the gate stays open as long as ever
+
+
+def test_a_soft_voice_after_a_knock_is_speech() -> None:
+    _, stop = heard(VadGate(1), [-5.0] * 3 + [-46.0] * 20 + [-90.0] * 10)
+    assert stop.position == 23 * WINDOW - 128 * 8
+
+
+def test_the_loudness_of_one_utterance_does_not_count_in_the_next() -> None:
+    gate = VadGate(1)
+    *_, stop = heard(gate, [-5.0] * 10 + [-90.0] * 10 + [-46.0] * 10 + [-90.0] * 10)
+    assert stop.position == 30 * WINDOW
+
+
 @BUDGET
 @given(
     probabilities=st.lists(st.floats(0, 1, width=32), max_size=120),
