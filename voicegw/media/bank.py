@@ -100,7 +100,8 @@ class LegBank:
         self.law[row] = LAWS[settings.codec]
         self.payload_type[row] = settings.payload_type
         self.receiving[row] = settings.receive
-        self.accepts[row] = plain_kind(settings.payload_type) if settings.receive else _NEVER
+        expected = settings.receive_payload_type if settings.receive_payload_type >= 0 else settings.payload_type
+        self.accepts[row] = plain_kind(expected) if settings.receive else _NEVER
         self.heard_at[row] = self.reported_at[row] = now
         self.marker[row] = self.marking = True
 

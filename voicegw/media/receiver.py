@@ -163,8 +163,9 @@ class RtpReceiver:
         settings = leg.settings
         if settings is None or not settings.receive:
             return self._reject(leg, "rtp_unexpected")
-        is_key = packet.payload_type == settings.dtmf_payload_type
-        if packet.payload_type not in (settings.payload_type, _COMFORT_NOISE) and not is_key:
+        is_key = packet.payload_type in (settings.dtmf_payload_type, settings.dtmf_receive_payload_type)
+        known = (settings.payload_type, settings.receive_payload_type, _COMFORT_NOISE)
+        if packet.payload_type not in known and not is_key:
             return self._reject(leg, "rtp_wrong_payload_type")
         if not self._believes(leg, packet, address, now, events):
             return self._reject(leg, "rtp_wrong_source")

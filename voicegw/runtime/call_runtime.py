@@ -301,6 +301,8 @@ class CallRuntime:
                 session.codec,
                 session.payload_type,
                 dtmf_payload_type=session.dtmf_payload_type,
+                receive_payload_type=session.receive_payload_type,
+                dtmf_receive_payload_type=session.dtmf_receive_payload_type,
                 ptime_ms=session.ptime_ms,
                 send=session.send,
                 receive=session.receive,

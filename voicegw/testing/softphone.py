@@ -55,7 +55,8 @@ class PhoneCall:
         self.speech: list[m.SpeechStarted | m.SpeechStopped] = []
         self.playouts: dict[UtteranceId, m.PlayoutStarted | m.PlayoutFinished | m.PlayoutCut] = {}
         self.digits = ""
-        self.recording: str = ""
+        self.recording = ""
+        self.recording_failure = ""
         self.stats: m.LegStats | None = None
         self.on_audio: Callable[[bytes], None] | None = None
         self.on_speech: Callable[[m.SpeechStarted | m.SpeechStopped], None] = lambda _event: None
@@ -70,7 +71,7 @@ class PhoneCall:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise LocalError(f"{what}: not within {timeout_s} s") from None
+            raise LocalError(f"not within {timeout_s:g} s: {what}") from None
 
     async def say(self, pcm: bytes, timeout_s: float = 60.0) -> tuple[float, float]:
         """Speak 8 kHz PCM; returns the monotonic times of its first and of its last sample on the wire."""
@@ -138,6 +139,15 @@ class PhoneCall:
         """Finish the file; :attr:`recording` is set when it has its name."""
         self._phone.media.send(m.StopRecording(self.call_id))
 
+    async def recorded(self, timeout_s: float = 10.0) -> str:
+        """Wait for the end of a recording that was stopped; its path. LocalError with the reason if it failed."""
+        await self.until(
+            lambda: bool(self.recording or self.recording_failure), timeout_s, "the recording is written"
+        )
+        if self.recording_failure:
+            raise LocalError(f"not recorded: {self.recording_failure}")
+        return self.recording
+
     async def hang_up(self, timeout_s: float = 10.0) -> None:
         """BYE (or CANCEL), and wait for its end."""
         self._phone.gateway.hangup(self.leg_id, HangupCause.CALLER_HANGUP)
@@ -181,6 +191,8 @@ class PhoneCall:
                 self.digits += event.digit
             case m.RecordingEnded():
                 self.recording = event.path
+            case m.RecordingFailed():
+                self.recording_failure = event.reason
             case m.LegClosed():
                 self.stats = event.stats
             case _:
@@ -230,9 +242,10 @@ class Softphone:
         port = await self.media.open_leg(call.leg_id, call.call_id, local_ip)
         self.media.send(m.SetMix(call.call_id, _edges(call.leg_id)))
         self.gateway.dial(call.leg_id, uri, local_ip, port, from_uri)
-        await call.until(lambda: call.session is not None or call.over, timeout_s, "the far end answers")
-        if call.ended is not None:
-            raise CallRefused(f"{uri}: {call.ended.sip_status} {call.ended.reason_text}".strip())
+        await call.until(lambda: call.session is not None or call.over, timeout_s, f"{uri} answers")
+        if (ended := call.ended) is not None:
+            status = f"{ended.sip_status} " if ended.sip_status else ""
+            raise CallRefused(f"{uri}: {status}{ended.reason_text or ended.cause.value.text}")
         return call
 
     def configure(self, call: PhoneCall) -> None:
@@ -248,6 +261,8 @@ class Softphone:
                 session.codec,
                 session.payload_type,
                 dtmf_payload_type=session.dtmf_payload_type,
+                receive_payload_type=session.receive_payload_type,
+                dtmf_receive_payload_type=session.dtmf_receive_payload_type,
                 ptime_ms=session.ptime_ms,
                 send=session.send,
                 receive=session.receive,

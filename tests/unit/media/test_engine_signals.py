@@ -324,3 +324,17 @@ def test_shutdown_and_close_leave_nothing_bound() -> None:
     assert rig.engine.stopped
     rig.engine.close()
     assert not rig.network.sockets
+
+
+def test_keys_and_audio_are_taken_under_our_numbers_and_under_the_peers() -> None:
+    """Each side names the numbers it wants to receive; peers mix them up (RFC 3264 §5.1, INTEROP row 27)."""
+    rig = Rig()
+    peer = rig.open("a", dtmf_payload_type=96, receive_payload_type=0, dtmf_receive_payload_type=101)
+    for payload_type in (101, 96):
+        for end in (False, True, True, True):
+            payload = bytes([7, 0x80 if end else 0]) + (800).to_bytes(2, "big")
+            peer.send_raw(peer.packet(payload, payload_type).to_bytes())
+        peer.timestamp = (peer.timestamp + 1600) & 0xFFFFFFFF
+        rig.tick(3)
+    assert [event.digit for event in rig.of(m.DtmfReceived)] == ["7", "7"]
+    assert closed(rig, "a").packets_rejected == 0
