@@ -18,12 +18,20 @@ from voicegw.base.errors import ConfigError
 from voicegw.call.machine import CallConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
 from voicegw.gateway.config import SipConfig
+from voicegw.inference.registry import ASR, TTS
 from voicegw.media.config import MediaConfig
 from voicegw.turn.barge_in import BargeInConfig
 from voicegw.turn.endpointing import EndpointingConfig
 from voicegw.turn.machine import TurnConfig
 
 SHIPPED_DIALPLANS = Path(__file__).resolve().parent.parent / "dialplans"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
+
+
+def _at_least(name: str, value: float, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"{name} is {value}", fix=f"at least {least}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,16 @@ class SpeechConfig:
     """Recognition processes. One decodes about six callers who all speak at once."""
     tts_workers: int = 1
     """Synthesis processes. One makes speech about thirty times faster than it is spoken."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work; raises ConfigError."""
+        for kind, names, known in (("recogniser", (self.asr,), ASR), ("synthesiser", self.tts, TTS)):
+            unknown = [name for name in names if name not in known]
+            if unknown or not names:
+                given = ", ".join(map(repr, unknown)) or "nothing"
+                raise ConfigError(f"there is no {kind} called {given}", fix=f"choose from: {', '.join(known)}")
+        _at_least("asr_workers", self.asr_workers, 1)
+        _at_least("tts_workers", self.tts_workers, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,13 @@ class LogConfig:
     format: str = "text"
     """text for people, json for machines."""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot work; raises ConfigError."""
+        if self.level not in LOG_LEVELS:
+            raise ConfigError(f"there is no log level {self.level!r}", fix=f"one of: {', '.join(LOG_LEVELS)}")
+        if self.format not in LOG_FORMATS:
+            raise ConfigError(f"there is no log format {self.format!r}", fix=f"one of: {', '.join(LOG_FORMATS)}")
+
 
 @dataclass(frozen=True, slots=True)
 class LimitsConfig:
@@ -74,6 +99,11 @@ class LimitsConfig:
     """More are refused with 503 and Retry-After. A core carries about 300 legs without speech engines."""
     drain_s: float = 30.0
     """After a signal to stop, running calls may finish for this long; then they are told goodbye."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work; raises ConfigError."""
+        _at_least("max_calls", self.max_calls, 1)
+        _at_least("drain_s", self.drain_s, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from voicegw.agents.load import load_agents
 from voicegw.base.clock import SystemClock
+from voicegw.base.errors import ConfigError
 from voicegw.base.metrics import Counters
 from voicegw.config import Config
 from voicegw.dialplan.load import load_dialplan
@@ -28,8 +29,20 @@ from voicegw.storage.event_log import EventLog
 
 def load_installation(config: Config, http: HttpClient) -> Installation:
     """Dialplan and agents from their files; raises ConfigError with everything that is wrong."""
+    if not Path(config.paths.agents).is_dir():
+        raise ConfigError("there is no such directory", file=config.paths.agents, fix="set paths.agents")
     agents = load_agents(Path(config.paths.agents), http, os.environ)
     return Installation(load_dialplan(Path(config.paths.dialplan), agents.keys()), agents)
+
+
+def make_directory(path: str, setting: str) -> Path:
+    """A directory to write to; raises ConfigError naming the setting that leads there."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fix = f"let {setting} be one in which this user may write"
+        raise ConfigError(f"cannot be made: {error.strerror}", file=path, fix=fix) from None
+    return Path(path)
 
 
 def make_speech(config: Config, counters: Counters) -> Speech:
@@ -44,12 +57,11 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
     """Construct a node without effects on the outside but the directories it writes to."""
     counters, clock, http = Counters(), SystemClock(), HttpxClient()
     store = DialplanStore(lambda: load_installation(config, http))
-    recordings = Path(config.paths.recordings) if config.paths.recordings else None
+    recordings = make_directory(config.paths.recordings, "paths.recordings") if config.paths.recordings else None
     if recordings is not None:
-        recordings.mkdir(parents=True, exist_ok=True)
         recover_partial(str(recordings))
     speech = make_speech(config, counters)
-    log = EventLog(Path(config.paths.calls), counters)
+    log = EventLog(make_directory(config.paths.calls, "paths.calls"), counters)
     gateway = SipGateway(
         config.sip, lambda event: manager.on_leg_event(event), random=os.urandom, clock=clock, counters=counters
     )

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TypeAlias
 
 from voicegw.audio.resample import resample
 from voicegw.audio.wav import parse
@@ -23,6 +26,7 @@ from voicegw.inference.registry import make_asr, make_tts
 from voicegw.inference.settings import EngineSettings
 from voicegw.media.config import MediaConfig
 from voicegw.ports.asr import AsrOptions
+from voicegw.sip.uri import SipUri
 from voicegw.testing.far_transcript import FarTranscript
 from voicegw.testing.softphone import PhoneCall, Softphone
 from voicegw.testing.synthetic_caller import CallerVoice
@@ -31,6 +35,7 @@ PHONE_MEDIA = MediaConfig(port_low=33000, port_high=33199)
 """A range of its own: the server may run on the same machine."""
 LISTEN_S = 4.0
 """After the script: hang up when the far end says nothing for this long."""
+Sounds: TypeAlias = list[tuple[Path, bytes]]
 QUIET_MS = 700
 """A pause of this length is the far end's end of speech."""
 
@@ -38,11 +43,19 @@ QUIET_MS = 700
 def run(arguments: argparse.Namespace) -> int:
     """Make the call; 0 when it was answered and ended in order."""
     configure("warning", json_lines=False)
-    asyncio.run(_run(arguments, load_config(arguments.config)))
+    _check_target(arguments.uri)
+    sounds = [(path, _telephone_audio(path)) for path in arguments.wav]
+    asyncio.run(_run(arguments, sounds, load_config(arguments.config)))
     return 0
 
 
-async def _run(arguments: argparse.Namespace, config: Config) -> None:
+def _check_target(uri: str) -> None:
+    """Before engines load for a call that cannot be made."""
+    if SipUri.parse(uri).scheme != "sip":
+        raise ConfigError(f"{uri} asks for TLS, which this softphone does not speak", fix="write it as sip:...")
+
+
+async def _run(arguments: argparse.Namespace, sounds: Sounds, config: Config) -> None:
     settings = EngineSettings(1, Path(config.paths.cache))
     tts, asr = make_tts("flite", settings), make_asr(config.speech.asr, settings)
     phone = Softphone(SipConfig(listen_port=0), PHONE_MEDIA)
@@ -60,7 +73,7 @@ async def _run(arguments: argparse.Namespace, config: Config) -> None:
         from_uri = arguments.from_ or "sip:softphone@127.0.0.1"
         call = await phone.dial(arguments.uri, from_uri, prepare=prepare)
         _print("phone", "answered")
-        await _talk(call, arguments, CallerVoice(tts, arguments.voice))
+        await _talk(call, arguments, sounds, CallerVoice(tts, arguments.voice))
         for transcript in transcripts:
             await transcript.close()
     finally:
@@ -70,32 +83,33 @@ async def _run(arguments: argparse.Namespace, config: Config) -> None:
             await asr.close()
 
 
-async def _talk(call: PhoneCall, arguments: argparse.Namespace, voice: CallerVoice) -> None:
+async def _talk(call: PhoneCall, arguments: argparse.Namespace, sounds: Sounds, voice: CallerVoice) -> None:
     if arguments.record:
         call.record(str(arguments.record))
-    if arguments.say or arguments.wav or arguments.keys:
-        await _follow_script(call, arguments, voice)
+    if arguments.say or sounds or arguments.keys:
+        await _follow_script(call, arguments, sounds, voice)
     else:
         await _follow_keyboard(call, voice)
     if arguments.record:
         call.stop_recording()
-        await call.until(lambda: bool(call.recording), 10.0, "the recording is written")
-        _print("phone", f"recorded to {call.recording}")
+        _print("phone", f"recorded to {await call.recorded()}")
     if not call.over:
         await call.hang_up()
     if call.ended is not None:
         _print("phone", f"ended: {call.ended.cause.value.text} {call.ended.reason_text}".strip())
 
 
-async def _follow_script(call: PhoneCall, arguments: argparse.Namespace, voice: CallerVoice) -> None:
+async def _follow_script(
+    call: PhoneCall, arguments: argparse.Namespace, sounds: Sounds, voice: CallerVoice
+) -> None:
     for text in arguments.say:
         await _far_end_spoke(call)
         _print("you", text)
         await _say(call, await voice.make(text))
-    for path in arguments.wav:
+    for path, pcm in sounds:
         await _far_end_spoke(call)
         _print("you", f"[{path}]")
-        await _say(call, _telephone_audio(path))
+        await _say(call, pcm)
     if arguments.keys:
         await _far_end_spoke(call)
         _print("you", f"[keys {arguments.keys}]")
@@ -113,19 +127,25 @@ async def _follow_keyboard(call: PhoneCall, voice: CallerVoice) -> None:
 
 
 async def _lines(call: PhoneCall) -> AsyncIterator[str]:
-    """Lines of standard input until its end or the call's."""
+    """Lines of standard input, whatever it is, until its end or the call's."""
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+
+    def read() -> None:
+        # Unbuffered: a thread that still waits for a line must hold no lock of sys.stdin when the program ends.
+        with contextlib.suppress(RuntimeError), open(sys.stdin.fileno(), "rb", 0, closefd=False) as source:
+            for line in source:
+                loop.call_soon_threadsafe(lines.put_nowait, line.decode(errors="replace").strip())
+            loop.call_soon_threadsafe(lines.put_nowait, None)
+
+    threading.Thread(target=read, name="keyboard", daemon=True).start()
     ended = asyncio.create_task(call.wait_ended(timeout_s=24 * 3600))
-    while True:
-        line = asyncio.create_task(reader.readline())
-        await asyncio.wait({line, ended}, return_when=asyncio.FIRST_COMPLETED)
-        if not line.done() or not line.result():
-            line.cancel()
-            ended.cancel()
-            return
-        yield line.result().decode(errors="replace").strip()
+    ended.add_done_callback(lambda _: lines.put_nowait(None))
+    try:
+        while (line := await lines.get()) is not None:
+            yield line
+    finally:
+        ended.cancel()
 
 
 async def _far_end_spoke(call: PhoneCall, patience_s: float = 15.0) -> None:

@@ -16,6 +16,7 @@ from voicegw.base.ids import CallId
 from voicegw.base.log import configure
 from voicegw.call import facts as f
 from voicegw.config import load_config
+from voicegw.server import make_directory
 from voicegw.testing.order_service import OrderService
 from voicegw.testing.story import Outcome, Stage, Story
 from voicegw.testing.summary import clock, summary_page, timing_text
@@ -54,8 +55,7 @@ TUESDAY = 1
 def run(arguments: argparse.Namespace) -> int:
     """Play the line's story; 0 only if the conversation really happened."""
     configure("info" if arguments.verbose else "error", json_lines=False)
-    home = Path(arguments.out).resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    home = make_directory(str(Path(arguments.out).resolve()), "the directory given by --out")
     story = STORIES[arguments.line]
     outcome = asyncio.run(_play(story, home))
     problems = [*outcome.missing(story), *_misheard(outcome), *_silent_channels(outcome)]
