@@ -12,6 +12,7 @@ from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.ports.asr import AsrOptions, AsrProvider
 from voicegw.ports.tts import TtsAudio, TtsChunk, TtsProvider, TtsRequest
+from voicegw.runtime.phrase_cache import PhraseCache
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ class Speech:
         self.asr = asr
         self._tts = tuple(tts)
         self._counters = counters
+        self._phrases = PhraseCache()
 
     async def start(self) -> None:
         """Start all engines at once. A synthesiser that does not start is left out as long as another does."""
@@ -69,7 +71,7 @@ class Speech:
                 continue
             heard = False
             try:
-                async for chunk in provider.synthesize(_fitted(provider, request)):
+                async for chunk in self._made_by(provider, _fitted(provider, request)):
                     heard = heard or isinstance(chunk, TtsAudio)
                     yield chunk
                 return
@@ -80,6 +82,19 @@ class Speech:
                     raise
                 last = error
         raise last
+
+    async def _made_by(self, provider: TtsProvider, request: TtsRequest) -> AsyncIterator[TtsChunk]:
+        """From memory, or from the engine and into memory. A sentence that is not wanted to its end is not kept."""
+        if known := self._phrases.get(provider.name, request):
+            self._counters.add("tts_from_memory")
+            for chunk in known:
+                yield chunk
+            return
+        made: list[TtsChunk] = []
+        async for chunk in provider.synthesize(request):
+            made.append(chunk)
+            yield chunk
+        self._phrases.put(provider.name, request, made)
 
 
 async def _failure(starting: Awaitable[None]) -> ProviderError | None:

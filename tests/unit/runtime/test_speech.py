@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from voicegw.base.errors import ProviderError
+from voicegw.base.metrics import Counters
+from voicegw.ports.asr import AsrCapabilities, AsrOptions, AsrStream
+from voicegw.ports.tts import TtsAudio, TtsCapabilities, TtsChunk, TtsRequest
+from voicegw.runtime.speech import Speech
+
+
+class NoAsr:
+    name = "none"
+    capabilities = AsrCapabilities(8000, partials=False, phrases=False)
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def prepare(self, options: AsrOptions) -> None: ...
+
+    def open(self, options: AsrOptions) -> AsrStream:
+        raise NotImplementedError
+
+
+class Voice:
+    """Three pieces of audio; fails after ``fails_after`` of them."""
+
+    def __init__(self, name: str, fails_after: int = 99) -> None:
+        self.name = name
+        self.capabilities = TtsCapabilities(streaming=True, word_marks=False, voices=("slt",))
+        self.fails_after = fails_after
+        self.asked = 0
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:
+        self.asked += 1
+        for piece in range(3):
+            if piece == self.fails_after:
+                raise ProviderError(self.name, "broken", retryable=True)
+            yield TtsAudio(f"{self.name}{piece}{request.text}".encode())
+
+
+async def said(speech: Speech, text: str, pieces: int = 99) -> list[bytes]:
+    """At most ``pieces`` of what is made of the text."""
+    heard: list[bytes] = []
+    chunks = speech.synthesize(TtsRequest(text))
+    async for chunk in chunks:
+        assert isinstance(chunk, TtsAudio)
+        heard.append(chunk.pcm)
+        if len(heard) == pieces:
+            break
+    return heard
+
+
+def test_a_sentence_is_made_once_and_sounds_the_same_again() -> None:
+    voice, counters = Voice("a"), Counters()
+    speech = Speech(NoAsr(), [voice], counters)
+
+    async def twice() -> tuple[list[bytes], list[bytes]]:
+        return await said(speech, "Hello."), await said(speech, "Hello.")
+
+    first, second = asyncio.run(twice())
+    assert first == second == [b"a0Hello.", b"a1Hello.", b"a2Hello."]
+    assert voice.asked == 1 and counters.get("tts_from_memory") == 1
+
+
+def test_a_sentence_that_was_cut_short_is_not_remembered() -> None:
+    voice = Voice("a")
+    speech = Speech(NoAsr(), [voice], Counters())
+
+    async def twice() -> list[bytes]:
+        await said(speech, "Hello.", pieces=1)
+        return await said(speech, "Hello.")
+
+    assert len(asyncio.run(twice())) == 3 and voice.asked == 2
+
+
+def test_what_a_stand_in_said_is_not_taken_for_the_first_engine() -> None:
+    first, second = Voice("a", fails_after=0), Voice("b")
+    speech = Speech(NoAsr(), [first, second], Counters())
+
+    async def twice() -> tuple[list[bytes], list[bytes]]:
+        before = await said(speech, "Hello.")
+        first.fails_after = 99
+        return before, await said(speech, "Hello.")
+
+    before, after = asyncio.run(twice())
+    assert before[0] == b"b0Hello." and after[0] == b"a0Hello."
+
+
+def test_a_failure_in_mid_sentence_is_told_and_not_remembered() -> None:
+    voice = Voice("a", fails_after=1)
+    speech = Speech(NoAsr(), [voice, Voice("b")], Counters())
+    with pytest.raises(ProviderError):
+        asyncio.run(said(speech, "Hello."))
+    voice.fails_after = 99
+    assert len(asyncio.run(said(speech, "Hello."))) == 3
