@@ -1,0 +1,184 @@
+"""The ledger of tools in SQLite: an intent is on the disk before its tool runs, its result after.
+
+One connection in one thread, so the event loop never waits for the disk. Each write is a transaction that is synced
+(``synchronous=FULL``) before it is reported; the write-ahead log makes that one sync. The file is locked for this
+process: another one that shared it could take our open intents for those of a dead process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from voicegw.agents.tools.exactly_once import concluded, decide, recovered
+from voicegw.base.errors import LocalError
+from voicegw.base.ids import CallId
+from voicegw.ports.tools import (
+    Claim,
+    IdempotencyKey,
+    LedgerEntry,
+    Recovery,
+    ToolEffect,
+    ToolIntent,
+    ToolResult,
+    ToolStatus,
+)
+
+T = TypeVar("T")
+_Row = tuple[str, str, str, str, str, float, int, str | None, str | None, float]
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS tool_calls (
+    key TEXT PRIMARY KEY,
+    call_id TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    effect TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    intended_wall REAL NOT NULL,
+    attempts INTEGER NOT NULL,
+    status TEXT,
+    content TEXT,
+    ended_wall REAL NOT NULL
+) WITHOUT ROWID
+"""
+_OPEN = "CREATE INDEX IF NOT EXISTS open_tool_calls ON tool_calls (key) WHERE status IS NULL"
+_COLUMNS = "key, call_id, tool, effect, arguments, intended_wall, attempts, status, content, ended_wall"
+_PUT = f"INSERT OR REPLACE INTO tool_calls ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_GET = f"SELECT {_COLUMNS} FROM tool_calls WHERE key = ?"
+_LIST_OPEN = f"SELECT {_COLUMNS} FROM tool_calls WHERE status IS NULL ORDER BY intended_wall"
+_LIST_CALL = f"SELECT {_COLUMNS} FROM tool_calls WHERE call_id = ? ORDER BY intended_wall"
+_FORGET = "DELETE FROM tool_calls WHERE status IS NOT NULL AND ended_wall < ?"
+
+
+class SqliteToolLedger:
+    """A :class:`~voicegw.ports.tools.ToolLedger` in one file, readable for its owner only.
+
+    Arguments and results are kept, because a retry is answered from them; :meth:`forget` ends that.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, "tool-ledger")
+        self._database: sqlite3.Connection | None = None
+        self._closed = False
+
+    async def claim(self, intent: ToolIntent) -> Claim:
+        """See :class:`~voicegw.ports.tools.ToolLedger`."""
+        return await self._in_thread(lambda database: _claim(database, intent))
+
+    async def conclude(self, key: IdempotencyKey, result: ToolResult, at_wall: float) -> None:
+        """See :class:`~voicegw.ports.tools.ToolLedger`."""
+        await self._in_thread(lambda database: _conclude(database, key, result, at_wall))
+
+    async def recover(self, at_wall: float) -> Recovery:
+        """See :class:`~voicegw.ports.tools.ToolLedger`."""
+        return await self._in_thread(lambda database: _recover(database, at_wall))
+
+    async def of_call(self, call_id: CallId) -> tuple[LedgerEntry, ...]:
+        """All entries of a call, oldest first."""
+        return await self._in_thread(lambda database: _entries(database, _LIST_CALL, call_id))
+
+    async def forget(self, before_wall: float) -> int:
+        """Delete what ended before that moment and return how many; open entries stay."""
+        return await self._in_thread(lambda database: database.execute(_FORGET, (before_wall,)).rowcount)
+
+    async def close(self) -> None:
+        """Close the file after what is under way; later calls raise LocalError."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._shut)
+            self._thread.shutdown()
+
+    async def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``work`` as one transaction; raises LocalError when the disk or the file does not allow it."""
+        if self._closed:
+            raise LocalError(f"the tool ledger {self._path} is closed")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        except (sqlite3.Error, OSError) as error:
+            raise LocalError(f"the tool ledger {self._path}: {error}") from error
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._database is None:
+            self._database = _connect(self._path)
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            done = work(self._database)
+            self._database.execute("COMMIT")
+        finally:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+        return done
+
+    def _shut(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    try:
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        database.execute(_CREATE)
+        database.execute(_OPEN)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _claim(database: sqlite3.Connection, intent: ToolIntent) -> Claim:
+    claim = decide(_entry(database, intent.key), intent)
+    if claim.granted:
+        database.execute(_PUT, _row(claim.entry))
+    return claim
+
+
+def _conclude(database: sqlite3.Connection, key: IdempotencyKey, result: ToolResult, at_wall: float) -> None:
+    entry = _entry(database, key)
+    if entry is None:
+        raise LocalError(f"the tool call {key} was never claimed")
+    database.execute(_PUT, _row(concluded(entry, result, at_wall)))
+
+
+def _recover(database: sqlite3.Connection, at_wall: float) -> Recovery:
+    entries = [recovered(entry, at_wall) for entry in _entries(database, _LIST_OPEN)]
+    unknown = tuple(entry for entry in entries if entry.result is not None)
+    database.executemany(_PUT, [_row(entry) for entry in unknown])
+    return Recovery(unknown, tuple(entry for entry in entries if entry.result is None))
+
+
+def _entry(database: sqlite3.Connection, key: IdempotencyKey) -> LedgerEntry | None:
+    found = _entries(database, _GET, key)
+    return found[0] if found else None
+
+
+def _entries(database: sqlite3.Connection, query: str, *values: str) -> tuple[LedgerEntry, ...]:
+    return tuple(_from_row(row) for row in database.execute(query, values))
+
+
+def _row(entry: LedgerEntry) -> _Row:
+    intent, result = entry.intent, entry.result
+    return (
+        *(intent.key, intent.call_id, intent.tool, intent.effect.value, intent.arguments_json, intent.at_wall),
+        entry.attempts,
+        result.status.value if result else None,
+        result.content_json if result else None,
+        entry.ended_wall,
+    )
+
+
+def _from_row(row: _Row) -> LedgerEntry:
+    key, call_id, tool, effect, arguments, intended_wall, attempts, status, content, ended_wall = row
+    intent = ToolIntent(IdempotencyKey(key), CallId(call_id), tool, ToolEffect(effect), arguments, intended_wall)
+    result = ToolResult(ToolStatus(status), content or "") if status else None
+    return LedgerEntry(intent, attempts, result, ended_wall)
