@@ -32,9 +32,9 @@ class OpenLeg(Message, frozen=True):
 class ConfigureLeg(Message, frozen=True):
     """Apply a negotiated session (RFC 3264); sent again after a re-INVITE. A new address unlatches the source.
 
-    ``codec`` is "PCMU" or "PCMA"; ``dtmf_payload_type`` -1 when not negotiated. These two numbers are the peer's and
-    go out with our packets; the ``receive`` ones are ours, -1 where they are the same. Both are taken from the peer:
-    many send under the number that they were offered, whatever they answered. ``ptime_ms`` is of our own packets;
+    ``codec`` is "PCMU" or "PCMA"; ``dtmf_payload_type`` -1 when not negotiated. These two numbers are the peer's
+    and go out with our packets; the ``receive`` ones are ours, -1 where they are the same. Both are taken from the
+    peer: many send under the number that they were offered, whatever they answered. ``ptime_ms`` is of our packets;
     ``send`` / ``receive`` follow the direction attribute (both false when on hold). ``vad``: detect speech on what
     arrives. ``tap``: send AudioTapped for what arrives.
     """
