@@ -59,12 +59,11 @@ class Job:
 
     def close(self) -> None:
         """Nobody wants the rest: nothing more is yielded, and the worker is told."""
-        if self._over:
-            self._drop_events()
-            return
-        self.send(CloseStream(self.stream_id))
-        self._end()
-        self._drop_events()
+        if not self._over:
+            self.send(CloseStream(self.stream_id))
+            self._end()
+        while not self._events.empty():
+            self._events.get_nowait()
         self._events.put_nowait(None)
 
     async def events(self) -> AsyncIterator[StreamEvent]:
@@ -79,7 +78,3 @@ class Job:
         self._write = None
         self._backlog.clear()
         self._released(self)
-
-    def _drop_events(self) -> None:
-        while not self._events.empty():
-            self._events.get_nowait()

@@ -8,6 +8,7 @@ young. Results of jobs that are no longer known are refused by their id and coun
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class WorkerPool:
         self._homeless: dict[StreamId, Job] = {}
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closings: set[asyncio.Task[None]] = set()
         self._first: asyncio.Future[WorkerReady] | None = None
         self._closing = False
 
@@ -79,6 +81,11 @@ class WorkerPool:
     def pids(self) -> tuple[int, ...]:
         """Process ids of the live workers."""
         return tuple(process.pid for process in self._processes)
+
+    @property
+    def ready(self) -> int:
+        """Live workers whose engine is loaded."""
+        return sum(process.ready for process in self._processes)
 
     @property
     def load(self) -> int:
@@ -89,10 +96,11 @@ class WorkerPool:
         """Start all processes and wait until one is ready; raises ProviderError if none gets there."""
         self._first = asyncio.get_running_loop().create_future()
         for _ in range(self._config.size):
-            self._spawn(self._keep_one())
-        self._spawn(self._watch())
+            self._spawn(self._keep_one(), self._tasks)
+        self._spawn(self._watch(), self._tasks)
         try:
-            return await asyncio.wait_for(asyncio.shield(self._first), self._config.start_within_s)
+            async with asyncio.timeout(self._config.start_within_s):
+                return await asyncio.shield(self._first)
         except TimeoutError:
             await self.close()
             raise ProviderError(self.name, "the engine did not load in time", retryable=True) from None
@@ -106,7 +114,7 @@ class WorkerPool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await asyncio.gather(*self._closings)
         for job in list(self._homeless.values()):
             job.deliver(StreamFailed(job.stream_id, "the worker pool was closed", True))
 
@@ -184,7 +192,7 @@ class WorkerPool:
     async def _run_one(self) -> bool:
         """Run one process to its end; says whether its place is to be given up."""
         try:
-            process = await WorkerProcess.start(self._spec, self._clock.monotonic())
+            process = await self._start_one()
         except OSError as error:
             self.counters.add(f"{self.name}_worker_not_started")
             log.error("cannot start a %s worker: %s", self.name, error)
@@ -196,8 +204,18 @@ class WorkerPool:
         finally:
             self._processes.remove(process)
             self._move_out(process)
-            await process.close()
+            self._spawn(process.close(), self._closings)
         return process.retiring or (refused is not None and self._refuse(refused))
+
+    async def _start_one(self) -> WorkerProcess:
+        """A new process; one that is half started when the pool is closed is ended, not forgotten."""
+        starting = asyncio.ensure_future(WorkerProcess.start(self._spec, self._clock.monotonic()))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError):
+                self._spawn((await starting).close(), self._closings)
+            raise
 
     def _move_in(self, process: WorkerProcess) -> None:
         for command in self._definitions.values():
@@ -249,7 +267,7 @@ class WorkerPool:
         """Let the process finish its jobs and give its place to a new one now."""
         self.counters.add(f"{self.name}_worker_recycled")
         process.retiring = True
-        self._spawn(self._keep_one())
+        self._spawn(self._keep_one(), self._tasks)
 
     def _refuse(self, refused: WorkerRefused) -> bool:
         """Give up if the engine never ran; one that did run may come back, an administrator is at work."""
@@ -264,7 +282,7 @@ class WorkerPool:
         for process in self._processes:
             process.jobs.pop(job.stream_id, None)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None], keep: set[asyncio.Task[None]]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        keep.add(task)
+        task.add_done_callback(keep.discard)

@@ -108,7 +108,8 @@ class WorkerProcess:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
         try:
-            await asyncio.wait_for(self._process.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await self._process.wait()
         except TimeoutError:
             self.kill()
             await self._process.wait()

@@ -31,13 +31,13 @@ class ModelStore:
         """The files of a model, compiled if they are not there. Raises OSError if they cannot be written."""
         files = ModelFiles(self._folder / f"{key}.arpa", self._folder / f"{key}.dict")
         if not files.dictionary.exists():
-            _write(files.dictionary, self._lexicon.compile(vocabulary([*phrases, *boost])))
+            write_whole(files.dictionary, self._lexicon.compile(vocabulary([*phrases, *boost])))
         if not files.lm.exists():
-            _write(files.lm, compile_lm(phrases, boost, self._config))
+            write_whole(files.lm, compile_lm(phrases, boost, self._config))
         return files
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Whole or not at all: a reader never sees a part, and a crash leaves none behind under the final name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")

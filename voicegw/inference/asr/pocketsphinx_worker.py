@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pocketsphinx
 
+from voicegw.base.errors import ProviderError
 from voicegw.base.ids import StreamId
 from voicegw.inference.asr.language_model import LmConfig
 from voicegw.inference.asr.lexicon import Lexicon
 from voicegw.inference.asr.model_store import ModelStore
-from voicegw.inference.asr.recognizer import Recognizer
+from voicegw.inference.asr.recognizer import Recognizer, write_garbage_dictionary
 from voicegw.inference.messages import (
     Command,
     DefineModel,
@@ -30,16 +31,17 @@ from voicegw.inference.worker import Engine, WorkerChannel, main
 GENERAL = ""
 """The key of the general model: the whole dictionary and the language model of the package."""
 MAX_IDLE = 12
-"""Decoders kept for later, 4 MB each (the general one 80): making one takes 15 to 60 ms."""
+"""Decoders kept for later, 8 MB each (the general one 80): making one takes 30 to 60 ms."""
 MAX_DEFINITIONS = 1024
 
 
 class PocketSphinxEngine:
     """Decoders by model; an utterance borrows one."""
 
-    def __init__(self, channel: WorkerChannel, model_folder: Path, store: ModelStore) -> None:
+    def __init__(self, channel: WorkerChannel, acoustic_model: Path, store: ModelStore, garbage: Path) -> None:
         self._channel = channel
-        self._model_folder = model_folder
+        self._acoustic_model = acoustic_model
+        self._garbage = garbage
         self._store = store
         self._definitions: OrderedDict[str, DefineModel] = OrderedDict()
         self._idle: list[tuple[str, Recognizer]] = []
@@ -113,11 +115,12 @@ class PocketSphinxEngine:
         definition = self._definitions.get(key)
         try:
             if key == GENERAL:
-                return Recognizer(self._model_folder, None)
+                return Recognizer(self._acoustic_model, None, None)
             if definition is None:
                 self._channel.send(StreamFailed(stream_id, f"the model {key} is not defined", True))
                 return None
-            return Recognizer(self._model_folder, self._store.files(key, definition.phrases, definition.boost))
+            files = self._store.files(key, definition.phrases, definition.boost)
+            return Recognizer(self._acoustic_model, files, self._garbage)
         except (OSError, RuntimeError) as error:  # a full disk; a model that the decoder refuses
             self._channel.send(StreamFailed(stream_id, f"cannot load the language model: {error}", False))
             return None
@@ -131,8 +134,14 @@ class PocketSphinxEngine:
 def load(channel: WorkerChannel, arguments: list[str]) -> tuple[Engine, WorkerReady]:
     """Argument: the folder for compiled models. The acoustic model comes with the package."""
     folder = Path(pocketsphinx.get_model_path("en-us"))
-    store = ModelStore(Path(arguments[0]), Lexicon(folder / "cmudict-en-us.dict"), LmConfig())
-    return PocketSphinxEngine(channel, folder, store), WorkerReady((), ("en-US",))
+    cache = Path(arguments[0])
+    garbage = cache / "garbage.dict"
+    try:
+        write_garbage_dictionary(folder / "en-us" / "noisedict", garbage)
+    except OSError as error:
+        raise ProviderError("pocketsphinx", f"cannot write to {cache}: {error}", retryable=False) from error
+    store = ModelStore(cache, Lexicon(folder / "cmudict-en-us.dict"), LmConfig())
+    return PocketSphinxEngine(channel, folder / "en-us", store, garbage), WorkerReady((), ("en-US",))
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ import numpy as np
 import pocketsphinx
 
 from voicegw.inference.asr.band import SOURCE_HZ, BandExtender
-from voicegw.inference.asr.model_store import ModelFiles
+from voicegw.inference.asr.model_store import ModelFiles, write_whole
 
 CHANNEL_PRIOR = "45.13,-1.96,1.45,7.20,7.25,-15.04,7.91,-10.06,-9.86,3.51,-9.45,6.90,-5.56"
 """Mean cepstrum of speech on the telephone after :mod:`.band`. The decoder subtracts it and adapts only after
 eight seconds, longer than most utterances: the prior decides. It was measured on G.711 at -20 dB; 10 dB up or
 down change little."""
 
-DECODER_SETTINGS: dict[str, float | bool | int] = {
+DECODER_SETTINGS: dict[str, float | bool | int | str] = {
     "lw": 9.0,
     "bestpathlw": 12.0,
     "wip": 0.2,
@@ -28,7 +28,26 @@ DECODER_SETTINGS: dict[str, float | bool | int] = {
 Eight Gaussians instead of four cost a third more time and save a fifth of the errors. The second, flat pass is
 off: it runs after the end of the speech, where it costs 60 ms of silence, and improved nothing here."""
 
+WITNESS_SETTINGS: dict[str, float | bool | int | str] = {
+    "lw": 9.0,
+    "wip": 0.2,
+    "fillprob": 1e-10,
+    "fwdflat": False,
+    "bestpath": False,
+    "topn": 4,
+    "maxwpf": 10,
+}
+"""The second opinion needs less precision than the first. Narrower beams would prune the garbage first."""
+_VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
+_STOPS = ("B", "CH", "D", "G", "JH", "K", "P", "T")
+_OTHERS = ("DH", "F", "HH", "L", "M", "N", "NG", "R", "S", "SH", "TH", "V", "W", "Y", "Z", "ZH")
+GARBAGE = _VOWELS + _STOPS + _OTHERS
+"""Phones of the acoustic model, each a filler word of the witness: any speech can be spelt with them."""
+
 PARTIAL_EVERY_BYTES = SOURCE_HZ // 10 * 2
+NO_WITNESS = 0.5
+"""Confidence of the general model, whose words are everything: nothing is out of its domain."""
+_GARBAGE_MARK = "++"
 _PAD_MS = 100
 _PAD_LEVEL = 8.0
 
@@ -45,15 +64,19 @@ class Recognized:
 
 
 class Recognizer:
-    """A decoder for one model. Not thread-safe; one utterance at a time."""
+    """A decoder for one model, and a witness for its confidence. One utterance at a time.
 
-    def __init__(self, model_folder: Path, files: ModelFiles | None, filler: Path | None = None) -> None:
-        chosen = {} if files is None else {"lm": str(files.lm), "dict": str(files.dictionary)}
-        if filler is not None:
-            chosen["fdict"] = str(filler)
-        self._decoder = pocketsphinx.Decoder(
-            hmm=str(model_folder / "en-us"), loglevel="FATAL", **DECODER_SETTINGS, **chosen
-        )
+    A domain model explains everything by its own words, and the posterior of a wrong word can be high when there
+    is nothing similar. So a second decoder hears the same audio with the same words plus one garbage word for each
+    phone: the share of the speech that it too hears as words is the confidence. In our test set 95 % of
+    the sentences that were understood reach 0.68, and 95 % of those outside the domain stay below 0.66.
+    """
+
+    def __init__(self, acoustic_model: Path, files: ModelFiles | None, garbage: Path | None) -> None:
+        self._decoder = _decoder(acoustic_model, files, DECODER_SETTINGS)
+        self._witness: pocketsphinx.Decoder | None = None
+        if files is not None and garbage is not None:
+            self._witness = _decoder(acoustic_model, files, WITNESS_SETTINGS | {"fdict": str(garbage)})
         self._band = BandExtender()
         self._audio_bytes = 0
         self._since_partial = 0
@@ -61,12 +84,13 @@ class Recognizer:
         self._text = ""
 
     def begin(self, channel: str = "") -> None:
-        """Start an utterance."""
+        """Start an utterance; ``channel`` is that of an earlier :class:`Recognized` of the same caller."""
         self._band = BandExtender()
         self._audio_bytes = self._since_partial = 0
         self._busy_s, self._text = 0.0, ""
-        self._decoder.set_cmn(channel or CHANNEL_PRIOR)
-        self._decoder.start_utt()
+        for decoder in self._decoders():
+            decoder.set_cmn(channel or CHANNEL_PRIOR)
+            decoder.start_utt()
         self._feed(_padding())
 
     def push(self, pcm: bytes) -> str | None:
@@ -77,8 +101,7 @@ class Recognizer:
         if self._since_partial < PARTIAL_EVERY_BYTES:
             return None
         self._since_partial = 0
-        hypothesis = self._decoder.hyp()
-        text = hypothesis.hypstr if hypothesis else ""
+        text = _text(self._decoder)
         if text == self._text:
             return None
         self._text = text
@@ -88,25 +111,60 @@ class Recognizer:
         """End the utterance."""
         self._feed(_padding())
         began = time.perf_counter()
-        self._decoder.end_utt()
-        hypothesis = self._decoder.hyp()
-        text = hypothesis.hypstr if hypothesis else ""
+        for decoder in self._decoders():
+            decoder.end_utt()
+        text = _text(self._decoder)
         confidence = self._confidence() if text else 0.0
         channel = self._decoder.get_cmn(True)
         self._busy_s += time.perf_counter() - began
-        return Recognized(text, confidence, self._audio_bytes / 2 / SOURCE_HZ * 1e3, self._busy_s * 1e3, channel)
+        audio_ms = self._audio_bytes / 2 / SOURCE_HZ * 1e3
+        return Recognized(text if confidence else "", confidence, audio_ms, self._busy_s * 1e3, channel)
 
     def abandon(self) -> None:
         """End the utterance without a result; the decoder can be used again."""
-        self._decoder.end_utt()
+        for decoder in self._decoders():
+            decoder.end_utt()
+
+    def _decoders(self) -> tuple[pocketsphinx.Decoder, ...]:
+        return (self._decoder,) if self._witness is None else (self._decoder, self._witness)
 
     def _feed(self, pcm: bytes) -> None:
         began = time.perf_counter()
-        self._decoder.process_raw(self._band.process(pcm), False, False)
+        wide = self._band.process(pcm)
+        for decoder in self._decoders():
+            decoder.process_raw(wide, False, False)
         self._busy_s += time.perf_counter() - began
 
     def _confidence(self) -> float:
-        return 1.0
+        """The share of speech frames that the witness too hears as words; without one, a cautious constant."""
+        if self._witness is None:
+            return NO_WITNESS
+        words = garbage = 0
+        for segment in self._witness.seg() or ():
+            frames = segment.end_frame - segment.start_frame + 1
+            if segment.word.startswith(_GARBAGE_MARK):
+                garbage += frames
+            elif not segment.word.startswith("<"):
+                words += frames
+        return round(words / (words + garbage), 3) if words else 0.0
+
+
+def write_garbage_dictionary(noise: Path, target: Path) -> None:
+    """The fillers of the acoustic model, and a garbage word for each phone."""
+    lines = [f"{_GARBAGE_MARK}{phone} {phone}" for phone in GARBAGE]
+    write_whole(target, "\n".join([noise.read_text("ascii").strip(), *lines, ""]))
+
+
+def _decoder(
+    acoustic_model: Path, files: ModelFiles | None, settings: dict[str, float | bool | int | str]
+) -> pocketsphinx.Decoder:
+    chosen = {} if files is None else {"lm": str(files.lm), "dict": str(files.dictionary)}
+    return pocketsphinx.Decoder(hmm=str(acoustic_model), loglevel="FATAL", **settings, **chosen)
+
+
+def _text(decoder: pocketsphinx.Decoder) -> str:
+    hypothesis = decoder.hyp()
+    return str(hypothesis.hypstr) if hypothesis else ""
 
 
 def _padding() -> bytes:
