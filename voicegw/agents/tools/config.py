@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainValidator, model_validator
 
 from voicegw.agents.template import Template, parse_template
 from voicegw.agents.tools.schema import Schema, SchemaError
-from voicegw.dialplan.checked import StrictModel
+from voicegw.dialplan.checked import StrictModel, did_you_mean
 from voicegw.ports.tools import ToolEffect
 
 FACTS = ("call_id", "calling", "called")
@@ -44,6 +45,21 @@ def _header_name(value: str) -> str:
     if not value or any(not (char.isascii() and (char.isalnum() or char in "-_")) for char in value):
         raise ValueError(f"'{value}' is not the name of a header\nfix: letters, digits and - only")
     return value
+
+
+def _body(value: JsonValue) -> JsonValue:
+    for text in body_texts(value):
+        parse_template(text)
+    return value
+
+
+def body_texts(value: JsonValue) -> Iterator[str]:
+    """All texts in a body, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from body_texts(item)
 
 
 Text = Annotated[Template, PlainValidator(_template)]
@@ -123,7 +139,7 @@ class HttpToolConfig(ToolModel):
     """Parameters behind the ``?``; left out where all their arguments are missing."""
     headers: dict[HeaderName, Text] = Field(default_factory=dict)
     """More headers. ``Idempotency-Key`` is always sent."""
-    body: JsonValue = None
+    body: Annotated[JsonValue, AfterValidator(_body)] = None
     """JSON with ``{{ argument }}`` in it; a bare hole keeps its type. Default for POST, PUT and PATCH: all
     arguments that are used nowhere else."""
     auth: Auth | None = None
@@ -141,6 +157,20 @@ class HttpToolConfig(ToolModel):
     """Said while the caller waits."""
     offered: bool = True
     """Whether the model may use it; no: only for a caller look-up."""
+
+    @model_validator(mode="after")
+    def _known_holes(self) -> HttpToolConfig:
+        properties = self.parameters.get("properties", {})
+        known = {*FACTS, *(properties if isinstance(properties, dict) else {})}
+        texts = [
+            self.url,
+            *self.query.values(),
+            *self.headers.values(),
+            *map(parse_template, body_texts(self.body)),
+        ]
+        for name in sorted(frozenset().union(*(text.names for text in texts)) - known):
+            raise ValueError(f"'{name}' is not an argument\nfix: {did_you_mean(name, known)}")
+        return self
 
     @model_validator(mode="after")
     def _fixed_host(self) -> HttpToolConfig:

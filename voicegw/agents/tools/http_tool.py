@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum, auto
+from urllib.parse import urlsplit
 
 from voicegw.agents.tools.canonical import parse_arguments
 from voicegw.agents.tools.config import HttpToolConfig
@@ -16,6 +18,8 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import ProviderError
 from voicegw.ports.http import HttpClient, HttpResponse
 from voicegw.ports.tools import ToolEffect, ToolRequest, ToolResult
+
+log = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -92,7 +96,11 @@ class HttpTool:
                 request.method, request.url, headers=headers, json_body=request.body, timeout_s=left_s
             )
         except ProviderError as error:
-            return str(error)
+            # The address holds what the model knows of the caller, and the model might read it out: neither the
+            # log nor the model gets it.
+            reason = str(error).replace(request.url, urlsplit(request.url).netloc)
+            log.warning("a tool's service did not answer", extra={"tool": self._config.name, "reason": reason})
+            return "the service did not answer"
 
 
 def make_http_tool(
