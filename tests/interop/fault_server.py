@@ -98,6 +98,10 @@ class FaultServer(Server):
                 return CallLog(facts)
         return CallLog([])
 
+    def calls_of(self, calling: str) -> list[CallLog]:
+        """The logs of the calls of one caller that have ended."""
+        return [log for log in self._ended() if log.one("CallWasOffered")["calling"] == calling]
+
     def wait_facts(
         self, phone: RawPhone, fact: str, count: int = 1, within_s: float = 10.0
     ) -> list[dict[str, Any]]:

@@ -29,11 +29,16 @@ class FarTranscript:
         call.on_audio = self._hear
         call.on_speech = self._speech
 
-    async def close(self) -> None:
-        """Wait for what is still being recognised."""
+    async def close(self, patience_s: float = 5.0) -> None:
+        """Wait for what is still being recognised, but not for a recogniser that has fallen far behind."""
         if self._stream is not None:
             self._stream.finish()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=patience_s)
+        for task in late:
+            task.cancel()
+            self._on_text("[not recognised in time]")
 
     def _hear(self, pcm: bytes) -> None:
         self._recent.append(pcm)

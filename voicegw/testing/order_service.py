@@ -46,7 +46,7 @@ class OrderService:
                 + body
             )
             await writer.drain()
-        except (OSError, asyncio.IncompleteReadError, IndexError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError):
             pass  # a client that went away or speaks no HTTP gets nothing
         finally:
             writer.close()
