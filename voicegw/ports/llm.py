@@ -8,7 +8,7 @@ the part that is equal, byte for byte, to an earlier prompt.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, TypeAlias
@@ -99,7 +99,7 @@ class FinishReason(Enum):
     STOP = "stop"
     """The model had said everything."""
     LENGTH = "length"
-    """``max_tokens`` were used up: the last sentence is torn."""
+    """``max_tokens`` were used up: the last sentence is torn, and a torn tool call is left out."""
     TOOL_CALLS = "tool_calls"
     """The model waits for the results of its tool calls."""
     FILTERED = "content_filter"
@@ -127,10 +127,13 @@ LlmEvent: TypeAlias = TextDelta | ToolCallRequested | LlmRestarted | LlmFinished
 
 @dataclass(frozen=True, slots=True)
 class LlmPrice:
-    """Money for a million tokens, in any one currency; 0 for a server of one's own."""
+    """Money for a million tokens, in any one currency; 0 for a server of one's own.
+
+    ``cached_per_million`` is for the part of a prompt that the server had in its cache; None for no discount.
+    """
 
     prompt_per_million: float = 0.0
-    cached_per_million: float = 0.0
+    cached_per_million: float | None = None
     completion_per_million: float = 0.0
 
 
@@ -168,10 +171,10 @@ class BudgetExceeded(ProviderError):
 class Llm(Protocol):
     """All that an agent needs: one provider, or a chain of them for one call."""
 
-    def stream(self, request: LlmRequest) -> AsyncIterator[LlmEvent]:
+    def stream(self, request: LlmRequest) -> AsyncGenerator[LlmEvent, None]:
         """Yield the answer as it is made: text and tool calls, then LlmFinished, then LlmUsage where known.
 
-        Closing the iterator cancels the work at the server; read it to its end otherwise. Raises
+        ``aclose`` cancels the work at the server; read the answer to its end otherwise. Raises
         :class:`~voicegw.base.errors.ProviderError`, at any point, never later than the provider's time limits.
         """
         ...

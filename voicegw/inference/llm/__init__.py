@@ -1,0 +1,1 @@
+"""Language model providers, and the chain that chooses among them."""
