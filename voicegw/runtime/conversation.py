@@ -216,6 +216,8 @@ class Conversation:
 
     def _final_text(self, final: AsrFinal) -> None:
         self._notes.watch.text_final = self._now()
+        self._services.counters.add("asr_audio_ms", round(final.audio_ms))
+        self._services.counters.add("asr_decode_ms", round(final.decode_ms))
         text = _joined(self._notes.carried, final.text)
         if not text and self._notes.speech_ms < NO_MATCH_SPEECH_MS:
             self._tell(e.ReplyEmpty())

@@ -59,14 +59,19 @@ async def caller_audio(tts: TtsProvider, text: str, voice: str, seed: int = 1) -
     """``text`` as it arrives over a PCMU call: level, a breath of noise around it, and the codec's own noise."""
     request = TtsRequest(text, voice=voice)
     pieces = [chunk.pcm async for chunk in tts.synthesize(request) if isinstance(chunk, TtsAudio)]
-    speech = np.frombuffer(b"".join(pieces), "<i2").astype(np.float64)
+    pcm = np.frombuffer(on_the_line(b"".join(pieces), seed), "<i2")
+    received: bytes = decode(encode(pcm, Law.ULAW), Law.ULAW).astype("<i2").tobytes()
+    return received
+
+
+def on_the_line(pcm: bytes, seed: int = 1) -> bytes:
+    """Synthetic speech as a handset sends it: at its level, and with a breath of noise around and under it."""
+    speech = np.frombuffer(pcm, "<i2").astype(np.float64)
     level = np.sqrt(np.mean(speech**2)) if len(speech) else 1.0
     speech *= 32768.0 * 10.0 ** (SPEECH_DBFS / 20.0) / max(float(level), 1.0)
     line = np.pad(speech, (round(LEAD_S * RATE_HZ), round(TAIL_S * RATE_HZ)))
     line += np.random.default_rng(seed).normal(0.0, LINE_NOISE_RMS, len(line))
-    pcm = np.clip(np.rint(line), -32768, 32767).astype(np.int16)
-    received: bytes = decode(encode(pcm, Law.ULAW), Law.ULAW).astype("<i2").tobytes()
-    return received
+    return np.clip(np.rint(line), -32768, 32767).astype("<i2").tobytes()
 
 
 async def recognize(asr: AsrProvider, options: AsrOptions, pcm: bytes, *, paced: bool) -> tuple[AsrFinal, float]:
