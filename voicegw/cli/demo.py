@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from voicegw.audio.wav import parse
 from voicegw.base.ids import CallId
 from voicegw.base.log import configure
 from voicegw.call import facts as f
-from voicegw.config import load_config
+from voicegw.config import LogConfig, load_config
 from voicegw.server import make_directory
 from voicegw.testing.order_service import OrderService
 from voicegw.testing.story import Outcome, Stage, Story
@@ -54,10 +55,11 @@ TUESDAY = 1
 
 def run(arguments: argparse.Namespace) -> int:
     """Play the line's story; 0 only if the conversation really happened."""
-    configure("info" if arguments.verbose else "error", json_lines=False)
+    level = "info" if arguments.verbose else "error"
+    configure(level, json_lines=False)
     home = make_directory(str(Path(arguments.out).resolve()), "the directory given by --out")
     story = STORIES[arguments.line]
-    outcome = asyncio.run(_play(story, home))
+    outcome = asyncio.run(_play(story, home, level))
     problems = [*outcome.missing(story), *_misheard(outcome), *_silent_channels(outcome)]
     if story is RECEPTION:
         problems += _wrong_day(outcome)
@@ -71,13 +73,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-async def _play(story: Story, home: Path) -> Outcome:
+async def _play(story: Story, home: Path, log_level: str) -> Outcome:
     print("starting the server, the shop's order service and a caller on this machine ...", flush=True)
     shop = OrderService(port=0)
     await shop.start()
     os.environ["VOICEGW_ORDERS_URL"] = f"http://127.0.0.1:{shop.port}"
     try:
-        async with Stage(load_config(None), home, _show) as stage:
+        config = replace(load_config(None), log=LogConfig(level=log_level))
+        async with Stage(config, home, _show) as stage:
             print(f"calling sip:{story.called}@{stage.address.host}:{stage.address.port}\n", flush=True)
             return await stage.play(story)
     finally:
