@@ -71,7 +71,7 @@ class PhoneCall:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise LocalError(f"not within {timeout_s:g} s: {what}") from None
+            raise LocalError(f"not within {timeout_s:.3g} s: {what}") from None
 
     async def say(self, pcm: bytes, timeout_s: float = 60.0) -> tuple[float, float]:
         """Speak 8 kHz PCM; returns the monotonic times of its first and of its last sample on the wire."""
