@@ -28,7 +28,7 @@ def parse_arguments(text: str) -> JsonObject:
         raise ArgumentsError(f"the arguments are longer than {MAX_ARGUMENTS_CHARS} characters")
     try:
         value = json.loads(text or "{}", object_pairs_hook=_object, parse_constant=_constant)
-        text.encode()  # a lone surrogate cannot be sent to anyone
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be sent to anyone
     except ArgumentsError:
         raise
     except (ValueError, RecursionError) as error:
