@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 
 from voicegw.agents.actions import AgentAction, CallWebhook, Say, WebhookReturned
 from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, TurnKind
@@ -71,7 +72,8 @@ class FlowSession:
         while walker.advance():
             request = self._before_webhook()
             for action in self._drain():
-                yield action
+                # Until the answer is known there is no question that an interruption could answer.
+                yield replace(action, interruptible=False) if isinstance(action, Say) else action
             await self._webhook(request)
         for action in self._drain():
             yield action

@@ -331,9 +331,8 @@ class Conversation:
         self._mouth.begin_sentence(mail)
 
     def on_audio(self, mail: mail_types.SpeechMade) -> None:
-        """Audio of an utterance. What leads up to a web request or a goodbye is not interruptible."""
-        protected = self._ending is not None or not self._replies.is_complete
-        if self._mouth.add_audio(mail, protected=protected):
+        """Audio of an utterance. A goodbye is not interruptible."""
+        if self._mouth.add_audio(mail, protected=self._ending is not None):
             self._notes.watch.audio_made = self._notes.watch.audio_made or self._now()
 
     def on_speech_done(self, mail: mail_types.SpeechDone) -> None:
@@ -379,6 +378,7 @@ class Conversation:
                 self._mouth.resume()
             case c.CutPlayout(reason):
                 self._notes.interrupted(self._mouth.playing(), reason)
+                self._replies.drop()
                 self._mouth.cut()
             case c.PromptNoInput():
                 self._book.note(f.CallerWasSilent())

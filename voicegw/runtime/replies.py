@@ -40,11 +40,6 @@ class Replies:
         """Whether more of the current reply is to come."""
         return self._current is not None and self._current.state is GenerationState.COMMITTED
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether all of the current reply is known."""
-        return not self.pending
-
     def begin(self, turn: CallerTurn, history: History, now: datetime) -> None:
         """Ask the agent for its reply to ``turn``; one that is under way is dropped."""
         self.drop()
