@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from calendar import day_name, month_name
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -37,10 +37,11 @@ _NO: Final = ("no that's wrong", "no", "no that's not right")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Words, and the value that they stand for."""
+    """Words, the value that they stand for, and how to put it when asked again, if not in the same words."""
 
     words: str
     value: str
+    again: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,10 @@ class Caller:
         """What the agent must have understood in the end."""
         return {"day": self.day.value, "time": self.time.value, "account": self.account.value}
 
-    def reply_to(self, question: str, understood: Mapping[str, str]) -> str:
+    def reply_to(self, question: str, understood: Mapping[str, str], said: Sequence[str]) -> str:
         """What the caller says to the last thing the agent said, having heard ``understood`` read back.
 
-        Empty if it was no question to them.
+        ``said`` is everything they said before. Empty if it was no question to them.
         """
         text = question.lower()
         if "?" not in text and "please" not in text:
@@ -73,8 +74,8 @@ class Caller:
             return {"day": "the day", "time": "the time", "account": "the number"}[(wrong or ["day"])[0]]
         if "is that right" in text or "yes or no" in text:
             return self.no if wrong else self.yes
-        if "number" in text or "digits" in text:
-            return self.account.words
+        if "number" in text or "digit" in text:
+            return self.account.again if self.account.words in said else self.account.words
         if "time" in text:
             return self.time.words
         if "day" in text:
@@ -134,4 +135,7 @@ def _account(number: int, chance: random.Random) -> Answer:
     lead = ("", "it's ", "my number is ", "")[number % 4]
     middle = ", " if number % 3 == 1 else " "
     text = lead + " ".join(words[:3]) + middle + " ".join(words[3:])
-    return Answer(text, "".join(map(str, digits)))
+    plainly = (
+        " ".join(_DIGITS[digit] for digit in digits[:3]) + ", " + " ".join(_DIGITS[digit] for digit in digits[3:])
+    )
+    return Answer(text, "".join(map(str, digits)), plainly)

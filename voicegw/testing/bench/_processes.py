@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,10 +36,7 @@ def family(pid: int) -> list[int]:
 def use_of(pid: int) -> ProcessUse | None:
     """What a process holds; None if it has ended."""
     home = _PROC / str(pid)
-    try:
-        targets = [str(fd.readlink()) for fd in (home / "fd").iterdir()]
-    except OSError:
-        return None
+    targets = _descriptors(home / "fd")
     rss = [line.split()[1] for line in _read(home / "status").splitlines() if line.startswith("VmRSS:")]
     if not rss:
         return None
@@ -65,6 +63,18 @@ def bound_udp_ports(low: int, high: int) -> set[int]:
     rows = _read(_PROC / "net" / "udp").splitlines()[1:]
     ports = {int(row.split()[1].rpartition(":")[2], 16) for row in rows}
     return {port for port in ports if low <= port <= high}
+
+
+def _descriptors(folder: Path) -> list[str]:
+    """What each descriptor is; without those that are closed while we look."""
+    targets: list[str] = []
+    try:
+        for fd in folder.iterdir():
+            with suppress(FileNotFoundError):
+                targets.append(str(fd.readlink()))
+    except OSError:  # the process ended while we looked
+        return []
+    return targets
 
 
 def _read(path: Path) -> str:

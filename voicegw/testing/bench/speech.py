@@ -10,6 +10,7 @@ goodbye and its record holds what the caller wanted.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -96,8 +97,8 @@ class Run:
 
 
 def plain(text: str) -> str:
-    """Words without the commas that make a voice pause."""
-    return text.replace(",", "")
+    """As the recogniser writes it: no commas, which only make a voice pause, and "p.m." for "p m"."""
+    return re.sub(r"\b([ap]) m\b", r"\1.m.", text.replace(",", ""))
 
 
 def figures(runs: Sequence[Run], asr_audio_ms: int, asr_decode_ms: int) -> dict[str, object]:
@@ -176,7 +177,7 @@ async def _call(stage: Stage, number: int, run: Run) -> None:
                 await call.wait_far_quiet(_QUIET_MS, _PATIENCE_S)
             if run.ending or call.over:
                 break
-            text = run.caller.reply_to(" ".join(run.agent_said[answered:]), run.slots)
+            text = run.caller.reply_to(" ".join(run.agent_said[answered:]), run.slots, run.said)
             answered = len(run.agent_said)
             if text:
                 run.said.append(text)

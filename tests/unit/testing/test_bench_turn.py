@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from voicegw.base.ids import CallId, UtteranceId
+from voicegw.call.facts import AgentSpoke, CallWasOffered, Entry, TurnWasTimed
+from voicegw.testing.bench._wire import AUDIBLE, Said, speech_bounds
+from voicegw.testing.bench.turn import Result, TimedTurn, WireTurn, figures, time_turn, verdicts, wanted_silence_ms
+from voicegw.turn.endpointing import EndpointingConfig
+
+WALL = 1_700_000_000.0
+"""Wall time at monotonic zero."""
+OFFERED = Entry(
+    0, 0.0, CallWasOffered(CallId("c"), "x", "demo", "1", "", datetime.fromtimestamp(WALL, UTC).isoformat())
+)
+TIMING = TurnWasTimed(endpointing_ms=405.0, asr_ms=20.0, agent_ms=5.0, tts_ms=2.0, playout_ms=10.0, total_ms=442.0)
+ANSWER = AgentSpoke(
+    UtteranceId("u"), "Yes.", "Yes.", exact=True, interrupted=False, started_ms=10_000.0, ended_ms=11e3
+)
+
+
+def log(*entries: Entry) -> list[Entry]:
+    return [OFFERED, *entries]
+
+
+def test_a_turn_is_split_into_stages_that_add_up() -> None:
+    turn = WireTurn(onset_at=8.0, end_at=9.5, answer_at=10.02)
+    timed = time_turn(turn, log(Entry(1, 10_001.0, TIMING), Entry(2, 11_000.0, ANSWER)), WALL)
+    assert timed is not None
+    assert timed.total_ms == pytest.approx(520)
+    assert timed.stages["lead_in"] == pytest.approx(20)
+    assert timed.stages["hearing"] == pytest.approx(520 - 442 - 20)
+    assert sum(timed.stages.values()) == pytest.approx(timed.total_ms)
+    assert timed.added_ms == pytest.approx(520 - EndpointingConfig().complete_silence_ms)
+
+
+def test_a_timing_of_another_turn_does_not_fit() -> None:
+    turn = WireTurn(onset_at=8.0, end_at=9.5, answer_at=12.0)
+    assert time_turn(turn, log(Entry(1, 10_001.0, TIMING), Entry(2, 11_000.0, ANSWER)), WALL) is None
+    assert time_turn(turn, log(Entry(2, 11_000.0, ANSWER)), WALL) is None
+
+
+@pytest.mark.parametrize(
+    ("endpointing_ms", "wanted"), [(399.5, 400), (400.2, 400), (650, 400), (703, 700), (1400, 1300), (10, 400)]
+)
+def test_what_exceeds_the_wanted_silence_is_delay(endpointing_ms: float, wanted: int) -> None:
+    assert wanted_silence_ms(EndpointingConfig(), endpointing_ms) == wanted
+
+
+def timed(added_ms: float) -> TimedTurn:
+    names = ("hearing", "endpointing", "asr", "agent", "tts", "playout", "lead_in")
+    return TimedTurn(added_ms + 400, added_ms, dict.fromkeys(names, 1.0))
+
+
+def test_the_aims() -> None:
+    good = Result(turns=[timed(100.0)] * 20, stops_ms=[80.0] * 20)
+    assert all(verdicts(good).values())
+    assert figures(good)["added_ms_p95"] == 100.0
+    slow = Result(turns=[timed(100.0)] * 10 + [timed(200.0)] * 10, stops_ms=[80.0] * 10 + [200.0] * 10)
+    assert list(verdicts(slow).values()) == [True, False, False]
+    assert not verdicts(Result(turns=[timed(1.0)], failures=["call 0: the agent speaks: not within 30.0 s"]))[
+        "every line was answered"
+    ]
+
+
+def test_speech_is_bounded_by_its_first_and_last_audible_sample() -> None:
+    pcm = np.zeros(1000, np.int16)
+    pcm[200:700] = AUDIBLE - 1
+    pcm[[300, 600]] = [-AUDIBLE, AUDIBLE]
+    assert speech_bounds(pcm) == (300, 600)
+    with pytest.raises(ValueError, match="no speech"):
+        speech_bounds(np.zeros(100, np.int16))
+
+
+def test_a_sample_is_on_the_wire_after_its_packet_left() -> None:
+    said = Said(2, [5.0, 5.021])
+    assert said.done
+    assert said.time_of(0) == 5.0
+    assert said.time_of(240) == pytest.approx(5.031)
