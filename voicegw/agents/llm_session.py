@@ -97,6 +97,7 @@ class LlmSession:
         """See the protocol. What tools did stays in their ledger: a wish made again is not carried out again."""
         assert isinstance(checkpoint, tuple)
         self._state, self._fallen_back, inner = checkpoint
+        self._done = []
         if self._fallback is not None:
             self._fallback.restore(inner)
 
