@@ -58,8 +58,8 @@ class Heat:
         timer = asyncio.ensure_future(self._sleep(wait_s))
         try:
             await asyncio.wait({timer, *self._listening.values()}, return_when=asyncio.FIRST_COMPLETED)
-            for runner in sorted(self._listening):
-                if self._listening[runner].done() and not self._race.over:
+            for runner, task in sorted(self._listening.items()):
+                if task.done() and not self._race.over:
                     self._heard(runner)
             if timer.done() and not self._race.over:
                 self._time_passed()
