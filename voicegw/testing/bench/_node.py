@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
@@ -64,6 +66,19 @@ class NodeProcess:
     def output(self) -> str:
         """Everything that it logged."""
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def complaints(self) -> Counter[str]:
+        """What it logged as a warning or worse, and lines that are no log lines at all, such as tracebacks."""
+        found: Counter[str] = Counter()
+        for line in self.output.splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                found[line] += 1
+                continue
+            if entry["level"] not in ("debug", "info"):
+                found[f"{entry['level']}: {entry['msg']}"] += 1
+        return found
 
     def logs(self) -> dict[str, list[Entry]]:
         """The facts of each call by its calling number; complete when the node has stopped."""

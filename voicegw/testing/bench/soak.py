@@ -41,8 +41,8 @@ _T1_MS: Final = 125
 """A SIP transaction is remembered for 64 T1: with the usual 500 ms nobody would have the patience to wait."""
 _SETTLE_S: Final = 64 * _T1_MS / 1000 + 4.0
 _WARM_UP: Final = 0.3
-"""Part of the calls before memory is first looked at. They come twice as densely as the others, so that the pools
-(decoders, descriptors, transactions) have the size that a peak gives them; caches fill, too."""
+"""Part of the calls before memory is first looked at. They come twice as densely as the others, and the first ones
+all speak at once, so that the pools (decoders, descriptors, transactions) have the size that a peak gives them."""
 _PARTS: Final = 4
 _FLAT_KB: Final = 2048.0
 """What counts as flat, in kB per 1,000 calls over all processes: 2 kB a call. The objects of one call that is not
@@ -86,6 +86,7 @@ class Result:
 
     snapshots: list[Snapshot] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
+    complaints: Counter[str] = field(default_factory=Counter)
     idle_ports: int = 0
     surviving_processes: int = 0
     surviving_ports: int = 0
@@ -156,7 +157,7 @@ async def soak(home: Path, calls: int, parallel: int) -> Result:
     phone = Softphone(SipConfig("127.0.0.1", 0), MediaConfig(*PHONE_RTP_PORTS))
     async with NodeProcess(home / "node", {"paths": paths, "sip": {"t1_ms": _T1_MS}}) as node:
         await phone.start()
-        load = CallLoad(phone, node.uri("soak"), speech)
+        load = CallLoad(phone, node.uri("soak"), speech, patient=2 * parallel)
         try:
             await _load_and_look(load, node, result, calls, parallel)
         finally:
@@ -165,7 +166,7 @@ async def soak(home: Path, calls: int, parallel: int) -> Result:
         result.exit_status = await node.stop()
         result.surviving_processes = sum(is_alive(pid) for pid in members)
         result.surviving_ports = len(_ports(node))
-    result.failures = load.failures
+    result.failures, result.complaints = load.failures, node.complaints()
     _look_at_files(node, result)
     return result
 
@@ -239,6 +240,8 @@ def main(argv: Sequence[str]) -> int:
         result = asyncio.run(soak(Path(folder), arguments.calls, arguments.parallel))
     for reason, count in result.failures.most_common():
         show(f"failed: {count} x {reason}")
+    for text, count in result.complaints.most_common(20):
+        show(f"logged: {count} x {text}")
     found = figures(result)
     for name, value in found.items():
         show(f"{name:42} {value}")
