@@ -6,6 +6,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV=$ROOT/.venv
 # shellcheck disable=SC2034  # read by scripts/test
 PYVOIP_VENV=$VENV/peers/pyvoip
+LLAMA_VENV=$VENV/peers/llama
 
 say() { printf -- '-- %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -104,6 +105,12 @@ install_pyvoip() {
     pip_install "$PYVOIP_VENV/bin/python" --require-hashes -r "$ROOT/tests/interop/requirements-pyvoip.lock"
 }
 
+install_llama() {
+    say "installing llama.cpp's server into an environment of its own"
+    "$VENV/bin/python" -m venv --clear "$LLAMA_VENV"
+    pip_install "$LLAMA_VENV/bin/python" --require-hashes -r "$ROOT/tests/interop/requirements-llama.lock"
+}
+
 setup_runtime() {
     ensure_commands flite=flite espeak-ng=espeak-ng
     ensure_venv
@@ -115,4 +122,5 @@ setup_tests() {
     ensure_venv
     once dev "requirements-dev.lock requirements-nodeps.lock pyproject.toml" install_locked requirements-dev.lock
     once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip
+    once llama "tests/interop/requirements-llama.lock" install_llama
 }
