@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Field, create_model
 
@@ -18,6 +18,7 @@ from voicegw.base.errors import ConfigError
 from voicegw.call.machine import CallConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
 from voicegw.gateway.config import SipConfig
+from voicegw.inference.llm.config import ChainConfig, ChatServerConfig
 from voicegw.inference.registry import ASR, TTS
 from voicegw.media.config import MediaConfig
 from voicegw.turn.barge_in import BargeInConfig
@@ -59,6 +60,16 @@ class SpeechConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LlmConfig:
+    """Language models for agents of ``kind: llm``."""
+
+    servers: tuple[ChatServerConfig, ...] = ()
+    """OpenAI-compatible servers; agents name them in their order of preference."""
+    chain: ChainConfig = field(default_factory=ChainConfig)
+    """Patience with them."""
+
+
+@dataclass(frozen=True, slots=True)
 class PathsConfig:
     """Where things are; relative paths count from the directory of the configuration file, or the current one."""
 
@@ -72,6 +83,8 @@ class PathsConfig:
     """One stereo WAV a call; empty for no recordings."""
     cache: str = "var/cache"
     """Compiled language models."""
+    tools: str = "var/tools.sqlite"
+    """The ledger of what tools did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,7 @@ class Config:
     sip: SipConfig = field(default_factory=SipConfig)
     media: MediaConfig = field(default_factory=MediaConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
+    llm: LlmConfig = field(default_factory=LlmConfig)
     call: CallConfig = field(default_factory=CallConfig)
     endpointing: EndpointingConfig = field(default_factory=EndpointingConfig)
     barge_in: BargeInConfig = field(default_factory=BargeInConfig)
@@ -159,24 +173,37 @@ def _model_of(kind: type[Any]) -> type[BaseModel]:
     hints = get_type_hints(kind)
     fields: dict[str, Any] = {}
     for item in dataclasses.fields(kind):
-        hint = hints[item.name]
+        hint, given = hints[item.name], item.default
+        if given is dataclasses.MISSING and item.default_factory is not dataclasses.MISSING:
+            given = Field(default_factory=item.default_factory)
         if dataclasses.is_dataclass(hint):
             nested = _model_of(cast(type[Any], hint))
             fields[item.name] = (nested, Field(default_factory=nested))
+        elif inner := _listed(hint):
+            fields[item.name] = (tuple.__class_getitem__((_model_of(inner), ...)), ())
         else:
-            fields[item.name] = (hint, item.default)
+            fields[item.name] = (hint, ... if given is dataclasses.MISSING else given)
     return create_model(kind.__name__, __base__=StrictModel, **fields)
+
+
+def _listed(hint: Any) -> type[Any] | None:
+    """The dataclass in ``tuple[Dataclass, ...]``, else None."""
+    inner = get_args(hint)[0] if get_origin(hint) is tuple else None
+    return cast(type[Any], inner) if dataclasses.is_dataclass(inner) else None
 
 
 def _build(kind: type[Any], values: Mapping[str, Any]) -> Any:
     """An instance of a configuration dataclass, and of those inside it, from checked values."""
     hints = get_type_hints(kind)
-    return kind(
-        **{
-            name: _build(hints[name], value) if dataclasses.is_dataclass(hints[name]) else value
-            for name, value in values.items()
-        }
-    )
+    made: dict[str, Any] = {}
+    for name, value in values.items():
+        if dataclasses.is_dataclass(hints[name]):
+            made[name] = _build(hints[name], value)
+        elif inner := _listed(hints[name]):
+            made[name] = tuple(_build(inner, one) for one in value)
+        else:
+            made[name] = value
+    return kind(**made)
 
 
 def _absolute(config: Config, base: Path) -> Config:

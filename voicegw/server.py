@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from voicegw.agents.llm_agent import LlmHouse
 from voicegw.agents.load import load_agents
-from voicegw.base.clock import SystemClock
+from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.errors import ConfigError
 from voicegw.base.metrics import Counters
 from voicegw.config import Config
@@ -23,15 +24,16 @@ from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import CallServices, FactListener
 from voicegw.runtime.speech import Speech
+from voicegw.server_llm import LlmParts
 from voicegw.server_media import command_line
 from voicegw.storage.event_log import EventLog
 
 
-def load_installation(config: Config, http: HttpClient) -> Installation:
+def load_installation(config: Config, http: HttpClient, house: LlmHouse) -> Installation:
     """Dialplan and agents from their files; raises ConfigError with everything that is wrong."""
     if not Path(config.paths.agents).is_dir():
         raise ConfigError("there is no such directory", file=config.paths.agents, fix="set paths.agents")
-    agents = load_agents(Path(config.paths.agents), http, os.environ)
+    agents = load_agents(Path(config.paths.agents), http, os.environ, house)
     return Installation(load_dialplan(Path(config.paths.dialplan), agents.keys()), agents)
 
 
@@ -45,6 +47,17 @@ def make_directory(path: str, setting: str) -> Path:
     return Path(path)
 
 
+def make_llm_parts(config: Config, http: HttpClient, clock: Clock, counters: Counters) -> LlmParts:
+    """Language models and tools, as the configuration names them."""
+    return LlmParts(config.llm, Path(config.paths.tools), http, clock, counters)
+
+
+def load_offline(config: Config) -> Installation:
+    """Dialplan and agents for looking at them only: nothing is started."""
+    http = HttpxClient()
+    return load_installation(config, http, make_llm_parts(config, http, SystemClock(), Counters()))
+
+
 def make_speech(config: Config, counters: Counters) -> Speech:
     """The engines that the configuration names."""
     speech, cache = config.speech, Path(config.paths.cache)
@@ -56,7 +69,9 @@ def make_speech(config: Config, counters: Counters) -> Speech:
 def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None) -> Node:
     """Construct a node without effects on the outside but the directories it writes to."""
     counters, clock, http = Counters(), SystemClock(), HttpxClient()
-    store = DialplanStore(lambda: load_installation(config, http))
+    make_directory(str(Path(config.paths.tools).parent), "the directory of paths.tools")
+    models = make_llm_parts(config, http, clock, counters)
+    store = DialplanStore(lambda: load_installation(config, http, models))
     recordings = make_directory(config.paths.recordings, "paths.recordings") if config.paths.recordings else None
     if recordings is not None:
         recover_partial(str(recordings))
@@ -86,4 +101,4 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
         on_fact,
     )
     manager = CallManager(services, store, config.limits.max_calls)
-    return Node(gateway, media, speech, manager, store, counters, (http,), log)
+    return Node(gateway, media, speech, models, manager, store, counters, (http,), log)

@@ -179,7 +179,8 @@ class Answers:
         """The author's own wording for this failure, else the apology and the question; by keypad if need be."""
         walker = self._walker
         if walker.state.asr_down:
-            walker.out.append(Say(f"{apology} Please {question.keypad.hint}.".strip()))
+            # Not to be cut off: whoever talks to a deaf agent must hear that it is deaf.
+            walker.out.append(Say(f"{apology} Please {question.keypad.hint}.".strip(), interruptible=False))
             walker.listen(question)
         elif times and question.again:
             walker.state.content = ()

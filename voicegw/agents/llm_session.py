@@ -137,7 +137,7 @@ class LlmSession:
                     return [Say(texts.goodbye), Hangup(HangupCause.NO_INPUT)]
                 return [Say(texts.no_input), self._gather()]
             case TurnKind.ASR_DOWN:
-                return [Say(texts.asr_down), self._gather()]
+                return [Say(texts.asr_down, interruptible=False), self._gather()]
             case TurnKind.SPEECH | TurnKind.DTMF:
                 return None
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from voicegw.agents.agent import Agent
 from voicegw.agents.flow import Flow, compile_flow
 from voicegw.agents.flow_agent import FlowAgent
 from voicegw.agents.flow_check import check_flow
 from voicegw.agents.flow_model import EnvVariable, FlowFile, Scalar
+from voicegw.agents.llm_agent import LlmAgent, LlmHouse
+from voicegw.agents.llm_model import LlmAgentFile
 from voicegw.agents.template import Variable
 from voicegw.base.errors import ConfigError
-from voicegw.dialplan.checked import load_yaml, read_text
-from voicegw.dialplan.yaml_lines import ConfigProblems
+from voicegw.dialplan.checked import did_you_mean, load_yaml, read_text
+from voicegw.dialplan.yaml_lines import ConfigProblems, parse_yaml
 from voicegw.ports.http import HttpClient
 
 
@@ -35,30 +39,91 @@ def load_flow(path: Path, environment: Mapping[str, str] | None = None) -> Flow:
 
 
 def load_flows(folder: Path, environment: Mapping[str, str] | None = None) -> dict[str, Flow]:
-    """All agents of a folder (``*.yaml``) by name; raises :class:`ConfigProblems` with what is wrong in any."""
-    flows: dict[str, Flow] = {}
-    problems: list[ConfigError] = []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            flow = load_flow(path, environment)
-        except ConfigProblems as error:
-            problems += error.problems
-        except ConfigError as error:
-            problems.append(error)
-        else:
-            if flow.name in flows:
-                message = f"the agent '{flow.name}' is in {flows[flow.name].file} too"
-                problems.append(ConfigError(message, file=flow.file, fix="give each agent a name of its own"))
-            flows[flow.name] = flow
-    if problems:
-        raise ConfigProblems(problems)
-    return flows
+    """All scripted agents of a folder by name; raises :class:`ConfigProblems` with what is wrong in any."""
+    loader = _Loader[Flow]()
+    for path in _files(folder):
+        if not _is_llm(path):
+            loader.add(path, partial(load_flow, path, environment))
+    return loader.result()
 
 
-def load_agents(folder: Path, http: HttpClient, environment: Mapping[str, str] | None = None) -> dict[str, Agent]:
-    """All agents of a folder, by name, ready for calls; see :func:`load_flows`."""
+def load_agents(
+    folder: Path, http: HttpClient, environment: Mapping[str, str] | None = None, house: LlmHouse | None = None
+) -> dict[str, Agent]:
+    """All agents of a folder (``*.yaml``) by name, ready for calls.
+
+    Files with ``kind: llm`` need a ``house``. Raises :class:`ConfigProblems` with everything that is wrong in any.
+    """
     flows = load_flows(folder, environment)
-    return {name: FlowAgent(flow, http) for name, flow in flows.items()}
+    loader = _Loader[Agent]({name: FlowAgent(flow, http) for name, flow in flows.items()})
+    for path in _files(folder):
+        if _is_llm(path):
+            loader.add(path, partial(_load_llm, path, house, dict(loader.found)))
+    return loader.result()
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
+
+
+class _Loader(Generic[N]):
+    """Collects agents by name, and every problem of every file."""
+
+    def __init__(self, known: Mapping[str, N] | None = None) -> None:
+        self.found: dict[str, N] = dict(known or {})
+        self._places: dict[str, str] = {}
+        self._problems: list[ConfigError] = []
+
+    def add(self, path: Path, load: Callable[[], N]) -> None:
+        try:
+            agent = load()
+        except ConfigProblems as error:
+            self._problems += error.problems
+            return
+        except ConfigError as error:
+            self._problems.append(error)
+            return
+        if agent.name in self.found:
+            place = self._places.get(agent.name, "a script")
+            message = f"the agent '{agent.name}' is in {place} too"
+            self._problems.append(ConfigError(message, file=str(path), fix="give each agent a name of its own"))
+        self.found[agent.name] = agent
+        self._places[agent.name] = str(path)
+
+    def result(self) -> dict[str, N]:
+        if self._problems:
+            raise ConfigProblems(self._problems)
+        return self.found
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.yaml"))
+
+
+def _is_llm(path: Path) -> bool:
+    """Whether the file says ``kind: llm``; one that cannot be read is judged by the loader of scripts."""
+    try:
+        data = parse_yaml(read_text(path), str(path)).data
+    except ConfigError:
+        return False
+    return isinstance(data, dict) and data.get("kind") == "llm"
+
+
+def _load_llm(path: Path, house: LlmHouse | None, scripts: Mapping[str, Agent]) -> Agent:
+    file, document = load_yaml(LlmAgentFile, read_text(path), str(path))
+    if file.fallback and file.fallback not in scripts:
+        message = f"there is no scripted agent named '{file.fallback}'"
+        raise document.error(("fallback",), message, did_you_mean(file.fallback, scripts))
+    if house is None:
+        raise document.error(("kind",), "language models are not available here")
+    try:
+        return LlmAgent(file, house, scripts.get(file.fallback))
+    except ConfigError as error:
+        raise document.error(("models",), error.message, error.fix) from None
 
 
 def _start_values(script: FlowFile, environment: Mapping[str, str]) -> dict[str, Variable]:

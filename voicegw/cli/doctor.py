@@ -20,8 +20,7 @@ from voicegw.base.errors import ConfigError
 from voicegw.config import Config, load_config
 from voicegw.gateway.local_addresses import route_source
 from voicegw.inference.vad.silero import SileroVad
-from voicegw.runtime.http_client import HttpxClient
-from voicegw.server import load_installation
+from voicegw.server import load_offline
 
 FAR_AWAY = "198.51.100.1"
 """A documentation address (RFC 5737): asking for the route towards it sends nothing."""
@@ -221,7 +220,7 @@ def _existing(path: Path) -> Path:
 
 def _dialplan(config: Config) -> Iterator[Finding]:
     try:
-        installation = load_installation(config, HttpxClient())
+        installation = load_offline(config)
     except ConfigError as error:
         yield Finding(Grade.FAIL, "dialplan", str(error), "voicegw check shows the same")
     else:

@@ -9,14 +9,13 @@ from voicegw.base.errors import ConfigError
 from voicegw.config import load_config
 from voicegw.dialplan.compile import RouteRequest
 from voicegw.dialplan.explain import explain
-from voicegw.runtime.http_client import HttpxClient
-from voicegw.server import load_installation
+from voicegw.server import load_offline
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the explanation. 0 whatever the decision: a reject is an answer too."""
     config = load_config(arguments.config)
-    dialplan = load_installation(config, HttpxClient()).dialplan
+    dialplan = load_offline(config).dialplan
     headers = tuple(_header(text) for text in arguments.header)
     request = RouteRequest(arguments.to, arguments.from_, _at(arguments.at), headers)
     print(explain(dialplan, request).text())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Protocol
 
+from voicegw.agents.agent import Agent
 from voicegw.base.metrics import Counters
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore
@@ -47,6 +49,22 @@ class Media(Protocol):
         ...
 
 
+class Models(Protocol):
+    """Language models and tools; :class:`voicegw.server_llm.LlmParts`."""
+
+    async def start(self) -> None:
+        """Open what is needed."""
+        ...
+
+    async def prepare(self, agents: Iterable[Agent]) -> None:
+        """Get ready for what these agents will ask; what is down is a warning."""
+        ...
+
+    async def close(self) -> None:
+        """Let tools end, then close everything."""
+        ...
+
+
 class Closable(Protocol):
     """Something that is closed at the end."""
 
@@ -75,6 +93,7 @@ class Node:
         gateway: Gateway,
         media: Media,
         speech: Speech,
+        models: Models,
         manager: CallManager,
         store: DialplanStore,
         counters: Counters,
@@ -84,6 +103,7 @@ class Node:
         self.gateway = gateway
         self.media = media
         self.speech = speech
+        self.models = models
         self.manager = manager
         self.store = store
         self.counters = counters
@@ -97,16 +117,21 @@ class Node:
         starts = await asyncio.gather(self.speech.start(), self.media.start(), return_exceptions=True)
         for failure in filter(None, starts):
             raise failure
-        await self.speech.prepare(self.store.current.agents.values())
+        await self.models.start()
+        await self._prepare()
         self.address = self.gateway.start()
         log.info("voicegw answers", extra={"address": str(self.address)})
 
     def reload(self) -> None:
         """Take the files anew; on any error everything stays as it was. New models are made in the background."""
         if self.store.reload() is None:
-            preparing = asyncio.create_task(self.speech.prepare(self.store.current.agents.values()))
+            preparing = asyncio.create_task(self._prepare())
             self._preparing.add(preparing)
             preparing.add_done_callback(self._preparing.discard)
+
+    async def _prepare(self) -> None:
+        agents = list(self.store.current.agents.values())
+        await asyncio.gather(self.speech.prepare(agents), self.models.prepare(agents))
 
     def flush_log(self) -> None:
         """Wait until every fact known so far is on disk."""
@@ -131,6 +156,7 @@ class Node:
             log.error("records are left open", extra={"calls": self.manager.active})
         await self.media.close()
         await self.speech.close()
+        await self.models.close()
         for closable in self._closables:
             await closable.close()
         self._call_log.close()

@@ -91,6 +91,9 @@ class TurnBook:
         now, by_speech = self._clock.monotonic(), reason is CutReason.SPEECH
         stopped = self._paused_at if by_speech and self._paused_at else now
         onset = self._onset_at if by_speech else now
+        if utterance is not None and utterance.started_at is not None:
+            # A caller who spoke already when the utterance began interrupted it then, not before.
+            onset = max(onset, utterance.started_at)
         self._paused_at = 0.0
         if utterance is not None and reason is not CutReason.SUSPENDED:
             self._book.note(f.CallerBargedIn(utterance.id, round((stopped - onset) * 1000, 1), reason.value))

@@ -99,6 +99,7 @@ class House:
             Gateway(self.said),
             Part(self.said, "media", media),
             Part(self.said, "speech"),  # type: ignore[arg-type]
+            Part(self.said, "models"),
             self.manager,  # type: ignore[arg-type]
             DialplanStore(lambda: self.load()),
             Counters(),
@@ -112,7 +113,7 @@ def test_who_answers_can_talk() -> None:
         house = House()
         await house.node.start()
         assert sorted(house.said[:2]) == ["start media", "start speech"]
-        assert house.said[2:] == ["prepare speech", "start gateway"]
+        assert house.said[2:] == ["start models", "prepare speech", "prepare models", "start gateway"]
         assert house.node.address == "127.0.0.1:5060"
 
     play(story())
@@ -180,7 +181,14 @@ def test_records_are_closed_before_the_worker_and_the_log_are() -> None:
         assert house.said == ["close gateway"]
         house.manager.set_active(0)
         await closing
-        assert house.said == ["close gateway", "close media", "close speech", "close http", "close log"]
+        assert house.said == [
+            "close gateway",
+            "close media",
+            "close speech",
+            "close models",
+            "close http",
+            "close log",
+        ]
 
     play(story())
 
@@ -189,8 +197,8 @@ def test_a_reload_prepares_the_recogniser_for_what_is_new() -> None:
     async def story() -> None:
         house = House()
         house.node.reload()
-        await asyncio.sleep(0)
-        assert house.said == ["prepare speech"]
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        assert house.said == ["prepare speech", "prepare models"]
         await house.node.close()
 
     play(story())

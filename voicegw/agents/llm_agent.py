@@ -1,0 +1,91 @@
+"""The agent that a language model speaks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from voicegw.agents.agent import Agent, AgentSession, CallFacts, Expectation
+from voicegw.agents.llm_model import LlmAgentFile
+from voicegw.agents.llm_session import LlmLimits, LlmSession, LlmSettings, LlmTexts
+from voicegw.agents.llm_state import LlmState
+from voicegw.agents.tools.call_tools import CallTools
+from voicegw.agents.tools.desk import ToolDesk
+from voicegw.agents.tools.registry import ToolRegistry
+from voicegw.ports.llm import Llm, LlmMessage, LlmRequest, LlmRole
+
+PHONE_RULES = (
+    "You are speaking on the telephone. Answer in one to three short spoken sentences. "
+    "No lists, no markup, no emoji, no stage directions. Ask one question at a time. "
+    "An ellipsis at the end of one of your messages means that the caller interrupted you there."
+)
+"""Goes before every agent's own instructions: what is true of every call."""
+
+
+class LlmHouse(Protocol):
+    """What LLM agents need of the house; made where adapters may be named."""
+
+    desk: ToolDesk
+
+    def models_of(self, file: LlmAgentFile) -> Callable[[], Llm]:
+        """A maker of one call's models; raises ConfigError for a name that is not configured."""
+        ...
+
+    def tools_of(self, file: LlmAgentFile) -> Callable[[], ToolRegistry]:
+        """The agent's tools as they are now; those of a server that is down are missing."""
+        ...
+
+
+class LlmAgent:
+    """An :class:`~voicegw.agents.agent.Agent`; shared by its calls."""
+
+    def __init__(self, file: LlmAgentFile, house: LlmHouse, fallback: Agent | None) -> None:
+        self._file = file
+        self._fallback = fallback
+        self._desk = house.desk
+        self._models = house.models_of(file)
+        self._tools = house.tools_of(file)
+        texts, limits = file.texts, file.limits
+        self._settings = LlmSettings(
+            file.language,
+            LlmTexts(file.greeting, texts.no_input, texts.asr_down, texts.failed, texts.goodbye),
+            LlmLimits(
+                limits.max_tool_rounds, limits.max_no_input, limits.no_input_ms, limits.max_tokens_per_answer
+            ),
+            file.hints,
+        )
+        self._system = LlmMessage(LlmRole.SYSTEM, f"{PHONE_RULES}\n\n{file.instructions.strip()}")
+
+    @property
+    def name(self) -> str:
+        """As the dialplan calls it."""
+        return self._file.name
+
+    @property
+    def language(self) -> str:
+        """BCP 47 tag."""
+        return self._file.language
+
+    @property
+    def voice(self) -> str:
+        """The synthesiser's name of the voice."""
+        return self._file.voice
+
+    def phrases(self) -> tuple[str, ...]:
+        """All sentences a caller may say, as far as the file gives some."""
+        return self._file.hints
+
+    def expectations(self) -> tuple[Expectation, ...]:
+        """See the protocol."""
+        own = (Expectation(self._file.hints, ()),) if self._file.hints else ()
+        return (*own, *(self._fallback.expectations() if self._fallback is not None else ()))
+
+    def beginning(self) -> LlmRequest:
+        """What every call's first request begins with, for warming a server up."""
+        return LlmRequest((self._system,), self._tools().specs, max_tokens=1)
+
+    def open(self, facts: CallFacts) -> AgentSession:
+        """Begin a call."""
+        tools = CallTools(facts, self._tools(), self._desk)
+        fallback = self._fallback.open(facts) if self._fallback is not None else None
+        return LlmSession(self._settings, LlmState((self._system,)), self._models(), tools, fallback)

@@ -1,0 +1,50 @@
+"""The file of an agent that a language model speaks for (``kind: llm``)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from voicegw.agents.tools.config import ToolConfig
+from voicegw.dialplan.checked import StrictModel
+
+
+class TextsModel(StrictModel):
+    """What is said without a model."""
+
+    no_input: str = "Are you still there?"
+    asr_down: str = "I am sorry, I cannot hear you at the moment. You can use the keypad."
+    failed: str = "I am sorry, I cannot help you with that at the moment."
+    goodbye: str = "Goodbye."
+
+
+class LimitsModel(StrictModel):
+    """Bounds of a conversation; 0 tokens or money is no bound."""
+
+    max_tool_rounds: int = Field(default=4, ge=1, le=20)
+    max_no_input: int = Field(default=3, ge=1, le=10)
+    no_input_ms: int = Field(default=7000, ge=1000, le=60_000)
+    max_tokens_per_answer: int = Field(default=400, ge=20, le=4000)
+    max_tokens_per_call: int = Field(default=0, ge=0)
+    max_money_per_call: float = Field(default=0.0, ge=0.0)
+
+
+class LlmAgentFile(StrictModel):
+    """``models`` are names from the configuration, best first; ``fallback`` is a script for when none answers.
+
+    ``hints`` are sentences that callers may say, for recognisers that take phrases.
+    """
+
+    kind: Literal["llm"]
+    name: str
+    language: str = "en-US"
+    voice: str = ""
+    models: tuple[str, ...] = Field(min_length=1)
+    instructions: str = Field(min_length=1)
+    greeting: str = Field(min_length=1)
+    texts: TextsModel = TextsModel()
+    limits: LimitsModel = LimitsModel()
+    tools: tuple[ToolConfig, ...] = ()
+    hints: tuple[str, ...] = ()
+    fallback: str = ""
