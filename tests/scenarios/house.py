@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from voicegw.agents.actions import AgentAction
-from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, Expectation
+from voicegw.agents.agent import Agent, AgentContext, AgentSession, CallerTurn, CallFacts, Expectation
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError, ProviderError
 from voicegw.base.ids import CallId, LegId, UtteranceId
@@ -258,6 +258,25 @@ class ScriptedAgent:
             yield action
 
 
+@dataclass
+class OneSession:
+    """An agent whose only call is a session that the test made."""
+
+    session: AgentSession
+    name: str = "one"
+    language: str = "en-US"
+    voice: str = ""
+
+    def phrases(self) -> tuple[str, ...]:
+        return ()
+
+    def expectations(self) -> tuple[Expectation, ...]:
+        return ()
+
+    def open(self, facts: CallFacts) -> AgentSession:
+        return self.session
+
+
 class FactList:
     """Facts in memory."""
 
@@ -278,7 +297,7 @@ class FactList:
 class House:
     """One call and everything around it."""
 
-    def __init__(self, replies: list[list[AgentAction]]) -> None:
+    def __init__(self, replies: list[list[AgentAction]], agent: Agent | None = None) -> None:
         self.clock = ManualClock()
         self.signalling = FakeSignalling()
         self.worker = FakeWorker(self.clock)
@@ -293,7 +312,7 @@ class House:
             self.speaker,
             self.asr,
             self.facts,
-            {"scripted": self.agent},
+            {"scripted": agent or self.agent},
             self.clock,
             seeded.randbytes,
             Counters(),
