@@ -156,6 +156,14 @@ def test_a_server_that_never_begins_is_given_up(fault: Fault) -> None:
     with_server(body, Script(fault=fault, fault_after=0), **SOON)
 
 
+def test_a_server_that_does_not_end_a_whole_answer_is_left() -> None:
+    async def body(chat: OpenAiChat, server: FaultyLlmServer) -> None:
+        assert await answer(chat) == WELL[:4]
+        await server.gone.acquire()
+
+    with_server(body, Script(fault=Fault.LINGER))
+
+
 def test_a_slow_start_is_waited_for() -> None:
     async def body(chat: OpenAiChat, server: FaultyLlmServer) -> None:
         assert await answer(chat) == WELL

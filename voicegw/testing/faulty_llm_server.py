@@ -33,6 +33,8 @@ class Fault(Enum):
     """After ``fault_after`` words, say nothing more."""
     MUMBLE = auto()
     """After ``fault_after`` words, nothing but keep-alive comments."""
+    LINGER = auto()
+    """After the whole answer, keep-alive comments instead of an end."""
     WRONG_TYPE = auto()
     """Status 200, but a web page."""
 
@@ -183,7 +185,7 @@ async def _stream(script: Script, request: Mapping[str, object], writer: asyncio
         await _send(writer, b": still here\n\n")
     await asyncio.sleep(script.first_token_s)
     for number, word in enumerate(script.words):
-        if number == script.fault_after and script.fault is not Fault.NONE:
+        if number == script.fault_after and script.fault not in (Fault.NONE, Fault.LINGER):
             return await _misbehave(script.fault, writer)
         if number:
             await asyncio.sleep(script.token_s)
@@ -191,6 +193,8 @@ async def _stream(script: Script, request: Mapping[str, object], writer: asyncio
     for delta in _tool_deltas(script.tools):
         await _send(writer, _event({"choices": [{"index": 0, "delta": {"tool_calls": [delta]}}]}))
     await _send(writer, _event({"choices": [{"index": 0, "delta": {}, "finish_reason": script.finish_reason}]}))
+    if script.fault is Fault.LINGER:
+        return await _misbehave(script.fault, writer)
     if "stream_options" in request:
         counts = {"prompt_tokens": 40, "completion_tokens": len(script.words)}
         usage = counts | {"prompt_tokens_details": {"cached_tokens": 30}}
@@ -215,7 +219,7 @@ async def _misbehave(fault: Fault, writer: asyncio.StreamWriter) -> bool:
             await _send(writer, b"")
         case Fault.STALL:
             await asyncio.Event().wait()
-        case Fault.MUMBLE:
+        case Fault.MUMBLE | Fault.LINGER:
             while True:
                 await _send(writer, b": still here\n\n")
                 await asyncio.sleep(0.01)

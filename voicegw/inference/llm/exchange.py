@@ -11,7 +11,7 @@ from voicegw.base.errors import LocalError, ProviderError
 from voicegw.inference.llm.patience import Patience
 
 _TAIL_S = 0.25
-"""How long the rest of an answer is waited for whose words are all there; it comes with them or not at all."""
+"""How long, all in all, the rest of an answer is waited for whose words are all there; it comes soon or never."""
 _MAX_REFUSAL_BYTES = 64 * 1024
 
 
@@ -24,6 +24,7 @@ class Exchange:
         self._patience = patience
         self._response: httpx.Response | None = None
         self._pieces: AsyncIterator[bytes] | None = None
+        self._tail_s = _TAIL_S
 
     async def send(self, url: str, body: bytes) -> httpx.Response:
         """Post and wait for the head of the answer; raises :class:`~voicegw.base.errors.ProviderError`."""
@@ -41,6 +42,7 @@ class Exchange:
             raise ProviderError(self._provider, f"{url}: {_text(error)}", retryable=not fixed) from error
         self._response = response
         self._pieces = response.aiter_bytes()
+        self._tail_s = _TAIL_S
         return response
 
     async def piece(self) -> bytes:
@@ -55,10 +57,14 @@ class Exchange:
 
     async def tail(self) -> bytes:
         """Like :meth:`piece` when nothing is missing any more: a failure or a pause is an end, too."""
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
         try:
-            return await self._next(_TAIL_S)
+            return await self._next(self._tail_s)
         except (TimeoutError, httpx.HTTPError):
             return b""
+        finally:
+            self._tail_s = max(0.0, self._tail_s - (loop.time() - begin))
 
     async def refusal_body(self) -> str:
         """The text of an answer that is an error."""

@@ -29,7 +29,9 @@ class SseDecoder:
 
         Raises :class:`~voicegw.base.errors.RemoteProtocolError` for an event beyond :data:`MAX_EVENT_BYTES`.
         """
-        if self._skip_newline and piece:
+        if not piece:
+            return []
+        if self._skip_newline:
             # The piece before ended with a carriage return, which may have been the first half of CR LF.
             piece = piece.removeprefix(b"\n")
             self._skip_newline = False
