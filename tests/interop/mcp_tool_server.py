@@ -57,6 +57,20 @@ async def hang() -> str:
 
 
 @server.tool()
+async def open_garden(ctx: Context) -> str:
+    """From now on tables in the garden can be booked."""
+    server.add_tool(book_garden)
+    await ctx.notify_tools_changed()
+    return "open"
+
+
+def book_garden(day: str) -> str:
+    """Book a table in the garden."""
+    note(f"garden {day}")
+    return "booked"
+
+
+@server.tool()
 def die() -> str:
     """Does something and kills its server."""
     note("die")

@@ -11,6 +11,7 @@ from typing import cast
 
 from mcp import Client, MCPError
 from mcp.client import IncomingMessage
+from mcp.client.subscriptions import ListenNotSupportedError, SubscriptionLost
 from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST, RequestParamsMeta, ToolListChangedNotification
 from mcp.types import Tool as McpToolInfo
 from pydantic import ValidationError
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S = 0.5
 MAX_PAUSE_S = 30.0
 """Between starts; doubled from the first to this while a server does not come up."""
+LISTEN_PAUSE_S = 5.0
+"""Before listening for changes again after the stream of them ended."""
 MAX_PAGES = 50
 KEY_FIELD = "voicegw/idempotency-key"
 """In ``_meta`` of each call, for servers that care; named as MCP wants such fields named."""
@@ -110,7 +113,6 @@ class McpServer:
         """Connect, and again with growing pauses; a connection that lasted makes the next pause short again."""
         pause_s = FIRST_PAUSE_S
         while True:
-            self._up.clear()
             started = self._clock.monotonic()
             connection = asyncio.create_task(self._connect(), name=f"mcp connection {self.name}")
             try:
@@ -118,8 +120,9 @@ class McpServer:
             finally:
                 connection.cancel()
                 self._client = None
+                self._up.clear()
                 await asyncio.wait({connection})
-            self._reason = _why(connection)
+                self._reason = _why(connection)
             self._counters.add("mcp_connections_lost")
             log.warning("an MCP server is gone", extra={"server": self.name, "reason": self._reason})
             if self._clock.monotonic() - started > MAX_PAUSE_S:
@@ -130,6 +133,7 @@ class McpServer:
     async def _connect(self) -> None:
         """One connection, until it is lost."""
         self._lost = False
+        self._wake.clear()
         async with AsyncExitStack() as stack:
             async with asyncio.timeout(self._config.start_timeout_s):
                 transport = watched(make_transport(self._config, self._environment), self._report_lost)
@@ -141,16 +145,44 @@ class McpServer:
                 )
                 await stack.enter_async_context(client)
                 self._publish(await _list(client))
+            watcher = asyncio.create_task(self._watch(client), name=f"mcp changes {self.name}")
+            stack.push_async_callback(_stop, watcher)
             self._client = client
             self._up.set()
             log.info("an MCP server is up", extra={"server": self.name, "tools": len(self.tools)})
             while not self._lost:
-                self._wake.clear()
                 await self._wake.wait()
+                self._wake.clear()
                 if not self._lost:
-                    self._publish(await _list(client))
+                    await self._list_again(client)
+
+    async def _list_again(self, client: Client) -> None:
+        """A server that cannot tell its tools now may still be running some: the last list holds."""
+        try:
+            self._publish(await _list(client))
+        except MCPError as error:
+            if self._is_loss(error):
+                self._report_lost()
+            log.warning(
+                "an MCP server did not tell its tools", extra={"server": self.name, "reason": error.message}
+            )
+
+    async def _watch(self, client: Client) -> None:
+        """Servers of the protocol of 2026-07-28 tell of changes only those who listen."""
+        while True:
+            try:
+                async with client.listen(tools_list_changed=True) as events:
+                    self._wake.set()  # nothing is replayed: what changed before must be asked for
+                    async for _event in events:
+                        self._wake.set()
+            except SubscriptionLost:
+                pass  # some proxies cut streams that are silent
+            except (ListenNotSupportedError, MCPError, TimeoutError):
+                return
+            await self._sleep(LISTEN_PAUSE_S)
 
     async def _receive(self, message: IncomingMessage) -> None:
+        """Servers of older protocols tell unasked."""
         if isinstance(message, ToolListChangedNotification):
             self._wake.set()
 
@@ -188,6 +220,11 @@ class McpToolRunner:
 def _meta(request: ToolRequest) -> RequestParamsMeta:
     """An open map by the protocol, a closed one to the type checker."""
     return cast(RequestParamsMeta, {KEY_FIELD: request.key})
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def _list(client: Client) -> list[McpToolInfo]:

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from tests.unit.agents.tools.rig import FACTS
 from voicegw.agents.tools.config import HttpToolConfig
 from voicegw.agents.tools.http_tool import effect_of, make_http_tool
+from voicegw.agents.tools.tool import Action
 from voicegw.base.errors import ConfigError, ProviderError
 from voicegw.ports.http import HttpResponse
 from voicegw.ports.tools import (
@@ -79,9 +80,8 @@ def run(
     request = ToolRequest(
         call, IdempotencyKey("k1"), settings.timeout_s, FACTS.call_id, FACTS.calling, FACTS.called
     )
-    runner = tool.work
-    assert not callable(getattr(runner, "make", None))
-    return asyncio.run(_body(runner, request))  # type: ignore[arg-type]
+    assert not isinstance(tool.work, Action)
+    return asyncio.run(_body(tool.work, request))
 
 
 async def _body(runner: ToolRunner, request: ToolRequest) -> ToolResult:
