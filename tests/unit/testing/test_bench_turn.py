@@ -66,13 +66,16 @@ def test_the_aims() -> None:
     ]
 
 
-def test_speech_is_bounded_by_its_first_and_last_audible_sample() -> None:
-    pcm = np.zeros(1000, np.int16)
-    pcm[200:700] = AUDIBLE - 1
-    pcm[[300, 600]] = [-AUDIBLE, AUDIBLE]
-    assert speech_bounds(pcm) == (300, 600)
-    with pytest.raises(ValueError, match="no speech"):
-        speech_bounds(np.zeros(100, np.int16))
+def test_speech_begins_after_the_breath_and_ends_with_what_can_be_heard() -> None:
+    loudness = np.repeat([0.0, 400.0, 3000.0, 5000.0, 90.0, 4000.0, 400.0, 50.0], 800)  # 100 ms each
+    wave = np.tile([1, -1], len(loudness) // 2) * loudness
+    assert speech_bounds(wave.astype(np.int16)) == (1600, 5599)
+
+
+def test_silence_has_no_bounds() -> None:
+    for quiet in (np.zeros(100, np.int16), np.full(800, AUDIBLE - 1, np.int16), np.zeros(0, np.int16)):
+        with pytest.raises(ValueError, match="no speech"):
+            speech_bounds(quiet)
 
 
 def test_a_sample_is_on_the_wire_after_its_packet_left() -> None:
