@@ -156,6 +156,7 @@ class LlmSession:
                 yield self._gather()
                 return
             results: list[str] = []
+            ran: list[PreparedCall] = []
             for call in calls:
                 prepared = self._tools.prepare(call)
                 if isinstance(prepared, ToolResult):
@@ -164,13 +165,15 @@ class LlmSession:
                 if self._state.silent and prepared.tool.say:
                     yield self._say(prepared.tool.say)
                 outcome = await self._tools.run(prepared)
-                self._done.append(prepared)
+                ran.append(prepared)
                 results.append(outcome.result.content_json)
                 for action in outcome.actions:
                     yield action
                     if isinstance(action, Hangup | Transfer):
                         return
             self._state = self._state.with_tools(tuple(calls), tuple(results))
+            # Only what is in the history from now on: a round that is cut off in its middle is wished for again.
+            self._done += ran
         yield Say(self._settings.texts.failed)
         yield self._gather()
 
