@@ -35,11 +35,15 @@ class PrepareModel(Message, frozen=True):
 
 
 class OpenRecognition(Message, frozen=True):
-    """Begin one utterance. ``channel`` is what an earlier one of this caller ended with, empty at first."""
+    """Begin one utterance. ``channel`` is what an earlier one of this caller ended with, empty at first.
+
+    ``language`` is a BCP 47 tag, ``auto`` to find out, empty for an engine of one language.
+    """
 
     stream_id: StreamId
     key: str
     channel: str
+    language: str = ""
 
 
 class PushAudio(Message, frozen=True):
@@ -106,7 +110,8 @@ class TextChanged(Message, frozen=True):
 
 
 class TextFinal(Message, frozen=True):
-    """The text of an utterance; ends the stream. ``channel`` is what was learnt of the caller's voice and line."""
+    """The text of an utterance; ends the stream. ``channel`` is what was learnt of the caller's voice and line;
+    ``language`` in which language it was, empty where that is no question."""
 
     stream_id: StreamId
     text: str
@@ -114,6 +119,7 @@ class TextFinal(Message, frozen=True):
     audio_ms: float
     decode_ms: float
     channel: str
+    language: str = ""
 
 
 class AudioMade(Message, frozen=True):

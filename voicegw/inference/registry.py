@@ -23,10 +23,14 @@ class Entry:
 
 ASR: Mapping[str, Entry] = {
     "pocketsphinx": Entry("voicegw.inference.asr.pocketsphinx:PocketSphinxAsr"),
+    "whisper": Entry("voicegw.inference.asr.faster_whisper:FasterWhisperAsr", "whisper"),
+    "transcription": Entry("voicegw.inference.asr.openai_transcription:OpenAiTranscription"),
 }
 TTS: Mapping[str, Entry] = {
     "flite": Entry("voicegw.inference.tts.flite:FliteTts"),
     "espeak": Entry("voicegw.inference.tts.espeak:EspeakTts"),
+    "piper": Entry("voicegw.inference.tts.piper:PiperTts", "piper"),
+    "speech-server": Entry("voicegw.inference.tts.openai_speech:OpenAiSpeech"),
 }
 
 

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -66,9 +67,10 @@ class WorkerChannel:
         self._commands: deque[Command] = deque()
         self._open: set[StreamId] = set()
         self._closed: set[StreamId] = set()
+        self._sending = threading.Lock()
 
     def send(self, event: Event) -> None:
-        """Report; blocks while the gateway is behind. Raises ParentGone."""
+        """Report; blocks while the gateway is behind. Raises ParentGone. The only method for any thread."""
         self._send(event)
 
     def next(self) -> Command:
@@ -99,7 +101,8 @@ class WorkerChannel:
 
     def _send(self, message: Message) -> None:
         try:
-            self._socket.sendall(frame(encode(message)))
+            with self._sending:
+                self._socket.sendall(frame(encode(message)))
         except OSError as error:
             raise ParentGone from error
 

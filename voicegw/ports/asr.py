@@ -28,8 +28,9 @@ class AsrOptions:
     ``phrases`` are sentences in plain lower-case words (``"i want to book an appointment"``); the domain
     language model is compiled from them. ``boost`` are the ones the current question expects, which get
     more weight. Equal phrases and boosts share one compiled model; without any, a general model is used.
-    Three or more digits in a row stand for any digits. ``caller`` (a call id, say) lets a recogniser carry what
-    it learnt of the voice and the line from one utterance to the next; empty for no such memory.
+    Three or more digits in a row stand for any digits. ``language`` may be ``auto`` for a recogniser that can tell
+    languages apart. ``caller`` (a call id, say) lets a recogniser carry what it learnt of the voice, the language
+    and the line from one utterance to the next; empty for no such memory.
     """
 
     language: str = "en-US"
@@ -47,12 +48,16 @@ class AsrPartial:
 
 @dataclass(frozen=True, slots=True)
 class AsrFinal:
-    """The text of one utterance. ``confidence`` is 0 to 1; ``audio_ms`` is how much audio it covers."""
+    """The text of one utterance. ``confidence`` is 0 to 1; ``audio_ms`` is how much audio it covers.
+
+    ``language`` is the language that was heard (``en``), empty from a recogniser of one language.
+    """
 
     text: str
     confidence: float
     audio_ms: float
     decode_ms: float
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,156 @@
+"""One utterance on its way through Whisper: what has come in, what was made of it, and what to decode next.
+
+No engine in here and no clock: time is counted in samples of the call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.audio.resample import Resampler
+from voicegw.inference.asr.faster_whisper_agreement import StablePrefix
+from voicegw.inference.asr.faster_whisper_config import WhisperConfig
+from voicegw.inference.asr.faster_whisper_loudness import Loudness, quietest
+from voicegw.inference.asr.faster_whisper_text import Reading, whisper_language
+
+CALL_HZ, MODEL_HZ = 8000, 16000
+_UP = MODEL_HZ // CALL_HZ
+_LONGEST_S, _CUT_FROM_S = 29.0, 22.0
+"""Whisper reads 30 s at a time: longer speech is cut at the quietest moment of the last seconds before that."""
+
+
+class Wish(Enum):
+    """What an utterance wants to be done with it."""
+
+    NOTHING = "nothing"
+    PARTIAL = "partial"
+    """Read all there is once more."""
+    PIECE = "piece"
+    """Read the beginning of a long utterance for good."""
+    FINAL = "final"
+    """Read it all for good: somebody waits."""
+    ANSWER = "answer"
+    """Nothing is left to read: the final text is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Audio to read."""
+
+    wish: Wish
+    samples: NDArray[np.int16]
+    """At 16 kHz."""
+    language: str
+    """Whisper's code; empty to find out."""
+    known: str
+    """What this caller spoke before, empty if unknown."""
+
+
+class Utterance:
+    """The audio and the readings of one stream."""
+
+    def __init__(self, config: WhisperConfig, language: str, known: str) -> None:
+        self.language = whisper_language(language)
+        self.decode_ms = 0.0
+        self.confidence = 0.0
+        self._config = config
+        self._known = known
+        self._settled = bool(self.language)
+        self._finished = False
+        self._loudness = Loudness()
+        self._resampler = Resampler(CALL_HZ, MODEL_HZ)
+        self._audio: list[NDArray[np.int16]] = []
+        self._received = 0
+        self._base = 0
+        self._read_until = 0
+        self._reading = ""
+        self._before = ""
+        self._stable = StablePrefix()
+        self._under_way: tuple[Wish, int] | None = None
+
+    @property
+    def audio_ms(self) -> float:
+        """How much has been pushed."""
+        return self._received / CALL_HZ * 1000.0
+
+    @property
+    def text(self) -> str:
+        """The text of everything that was read."""
+        return f"{self._before} {self._reading}".strip()
+
+    def push(self, pcm: bytes) -> None:
+        """Take 16-bit PCM at 8 kHz."""
+        samples = np.frombuffer(pcm, "<i2")
+        self._audio.append(self._resampler.process(samples))
+        self._received += len(samples)
+        self._loudness.push(samples)
+
+    def finish(self) -> None:
+        """No more will come."""
+        self._finished = True
+
+    def wish(self) -> Wish:
+        """What to do now; nothing while a task of this utterance is under way."""
+        if self._under_way is not None:
+            return Wish.NOTHING
+        if self._received - self._base > _LONGEST_S * CALL_HZ:
+            return Wish.PIECE
+        unread = self._loudness.loud_until > self._read_until
+        if self._finished:
+            return Wish.FINAL if unread else Wish.ANSWER
+        every = self._config.partial_every_s
+        if not unread or every <= 0.0:
+            return Wish.NOTHING
+        due = self._received - self._read_until >= every * CALL_HZ
+        paused = self._received - self._loudness.loud_until >= self._config.pause_s * CALL_HZ
+        return Wish.PARTIAL if due or paused else Wish.NOTHING
+
+    def begin(self) -> Task:
+        """Take the task that :meth:`wish` names; its reading must be brought to :meth:`take`."""
+        wish = self.wish()
+        audio = np.concatenate([np.empty(0, np.int16), *self._audio])
+        end = self._received
+        if wish is Wish.PIECE:
+            end = self._base + quietest(audio[::_UP], round(_CUT_FROM_S * CALL_HZ), round(_LONGEST_S * CALL_HZ))
+        self._under_way = (wish, end)
+        self._audio = [audio]
+        return Task(wish, audio[: (end - self._base) * _UP], self.language, self._known)
+
+    def take(self, reading: Reading, decode_ms: float) -> str | None:
+        """The reading of the task under way; returns the stable text if it has grown."""
+        if self._under_way is None:
+            return None
+        wish, self._read_until = self._under_way
+        self._under_way = None
+        self.decode_ms += decode_ms
+        self.confidence = reading.confidence
+        self._settle(reading)
+        self._reading = reading.text
+        if wish is Wish.PIECE:
+            self._cut(self._read_until)
+            return None
+        if wish is not Wish.PARTIAL:
+            return None
+        grown = self._stable.add(reading.text)
+        return None if grown is None else f"{self._before} {grown}".strip()
+
+    def _settle(self, reading: Reading) -> None:
+        self._known = reading.language
+        if reading.certain and not self._settled:
+            self.language, self._settled = reading.language, True
+
+    @property
+    def heard_language(self) -> str:
+        """The language of the readings so far; empty if there were none."""
+        return self.language or self._known
+
+    def _cut(self, at: int) -> None:
+        """What is before ``at`` is settled; the rest is a new window."""
+        self._before, self._reading = self.text, ""
+        self._stable = StablePrefix()
+        self._audio = [np.concatenate(self._audio)[(at - self._base) * _UP :]]
+        self._base = at

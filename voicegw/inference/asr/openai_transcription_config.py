@@ -1,0 +1,21 @@
+"""What an administrator says about a transcription server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicegw.inference.speech_server import ServerAddress
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionConfig(ServerAddress):
+    """A server with ``/audio/transcriptions``: a faster-whisper server, vLLM with Whisper, or a hosted one."""
+
+    model: str = "whisper-1"
+    """The server's own name of the model."""
+    detailed: bool = False
+    """Ask for ``verbose_json``: language and probabilities too. Not every model of every server can."""
+    confidence: float = 0.8
+    """Reported for a text whose probability the server does not tell."""
+    timeout_s: float = 8.0
+    """From the end of the speech to the text: nobody waits longer on the phone."""

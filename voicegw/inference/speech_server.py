@@ -1,0 +1,71 @@
+"""Speech servers behind an OpenAI-compatible API: the address, the key, the patience, and what refusals mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from voicegw.base.errors import ConfigError, ProviderError
+
+_EXCERPT = 200
+_KEEPALIVE_S = 60.0
+"""Longer than a pause between two turns, so that the next turn need not connect again."""
+_MAX_CONNECTIONS = 200
+"""Requests under way at once; one a call."""
+_TRY_AGAIN = frozenset({408, 409, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where a speech server is and what opens it."""
+
+    base_url: str = ""
+    """Up to and with the version, like ``http://127.0.0.1:8000/v1``."""
+    api_key_env: str = ""
+    """The environment variable that holds the key, so that no file does; empty where the server wants none."""
+    connect_timeout_s: float = 2.0
+    """To reach the server. It is there within milliseconds or not at all."""
+
+
+def make_client(
+    provider: str, address: ServerAddress, environ: Mapping[str, str] = os.environ
+) -> httpx.AsyncClient:
+    """A client for all calls of a node, without a time limit of its own but that for connecting.
+
+    Raises ConfigError without an address, or without the key that the configuration promises.
+    """
+    if not address.base_url:
+        raise ConfigError(f"{provider}: no base_url", fix="give it the address of the server, with /v1")
+    headers = {"Accept-Encoding": "identity"}
+    if address.api_key_env:
+        key = environ.get(address.api_key_env, "")
+        if not key:
+            message = f"{provider}: the variable {address.api_key_env} is not set"
+            raise ConfigError(message, fix=f"export {address.api_key_env}=... before the server starts")
+        headers["Authorization"] = f"Bearer {key}"
+    return httpx.AsyncClient(
+        base_url=address.base_url.rstrip("/") + "/",
+        headers=headers,
+        limits=httpx.Limits(
+            max_connections=_MAX_CONNECTIONS,
+            max_keepalive_connections=_MAX_CONNECTIONS,
+            keepalive_expiry=_KEEPALIVE_S,
+        ),
+        timeout=httpx.Timeout(None, connect=address.connect_timeout_s, pool=address.connect_timeout_s),
+        follow_redirects=False,
+    )
+
+
+def refusal(provider: str, response: httpx.Response, body: bytes) -> ProviderError:
+    """The error for an answer that is not 200: worth another try if the server is ill, not if it objects."""
+    text = " ".join(body.decode("utf-8", "replace").split())[:_EXCERPT]
+    retryable = response.status_code >= 500 or response.status_code in _TRY_AGAIN
+    return ProviderError(provider, f"HTTP {response.status_code}: {text}".rstrip(": "), retryable=retryable)
+
+
+def broken(provider: str, error: httpx.HTTPError) -> ProviderError:
+    """The error for an answer that did not come, or broke off."""
+    return ProviderError(provider, str(error) or type(error).__name__, retryable=True)
