@@ -32,6 +32,9 @@ _NATIONAL = re.compile(
 _HYPHENED = re.compile(r"(?<![\w.,+:/-])(?:1[-.])?(?:[0-9]{3}[-.])?[0-9]{3}[-.][0-9]{4}(?![\w]|[.,:/-][0-9])")
 _PAIRS = re.compile(r"(?<![\w.,+:/-])0[1-9](?:[ .-][0-9]{2}){4}(?![0-9]|[.,:/-][0-9])")
 
+_CARD = re.compile(r"(?<![\w.,+-])[0-9]{4}(?:[ -][0-9]{4}){2,3}(?![\w]|[ .,-][0-9])")
+_ACCOUNT = re.compile(r"(?<!\w)[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?(?!\w)", re.ASCII)
+
 
 @lru_cache(maxsize=32)
 def address_rules(language: Language) -> tuple[Rule, ...]:
@@ -45,15 +48,15 @@ def address_rules(language: Language) -> tuple[Rule, ...]:
 
 @lru_cache(maxsize=32)
 def phone_rules(language: Language) -> tuple[Rule, ...]:
-    """Numbers in the groups in which they are written."""
+    """Numbers of telephones, cards and accounts, in the groups in which they are written."""
 
     def say(match: re.Match[str]) -> str:
         return _phone(language, match[0])
 
-    patterns = [_INTERNATIONAL, _PAIRS, _NATIONAL, _HYPHENED]
+    patterns = [_CARD, _INTERNATIONAL, _PAIRS, _NATIONAL, _HYPHENED]
     if language.local_phone is not None:
         patterns.append(language.local_phone)
-    return tuple((pattern, say) for pattern in patterns)
+    return ((_ACCOUNT, lambda m: _account(language, m[0])), *((pattern, say) for pattern in patterns))
 
 
 def _email(language: Language, text: str) -> str:
@@ -96,6 +99,15 @@ def _phone(language: Language, text: str) -> str:
     spoken = [_group(language, group) for group in re.findall(r"[0-9]+", text)]
     plus = f"{language.joints.plus} " if text.startswith("+") else ""
     return f" {plus}{', '.join(spoken)} "
+
+
+def _account(language: Language, text: str) -> str:
+    """An IBAN (ISO 13616) in fours, as it is printed."""
+    signs = text.replace(" ", "")
+    fours = [signs[at : at + 4] for at in range(0, len(signs), 4)]
+    return ", ".join(
+        " ".join(language.digits[int(sign)] if sign.isdigit() else sign for sign in four) for four in fours
+    )
 
 
 def _group(language: Language, digits: str) -> str:

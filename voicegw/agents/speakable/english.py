@@ -59,14 +59,18 @@ def date(day: int, month: int, in_year: int | None, _before: str = "") -> str:
 
 
 def _day_month(match: re.Match[str]) -> str:
-    month = MONTHS[_MONTH_NUMBERS[match[2][:3].lower()] - 1]
-    in_year = f", {year(int(match[3]))}" if match[3] else ""
-    return f"the {ordinal(int(match[1]))} of {month}{in_year}"
+    month = MONTHS[_MONTH_NUMBERS[match[3][:3].lower()] - 1]
+    in_year = f", {year(int(match[4]))}" if match[4] else ""
+    return f"{match[1] or 'the '}{ordinal(int(match[2]))} of {month}{in_year}"
 
 
 def _half_day(match: re.Match[str]) -> str:
     hour, minute = int(match[1]), int(match[2] or 0)
     return f"{clock(hour, minute) if minute else words.below_hundred(hour)} {match[3].lower()}.m."
+
+
+def _feet(match: re.Match[str]) -> str:
+    return f"{cardinal(int(match[1]))} foot {cardinal(int(match[2]))}"
 
 
 def _saint_or_street(match: re.Match[str]) -> str:
@@ -80,19 +84,20 @@ _RULES: tuple[Rule, ...] = (
         re.compile(rf"\b{_MONTH} {_DAY}(?:,? {_YEAR})?(?![0-9:]|[.,][0-9])"),
         lambda m: date(int(m[2]), _MONTH_NUMBERS[m[1][:3].lower()], int(m[3]) if m[3] else None),
     ),
-    (re.compile(rf"\b(?:the )?(?<![0-9.,:]){_DAY}(?: of)? {_MONTH}(?:,? {_YEAR})?", re.IGNORECASE), _day_month),
+    (re.compile(rf"\b([Tt]he )?(?<![0-9.,:]){_DAY}(?: of)? {_MONTH}(?:,? {_YEAR})?"), _day_month),
     (
         re.compile(rf"\b([Ii]n|[Ss]ince|[Yy]ear|[Uu]ntil|spring|summer|autumn|fall|winter|{_MONTH[1:-1]}) {_YEAR}"),
         lambda m: f"{m[1]} {year(int(m[2]))}",
     ),
     (
-        re.compile(r"(?<![0-9.,:])(1[0-2]|0?[1-9])(?:[:.]([0-5][0-9]))? ?([AaPp])\.? ?[Mm]\b(?:\.(?=\s+[a-z]|$))?"),
+        re.compile(r"(?<![0-9.,:])(1[0-2]|0?[1-9])(?:[:.]([0-5][0-9]))? ?([AaPp])\.? ?[Mm]\b\.?"),
         _half_day,
     ),
     (
         re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,9})(?:st|nd|rd|th)\b"),
         lambda m: _ordinal_of(m[1]),
     ),
+    (re.compile(r"(?<![\w.,])([0-9])['′]([0-9]{1,2})[\"″]"), _feet),
     (re.compile(r"(\b[\w']+ )?\bSt\.(?= [A-Z])"), _saint_or_street),
     (re.compile(r"\b[Nn]os?\. ?(?=[0-9])"), lambda _: "number "),
 )
@@ -226,7 +231,14 @@ ENGLISH_US = Language(
         "¼": "and a quarter",
         "¾": "and three quarters",
     },
-    scales=("thousand", "million", "billion", "trillion"),
+    scales={
+        **{word: word for word in ("thousand", "million", "billion", "trillion")},
+        "k": "thousand",
+        "K": "thousand",
+        "M": "million",
+        "bn": "billion",
+        "B": "billion",
+    },
     rules=_RULES,
     acronyms={"OK": "okay", "ASAP": "as soon as possible"},
     read_capitals=frozenset(

@@ -226,7 +226,12 @@ FRENCH = Language(
         "¼": "et quart",
         "¾": "trois quarts",
     },
-    scales=("mille", "millions", "million", "milliards", "milliard"),
+    scales={
+        **{word: word for word in ("mille", "millions", "million", "milliards", "milliard")},
+        "k": "mille",
+        "M": "millions",
+        "Md": "milliards",
+    },
     rules=_RULES,
     acronyms={"OK": "okay"},
     read_capitals=frozenset(

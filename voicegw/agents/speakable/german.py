@@ -127,6 +127,7 @@ _RULES: tuple[Rule, ...] = (
     ),
     (re.compile(r"(?<![0-9.,:])([01]?[0-9]|2[0-4])(?:[.:]([0-5][0-9]))? ?Uhr\b(?! [0-9])"), _hours),
     (re.compile(r"(?<![0-9.,:])([01]?[0-9]|2[0-4]) ?Uhr ([0-5]?[0-9])\b(?![.,:][0-9])"), _hours),
+    (re.compile(r"(?<=[a-zäöüß])str\.(?=[\s,]|$)"), lambda _: "straße"),
     # A number with a point that goes on in lower case or before a noun is an ordinal. At the end of a piece it is
     # one only after a word that wants it ("am 5." was cut off from its month).
     (re.compile(rf"{_BEFORE}(?<![0-9.,:])([1-9][0-9]{{0,3}})\.(?= [^\W0-9_])"), _ordinal),
@@ -271,7 +272,12 @@ GERMAN = Language(
         "¼": "ein Viertel",
         "¾": "drei Viertel",
     },
-    scales=("Tausend", "tausend", "Millionen", "Million", "Milliarden", "Milliarde", "Mio.", "Mrd."),
+    scales={
+        **{word: word for word in ("tausend", "Millionen", "Million", "Milliarden", "Milliarde")},
+        "Tsd.": "tausend",
+        "Mio.": "Millionen",
+        "Mrd.": "Milliarden",
+    },
     rules=_RULES,
     acronyms={"OK": "okay"},
     read_capitals=frozenset(

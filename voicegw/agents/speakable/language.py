@@ -105,8 +105,8 @@ class Language:
     """In lower case, with their points."""
     fractions: Mapping[str, str]
     """``1/2`` and the like; a sign such as ``½`` as it is said after a whole number."""
-    scales: tuple[str, ...] = ()
-    """Words such as "million" that may stand between an amount and its currency."""
+    scales: Mapping[str, str] = field(default_factory=dict)
+    """What may stand between an amount and its currency ("million", "M"), and how it is said."""
     rules: tuple[Rule, ...] = ()
     """Dates in words, ordinals and whatever else this language writes in its own way; applied first."""
     acronyms: Mapping[str, str] = field(default_factory=dict)

@@ -41,14 +41,14 @@ def money_rules(language: Language) -> tuple[Rule, ...]:
     codes = "|".join(language.currencies)
     signs = "[" + "".join(SIGNS) + "]"
     scale = "|".join(re.escape(word) for word in language.scales) or "(?!)"
-    amount = rf"(?P<minus>[-−])?(?P<number>{number})(?: (?P<scale>{scale})(?!\w))?"
+    amount = rf"(?P<minus>[-−])?(?P<number>{number})(?: ?(?P<scale>{scale})(?!\w))?"
     mark_before = rf"(?P<outer>(?<![\w.,])[-−])?(?:(?P<sign>{signs})|\b(?P<code>{codes})) ?"
     mark_after = rf" ?(?:(?P<sign>{signs})|(?P<code>{codes})\b)"
 
     def say(match: re.Match[str]) -> str:
         minus = bool(match["minus"] or match.groupdict().get("outer"))
         code = SIGNS.get(match["sign"] or "") or match["code"] or ""
-        return _amount(language, match["number"], match["scale"] or "", code, minus=minus)
+        return _amount(language, match["number"], language.scales.get(match["scale"], ""), code, minus=minus)
 
     return (
         (re.compile(rf"{mark_before}{amount}(?![0-9])"), say),

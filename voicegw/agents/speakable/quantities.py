@@ -29,7 +29,7 @@ def range_rules(language: Language) -> tuple[Rule, ...]:
 
 @lru_cache(maxsize=32)
 def quantity_rules(language: Language) -> tuple[Rule, ...]:
-    """Fractions and units, then codes, then every figure that is left."""
+    """Units, then codes, then every figure that is left."""
     number = number_pattern(language)
     units = "|".join(re.escape(unit) for unit in sorted(language.units, key=len, reverse=True))
     minus = language.joints.minus
@@ -47,7 +47,6 @@ def quantity_rules(language: Language) -> tuple[Rule, ...]:
         return _apart(match, f"{minus} {spoken}" if match[0][0] in "-−" else spoken)
 
     return (
-        *_fraction_rules(language),
         (re.compile(rf"(?<![\w.,])({_MINUS})({number}) ?({units})(?![\w/²³°])"), unit),
         (_CODE, lambda m: _code(language, m[0])),
         (re.compile("[²³]"), lambda m: m[0].translate(_RAISED)),
@@ -58,7 +57,9 @@ def quantity_rules(language: Language) -> tuple[Rule, ...]:
     )
 
 
-def _fraction_rules(language: Language) -> tuple[Rule, ...]:
+@lru_cache(maxsize=32)
+def fraction_rules(language: Language) -> tuple[Rule, ...]:
+    """Said before dates, which ``1/2`` could be too."""
     written = "|".join(key for key in language.fractions if len(key) > 1)
     whole = {"½": "1/2", "¼": "1/4", "¾": "3/4"}
     return (

@@ -17,7 +17,7 @@ def abbreviation_rules(language: Language) -> tuple[Rule, ...]:
     """Where the last point may end a sentence too, it is kept."""
     keys = sorted(language.abbreviations, key=len, reverse=True)
     pattern = re.compile(
-        r"(?<![\w.])(" + "|".join(re.escape(key) for key in keys) + r")(?=[\s,;:)]|$|(?<=/))", re.IGNORECASE
+        r"(?<![\w.])(" + "|".join(re.escape(key) for key in keys) + r")(?=[\s,;:.!?)]|$|(?<=/))", re.IGNORECASE
     )
 
     def say(match: re.Match[str]) -> str:

@@ -289,7 +289,7 @@ SPANISH = Language(
         "¼": "y cuarto",
         "¾": "y tres cuartos",
     },
-    scales=("mil", "millones", "millón", "billones", "billón"),
+    scales={word: word for word in ("mil", "millones", "millón", "billones", "billón")} | {"M": "millones"},
     rules=_RULES,
     acronyms={"OK": "okey"},
     read_capitals=frozenset(

@@ -19,7 +19,7 @@ from voicegw.agents.speakable.languages import LANGUAGES, Languages
 from voicegw.agents.speakable.markup import without_markup
 from voicegw.agents.speakable.moments import clock_rule, date_rules
 from voicegw.agents.speakable.money import money_in_words, money_rules, parsed_amount
-from voicegw.agents.speakable.quantities import quantity_rules, range_rules
+from voicegw.agents.speakable.quantities import fraction_rules, quantity_rules, range_rules
 from voicegw.agents.speakable.shortenings import abbreviation_rules, spelled_acronyms, symbol_rules
 
 PASSES = 4
@@ -28,13 +28,14 @@ FIRST_HELD, LAST_HELD = 0xF0000, 0xFFFFD
 
 _KEPT = frozenset("½¼¾²³")
 _GROUP_SPACE = re.compile(r"(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")
+_TIMES = re.compile(r"(?<=[0-9]) \* (?=[0-9])")
 _TIDY: tuple[Rule, ...] = (
     (re.compile(r"\(\s*\)|(?<!\w)['\"](?=\s|$)(?<!\w['\"])"), lambda _: " "),
     (re.compile(r"\s+"), lambda _: " "),
     (re.compile(r" (?=[,.;:!?…)])"), lambda _: ""),
     (re.compile(r"\( "), lambda _: "("),
     (re.compile(r"([,;:])(?=[,;:.!?])"), lambda _: ""),
-    (re.compile(r"^[ ,;:.!?…/\\)-]+"), lambda _: ""),
+    (re.compile(r"^[ ,;:.!?…)-]+"), lambda _: ""),
 )
 
 
@@ -64,7 +65,7 @@ def spoken_money(amount: object, currency: str = "USD", language: str = "en-US")
 
 
 def _once(language: Language, text: str) -> str:
-    text = without_markup(_plain_characters(language, text))
+    text = without_markup(_TIMES.sub(" × ", _plain_characters(language, text)))
     for pattern, replacement in _rules(language):
         text = pattern.sub(replacement, text)
     text = spelled_acronyms(language, text)
@@ -78,11 +79,12 @@ def _once(language: Language, text: str) -> str:
 def _rules(language: Language) -> tuple[Rule, ...]:
     return (
         *address_rules(language),
-        *abbreviation_rules(language),
-        *phone_rules(language),
+        *fraction_rules(language),
         *date_rules(language),
+        *phone_rules(language),
         *range_rules(language),
         *language.rules,
+        *abbreviation_rules(language),
         clock_rule(language),
         *money_rules(language),
         *symbol_rules(language)[:1],
@@ -113,7 +115,7 @@ def _plain(char: str) -> str:
 
 def _is_sayable(char: str) -> bool:
     if char.isascii():
-        return char.isalnum() or char in " .,;:!?'\"()-/"
+        return char.isalnum() or char in " .,;:!?'\"()-"
     if FIRST_HELD <= ord(char) <= LAST_HELD:
         return True
     return unicodedata.category(char)[0] in "LMPZ" and not char.isdigit()
