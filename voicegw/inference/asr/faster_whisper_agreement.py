@@ -21,8 +21,8 @@ class StablePrefix:
         """What is taken as said."""
         return " ".join(self._words)
 
-    def add(self, reading: str) -> str | None:
-        """Take one more reading; the new stable text if it has grown.
+    def add(self, reading: str) -> None:
+        """Take one more reading.
 
         A reading that contradicts what is already taken as said adds nothing: the final text will tell.
         """
@@ -30,9 +30,8 @@ class StablePrefix:
         agreed = words[: _common(self._last, words)]
         self._last = words
         if len(agreed) <= len(self._words) or _common(self._words, agreed) < len(self._words):
-            return None
+            return
         self._words += agreed[len(self._words) :]
-        return self.text
 
 
 def _common(a: list[str], b: list[str]) -> int:

@@ -69,6 +69,7 @@ class Utterance:
         self._read_until = 0
         self._reading = ""
         self._before = ""
+        self._reported = ""
         self._stable = StablePrefix()
         self._under_way: tuple[Wish, int] | None = None
 
@@ -132,11 +133,15 @@ class Utterance:
         self._reading = reading.text
         if wish is Wish.PIECE:
             self._cut(self._read_until)
+        elif wish is Wish.PARTIAL:
+            self._stable.add(reading.text)
+        else:
             return None
-        if wish is not Wish.PARTIAL:
+        stable = f"{self._before} {self._stable.text}".strip()
+        if stable == self._reported:
             return None
-        grown = self._stable.add(reading.text)
-        return None if grown is None else f"{self._before} {grown}".strip()
+        self._reported = stable
+        return stable
 
     def _settle(self, reading: Reading) -> None:
         self._known = reading.language

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import msgspec
 import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    RuntimeException,
+)
 from piper import PiperVoice
 from piper import SynthesisConfig as Manner
 from piper.config import PiperConfig as VoiceConfig
@@ -23,8 +29,12 @@ from voicegw.inference.worker import Engine, WorkerChannel, main
 
 _PIECE_S = 0.1
 """Audio goes out in pieces: a reader that stops reading stops the next one."""
-_BROKEN = (Fail, InvalidGraph, InvalidProtobuf, NoSuchFile, OSError, ValueError, KeyError)
-"""What loading a damaged voice raises: files that are no model, and descriptions that lack something."""
+_BROKEN = (
+    *(Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, RuntimeException),
+    *(OSError, ValueError, KeyError, RuntimeError),
+)
+"""What a damaged voice raises: a file that is no model, a description that lacks something or names a language that
+the phonemiser does not have."""
 
 
 class LoadedVoices:
@@ -84,9 +94,12 @@ class PiperEngine:
         voice = self._loaded.get(files)
         shaper = SpeechShaper(voice.config.sample_rate, request.sample_rate_hz)
         manner = Manner(speaker_id=speaker, length_scale=files.length_scale / sane_rate(request.rate))
-        for sentence in voice.synthesize(_plain(request.text), manner):
-            if not self._send(request, shaper.process(sentence.audio_int16_array)):
-                return
+        try:
+            for sentence in voice.synthesize(_plain(request.text), manner):
+                if not self._send(request, shaper.process(sentence.audio_int16_array)):
+                    return
+        except _BROKEN as error:
+            raise ProviderError("piper", f"{files.name} cannot say this: {error}", retryable=False) from error
         self._channel.send(AudioMade(request.stream_id, shaper.flush()))
         self._channel.send(StreamEnded(request.stream_id))
 
