@@ -35,7 +35,6 @@ FRAME: Final = 160
 FRAME_S: Final = 0.02
 AUDIBLE: Final = 300
 """Of 32768, -41 dBov: what a listener on a telephone notices."""
-_BLOCK: Final = 40
 _SO_TIMESTAMPNS: Final = 35
 _HEADER: Final = struct.Struct("!BBHII")
 _TIMESPEC: Final = struct.Struct("qq")
@@ -69,19 +68,19 @@ class Said:
 
 
 def speech_bounds(pcm: NDArray[np.int16]) -> tuple[int, int]:
-    """The first sample of speech, to 5 ms, and the last audible one; ValueError for silence.
+    """The first sample of speech, at most 20 ms too early, and the last audible one; ValueError for silence.
 
     A word may end in a soft consonant: whatever can be heard is its end. It does not begin with the breath that
     a diphone voice draws before "where", though: speech begins where it comes within 15.9 dB of its own active
     level, as ITU-T P.56 has it.
     """
-    blocks = pcm[: len(pcm) // _BLOCK * _BLOCK].astype(np.float64).reshape(-1, _BLOCK)
+    blocks = pcm[: len(pcm) // FRAME * FRAME].astype(np.float64).reshape(-1, FRAME)
     power = np.mean(blocks**2, axis=1)
     audible = np.flatnonzero(np.abs(pcm.astype(np.int32)) >= AUDIBLE)
     if not len(power) or not len(audible):
         raise ValueError("there is no speech in this audio")
     active = float(np.mean(power[power >= power.max() * 10**-2.5]))
-    return int(np.argmax(power >= active * 10**-1.59)) * _BLOCK, int(audible[-1])
+    return int(np.argmax(power >= active * 10**-1.59)) * FRAME, int(audible[-1])
 
 
 class WireMedia:

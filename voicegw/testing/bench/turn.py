@@ -43,6 +43,8 @@ _VOICES: Final = ("rms", "awb", "kal16")
 _INTERRUPT_AFTER_S: Final = (0.8, 1.1, 1.4, 0.95, 1.25, 1.55)
 """Into the agent's answer; not always the same place of a sentence, nor of a 20 ms frame."""
 _QUIET_S: Final = 1.0
+_LISTEN_S: Final = 0.5
+"""Before hanging up: an answer that is cut off at its first packet is not written down."""
 _PATIENCE_S: Final = 30.0
 _MATCH_S: Final = 0.5
 _AIM_ADDED_MS: Final = 150.0
@@ -221,6 +223,7 @@ async def _talk(
             turns.append(turn)
             listened_from = turn.answer_at - 0.001
             _show(number, turn)
+        await asyncio.sleep(_LISTEN_S)
     finally:
         await call.hang_up()
 
