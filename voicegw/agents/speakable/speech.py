@@ -26,6 +26,7 @@ PASSES = 4
 FIRST_HELD, LAST_HELD = 0xF0000, 0xFFFFD
 """Private characters that are left alone: each stands for a word whose pronunciation is given by a lexicon."""
 
+_FIGURE = re.compile("[0-9½¼¾²³]")
 _KEPT = frozenset("½¼¾²³")
 _GROUP_SPACE = re.compile(r"(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")
 _TIMES = re.compile(r"(?<=[0-9]) \* (?=[0-9])")
@@ -66,7 +67,7 @@ def spoken_money(amount: object, currency: str = "USD", language: str = "en-US")
 
 def _once(language: Language, text: str) -> str:
     text = without_markup(_TIMES.sub(" × ", _plain_characters(language, text)))
-    for pattern, replacement in _rules(language):
+    for pattern, replacement in _rules(language, figures=_FIGURE.search(text) is not None):
         text = pattern.sub(replacement, text)
     text = spelled_acronyms(language, text)
     text = "".join(char if _is_sayable(char) else " " for char in text)
@@ -75,20 +76,19 @@ def _once(language: Language, text: str) -> str:
     return text.strip()
 
 
-@lru_cache(maxsize=32)
-def _rules(language: Language) -> tuple[Rule, ...]:
+@lru_cache(maxsize=64)
+def _rules(language: Language, *, figures: bool) -> tuple[Rule, ...]:
+    """In the order in which they are applied; without ``figures`` only those that a text of words can need."""
+    dates = (*fraction_rules(language), *date_rules(language), *phone_rules(language), *range_rules(language))
     return (
         *address_rules(language),
-        *fraction_rules(language),
-        *date_rules(language),
-        *phone_rules(language),
-        *range_rules(language),
+        *(dates if figures else ()),
         *language.rules,
         *abbreviation_rules(language),
-        clock_rule(language),
+        *((clock_rule(language),) if figures else ()),
         *money_rules(language),
         *symbol_rules(language)[:1],
-        *quantity_rules(language),
+        *(quantity_rules(language) if figures else ()),
         *symbol_rules(language)[1:],
     )
 
