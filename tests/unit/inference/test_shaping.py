@@ -14,13 +14,13 @@ def tone(samples: int, hz: float, rate: int = 8000) -> np.ndarray:
     return (8000 * np.sin(2 * np.pi * hz * np.arange(samples) / rate)).astype(np.int16)
 
 
-def test_leading_silence_is_cut_down_to_30_ms_and_positions_follow() -> None:
+def test_leading_silence_is_cut_down_to_10_ms_and_positions_follow() -> None:
     shaper = SpeechShaper(8000, 8000)
     audio = np.concatenate([np.zeros(1600, np.int16), tone(800, 440.0)])
     out = b"".join(shaper.process(audio[start : start + 160]) for start in range(0, len(audio), 160))
     out += shaper.flush()
-    assert abs(len(out) // 2 - (800 + 240)) <= 2
-    assert abs(shaper.position(0.2) - 240) <= 2
+    assert abs(len(out) // 2 - (800 + 80)) <= 2
+    assert abs(shaper.position(0.2) - 80) <= 2
     assert shaper.position(0.0) == 0
 
 
