@@ -64,6 +64,7 @@ class LlmParts:
         }
         self._mcp: list[tuple[McpToolConfig, ToolServer]] = []
         self._mcp_started = 0
+        self._ledger_open = False
         self._chains: dict[str, ProviderChain] = {}
 
     # ------------------------------------------------------------ for the agents
@@ -117,15 +118,20 @@ class LlmParts:
     # ------------------------------------------------------------ with the node
 
     async def start(self) -> None:
-        """Open the ledger and the clients; raises ConfigError where a key is missing."""
-        recovery = await self._ledger.recover(self._clock.wall())
-        if recovery.unknown:
-            log.warning("tools were running at the last crash", extra={"unknown": len(recovery.unknown)})
+        """Open the clients; raises ConfigError where a key is missing."""
         for member in self._members.values():
             await member.provider.start()
 
     async def prepare(self, agents: Iterable[Agent]) -> None:
-        """Reach the tool servers and warm the models up; what is down is a warning: calls have a fallback."""
+        """Reach the tool servers and warm the models up; what is down is a warning: calls have a fallback.
+
+        The ledger is opened with the first agent that may need it: it belongs to one process alone.
+        """
+        if self._chains and not self._ledger_open:
+            self._ledger_open = True
+            recovery = await self._ledger.recover(self._clock.wall())
+            if recovery.unknown:
+                log.warning("tools were running at the last crash", extra={"unknown": len(recovery.unknown)})
         for _, server in self._mcp[self._mcp_started :]:
             self._mcp_started += 1
             try:

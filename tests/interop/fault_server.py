@@ -99,8 +99,13 @@ class FaultServer(Server):
         return CallLog([])
 
     def calls_of(self, calling: str) -> list[CallLog]:
-        """The logs of the calls of one caller that have ended."""
-        return [log for log in self._ended() if log.one("CallWasOffered")["calling"] == calling]
+        """The logs of the calls of one caller that have ended: at least one, whose record may still be closing."""
+
+        def ended() -> list[CallLog]:
+            return [log for log in self._ended() if log.one("CallWasOffered")["calling"] == calling]
+
+        self.wait(lambda: bool(ended()), 5.0, f"a call of {calling} has ended")
+        return ended()
 
     def wait_facts(
         self, phone: RawPhone, fact: str, count: int = 1, within_s: float = 10.0
