@@ -114,6 +114,7 @@ CURRENCIES: Mapping[str, Currency] = {
     "CHF": Currency(Noun("Swiss franc", "Swiss francs"), Noun("centime", "centimes")),
     "JPY": Currency(Noun("yen", "yen"), None),
 }
+# No "W": in an address it is West.
 _UNITS = {
     "km/h": Noun("kilometer per hour", "kilometers per hour"),
     "mph": Noun("mile per hour", "miles per hour"),
@@ -152,7 +153,6 @@ _UNITS = {
     "TB": Noun("terabyte", "terabytes"),
     "Mbps": Noun("megabit per second", "megabits per second"),
     "Mbit/s": Noun("megabit per second", "megabits per second"),
-    "W": Noun("watt", "watts"),
     "kW": Noun("kilowatt", "kilowatts"),
     "kWh": Noun("kilowatt hour", "kilowatt hours"),
     "V": Noun("volt", "volts"),

@@ -178,6 +178,47 @@ _SYMBOLS = {
 }
 
 
+_FEMININE_ENDINGS = (
+    *(
+        "tion",
+        "sion",
+        "té",
+        "ée",
+        "ette",
+        "ance",
+        "ence",
+        "ure",
+        "onne",
+        "esse",
+        "ille",
+        "ie",
+        "aine",
+        "ade",
+        "ude",
+    ),
+    *(
+        "nuit",
+        "fois",
+        "table",
+        "chambre",
+        "heure",
+        "minute",
+        "seconde",
+        "place",
+        "ligne",
+        "carte",
+        "adresse",
+        "page",
+    ),
+)
+
+
+def _gender_before(following: str) -> Gender:
+    """By the ending; the commonest words of the telephone whose ending does not tell are named."""
+    feminine = following.endswith(_FEMININE_ENDINGS) or following.removesuffix("s").endswith(_FEMININE_ENDINGS)
+    return _F if feminine else Gender.COUNTING
+
+
 def _of_money(currency: str) -> str:
     return " d'" if currency[0] in "aeiouyé" and not currency.startswith("yen") else " de "
 
@@ -257,7 +298,7 @@ FRENCH = Language(
             *("QUE", "QUI", "SUR", "EST", "VOS", "SES", "MES", "PAR"),
         ]
     ),
-    gender_before=lambda _: Gender.COUNTING,
+    gender_before=_gender_before,
     phone_in_pairs=True,
     decimals_as_number=True,
 )

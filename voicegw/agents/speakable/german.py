@@ -135,9 +135,16 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
+_FEMININE_ENDINGS = ("e", "ung", "heit", "keit", "schaft", "ion", "tät", "ei", "nacht", "person", "nummer", "mail")
+_MASCULINE_IN_E = frozenset(["Name", "Kunde", "Kollege", "Käse", "Gedanke", "Buchstabe", "Junge", "Kaffee", "Tee"])
+
+
 def _gender_before(following: str) -> Gender:
-    """Nouns have a capital; "eine" or "ein" is not to be known, "ein" is right for more of them."""
-    return Gender.MASCULINE if following[:1].isupper() else Gender.COUNTING
+    """Nouns have a capital, and their endings tell "eine" from "ein" nearly always."""
+    if not following[:1].isupper():
+        return Gender.COUNTING
+    feminine = following.lower().endswith(_FEMININE_ENDINGS) and following not in _MASCULINE_IN_E
+    return Gender.FEMININE if feminine else Gender.MASCULINE
 
 
 _N = Gender.NEUTER

@@ -23,6 +23,7 @@ from voicegw.agents.speakable.french import cardinal, ordinal
         ("M. Dupont, Mme Durand, n° 5", "monsieur Dupont, madame Durand, numéro cinq"),
         ("20 °C, 50 %", "vingt degrés Celsius, cinquante pour cent"),
         ("3,14, 3,5 km", "trois virgule quatorze, trois virgule cinq kilomètres"),
+        ("1 personne, 1 nuit, 21 places, 1 client", "une personne, une nuit, vingt et une places, un client"),
         ("anne@exemple.fr", "anne arobase exemple point F R"),
         ("la SNCF, d'abord, l'été", "la S N C F, d'abord, l'été"),
     ],

@@ -21,6 +21,7 @@ from voicegw.agents.speakable.german import cardinal, ordinal, year
         ("5. März", "fünfter März"),
         ("seit 1984", "seit neunzehnhundertvierundachtzig"),
         ("1 Tisch, 21 Gäste", "ein Tisch, einundzwanzig Gäste"),
+        ("1 Person, 1 Nacht, 101 Karten, 1 Kunde", "eine Person, eine Nacht, einhundertein Karten, ein Kunde"),
         ("Drücken Sie 1 für Hilfe.", "Drücken Sie eins für Hilfe."),
         ("9–17 Uhr, 15 Uhr 30, 1:00 Uhr", "neun bis siebzehn Uhr, fünfzehn Uhr dreißig, ein Uhr"),
         ("z. B. 20 °C, 1 %, 3,5 km", "zum Beispiel zwanzig Grad Celsius, ein Prozent, drei Komma fünf Kilometer"),
