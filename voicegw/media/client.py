@@ -141,28 +141,39 @@ class MediaClient:
         return reason
 
     async def _watch(self, worker: _Worker) -> str:
-        """Read events until the worker is lost; why it was."""
-        heard_at = time.monotonic()
-        patience = _START_S
-        while True:
-            try:
-                data = await asyncio.wait_for(worker.reader.read(_READ_BYTES), _CHECK_S)
-            except TimeoutError:
+        """Read events until the worker is lost; why it was.
+
+        The read is a task of its own and looked at from outside: a time limit around it (asyncio.wait_for) may
+        swallow our own cancellation or the bytes that came in the same instant, depending on the Python version.
+        """
+        heard_at, patience = time.monotonic(), _START_S
+        reading = asyncio.create_task(worker.reader.read(_READ_BYTES))
+        try:
+            while True:
+                await asyncio.wait({reading}, timeout=_CHECK_S)
+                if reading.done():
+                    lost, reported = self._digest(worker, reading)
+                    if lost:
+                        return lost
+                    if reported:
+                        heard_at, patience = time.monotonic(), _STALL_S
+                    reading = asyncio.create_task(worker.reader.read(_READ_BYTES))
                 if time.monotonic() - heard_at > patience:
                     return f"no report for {patience:.0f} s"
-                continue
-            except OSError as error:
-                return f"its socket failed: {error}"
+        finally:
+            reading.cancel()
+
+    def _digest(self, worker: _Worker, reading: asyncio.Task[bytes]) -> tuple[str, bool]:
+        """Take what was read: why the worker is lost (empty if it is not), and whether it has reported."""
+        try:
+            data = reading.result()
             if not data:
-                return "the process ended"
-            try:
-                reported = self._take(worker, data)
-            except (msgspec.MsgspecError, LocalError) as error:
-                return f"unreadable event: {error}"
-            if reported:
-                heard_at, patience = time.monotonic(), _STALL_S
-            elif time.monotonic() - heard_at > patience:
-                return f"no report for {patience:.0f} s"
+                return "the process ended", False
+            return "", self._take(worker, data)
+        except OSError as error:
+            return f"its socket failed: {error}", False
+        except (msgspec.MsgspecError, LocalError) as error:
+            return f"unreadable event: {error}", False
 
     def _take(self, worker: _Worker, data: bytes) -> bool:
         """Hand out the events in ``data``; whether a report was among them."""
