@@ -18,8 +18,13 @@ from voicegw.base.errors import ConfigError
 from voicegw.call.machine import CallConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
 from voicegw.gateway.config import SipConfig
+from voicegw.inference.asr.faster_whisper_config import WhisperConfig
+from voicegw.inference.asr.openai_transcription_config import TranscriptionConfig
 from voicegw.inference.llm.config import ChainConfig, ChatServerConfig
+from voicegw.inference.models.config import ModelsConfig
 from voicegw.inference.registry import ASR, TTS
+from voicegw.inference.tts.openai_speech_config import SpeechServerConfig
+from voicegw.inference.tts.piper_config import PiperConfig
 from voicegw.media.config import MediaConfig
 from voicegw.turn.barge_in import BargeInConfig
 from voicegw.turn.endpointing import EndpointingConfig
@@ -85,6 +90,8 @@ class PathsConfig:
     """Compiled language models."""
     tools: str = "var/tools.sqlite"
     """The ledger of what tools did."""
+    models: str = "models"
+    """Models and voices; ``voicegw models pull`` puts them there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,11 @@ class Config:
     sip: SipConfig = field(default_factory=SipConfig)
     media: MediaConfig = field(default_factory=MediaConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
+    whisper: WhisperConfig = field(default_factory=WhisperConfig)
+    transcription: TranscriptionConfig = field(default_factory=TranscriptionConfig)
+    piper: PiperConfig = field(default_factory=PiperConfig)
+    speech_server: SpeechServerConfig = field(default_factory=SpeechServerConfig)
+    models: ModelsConfig = field(default_factory=ModelsConfig)
     llm: LlmConfig = field(default_factory=LlmConfig)
     call: CallConfig = field(default_factory=CallConfig)
     endpointing: EndpointingConfig = field(default_factory=EndpointingConfig)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from voicegw.agents.llm_agent import LlmHouse
@@ -60,9 +61,18 @@ def load_offline(config: Config) -> Installation:
 
 def make_speech(config: Config, counters: Counters) -> Speech:
     """The engines that the configuration names."""
-    speech, cache = config.speech, Path(config.paths.cache)
-    asr = make_asr(speech.asr, EngineSettings(speech.asr_workers, cache, counters=counters))
-    tts = [make_tts(name, EngineSettings(speech.tts_workers, cache, counters=counters)) for name in speech.tts]
+    speech = config.speech
+    settings = EngineSettings(
+        cache_dir=Path(config.paths.cache),
+        counters=counters,
+        models_dir=Path(config.paths.models),
+        whisper=config.whisper,
+        transcription=config.transcription,
+        piper=config.piper,
+        speech_server=config.speech_server,
+    )
+    asr = make_asr(speech.asr, replace(settings, workers=speech.asr_workers))
+    tts = [make_tts(name, replace(settings, workers=speech.tts_workers)) for name in speech.tts]
     return Speech(asr, tts, counters)
 
 

@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_call(commands)
     _add_doctor(commands)
     _add_demo(commands)
+    _add_models(commands)
     return parser
 
 
@@ -95,3 +96,21 @@ def _add_demo(commands: _Commands) -> None:
     parser.add_argument("--line", choices=("demo", "orders"), default="demo", help="which line is called")
     parser.add_argument("--verbose", action="store_true", help="show the server's log as well")
     parser.set_defaults(command="demo")
+
+
+def _add_models(commands: _Commands) -> None:
+    parser = commands.add_parser("models", help="list, fetch and check models and voices")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for action, help_ in (
+        ("list", "what the manifest knows, and what is here"),
+        ("pull", "fetch models from a mirror, and go on where it broke off"),
+        ("verify", "read every file and compare checksums"),
+    ):
+        one = actions.add_parser(action, help=help_)
+        _add_config(one)
+        one.add_argument("--manifest", type=Path, help="another list of models than the one that ships")
+        if action != "list":
+            one.add_argument("names", nargs="*", metavar="NAME", help="names of models")
+        if action == "pull":
+            one.add_argument("--from", dest="mirror", default="", help="web address or directory of a mirror")
+    parser.set_defaults(command="models")

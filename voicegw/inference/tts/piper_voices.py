@@ -37,7 +37,7 @@ def find_voices(models: Path, wanted: Sequence[str]) -> list[VoiceFiles]:
     """The wanted voices in that order, or all in the folder and its folders; raises ProviderError if one lacks."""
     found = {path.stem: path for path in sorted([*models.glob("*.onnx"), *models.glob("*/*.onnx")])}
     found = {name: path for name, path in found.items() if path.with_name(f"{path.name}.json").is_file()}
-    for name in wanted or ([] if found else ["en_US-lessac-medium"]):
+    for name in wanted or ([] if found else ["en_US-ljspeech-medium"]):
         if name not in found:
             message = f"{models} has no {name}.onnx with {name}.onnx.json; get it with: voicegw models pull {name}"
             raise ProviderError("piper", message, retryable=False)
