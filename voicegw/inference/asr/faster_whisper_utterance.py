@@ -56,9 +56,9 @@ class Utterance:
     def __init__(self, config: WhisperConfig, language: str, known: str) -> None:
         self.language = whisper_language(language)
         self.decode_ms = 0.0
-        self.confidence = 0.0
         self._config = config
         self._known = known
+        self._heard = ""
         self._settled = bool(self.language)
         self._finished = False
         self._loudness = Loudness()
@@ -68,7 +68,9 @@ class Utterance:
         self._base = 0
         self._read_until = 0
         self._reading = ""
+        self._confidence = 0.0
         self._before = ""
+        self._confidence_before = 1.0
         self._reported = ""
         self._stable = StablePrefix()
         self._under_way: tuple[Wish, int] | None = None
@@ -82,6 +84,18 @@ class Utterance:
     def text(self) -> str:
         """The text of everything that was read."""
         return f"{self._before} {self._reading}".strip()
+
+    @property
+    def confidence(self) -> float:
+        """That of its least certain piece, 0 to 1; 0 without a text."""
+        if not self.text:
+            return 0.0
+        return min(self._confidence_before, self._confidence) if self._reading else self._confidence_before
+
+    @property
+    def heard_language(self) -> str:
+        """Whisper's code of the language that was said or found; empty if neither."""
+        return self.language or self._heard
 
     def push(self, pcm: bytes) -> None:
         """Take 16-bit PCM at 8 kHz."""
@@ -128,9 +142,8 @@ class Utterance:
         wish, self._read_until = self._under_way
         self._under_way = None
         self.decode_ms += decode_ms
-        self.confidence = reading.confidence
         self._settle(reading)
-        self._reading = reading.text
+        self._reading, self._confidence = reading.text, reading.confidence
         if wish is Wish.PIECE:
             self._cut(self._read_until)
         elif wish is Wish.PARTIAL:
@@ -144,17 +157,14 @@ class Utterance:
         return stable
 
     def _settle(self, reading: Reading) -> None:
-        self._known = reading.language
+        self._heard = reading.language
         if reading.certain and not self._settled:
             self.language, self._settled = reading.language, True
 
-    @property
-    def heard_language(self) -> str:
-        """The language of the readings so far; empty if there were none."""
-        return self.language or self._known
-
     def _cut(self, at: int) -> None:
         """What is before ``at`` is settled; the rest is a new window."""
+        if self._reading:
+            self._confidence_before = min(self._confidence_before, self._confidence)
         self._before, self._reading = self.text, ""
         self._stable = StablePrefix()
         self._audio = [np.concatenate(self._audio)[(at - self._base) * _UP :]]
