@@ -46,6 +46,10 @@ class TextFormatter(logging.Formatter):
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
 
+_CHATTY = ("httpx", "httpx2", "httpcore")
+"""Libraries that log every request with its address, at a level that is ours to use."""
+
+
 def configure(level: str = "info", *, json_lines: bool = True) -> None:
     """Send all logs to standard error at ``level`` (debug, info, warning, error)."""
     handler = logging.StreamHandler(sys.stderr)
@@ -53,3 +57,5 @@ def configure(level: str = "info", *, json_lines: bool = True) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -99,7 +99,9 @@ class TurnBook:
             self._book.note(f.CallerBargedIn(utterance.id, round((stopped - onset) * 1000, 1), reason.value))
 
     def spoken(self, utterance: Utterance, playout: Playout, at: float, *, cut: bool) -> None:
-        """An utterance is over: this much of it was heard."""
+        """An utterance is over: this much of it was heard. One that never began was not said."""
+        if cut and utterance.started_at is None:
+            return
         self.history = self.history.add(Speaker.AGENT, playout.heard_text, interrupted=cut)
         started = utterance.started_at if utterance.started_at is not None else at
         self._book.note(
