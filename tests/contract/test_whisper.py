@@ -19,7 +19,7 @@ from voicegw.inference.asr.faster_whisper_config import WhisperConfig
 from voicegw.inference.pool import WorkerPool
 from voicegw.inference.registry import make_asr
 from voicegw.inference.settings import EngineSettings
-from voicegw.ports.asr import AsrFinal, AsrOptions, AsrPartial
+from voicegw.ports.asr import AsrFinal, AsrOptions
 from voicegw.testing.contract_asr import (
     ASR_RULES,
     AsrRule,
@@ -94,23 +94,6 @@ def test_language_is_found_and_reported(models: Path) -> None:
         assert final.confidence > 0.5
 
     with_asr(settings(models, model="tiny-fr"), use)
-
-
-def test_the_final_text_needs_no_reading_after_a_pause(models: Path) -> None:
-    """What was read in the pause is the final text: it comes with the finish, and its decoding lies before."""
-
-    async def use(asr: FasterWhisperAsr) -> None:
-        stream = asr.open(ENGLISH)
-        stream.push(sound(0.4))
-        events = stream.events()
-        stream.push(sound(0.3))
-        partial = await asyncio.wait_for(anext(events), 10.0)
-        assert partial == AsrPartial(TEXT)
-        stream.finish()
-        final = await asyncio.wait_for(anext(events), 10.0)
-        assert isinstance(final, AsrFinal) and final.text == TEXT and final.decode_ms > 0.0
-
-    with_asr(settings(models, partial_every_s=0.3), use)
 
 
 def test_many_callers_share_one_model(models: Path) -> None:

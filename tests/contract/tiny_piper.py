@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 RATE_HZ = 22050
 SYMBOLS = "_^$ abcdefghijklmnopqrstuvwxyzæðŋɐɑɒɔəɚɛɜɡɪɫɹɾʃʊʌʒˈˌːθ.,?!"
-_PHONEME_SAMPLES = 660
-"""30 ms; the engine puts a pause symbol behind each phoneme."""
+PHONEME_S = 0.03
+"""Of a symbol; the engine puts a pause symbol behind each phoneme."""
 
 
 def make_tiny_voice(folder: Path, name: str, language: str = "en_US", speakers: tuple[str, ...] = ()) -> Path:
@@ -37,7 +37,7 @@ def make_tiny_voice(folder: Path, name: str, language: str = "en_US", speakers: 
 
 def _tones() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """A row a symbol: 200 Hz and up in steps of 20."""
-    times = np.arange(_PHONEME_SAMPLES) / RATE_HZ
+    times = np.arange(round(PHONEME_S * RATE_HZ)) / RATE_HZ
     rows = [0.5 * np.sin(2.0 * np.pi * (200.0 + 20.0 * number) * times) for number in range(len(SYMBOLS) + 2)]
     return np.stack(rows).astype(np.float32)
 

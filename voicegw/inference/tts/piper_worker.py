@@ -69,7 +69,10 @@ class LoadedVoices:
 
 
 class PiperEngine:
-    """One request at a time; a closed stream stops after the sentence that is being made."""
+    """One request at a time; a closed stream stops after the sentence that is being made.
+
+    ``[[ ]]`` in a text holds phonemes, which is how the lexicon says what a word sounds like.
+    """
 
     def __init__(self, channel: WorkerChannel, voices: list[VoiceFiles], loaded: LoadedVoices) -> None:
         self._channel = channel
@@ -95,7 +98,7 @@ class PiperEngine:
         shaper = SpeechShaper(voice.config.sample_rate, request.sample_rate_hz)
         manner = Manner(speaker_id=speaker, length_scale=files.length_scale / sane_rate(request.rate))
         try:
-            for sentence in voice.synthesize(_plain(request.text), manner):
+            for sentence in voice.synthesize(request.text, manner):
                 if not self._send(request, shaper.process(sentence.audio_int16_array)):
                     return
         except _BROKEN as error:
@@ -111,11 +114,6 @@ class PiperEngine:
                 return False
             self._channel.send(AudioMade(request.stream_id, pcm[start : start + size]))
         return not self._channel.is_closed(request.stream_id)
-
-
-def _plain(text: str) -> str:
-    """Double brackets would mean phonemes to the engine; nobody says brackets."""
-    return text.replace("[[", " ").replace("]]", " ")
 
 
 def load(channel: WorkerChannel, arguments: list[str]) -> tuple[Engine, WorkerReady]:
