@@ -45,6 +45,15 @@ def test_the_wanted_ones_come_in_their_order(models: Path) -> None:
         find_voices(models, ("de_DE-eva",))
 
 
+def test_a_voice_that_would_fetch_its_phonemes_is_left_out(models: Path) -> None:
+    voice(models, "zh_CN-li", phoneme_type="pinyin")
+    assert "zh_CN-li" not in [found.name for found in find_voices(models, ())]
+    with pytest.raises(ProviderError, match="need files from the network"):
+        find_voices(models, ("zh_CN-li",))
+    with pytest.raises(ProviderError, match="odd is no Piper voice"):
+        find_voices(models, ("odd",))
+
+
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ProviderError, match="voicegw models pull"):
         find_voices(tmp_path, ())

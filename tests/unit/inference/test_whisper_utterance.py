@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voicegw.inference.asr.faster_whisper_batch import next_batch
+from voicegw.inference.asr.faster_whisper_batch import encoder_frames, next_batch
 from voicegw.inference.asr.faster_whisper_config import WhisperConfig
 from voicegw.inference.asr.faster_whisper_loudness import Loudness, quietest
 from voicegw.inference.asr.faster_whisper_text import Reading
@@ -178,3 +178,12 @@ def test_what_somebody_waits_for_is_read_first_and_alone() -> None:
     assert next_batch(wishes, 2) == [2, 4]
     assert next_batch([(1, Wish.PARTIAL), (7, Wish.PARTIAL)], 8) == [1, 7]
     assert next_batch([(1, Wish.NOTHING)], 8) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "window_s", "frames"),
+    [(3.0, 30.0, 3000), (3.0, 10.0, 1000), (15.0, 10.0, 1550), (29.9, 10.0, 3000)],
+)
+def test_no_speech_is_left_out_by_a_short_window(seconds: float, window_s: float, frames: int) -> None:
+    assert encoder_frames(round(seconds * 16000), window_s) == frames
+    assert encoder_frames(round(seconds * 16000) + 160, window_s) % 2 == 0

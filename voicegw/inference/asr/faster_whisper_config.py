@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voicegw.base.errors import ConfigError
+
+_LEAST_WINDOW_S, _MOST_WINDOW_S = 1.0, 30.0
+DEVICES = ("cpu", "cuda", "auto")
+
 
 @dataclass(frozen=True, slots=True)
 class WhisperConfig:
@@ -23,8 +28,8 @@ class WhisperConfig:
     beam_size: int = 1
     """Sentences followed side by side; 5 is a little more exact and several times slower."""
     encoder_window_s: float = 30.0
-    """What the encoder is given, filled up with silence. Less than the 30 s of its training costs exactness and
-    saves time in proportion."""
+    """What the encoder is given at least, filled up with silence; longer speech gets what it needs. Less than the
+    30 s of its training costs exactness and saves time in proportion."""
     partial_every_s: float = 1.0
     """New audio after which an unfinished utterance is decoded again; 0 for never."""
     pause_s: float = 0.2
@@ -40,3 +45,19 @@ class WhisperConfig:
     """Loading a large model from a cold disk."""
     max_rss_mb: int = 16384
     """A worker above this is replaced when its calls are done."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work; raises ConfigError."""
+        if not _LEAST_WINDOW_S <= self.encoder_window_s <= _MOST_WINDOW_S:
+            raise ConfigError(f"encoder_window_s is {self.encoder_window_s}", fix="from 1 to 30 seconds")
+        if self.device not in DEVICES:
+            raise ConfigError(f"there is no device {self.device!r}", fix=f"one of: {', '.join(DEVICES)}")
+        for name, value, least in (
+            ("max_batch", self.max_batch, 1),
+            ("beam_size", self.beam_size, 1),
+            ("cpu_threads", self.cpu_threads, 0),
+            ("partial_every_s", self.partial_every_s, 0),
+            ("pause_s", self.pause_s, 0),
+        ):
+            if value < least:
+                raise ConfigError(f"{name} is {value}", fix=f"at least {least}")

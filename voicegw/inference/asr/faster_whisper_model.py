@@ -16,12 +16,12 @@ from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from voicegw.base.errors import ProviderError
+from voicegw.inference.asr.faster_whisper_batch import FRAMES_PER_SECOND, encoder_frames
 from voicegw.inference.asr.faster_whisper_config import WhisperConfig
 from voicegw.inference.asr.faster_whisper_text import Reading, choose_language, tidy
 from voicegw.inference.asr.faster_whisper_utterance import MODEL_HZ, Task
 
 _FILES = ("model.bin", "tokenizer.json", "config.json")
-_FRAMES_PER_SECOND = 100
 _TOKENS, _TOKENS_PER_SECOND = 16, 10
 """A limit on the text: nobody speaks ten tokens a second, and a decoder in a circle would write hundreds."""
 
@@ -73,10 +73,10 @@ class WhisperReader:
 
     def _encode(self, audio: Sequence[NDArray[np.float32]]) -> Any:
         """The encoder's output; each piece is filled up with silence, in which the spectrum is at its floor."""
-        frames = round(self._config.encoder_window_s * _FRAMES_PER_SECOND)
+        frames = encoder_frames(max(len(piece) for piece in audio), self._config.encoder_window_s)
         extract = self._model.feature_extractor
-        longest = frames * MODEL_HZ // _FRAMES_PER_SECOND
-        features = [extract(np.pad(piece, (0, max(longest - len(piece), 0))))[:, :frames] for piece in audio]
+        samples = frames * MODEL_HZ // FRAMES_PER_SECOND
+        features = [extract(np.pad(piece, (0, max(samples - len(piece), 0))))[:, :frames] for piece in audio]
         return self._model.encode(np.stack(features))
 
     def _languages(self, tasks: Sequence[Task], encoded: Any) -> list[tuple[str, bool]]:

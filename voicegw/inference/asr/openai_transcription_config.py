@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voicegw.base.errors import ConfigError
 from voicegw.inference.speech_server import ServerAddress
 
 
@@ -19,3 +20,10 @@ class TranscriptionConfig(ServerAddress):
     """Reported for a text whose probability the server does not tell."""
     timeout_s: float = 8.0
     """From the end of the speech to the text: nobody waits longer on the phone."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work; raises ConfigError."""
+        if not 0.0 <= self.confidence <= 1.0:
+            raise ConfigError(f"confidence is {self.confidence}", fix="from 0 to 1")
+        if self.timeout_s <= 0.0:
+            raise ConfigError(f"timeout_s is {self.timeout_s}", fix="more than 0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voicegw.base.errors import ConfigError
 from voicegw.inference.speech_server import ServerAddress
 
 
@@ -23,3 +24,13 @@ class SpeechServerConfig(ServerAddress):
     """From the request to the first piece of audio. Later the caller thinks that the line is dead."""
     idle_timeout_s: float = 3.0
     """Between two pieces of audio."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work; raises ConfigError."""
+        for name, value in (
+            ("pcm_hz", self.pcm_hz),
+            ("first_audio_timeout_s", self.first_audio_timeout_s),
+            ("idle_timeout_s", self.idle_timeout_s),
+        ):
+            if value <= 0:
+                raise ConfigError(f"{name} is {value}", fix="more than 0")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voicegw.base.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True)
 class PiperConfig:
@@ -17,3 +19,9 @@ class PiperConfig:
     """Threads of one synthesis. More shorten a sentence a little; more workers serve more callers."""
     max_loaded: int = 4
     """Voices in memory at once, 60 to 120 MB each; the one used longest ago is dropped."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work; raises ConfigError."""
+        for name, value in (("threads", self.threads), ("max_loaded", self.max_loaded)):
+            if value < 1:
+                raise ConfigError(f"{name} is {value}", fix="at least 1")

@@ -13,6 +13,9 @@ from voicegw.base.errors import ProviderError
 SPEAKER_MARK = "#"
 """``NAME#SPEAKER`` is one speaker of a voice that has several."""
 
+_PHONEMES_AT_HAND = ("espeak", "text")
+"""For the phonemes of some languages the package would fetch more models from its hub in the middle of a call."""
+
 
 @dataclass(frozen=True, slots=True)
 class VoiceFiles:
@@ -41,8 +44,11 @@ def find_voices(models: Path, wanted: Sequence[str]) -> list[VoiceFiles]:
         if name not in found:
             message = f"{models} has no {name}.onnx with {name}.onnx.json; get it with: voicegw models pull {name}"
             raise ProviderError("piper", message, retryable=False)
-    voices = [_read(name, found[name]) for name in wanted or found]
-    return [voice for voice in voices if voice is not None]
+    voices = {name: _read(name, found[name]) for name in wanted or found}
+    if unfit := [name for name, voice in voices.items() if voice is None and name in wanted]:
+        message = f"{unfit[0]} is no Piper voice, or one whose phonemes need files from the network"
+        raise ProviderError("piper", message, retryable=False)
+    return [voice for voice in voices.values() if voice is not None]
 
 
 def choose(voices: Sequence[VoiceFiles], name: str, language: str) -> tuple[VoiceFiles, int | None]:
@@ -58,13 +64,15 @@ def choose(voices: Sequence[VoiceFiles], name: str, language: str) -> tuple[Voic
 
 
 def _read(name: str, model: Path) -> VoiceFiles | None:
-    """A voice's description; None for an ONNX model beside which lies the JSON of something else."""
+    """A voice's description; None for what is no voice, and for one that cannot speak without the network."""
     path = model.with_name(f"{model.name}.json")
     try:
         said: Any = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ProviderError("piper", f"cannot read {path}: {error}", retryable=False) from error
     if not isinstance(said, dict) or "phoneme_id_map" not in said:
+        return None
+    if said.get("phoneme_type", "espeak") not in _PHONEMES_AT_HAND:
         return None
     code = said.get("language", {}).get("code") or said.get("espeak", {}).get("voice", "en")
     scale = float(said.get("inference", {}).get("length_scale", 1.0))
