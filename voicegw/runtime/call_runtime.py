@@ -65,6 +65,7 @@ class CallRuntime:
         self._cause: HangupCause | None = None
         self._closing_at: float | None = None
         self._open_ends: set[str] = set()
+        self._routed: f.CallWasRouted | None = None
         self._recording = ""
         self._media_lost = False
 
@@ -82,6 +83,8 @@ class CallRuntime:
         call_id_var.set(self.call_id)
         try:
             self._note_offer()
+            if self._routed is not None:
+                self._book.note(self._routed)
             while not self.closed:
                 await self._handle_next()
         except Exception:  # one of the three boundaries of DESIGN §6
@@ -328,8 +331,8 @@ class CallRuntime:
     # ------------------------------------------------------------ the record
 
     def note_route(self, route: str, agent: str) -> None:
-        """The dialplan's decision, for the record."""
-        self._book.note(f.CallWasRouted(route, agent))
+        """The dialplan's decision, for the record: taken before the call task begins, written after the offer."""
+        self._routed = f.CallWasRouted(route, agent)
 
     def _note_offer(self) -> None:
         offer = self._offer
