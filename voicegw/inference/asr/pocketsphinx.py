@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import importlib.util
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
 
 from voicegw.base.errors import ProviderError
-from voicegw.base.metrics import Counters
 from voicegw.inference.asr.language_model import LmConfig, model_key
-from voicegw.inference.job import Job
+from voicegw.inference.asr.pooled import PooledUtterance
 from voicegw.inference.messages import (
     DefineModel,
-    FinishRecognition,
     OpenRecognition,
     PrepareModel,
-    PushAudio,
     StreamFailed,
-    TextChanged,
     TextFinal,
 )
 from voicegw.inference.pool import PoolConfig, WorkerPool
 from voicegw.inference.process import WorkerSpec
 from voicegw.inference.settings import EngineSettings
-from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions, AsrPartial
+from voicegw.ports.asr import AsrCapabilities, AsrOptions
 
 NAME = "pocketsphinx"
 MAX_CALLERS = 2048
 """Callers whose voice and line are remembered; the one heard longest ago is forgotten first."""
 MIN_LEARNT_MS = 1000.0
 """Shorter utterances say more about their own sounds than about the line."""
-MAX_UTTERANCE_BYTES = 60 * 16000
-"""A minute: what is pushed beyond that is dropped and counted; endpointing has failed long before."""
 
 
 class PocketSphinxAsr:
@@ -65,12 +58,12 @@ class PocketSphinxAsr:
         finally:
             job.close()
 
-    def open(self, options: AsrOptions) -> PocketSphinxStream:
+    def open(self, options: AsrOptions) -> PooledUtterance:
         """Begin one utterance."""
         key = self._define(options)
         job = self.pool.open()
         job.send(OpenRecognition(job.stream_id, key, self._channels.get(options.caller, "")))
-        return PocketSphinxStream(job, self.pool, self._counters, lambda final: self._learn(options.caller, final))
+        return PooledUtterance(job, self.pool, self._counters, lambda final: self._learn(options.caller, final))
 
     async def close(self) -> None:
         """Stop the workers."""
@@ -95,51 +88,3 @@ class PocketSphinxAsr:
             self._channels.move_to_end(caller)
             if len(self._channels) > MAX_CALLERS:
                 self._channels.popitem(last=False)
-
-
-class PocketSphinxStream:
-    """One utterance; see :class:`voicegw.ports.asr.AsrStream`."""
-
-    def __init__(self, job: Job, pool: WorkerPool, counters: Counters, learn: Callable[[TextFinal], None]) -> None:
-        self._job = job
-        self._pool = pool
-        self._counters = counters
-        self._learn = learn
-        self._pushed_bytes = 0
-        self._finished = False
-
-    def push(self, pcm: bytes) -> None:
-        """Feed 8 kHz PCM."""
-        if self._finished:
-            return
-        self._pushed_bytes += len(pcm)
-        if self._pushed_bytes > MAX_UTTERANCE_BYTES:
-            self._counters.add("asr_audio_dropped")
-            return
-        self._job.send(PushAudio(self._job.stream_id, pcm))
-
-    def finish(self) -> None:
-        """The utterance is over."""
-        if not self._finished:
-            self._finished = True
-            self._pool.expect(self._job)
-            self._job.send(FinishRecognition(self._job.stream_id))
-
-    def close(self) -> None:
-        """Throw the stream away."""
-        self._finished = True
-        self._job.close()
-
-    async def events(self) -> AsyncIterator[AsrEvent]:
-        """Partial results as they change, then one final or failed event."""
-        async for event in self._job.events():
-            match event:
-                case TextChanged():
-                    yield AsrPartial(event.text)
-                case TextFinal():
-                    self._learn(event)
-                    yield AsrFinal(event.text, event.confidence, event.audio_ms, event.decode_ms)
-                case StreamFailed():
-                    yield AsrFailed(event.reason, event.retryable)
-                case _:
-                    return

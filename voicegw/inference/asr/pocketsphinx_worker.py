@@ -31,7 +31,7 @@ from voicegw.inference.worker import Engine, WorkerChannel, main
 GENERAL = ""
 """The key of the general model: the whole dictionary and the language model of the package."""
 MAX_IDLE = 8
-"""Decoders kept for later, about 17 MB each with their witness (the general one 80): making one takes 30 to 60 ms."""
+"""Decoders kept for later, 17 MB each with their witness (the general one 80): making one takes 30 to 60 ms."""
 MAX_DEFINITIONS = 1024
 
 
