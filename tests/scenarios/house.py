@@ -24,25 +24,13 @@ from voicegw.ports.tts import TtsAudio, TtsChunk, TtsRequest
 from voicegw.runtime.call_runtime import CallRuntime, Offer
 from voicegw.runtime.services import CallServices
 from voicegw.sdp.negotiate import MediaSession
+from voicegw.testing.manual_clock import ManualClock
 
 LEG = LegId("leg")
 CALL = CallId("call")
 TICK_S = 0.02
 SAMPLES_PER_CHARACTER = 400
 """The fake voice takes 50 ms a character, so that tests can count."""
-
-
-class ManualClock:
-    """Time that moves when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return 1_800_000_000.0 + self.now
 
 
 @dataclass
@@ -112,7 +100,7 @@ class FakeWorker:
             case m.CutPlayout():
                 for item in self.queue:
                     self.events.append(
-                        m.PlayoutCut(CALL, item.utterance_id, item.sent, item.samples, self.clock.now)
+                        m.PlayoutCut(CALL, item.utterance_id, item.sent, item.samples, self.clock.monotonic())
                     )
                 self.queue, self.paused = [], False
             case m.CloseLeg():
@@ -125,7 +113,7 @@ class FakeWorker:
             return False
         self.paused = True
         head = self.queue[0]
-        self.events.append(m.PlayoutPaused(CALL, head.utterance_id, head.sent, self.clock.now))
+        self.events.append(m.PlayoutPaused(CALL, head.utterance_id, head.sent, self.clock.monotonic()))
         return True
 
     def tick(self) -> None:
@@ -135,11 +123,11 @@ class FakeWorker:
         head = self.queue[0]
         if not head.started and head.samples:
             head.started = True
-            self.events.append(m.PlayoutStarted(CALL, head.utterance_id, self.clock.now))
+            self.events.append(m.PlayoutStarted(CALL, head.utterance_id, self.clock.monotonic()))
         head.sent = min(head.samples, head.sent + 160)
         if head.final and head.sent == head.samples:
             self.queue.pop(0)
-            self.events.append(m.PlayoutFinished(CALL, head.utterance_id, head.sent, self.clock.now))
+            self.events.append(m.PlayoutFinished(CALL, head.utterance_id, head.sent, self.clock.monotonic()))
 
     def _queue(self, command: m.QueueAudio) -> None:
         item = next((q for q in self.queue if q.utterance_id == command.utterance_id), None)
@@ -339,16 +327,16 @@ class House:
             for event in events:
                 self.call.post(event)
             timer = self.call.get_timer()
-            due = timer is not None and timer <= self.clock.now
+            due = timer is not None and timer <= self.clock.monotonic()
             if due:
                 self.call.handle_timers()
             idle = 0 if self.call.handle_waiting() or events or due else idle + 1
 
     async def run(self, seconds: float) -> None:
         """Let time pass, tick by tick."""
-        end = self.clock.now + seconds
-        while self.clock.now < end - 1e-9:
-            self.clock.now += TICK_S
+        end = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < end - 1e-9:
+            self.clock.advance(TICK_S)
             self.worker.tick()
             await self.settle()
 
@@ -356,12 +344,12 @@ class House:
         """The VAD gate opens 60 ms after the onset; interruptible playout is paused in the same tick."""
         head = self.worker.queue[0] if self.worker.queue else None
         paused = head is not None and head.interruptible and self.worker.pause()
-        self.call.post(m.SpeechStarted(LEG, self.clock.now, self.clock.now - 0.06, paused))
+        self.call.post(m.SpeechStarted(LEG, self.clock.monotonic(), self.clock.monotonic() - 0.06, paused))
         await self.settle()
 
     async def caller_stops(self) -> None:
         """The gate closes 200 ms after the last sound."""
-        self.call.post(m.SpeechStopped(LEG, self.clock.now, self.clock.now - 0.2))
+        self.call.post(m.SpeechStopped(LEG, self.clock.monotonic(), self.clock.monotonic() - 0.2))
         await self.settle()
 
     async def hears(self, text: str) -> None:

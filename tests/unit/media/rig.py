@@ -18,6 +18,7 @@ from voicegw.media.sockets import Address
 from voicegw.ports.recorder import RecorderEnded, RecorderEvent, RecorderStarted
 from voicegw.ports.vad import VadModel
 from voicegw.rtp.packet import RtpPacket
+from voicegw.testing.manual_clock import ManualClock
 
 E = TypeVar("E")
 Pcm = NDArray[np.int16]
@@ -101,19 +102,6 @@ class MemoryNetwork:
             self.sockets[target].inbox.append((data, source))
         else:
             self.outbox[target].append(data)
-
-
-class ManualClock:
-    """Time that the test moves."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return 1_700_000_000 + self.now
 
 
 class MemoryRecorder:
@@ -235,13 +223,13 @@ class Rig:
 
     def do(self, *commands: m.Command) -> None:
         for command in commands:
-            self.engine.handle(command, self.clock.now)
+            self.engine.handle(command, self.clock.monotonic())
         self.events += self.engine.take_events()
 
     def tick(self, count: int = 1) -> None:
         for _ in range(count):
-            self.clock.now += 0.02
-            self.engine.tick(self.clock.now)
+            self.clock.advance(0.02)
+            self.engine.tick(self.clock.monotonic())
             self.events += self.engine.take_events()
 
     def of(self, kind: type[E]) -> list[E]:
