@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import logging
 import os
 import signal
@@ -70,6 +72,14 @@ def _translate(event: Started | Ended | Failed) -> RecorderEvent:
             return RecorderFailed(call_id, path, reason)
 
 
+def _give_back_memory() -> None:
+    """Return to the kernel what loading and the rehearsal used up (glibc keeps it): the worker stays for weeks."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker on an inherited socket; 0 when it ended as told, 1 when it could not begin."""
     parser = argparse.ArgumentParser(prog="voicegw.server_media", description="The media worker of voicegw.")
@@ -93,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         clock = SystemClock()
         rehearsal = replace(config, max_legs=1)
         rehearse(MediaEngine(rehearsal, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad), clock.monotonic())
+        _give_back_memory()
         engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad)
         run_worker(sock, engine)
     return 0
