@@ -65,8 +65,8 @@ class Rig:
     def hear(self, frames: int) -> None:
         """Frames that carry their own number."""
         for _ in range(frames):
-            self.clock.now += 0.02
-            number = round((self.clock.now - 1000) / 0.02)
+            self.clock.advance(0.02)
+            number = round((self.clock.monotonic() - 1000) / 0.02)
             self.ear.hear(number.to_bytes(2, "big"))
 
     async def settle(self) -> None:
@@ -82,7 +82,7 @@ def test_a_stream_begins_a_quarter_of_a_second_before_the_onset() -> None:
     async def story() -> None:
         rig = Rig()
         rig.hear(90)
-        rig.ear.begin(OPTIONS, rig.clock.now - 0.11)
+        rig.ear.begin(OPTIONS, rig.clock.monotonic() - 0.11)
         rig.hear(2)
         (stream,) = rig.recogniser.streams
         assert numbers(stream.pcm) == list(range(91 - 18, 93))
@@ -95,7 +95,7 @@ def test_no_more_is_kept_than_two_seconds() -> None:
     async def story() -> None:
         rig = Rig()
         rig.hear(300)
-        rig.ear.begin(OPTIONS, rig.clock.now - 60)
+        rig.ear.begin(OPTIONS, rig.clock.monotonic() - 60)
         assert len(numbers(rig.recogniser.streams[0].pcm)) == KEPT_FRAMES
         await rig.tasks.close()
 
@@ -105,14 +105,14 @@ def test_no_more_is_kept_than_two_seconds() -> None:
 def test_a_stream_that_is_open_goes_on_and_one_that_finishes_is_replaced() -> None:
     async def story() -> None:
         rig = Rig()
-        rig.ear.begin(OPTIONS, rig.clock.now)
-        rig.ear.begin(OPTIONS, rig.clock.now)
+        rig.ear.begin(OPTIONS, rig.clock.monotonic())
+        rig.ear.begin(OPTIONS, rig.clock.monotonic())
         assert len(rig.recogniser.streams) == 1
         assert rig.ear.finish()
         assert not rig.ear.finish()
         rig.hear(1)
         assert rig.recogniser.streams[0].pcm == b"", "nothing is heard after the end was asked for"
-        rig.ear.begin(OPTIONS, rig.clock.now)
+        rig.ear.begin(OPTIONS, rig.clock.monotonic())
         first, second = rig.recogniser.streams
         assert first.closed
         assert not second.closed
@@ -124,13 +124,13 @@ def test_a_stream_that_is_open_goes_on_and_one_that_finishes_is_replaced() -> No
 def test_reports_carry_the_id_of_their_stream_and_old_ones_are_refused() -> None:
     async def story() -> None:
         rig = Rig()
-        rig.ear.begin(OPTIONS, rig.clock.now)
+        rig.ear.begin(OPTIONS, rig.clock.monotonic())
         rig.recogniser.streams[0].result.put_nowait(AsrFinal("old", 1.0, 0, 0))
         await rig.settle()
         assert rig.ear.accepts(rig.mail[0].stream_id)
         rig.ear.drop()
         assert not rig.ear.is_open
-        rig.ear.begin(OPTIONS, rig.clock.now)
+        rig.ear.begin(OPTIONS, rig.clock.monotonic())
         assert not rig.ear.accepts(rig.mail[0].stream_id)
         await rig.tasks.close()
 
@@ -140,7 +140,7 @@ def test_reports_carry_the_id_of_their_stream_and_old_ones_are_refused() -> None
 def test_a_stream_that_breaks_is_reported_as_failed() -> None:
     async def story() -> None:
         rig = Rig()
-        rig.ear.begin(OPTIONS, rig.clock.now)
+        rig.ear.begin(OPTIONS, rig.clock.monotonic())
         rig.recogniser.streams[0].result.put_nowait(RuntimeError("broken"))
         await rig.settle()
         (report,) = rig.mail
