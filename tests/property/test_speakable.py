@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voicegw.agents.sentences import split_sentences
@@ -80,6 +80,10 @@ anything = st.one_of(
 
 @settings(max_examples=400, deadline=None)
 @given(anything, st.sampled_from(TAGS))
+@example("–<–<–<–&", "en-US")
+@example("&amp;amp;amp;amp;amp;lt;", "en-US")
+@example("'''''''''", "en-US")
+@example("((((((((((()))))))))))", "en-US")
 def test_no_figure_and_no_markup_is_left_and_nothing_changes_twice(text: str, tag: str) -> None:
     spoken = speakable(text, tag)
     assert not any(char.isdigit() for char in spoken)

@@ -29,8 +29,8 @@ _SELECTORS = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\u
 
 def without_markup(text: str) -> str:
     """The text as plain prose; lists and headings end in punctuation, so that the voice falls."""
-    if "&" in text:
-        text = html.unescape(text)
+    while "&" in text and (plain := html.unescape(text)) != text:
+        text = plain
     text = _SELECTORS.sub("", text)
     for pattern, replacement in _BLOCK_RULES:
         text = pattern.sub(replacement, text)

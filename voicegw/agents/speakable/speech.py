@@ -22,7 +22,7 @@ from voicegw.agents.speakable.money import money_in_words, money_rules, parsed_a
 from voicegw.agents.speakable.quantities import fraction_rules, quantity_rules, range_rules
 from voicegw.agents.speakable.shortenings import abbreviation_rules, spelled_acronyms, symbol_rules
 
-PASSES = 4
+PASSES = 8
 FIRST_HELD, LAST_HELD = 0xF0000, 0xFFFFD
 """Private characters that are left alone: each stands for a word whose pronunciation is given by a lexicon."""
 
@@ -31,12 +31,12 @@ _KEPT = frozenset("½¼¾²³")
 _GROUP_SPACE = re.compile(r"(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")
 _TIMES = re.compile(r"(?<=[0-9]) \* (?=[0-9])")
 _TIDY: tuple[Rule, ...] = (
-    (re.compile(r"\(\s*\)|(?<!\w)['\"](?=\s|$)(?<!\w['\"])"), lambda _: " "),
+    (re.compile(r"\(\s*\)|(?<![\w'\"])['\"]+(?=\s|$)"), lambda _: " "),
     (re.compile(r"\s+"), lambda _: " "),
     (re.compile(r" (?=[,.;:!?…)])"), lambda _: ""),
     (re.compile(r"\( "), lambda _: "("),
     (re.compile(r"([,;:])(?=[,;:.!?])"), lambda _: ""),
-    (re.compile(r"^[ ,;:.!?…)-]+"), lambda _: ""),
+    (re.compile(r"^[ ,;:.!?…)•‣–—-]+"), lambda _: ""),
 )
 
 
@@ -70,10 +70,18 @@ def _once(language: Language, text: str) -> str:
     for pattern, replacement in _rules(language, figures=_FIGURE.search(text) is not None):
         text = pattern.sub(replacement, text)
     text = spelled_acronyms(language, text)
-    text = "".join(char if _is_sayable(char) else " " for char in text)
-    for pattern, replacement in _TIDY:
-        text = pattern.sub(replacement, text)
-    return text.strip()
+    return _tidy("".join(char if _is_sayable(char) else " " for char in text))
+
+
+def _tidy(text: str) -> str:
+    """Without what the signs that were taken out leave behind; brackets in brackets go one by one."""
+    while True:
+        tidy = text
+        for pattern, replacement in _TIDY:
+            tidy = pattern.sub(replacement, tidy)
+        if (tidy := tidy.strip()) == text:
+            return text
+        text = tidy
 
 
 @lru_cache(maxsize=64)
