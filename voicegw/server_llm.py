@@ -15,6 +15,7 @@ from voicegw.agents.tools.builtin import make_builtin_tool
 from voicegw.agents.tools.config import CallerLookupConfig, HttpToolConfig, McpToolConfig
 from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.http_tool import make_http_tool
+from voicegw.agents.tools.live import LiveTools
 from voicegw.agents.tools.registry import ToolRegistry
 from voicegw.agents.tools.tool import Tool
 from voicegw.base.clock import Clock
@@ -38,6 +39,7 @@ class ToolServer(Protocol):
     """A server of tools; its client package is optional and imported when an agent names one."""
 
     tools: tuple[Tool, ...]
+    version: int
 
     async def start(self) -> None:
         """Wait for its first list of tools; raises ProviderError."""
@@ -100,7 +102,7 @@ class LlmParts:
                     pass  # runs before the answer, not for the model
                 case _:
                     fixed.append(make_builtin_tool(tool))
-        return lambda: ToolRegistry([*fixed, *(tool for server in servers for tool in server.tools)])
+        return LiveTools(fixed, servers)
 
     def _mcp_server(self, config: McpToolConfig) -> ToolServer:
         for known, running in self._mcp:

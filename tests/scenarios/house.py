@@ -218,6 +218,7 @@ class ScriptedAgent:
     language: str = "en-US"
     voice: str = ""
     collected: Mapping[str, str] = field(default_factory=dict)
+    tools_version: int = 0
 
     def phrases(self) -> tuple[str, ...]:
         return ("yes", "no")

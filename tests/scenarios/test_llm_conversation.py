@@ -49,7 +49,7 @@ class SteppedModel:
 
 def house(model: SteppedModel, *tools: Tool, fallback: LlmSession | None = None) -> House:
     facts = CallFacts(CALL, "demo", "+15550100")
-    held = CallTools(facts, ToolRegistry(tools), ToolDesk(MemoryLedger(), SystemClock(), Counters()))
+    held = CallTools(facts, lambda: ToolRegistry(tools), ToolDesk(MemoryLedger(), SystemClock(), Counters()))
     settings = LlmSettings("en-US", LlmTexts("Hello."))
     session = LlmSession(settings, LlmState((SYSTEM,)), model, held, fallback)
     return House([], OneSession(session))
@@ -134,7 +134,7 @@ def test_a_slow_model_is_bridged_within_three_seconds_and_its_answer_still_comes
 def test_a_dead_model_hands_over_to_the_fallback_in_the_same_breath() -> None:
     async def story() -> None:
         facts = CallFacts(CALL, "demo", "+15550100")
-        held = CallTools(facts, ToolRegistry(), ToolDesk(MemoryLedger(), SystemClock(), Counters()))
+        held = CallTools(facts, ToolRegistry, ToolDesk(MemoryLedger(), SystemClock(), Counters()))
         script = LlmSession(
             LlmSettings("en-US", LlmTexts("Please say hours or address.")),
             LlmState((SYSTEM,)),

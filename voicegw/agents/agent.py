@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -56,13 +56,22 @@ class HistoryLine:
     text: str
 
 
+async def already_committed() -> None:
+    """A reply that was wanted from its beginning: nothing has to wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class AgentContext:
-    """The world at the moment of a turn: the call, its heard history, and the local date and time."""
+    """The world at the moment of a turn: the call, its heard history, and the local date and time.
+
+    ``committed`` returns when it is certain that the reply will be heard; until then it is a speculation, which may
+    be dropped at any moment (:meth:`AgentSession.restore`). What cannot be taken back waits for it.
+    """
 
     facts: CallFacts
     now: datetime
     history: tuple[HistoryLine, ...] = ()
+    committed: Callable[[], Awaitable[None]] = already_committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,8 @@ class AgentSession(Protocol):
     def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncIterator[AgentAction]:
         """The actions that answer ``turn``, the last a Gather, a Transfer or a Hangup. Never raises.
 
-        Closing the iterator early (the caller barged in) is allowed at any point.
+        Closing the iterator early (the caller barged in) is allowed at any point. Nothing outside the call changes
+        before ``context.committed()`` has returned: no tool, no web service that does more than read.
         """
         ...
 
@@ -94,6 +104,11 @@ class AgentSession(Protocol):
     def restore(self, checkpoint: object) -> None:
         """Forget the replies made since: the caller went on speaking before any of them was audible, and the turn
         will come again with more words."""
+        ...
+
+    @property
+    def tools_version(self) -> int:
+        """Changes when the agent has other tools: a reply made with the old ones is not the reply any more."""
         ...
 
     @property

@@ -39,6 +39,11 @@ class FlowSession:
         self._reusable: dict[str, WebhookResult] = {}
 
     @property
+    def tools_version(self) -> int:
+        """A script is as it was read."""
+        return 0
+
+    @property
     def collected(self) -> Mapping[str, str]:
         """See :class:`voicegw.agents.agent.AgentSession`."""
         return dict(self._walker.state.collected)
@@ -74,7 +79,7 @@ class FlowSession:
             for action in self._drain():
                 # Until the answer is known there is no question that an interruption could answer.
                 yield replace(action, interruptible=False) if isinstance(action, Say) else action
-            await self._webhook(request)
+            await self._webhook(request, context)
         for action in self._drain():
             yield action
 
@@ -101,13 +106,14 @@ class FlowSession:
         self._walker.out.append(CallWebhook(label, request.method, request.url))
         return request
 
-    async def _webhook(self, request: WebhookRequest) -> None:
+    async def _webhook(self, request: WebhookRequest, context: AgentContext) -> None:
         """Ask the web service, save what it says, and go on from there."""
         label, webhook = self._step()
         key = json.dumps([label, request.method, request.url, request.body], default=str)
         result = self._reusable.pop(key, None)
         if result is None:
             if request.method != "GET":
+                await context.committed()
                 self._reusable[key] = _INTERRUPTED
             result = await send_request(webhook, request, self._http)
             self._reusable.pop(key, None)

@@ -86,6 +86,6 @@ class LlmAgent:
 
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""
-        tools = CallTools(facts, self._tools(), self._desk)
+        tools = CallTools(facts, self._tools, self._desk)
         fallback = self._fallback.open(facts) if self._fallback is not None else None
         return LlmSession(self._settings, LlmState((self._system,)), self._models(), tools, fallback)

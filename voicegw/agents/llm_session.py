@@ -81,6 +81,11 @@ class LlmSession:
         """What the scripted fallback understood; a model keeps its knowledge in its messages."""
         return self._fallback.collected if self._fallback is not None and self._fallen_back else {}
 
+    @property
+    def tools_version(self) -> int:
+        """See the protocol."""
+        return self._tools.version
+
     def heard(self, text: str) -> None:
         """See the protocol."""
         if self._fallen_back and self._fallback is not None:
@@ -91,13 +96,13 @@ class LlmSession:
     def checkpoint(self) -> object:
         """See the protocol."""
         inner = self._fallback.checkpoint() if self._fallback is not None else None
-        return self._state, self._fallen_back, inner
+        return self._state, self._fallen_back, tuple(self._done), inner
 
     def restore(self, checkpoint: object) -> None:
         """See the protocol. What tools did stays in their ledger: a wish made again is not carried out again."""
         assert isinstance(checkpoint, tuple)
-        self._state, self._fallen_back, inner = checkpoint
-        self._done = []
+        self._state, self._fallen_back, done, inner = checkpoint
+        self._done = list(done)
         if self._fallback is not None:
             self._fallback.restore(inner)
 
@@ -117,7 +122,7 @@ class LlmSession:
         self._done = []
         self._tools.begin_reply(self._state.turn)
         try:
-            async for action in self._answer():
+            async for action in self._answer(context):
                 yield action
         except ProviderError:
             async for action in self._fall_back(context):
@@ -146,7 +151,7 @@ class LlmSession:
 
     # ------------------------------------------------------------ with one
 
-    async def _answer(self) -> AsyncIterator[AgentAction]:
+    async def _answer(self, context: AgentContext) -> AsyncIterator[AgentAction]:
         """Rounds of speaking and using tools until the model has nothing more to do."""
         for _ in range(self._settings.limits.max_tool_rounds):
             calls: list[ToolCallRequested] = []
@@ -164,6 +169,8 @@ class LlmSession:
                     continue
                 if self._state.silent and prepared.tool.say:
                     yield self._say(prepared.tool.say)
+                if not prepared.may_speculate:
+                    await context.committed()
                 outcome = await self._tools.run(prepared)
                 ran.append(prepared)
                 results.append(outcome.result.content_json)

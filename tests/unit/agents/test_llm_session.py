@@ -89,7 +89,8 @@ class CountingRunner:
 
 def session(model: ScriptedModel, *tools: Tool, fallback: LlmSession | None = None) -> LlmSession:
     desk = ToolDesk(MemoryLedger(), SystemClock(), Counters())
-    held = CallTools(FACTS, ToolRegistry(tools), desk)
+    registry = ToolRegistry(tools)
+    held = CallTools(FACTS, lambda: registry, desk)
     settings = LlmSettings("en-US", TEXTS, LlmLimits(max_tool_rounds=3))
     return LlmSession(settings, LlmState((SYSTEM,)), model, held, fallback)
 

@@ -32,11 +32,15 @@ class PreparedCall:
 
 
 class CallTools:
-    """Keeps the wishes of one call apart and hands them to the desk."""
+    """Keeps the wishes of one call apart and hands them to the desk.
 
-    def __init__(self, facts: CallFacts, registry: ToolRegistry, desk: ToolDesk) -> None:
+    ``current`` is asked at the beginning of each reply, so that tools do not change in the middle of one.
+    """
+
+    def __init__(self, facts: CallFacts, current: Callable[[], ToolRegistry], desk: ToolDesk) -> None:
         self._facts = facts
-        self._registry = registry
+        self._current = current
+        self._registry = current()
         self._desk = desk
         self._keys = KeyBook(facts.call_id)
 
@@ -45,8 +49,14 @@ class CallTools:
         """What the model is told."""
         return self._registry.specs
 
+    @property
+    def version(self) -> int:
+        """Of the tools as they are now, which the next reply will have."""
+        return self._current().version
+
     def begin_reply(self, turn: int) -> None:
         """A model begins to answer ``turn`` (counted from 0), for the first time or again."""
+        self._registry = self._current()
         self._keys.begin_reply(turn)
 
     def prepare(self, call: ToolCall, *, by_model: bool = True) -> PreparedCall | ToolResult:

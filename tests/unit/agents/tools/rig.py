@@ -113,7 +113,8 @@ class House:
         self.clock = clock or ManualClock()
         self.counters = Counters()
         self.desk = ToolDesk(ledger or MemoryToolLedger(self.disk), self.clock, self.counters)
-        self.tools = CallTools(FACTS, ToolRegistry(tools), self.desk)
+        registry = ToolRegistry(tools)
+        self.tools = CallTools(FACTS, lambda: registry, self.desk)
 
     def ask(self, name: str, arguments: str = '{"n":1}') -> PreparedCall:
         prepared = self.tools.prepare(ToolCall("x", name, arguments))
