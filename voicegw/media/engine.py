@@ -15,11 +15,12 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, RandomBytes
 from voicegw.base.metrics import Counters
+from voicegw.call.edges import AGENT_EAR
 from voicegw.media import messages as m
 from voicegw.media.bank import LegBank, Pcm
 from voicegw.media.config import FRAME_SAMPLES, MediaConfig
-from voicegw.media.leg import Call, Leg
-from voicegw.media.plan import AGENT_EAR, TickPlan
+from voicegw.media.leg import Call, Leg, Voice
+from voicegw.media.plan import TickPlan
 from voicegw.media.playout import Playout
 from voicegw.media.receiver import RtpReceiver, flush_keys
 from voicegw.media.reports import RtcpReporter
@@ -166,7 +167,7 @@ class MediaEngine:
 
     def _tap(self, plan: TickPlan, mixed: Pcm) -> None:
         if plan.taps:
-            frames = tuple(m.AudioTapped(call_id, mixed[sink].tobytes()) for call_id, sink in plan.taps)
+            frames = tuple(m.AudioTapped(call_id, mixed[sink].tobytes(), ear) for call_id, ear, sink in plan.taps)
             self._events.append(m.AudioBatch(frames))
 
     def _record(self, plan: TickPlan, mixed: Pcm) -> None:
@@ -264,7 +265,8 @@ class MediaEngine:
         stats = self._reporter.stats(leg)
         call = self._board.close(leg, now)
         if call is not None:
-            self._events += call.playout.cut(now)
+            for voice in call.voices.values():
+                self._events += voice.playout.cut(now)
             self._stop_recording(call)
         self._events.append(m.LegClosed(leg.leg_id, stats))
 
@@ -298,15 +300,19 @@ class MediaEngine:
                 self._board.stale = True
             case m.QueueAudio():
                 self._queue_audio(call, command)
-            case m.PausePlayout():
-                self._events += call.playout.pause(now)
-            case m.ResumePlayout():
-                self._events += call.playout.resume(now)
-            case m.CutPlayout():
-                self._events += call.playout.cut(now)
+            case m.PausePlayout(voice=name):
+                self._events += call.voices[name].playout.pause(now) if name in call.voices else []
+            case m.ResumePlayout(voice=name):
+                self._events += call.voices[name].playout.resume(now) if name in call.voices else []
+            case m.CutPlayout(voice=name):
+                self._events += call.voices[name].playout.cut(now) if name in call.voices else []
 
     def _queue_audio(self, call: Call, command: m.QueueAudio) -> None:
-        accepted = call.playout.append(
+        voice = call.voices.get(command.voice)
+        if voice is None:
+            voice = call.voices[command.voice] = Voice(Playout(call.call_id))
+            self._board.stale = True
+        accepted = voice.playout.append(
             command.utterance_id, command.pcm, final=command.final, interruptible=command.interruptible
         )
         if not accepted:

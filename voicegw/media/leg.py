@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from voicegw.base.ids import CallId, LegId
+from voicegw.call.edges import AGENT, Edge
 from voicegw.media.config import FRAME_MS
 from voicegw.media.latch import SourceLatch
 from voicegw.media.messages import ConfigureLeg, SendDtmf
@@ -61,19 +62,37 @@ class Leg:
 
 
 @dataclass(slots=True)
-class Call:
-    """The legs of a call and its matrix."""
+class Voice:
+    """A playout queue of a call and where it is heard."""
 
-    call_id: CallId
     playout: Playout
-    edges: tuple[tuple[str, str, float], ...] = ()
-    legs: dict[str, Leg] = field(default_factory=dict)
-    recording: bool = False
     mouth: Leg | None = None
-    """A leg that hears the agent and can be sent audio now: while there is none, the playout stands still."""
+    """A leg that hears the voice and can be sent audio now: while there is none, the playout stands still."""
     source: int = -1
     """Where the playout is in the mixer's sources."""
-    agent_ear: int = -1
+
+
+@dataclass(slots=True)
+class Call:
+    """The legs of a call, its voices and its matrix."""
+
+    call_id: CallId
+    edges: tuple[Edge, ...] = ()
+    legs: dict[str, Leg] = field(default_factory=dict)
+    voices: dict[str, Voice] = field(default_factory=dict)
+    """By name; the agent's is there always."""
+    recording: bool = False
+    ears: dict[str, int] = field(default_factory=dict)
+    """Where the ears that hear something are in the mixer's output."""
     recorded_in: int = -1
     recorded_out: int = -1
     """Where these sinks are in the mixer's output; -1 for none."""
+
+    def __post_init__(self) -> None:
+        """The agent has a voice from the start."""
+        self.voices[AGENT] = Voice(Playout(self.call_id))
+
+    @property
+    def playout(self) -> Playout:
+        """The agent's voice."""
+        return self.voices[AGENT].playout

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from voicegw.base.ids import CallId, LegId, UtteranceId
+from voicegw.call.edges import AGENT, AGENT_EAR
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -63,8 +64,9 @@ class CloseLeg(Message, frozen=True):
 class SetMix(Message, frozen=True):
     """Replace who hears whom for one call: (source, sink, gain) edges, the whole matrix (DESIGN §4).
 
-    Sources: a leg id (what it says) or ``agent`` (playout). Sinks: a leg id (what it is sent), ``agent_ear``
-    (the ASR tap), ``rec_in`` and ``rec_out`` (left and right of the recording).
+    Sources: a leg id (what it says) or a voice, that is a playout queue of the call (``agent`` and whatever audio
+    was queued for). Sinks: a leg id (what it is sent), ``agent_ear`` and ``supervisor_ear`` (ASR taps), ``rec_in``
+    and ``rec_out`` (left and right of the recording); the names are in :mod:`voicegw.call.edges`.
     """
 
     call_id: CallId
@@ -72,9 +74,10 @@ class SetMix(Message, frozen=True):
 
 
 class QueueAudio(Message, frozen=True):
-    """Append agent audio to an utterance of a call. The first chunk queues the utterance.
+    """Append audio to an utterance of a voice of a call. The first chunk queues the utterance.
 
-    ``final`` closes it; an empty ``pcm`` is allowed. ``interruptible``: caller speech pauses it at once.
+    ``final`` closes it; an empty ``pcm`` is allowed. ``interruptible``: caller speech pauses it at once; only the
+    agent can be interrupted.
     """
 
     call_id: CallId
@@ -82,24 +85,28 @@ class QueueAudio(Message, frozen=True):
     pcm: bytes
     final: bool = False
     interruptible: bool = True
+    voice: str = AGENT
 
 
 class PausePlayout(Message, frozen=True):
     """Hold the playout where it is; silence is sent meanwhile."""
 
     call_id: CallId
+    voice: str = AGENT
 
 
 class ResumePlayout(Message, frozen=True):
     """Go on from the exact sample of the pause."""
 
     call_id: CallId
+    voice: str = AGENT
 
 
 class CutPlayout(Message, frozen=True):
-    """Drop all queued utterances of the call; each answers PlayoutCut with what was sent of it."""
+    """Drop all queued utterances of a voice; each answers PlayoutCut with what was sent of it."""
 
     call_id: CallId
+    voice: str = AGENT
 
 
 class SendDtmf(Message, frozen=True):
@@ -229,10 +236,11 @@ class DtmfReceived(Message, frozen=True):
 
 
 class AudioTapped(Message, frozen=True):
-    """What the agent's ear got in one tick of one call: 20 ms of PCM."""
+    """What an ear got in one tick of one call: 20 ms of PCM."""
 
     call_id: CallId
     pcm: bytes
+    ear: str = AGENT_EAR
 
 
 class AudioBatch(Message, frozen=True):

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from voicegw.base.ids import CallId, LegId
+from voicegw.call.edges import EARS, RECORDED_IN, RECORDED_OUT
 from voicegw.media.bank import Pcm, Rows
 from voicegw.media.config import FRAME_SAMPLES
 from voicegw.media.leg import Call, Leg
 from voicegw.media.mixer import Edge, MixMatrix
 from voicegw.media.playout import Playout
 
-AGENT: Final = "agent"
-AGENT_EAR: Final = "agent_ear"
-RECORDED_IN: Final = "rec_in"
-RECORDED_OUT: Final = "rec_out"
-
 
 @dataclass(frozen=True, slots=True)
 class TickPlan:
-    """Sources: the negotiated legs, then one playout a call. Sinks: the sending legs, then ears and recordings."""
+    """Sources: the negotiated legs, then the voices. Sinks: the sending legs, then ears and recordings."""
 
     rows: Rows
     legs: tuple[Leg, ...]
@@ -34,8 +29,8 @@ class TickPlan:
     mix: MixMatrix
     playouts: tuple[tuple[Playout, int, Pcm], ...]
     """Playouts that somebody can be sent now, the row of that leg, and the frame among the sources to fill."""
-    taps: tuple[tuple[CallId, int], ...]
-    """Calls whose agent hears, and the sink."""
+    taps: tuple[tuple[CallId, str, int], ...]
+    """The ears that hear something, and their sinks."""
     recorded: tuple[Call, ...]
     leg_of_row: dict[int, Leg]
 
@@ -62,10 +57,14 @@ def make_plan(calls: Iterable[Call]) -> TickPlan:
     sink_of = {leg.leg_id: place for place, leg in enumerate(senders)}
     sinks = _Sinks(len(senders))
     edges: list[Edge] = []
-    for place, call in enumerate(calls):
-        call.source = len(legs) + place
+    count = len(legs)
+    for call in calls:
+        for voice in call.voices.values():
+            voice.source, voice.mouth = count, None
+            count += 1
         edges += _call_edges(call, source_of, sink_of, sinks)
-    sources = np.zeros((len(legs) + len(calls), FRAME_SAMPLES), np.int16)
+    sources = np.zeros((count, FRAME_SAMPLES), np.int16)
+    voices = [voice for call in calls for voice in call.voices.values()]
     return TickPlan(
         rows=np.array([leg.row for leg in legs], np.intp),
         legs=legs,
@@ -74,9 +73,9 @@ def make_plan(calls: Iterable[Call]) -> TickPlan:
         sources=sources,
         mix=MixMatrix(edges, sinks.count, FRAME_SAMPLES),
         playouts=tuple(
-            (call.playout, call.mouth.row, sources[call.source]) for call in calls if call.mouth is not None
+            (voice.playout, voice.mouth.row, sources[voice.source]) for voice in voices if voice.mouth is not None
         ),
-        taps=tuple((call.call_id, call.agent_ear) for call in calls if call.agent_ear >= 0),
+        taps=tuple((call.call_id, ear, sink) for call in calls for ear, sink in call.ears.items()),
         recorded=tuple(call for call in calls if call.recording),
         leg_of_row={leg.row: leg for leg in legs},
     )
@@ -88,27 +87,29 @@ def _listens(leg: Leg) -> bool:
 
 def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, int], sinks: _Sinks) -> list[Edge]:
     """The edges of one call in numbers; edges of legs that are gone or do not send are left out."""
-    call.agent_ear = sinks.take(wanted=any(_taps(call, source, sink) for source, sink, _ in call.edges))
+    heard = [ear for ear in EARS if any(_taps(call, source, sink, ear) for source, sink, _ in call.edges)]
+    call.ears = {ear: sinks.take(wanted=True) for ear in heard}
     call.recorded_in = sinks.take(wanted=call.recording)
     call.recorded_out = sinks.take(wanted=call.recording)
-    named = {AGENT_EAR: call.agent_ear, RECORDED_IN: call.recorded_in, RECORDED_OUT: call.recorded_out}
-    call.mouth = None
+    named = {**call.ears, RECORDED_IN: call.recorded_in, RECORDED_OUT: call.recorded_out}
     edges: list[Edge] = []
     for source, sink, gain in call.edges:
-        if source != AGENT and source not in call.legs:
+        voice = call.voices.get(source)
+        if sink in EARS and voice is None and not _taps(call, source, sink, sink):
             continue
-        if sink == AGENT_EAR and source != AGENT and not _taps(call, source, sink):
+        source_place = voice.source if voice is not None else source_of.get(LegId(source), -1)
+        sink_place = named[sink] if sink in named else sink_of.get(LegId(sink), -1)
+        if source_place < 0 or sink_place < 0 or (voice is None and source not in call.legs):
             continue
-        source_place = call.source if source == AGENT else source_of.get(LegId(source), -1)
-        sink_place = named[sink] if sink in named else sink_of.get(LegId(sink), -1) if sink in call.legs else -1
-        if source == AGENT and sink in call.legs and sink_place >= 0 and not call.legs[sink].keying:
-            call.mouth = call.mouth or call.legs[sink]
-        if source_place >= 0 and sink_place >= 0:
-            edges.append((source_place, sink_place, gain))
+        if sink not in named and sink not in call.legs:
+            continue
+        if voice is not None and sink in call.legs and not call.legs[sink].keying:
+            voice.mouth = voice.mouth or call.legs[sink]
+        edges.append((source_place, sink_place, gain))
     return edges
 
 
-def _taps(call: Call, source: str, sink: str) -> bool:
-    """Whether the edge carries a leg that is to be heard by the agent."""
+def _taps(call: Call, source: str, sink: str, ear: str) -> bool:
+    """Whether the edge carries a leg that is to be heard by this ear."""
     leg = call.legs.get(source)
-    return sink == AGENT_EAR and leg is not None and leg.settings is not None and leg.settings.tap
+    return sink == ear and leg is not None and leg.settings is not None and leg.settings.tap

@@ -10,7 +10,6 @@ from voicegw.media.latch import SourceLatch
 from voicegw.media.leg import Call, Leg
 from voicegw.media.messages import ConfigureLeg, OpenLeg
 from voicegw.media.plan import TickPlan, make_plan
-from voicegw.media.playout import Playout
 from voicegw.media.receiver import RtpReceiver
 from voicegw.media.reports import RtcpReporter
 from voicegw.media.sockets import PortPool, is_sendable
@@ -55,7 +54,7 @@ class Switchboard:
         self.legs[leg.leg_id] = leg
         call = self.calls.get(leg.call_id)
         if call is None:
-            call = self.calls[leg.call_id] = Call(leg.call_id, Playout(leg.call_id))
+            call = self.calls[leg.call_id] = Call(leg.call_id)
         call.legs[leg.leg_id] = leg
         self._receiver.add(leg)
         self._reporter.add(leg, now)

@@ -1,0 +1,24 @@
+"""The names of who can speak and who can hear in one call, besides its legs: the ends of the edges of a mix."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+AGENT: Final = "agent"
+"""Source: the agent's voice."""
+ANNOUNCER: Final = "announcer"
+"""Source: what the caller is told while the agent does not have the call: progress, ringback, reassurance."""
+BRIEFER: Final = "briefer"
+"""Source: what somebody who is to take the call is told before they do."""
+AGENT_EAR: Final = "agent_ear"
+"""Sink: the recogniser's channel of what the caller says."""
+SUPERVISOR_EAR: Final = "supervisor_ear"
+"""Sink: the recogniser's channel of what a supervisor says."""
+RECORDED_IN: Final = "rec_in"
+"""Sink: the left channel of the recording, what the caller says."""
+RECORDED_OUT: Final = "rec_out"
+"""Sink: the right channel of the recording, what the caller is sent."""
+EARS: Final = (AGENT_EAR, SUPERVISOR_EAR)
+
+Edge: TypeAlias = tuple[str, str, float]
+"""Source, sink and gain; a source or sink that is none of the names above is a leg."""
