@@ -52,6 +52,8 @@ class SpeechConfig:
     """Recognition processes. One decodes about six callers who all speak at once."""
     tts_workers: int = 1
     """Synthesis processes. One makes speech about thirty times faster than it is spoken."""
+    lexicon: str = ""
+    """A file of pronunciations for all agents; empty for none."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
@@ -223,4 +225,6 @@ def _absolute(config: Config, base: Path) -> Config:
         item.name: str(base / getattr(config.paths, item.name)) if getattr(config.paths, item.name) else ""
         for item in dataclasses.fields(PathsConfig)
     }
-    return dataclasses.replace(config, paths=PathsConfig(**paths))
+    lexicon = str(base / config.speech.lexicon) if config.speech.lexicon else ""
+    speech = dataclasses.replace(config.speech, lexicon=lexicon)
+    return dataclasses.replace(config, paths=PathsConfig(**paths), speech=speech)

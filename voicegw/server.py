@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from voicegw.agents.lexicon import load_lexicon
 from voicegw.agents.llm_agent import LlmHouse
 from voicegw.agents.load import load_agents
 from voicegw.base.clock import Clock, SystemClock
@@ -34,7 +35,8 @@ def load_installation(config: Config, http: HttpClient, house: LlmHouse) -> Inst
     """Dialplan and agents from their files; raises ConfigError with everything that is wrong."""
     if not Path(config.paths.agents).is_dir():
         raise ConfigError("there is no such directory", file=config.paths.agents, fix="set paths.agents")
-    agents = load_agents(Path(config.paths.agents), http, os.environ, house)
+    words = load_lexicon(Path(config.speech.lexicon)) if config.speech.lexicon else ()
+    agents = load_agents(Path(config.paths.agents), http, os.environ, house, words)
     return Installation(load_dialplan(Path(config.paths.dialplan), agents.keys()), agents)
 
 

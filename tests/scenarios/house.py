@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from voicegw.agents.actions import AgentAction
 from voicegw.agents.agent import Agent, AgentContext, AgentSession, CallerTurn, CallFacts, Expectation
+from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError, ProviderError
 from voicegw.base.ids import CallId, LegId, UtteranceId
@@ -20,9 +21,9 @@ from voicegw.call import events as e
 from voicegw.call.facts import AnyFact, Entry
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions, AsrPartial
-from voicegw.ports.tts import TtsAudio, TtsChunk, TtsRequest
+from voicegw.ports.tts import SpokenChunk, TtsAudio, TtsRequest
 from voicegw.runtime.call_runtime import CallRuntime, Offer
-from voicegw.runtime.services import CallServices
+from voicegw.runtime.services import CallServices, Speaker
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.testing.manual_clock import ManualClock
 
@@ -201,7 +202,7 @@ class FakeSpeaker:
     def __init__(self) -> None:
         self.dead = False
 
-    async def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:
+    async def synthesize(self, request: TtsRequest, lexicon: Lexicons = NO_WORDS) -> AsyncIterator[SpokenChunk]:
         if self.dead:
             raise ProviderError("fake", "no voice", retryable=True)
         yield TtsAudio(bytes(2 * SAMPLES_PER_CHARACTER * len(request.text)))
@@ -217,6 +218,7 @@ class ScriptedAgent:
     name: str = "scripted"
     language: str = "en-US"
     voice: str = ""
+    lexicon: Lexicons = NO_WORDS
     collected: Mapping[str, str] = field(default_factory=dict)
     tools_version: int = 0
 
@@ -255,6 +257,7 @@ class OneSession:
     name: str = "one"
     language: str = "en-US"
     voice: str = ""
+    lexicon: Lexicons = NO_WORDS
 
     def phrases(self) -> tuple[str, ...]:
         return ()
@@ -286,7 +289,9 @@ class FactList:
 class House:
     """One call and everything around it."""
 
-    def __init__(self, replies: list[list[AgentAction]], agent: Agent | None = None) -> None:
+    def __init__(
+        self, replies: list[list[AgentAction]], agent: Agent | None = None, speaker: Speaker | None = None
+    ) -> None:
         self.clock = ManualClock()
         self.signalling = FakeSignalling()
         self.worker = FakeWorker(self.clock)
@@ -298,7 +303,7 @@ class House:
         services = CallServices(
             self.signalling,
             self.worker,
-            self.speaker,
+            speaker or self.speaker,
             self.asr,
             self.facts,
             {"scripted": agent or self.agent},

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from voicegw.agents.actions import AgentAction
+from voicegw.agents.lexicon import Lexicons
 from voicegw.base.ids import CallId
 
 
@@ -133,6 +134,11 @@ class Agent(Protocol):
     @property
     def voice(self) -> str:
         """The TTS engine's name of its voice, empty for the default."""
+        ...
+
+    @property
+    def lexicon(self) -> Lexicons:
+        """How it pronounces names and house words."""
         ...
 
     def phrases(self) -> tuple[str, ...]:

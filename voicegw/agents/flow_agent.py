@@ -5,14 +5,16 @@ from __future__ import annotations
 from voicegw.agents.agent import AgentSession, CallFacts, Expectation
 from voicegw.agents.flow import Flow, agent_phrases
 from voicegw.agents.flow_session import FlowSession
+from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.ports.http import HttpClient
 
 
 class FlowAgent:
     """An :class:`~voicegw.agents.agent.Agent` that follows a script."""
 
-    def __init__(self, flow: Flow, http: HttpClient) -> None:
+    def __init__(self, flow: Flow, http: HttpClient, lexicon: Lexicons = NO_WORDS) -> None:
         self.flow = flow
+        self.lexicon = lexicon
         self._http = http
 
     @property

@@ -338,6 +338,8 @@ class FlowFile(FlowModel):
     language: str = "en-US"
     voice: str = ""
     """The synthesiser's name of a voice; empty for its default."""
+    lexicon: str = ""
+    """A file of pronunciations beside this one; its words go before the installation's."""
     greeting: Text | None = None
     """Said first."""
     greeting_interruptible: bool = True

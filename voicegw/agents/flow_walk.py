@@ -9,7 +9,6 @@ from voicegw.agents.flow_model import Step
 from voicegw.agents.flow_state import FlowState
 from voicegw.agents.global_intents import GlobalIntent
 from voicegw.agents.questions import Question, dtmf_policy
-from voicegw.agents.speakable import speakable
 from voicegw.agents.template import Template, plain
 from voicegw.base.causes import HangupCause
 
@@ -95,8 +94,8 @@ class FlowWalker:
     # ------------------------------------------------------------ saying, asking, ending
 
     def text(self, template: Template) -> str:
-        """The text as it is spoken now."""
-        return speakable(template.spoken(self.state.variables), self.flow.script.language)
+        """The text with the variables of this moment."""
+        return template.spoken(self.state.variables)
 
     def say(self, say: Say) -> None:
         """Say something worth repeating."""

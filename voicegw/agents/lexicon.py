@@ -131,6 +131,25 @@ class Lexicon:
         return None, 1
 
 
+class Lexicons:
+    """Pronunciations as an installation or an agent has them, for whatever language is being spoken."""
+
+    def __init__(self, pronunciations: Iterable[Pronunciation] = ()) -> None:
+        self._pronunciations = tuple(pronunciations)
+        self._by_language: dict[str, Lexicon] = {}
+
+    def of(self, language: str) -> Lexicon:
+        """The lexicon of a BCP 47 tag."""
+        known = self._by_language.get(language)
+        if known is None:
+            known = self._by_language[language] = Lexicon(self._pronunciations, language)
+        return known
+
+
+NO_WORDS = Lexicons()
+"""Texts are made speakable, and no word is pronounced in a way of its own."""
+
+
 def parse_lexicon(text: str, file: str = "lexicon.yaml") -> tuple[Pronunciation, ...]:
     """The words of a file; raises :class:`ConfigError` or :class:`ConfigProblems` with lines."""
     content, document = load_yaml(LexiconFile, text, file)

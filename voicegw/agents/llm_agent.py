@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from voicegw.agents.agent import Agent, AgentSession, CallFacts, Expectation
+from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.agents.llm_model import LlmAgentFile
 from voicegw.agents.llm_session import LlmLimits, LlmSession, LlmSettings, LlmTexts
 from voicegw.agents.llm_state import LlmState
@@ -39,8 +40,11 @@ class LlmHouse(Protocol):
 class LlmAgent:
     """An :class:`~voicegw.agents.agent.Agent`; shared by its calls."""
 
-    def __init__(self, file: LlmAgentFile, house: LlmHouse, fallback: Agent | None) -> None:
+    def __init__(
+        self, file: LlmAgentFile, house: LlmHouse, fallback: Agent | None, lexicon: Lexicons = NO_WORDS
+    ) -> None:
         self._file = file
+        self.lexicon = lexicon
         self._fallback = fallback
         self._desk = house.desk
         self._models = house.models_of(file)

@@ -33,13 +33,15 @@ class LimitsModel(StrictModel):
 class LlmAgentFile(StrictModel):
     """``models`` are names from the configuration, best first; ``fallback`` is a script for when none answers.
 
-    ``hints`` are sentences that callers may say, for recognisers that take phrases.
+    ``hints`` are sentences that callers may say, for recognisers that take phrases. ``lexicon`` is a file of
+    pronunciations beside this one.
     """
 
     kind: Literal["llm"]
     name: str
     language: str = "en-US"
     voice: str = ""
+    lexicon: str = ""
     models: tuple[str, ...] = Field(min_length=1)
     instructions: str = Field(min_length=1)
     greeting: str = Field(min_length=1)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from voicegw.agents.actions import AgentAction, DtmfPolicy, Gather, Hangup, Say, Transfer
 from voicegw.agents.agent import AgentContext, AgentSession, CallerTurn, TurnKind
 from voicegw.agents.llm_state import LlmState
-from voicegw.agents.sentences import SentenceSplitter
-from voicegw.agents.speakable import speakable
+from voicegw.agents.sentences import ProseSplitter
 from voicegw.agents.tools.call_tools import CallTools, PreparedCall
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import ProviderError
@@ -134,7 +133,7 @@ class LlmSession:
         texts, limits = self._settings.texts, self._settings.limits
         match turn.kind:
             case TurnKind.CALL_STARTED:
-                self._state = self._state.said(texts.greeting, texts.greeting)
+                self._state = self._state.said(texts.greeting)
                 return [Say(texts.greeting), self._gather()]
             case TurnKind.NO_INPUT:
                 self._state = replace(self._state, no_inputs=self._state.no_inputs + 1)
@@ -188,7 +187,7 @@ class LlmSession:
         """The words of one round, sentence by sentence; its tool calls are appended to ``calls``."""
         limits = self._settings.limits
         request = LlmRequest(self._state.messages, self._tools.specs, max_tokens=limits.max_tokens)
-        splitter = SentenceSplitter()
+        splitter = ProseSplitter(self._settings.language)
         stream = self._models.stream(request)
         try:
             async for event in stream:
@@ -199,7 +198,7 @@ class LlmSession:
                     case ToolCallRequested():
                         calls.append(event)
                     case LlmRestarted():
-                        splitter = SentenceSplitter()
+                        splitter = ProseSplitter(self._settings.language)
                     case LlmFinished() | LlmUsage():
                         pass
             for piece in splitter.finish():
@@ -208,9 +207,8 @@ class LlmSession:
             await stream.aclose()
 
     def _say(self, piece: str) -> Say:
-        spoken = speakable(piece, self._settings.language)
-        self._state = self._state.said(piece, spoken)
-        return Say(spoken)
+        self._state = self._state.said(piece)
+        return Say(piece)
 
     async def _fall_back(self, context: AgentContext) -> AsyncIterator[AgentAction]:
         """No model answers: the scripted agent takes over for the rest of the call, or a person, or a goodbye."""

@@ -16,19 +16,11 @@ CUT_OFF = " …"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """One sentence of a reply: the model's text, and the words it was spoken as ("24" is two words)."""
-
-    text: str
-    spoken: str
-
-
-@dataclass(frozen=True, slots=True)
 class Round:
-    """The sentences that a message of the running reply holds."""
+    """The sentences that a message of the running reply holds, as the model wrote them."""
 
     message: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class LlmState:
     messages: tuple[LlmMessage, ...]
     turn: int = 0
     rounds: tuple[Round, ...] = ()
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[str, ...] = ()
     heard: str | None = None
     no_inputs: int = 0
 
@@ -48,13 +40,13 @@ class LlmState:
         """Whether the running reply has said nothing yet."""
         return not self.rounds and not self.pieces
 
-    def said(self, text: str, spoken: str) -> LlmState:
+    def said(self, sentence: str) -> LlmState:
         """The reply says this too."""
-        return replace(self, pieces=(*self.pieces, Piece(text, spoken)))
+        return replace(self, pieces=(*self.pieces, sentence))
 
     def with_tools(self, calls: tuple[ToolCallRequested, ...], results: tuple[str, ...]) -> LlmState:
         """The model asked for ``calls`` after what it said so far, and ``results`` came back."""
-        asked = LlmMessage(LlmRole.ASSISTANT, _text(self.pieces), tool_calls=calls)
+        asked = LlmMessage(LlmRole.ASSISTANT, " ".join(self.pieces), tool_calls=calls)
         answers = [
             LlmMessage(LlmRole.TOOL, result, tool_call_id=call.id)
             for call, result in zip(calls, results, strict=True)
@@ -84,18 +76,9 @@ class LlmState:
 _ALL = 1_000_000
 
 
-def _text(pieces: tuple[Piece, ...]) -> str:
-    return " ".join(piece.text for piece in pieces)
-
-
-def _heard_of(pieces: tuple[Piece, ...], words_left: int) -> tuple[str, int]:
-    """The text of ``pieces`` as far as ``words_left`` spoken words reach, and how many are left after it."""
-    kept: list[str] = []
-    for piece in pieces:
-        words = piece.spoken.split()
-        if len(words) > words_left:
-            partly = [*kept, " ".join(words[:words_left])] if words_left else kept
-            return (" ".join(partly) + CUT_OFF if partly else ""), 0
-        kept.append(piece.text)
-        words_left -= len(words)
-    return " ".join(kept), words_left
+def _heard_of(pieces: tuple[str, ...], words_left: int) -> tuple[str, int]:
+    """The first ``words_left`` words of ``pieces``, and how many are left for what follows them."""
+    words = " ".join(pieces).split()
+    if len(words) <= words_left:
+        return " ".join(pieces), words_left - len(words)
+    return (" ".join(words[:words_left]) + CUT_OFF if words_left else ""), 0

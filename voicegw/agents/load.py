@@ -13,6 +13,7 @@ from voicegw.agents.flow import Flow, compile_flow
 from voicegw.agents.flow_agent import FlowAgent
 from voicegw.agents.flow_check import check_flow
 from voicegw.agents.flow_model import EnvVariable, FlowFile, Scalar
+from voicegw.agents.lexicon import Lexicons, Pronunciation, load_lexicon
 from voicegw.agents.llm_agent import LlmAgent, LlmHouse
 from voicegw.agents.llm_model import LlmAgentFile
 from voicegw.agents.template import Variable
@@ -48,17 +49,23 @@ def load_flows(folder: Path, environment: Mapping[str, str] | None = None) -> di
 
 
 def load_agents(
-    folder: Path, http: HttpClient, environment: Mapping[str, str] | None = None, house: LlmHouse | None = None
+    folder: Path,
+    http: HttpClient,
+    environment: Mapping[str, str] | None = None,
+    house: LlmHouse | None = None,
+    words: tuple[Pronunciation, ...] = (),
 ) -> dict[str, Agent]:
-    """All agents of a folder (``*.yaml``) by name, ready for calls.
+    """All agents of a folder (``*.yaml``) by name, ready for calls; ``words`` are the installation's lexicon.
 
     Files with ``kind: llm`` need a ``house``. Raises :class:`ConfigProblems` with everything that is wrong in any.
     """
-    flows = load_flows(folder, environment)
-    loader = _Loader[Agent]({name: FlowAgent(flow, http) for name, flow in flows.items()})
+    loader = _Loader[Agent]()
+    scripts = [path for path in _files(folder) if not _is_llm(path)]
+    for path in scripts:
+        loader.add(path, partial(_load_script, path, http, environment, words))
     for path in _files(folder):
-        if _is_llm(path):
-            loader.add(path, partial(_load_llm, path, house, dict(loader.found)))
+        if path not in scripts:
+            loader.add(path, partial(_load_llm, path, house, dict(loader.found), words))
     return loader.result()
 
 
@@ -113,15 +120,31 @@ def _is_llm(path: Path) -> bool:
     return isinstance(data, dict) and data.get("kind") == "llm"
 
 
-def _load_llm(path: Path, house: LlmHouse | None, scripts: Mapping[str, Agent]) -> Agent:
+def _load_script(
+    path: Path, http: HttpClient, environment: Mapping[str, str] | None, words: tuple[Pronunciation, ...]
+) -> Agent:
+    flow = load_flow(path, environment)
+    return FlowAgent(flow, http, _lexicon(flow.script.lexicon, path, words))
+
+
+def _lexicon(name: str, agent_file: Path, words: tuple[Pronunciation, ...]) -> Lexicons:
+    """The agent's own words before the installation's; raises ConfigError."""
+    own = load_lexicon(agent_file.parent / name) if name else ()
+    return Lexicons((*own, *words))
+
+
+def _load_llm(
+    path: Path, house: LlmHouse | None, scripts: Mapping[str, Agent], words: tuple[Pronunciation, ...]
+) -> Agent:
     file, document = load_yaml(LlmAgentFile, read_text(path), str(path))
     if file.fallback and file.fallback not in scripts:
         message = f"there is no scripted agent named '{file.fallback}'"
         raise document.error(("fallback",), message, did_you_mean(file.fallback, scripts))
     if house is None:
         raise document.error(("kind",), "language models are not available here")
+    lexicon = _lexicon(file.lexicon, path, words)
     try:
-        return LlmAgent(file, house, scripts.get(file.fallback))
+        return LlmAgent(file, house, scripts.get(file.fallback), lexicon)
     except ConfigError as error:
         raise document.error(("models",), error.message, error.fix) from None
 

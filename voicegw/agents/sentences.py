@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from voicegw.agents.speakable.fences import FenceFilter
+
 FIRST_MIN_CHARS = 12
 """A first piece shorter than this ("Yes,") sounds chopped off."""
 FIRST_MAX_CHARS = 90
@@ -21,11 +23,15 @@ _NO_END = re.compile(
 
 
 class SentenceSplitter:
-    """Feed text as it is written; get pieces as soon as their end is certain."""
+    """Feed text as it is written; get pieces as soon as their end is certain.
 
-    def __init__(self) -> None:
+    ``hurried``: somebody waits for the first piece, so it may be less than a sentence.
+    """
+
+    def __init__(self, language: str = "en-US", *, hurried: bool = True) -> None:
+        self._language = language
         self._rest = ""
-        self._first = True
+        self._first = hurried
 
     def push(self, text: str) -> list[str]:
         """The pieces that ``text`` completes."""
@@ -66,9 +72,25 @@ class SentenceSplitter:
         return None
 
 
-def split_sentences(text: str) -> list[str]:
+class ProseSplitter:
+    """The same for what a language model writes: what it puts into blocks of code is not for the ear."""
+
+    def __init__(self, language: str = "en-US") -> None:
+        self._fences = FenceFilter()
+        self._sentences = SentenceSplitter(language)
+
+    def push(self, text: str) -> list[str]:
+        """The pieces that ``text`` completes."""
+        return self._sentences.push(self._fences.push(text))
+
+    def finish(self) -> list[str]:
+        """What is left, once there is no more text."""
+        return self._sentences.push(self._fences.finish()) + self._sentences.finish()
+
+
+def split_sentences(text: str, language: str = "en-US", *, hurried: bool = True) -> list[str]:
     """All pieces of a whole text."""
-    splitter = SentenceSplitter()
+    splitter = SentenceSplitter(language, hurried=hurried)
     return splitter.push(text) + splitter.finish()
 
 

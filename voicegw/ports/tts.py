@@ -44,7 +44,18 @@ class WordMark:
     end_char: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an engine is given to read for a written text; its audio and marks follow, the marks in ``text``.
+
+    Comes before the first audio; a second one, of the engine that takes over, replaces it.
+    """
+
+    text: str
+
+
 TtsChunk = TtsAudio | WordMark
+SpokenChunk = Reading | TtsAudio | WordMark
 
 
 class TtsProvider(Protocol):

@@ -83,7 +83,9 @@ class Conversation:
         self._turn = TurnMachine(services.turn_config)
         self._keypad = Keypad()
         self._ear = Ear(services.asr, tasks, links.post, services.clock, services.random)
-        self._mouth = Mouth(facts.call_id, services.speaker, services.media, tasks, links.post, services.random)
+        self._mouth = Mouth(
+            facts.call_id, services.speaker, services.media, tasks, links.post, services.random, agent.lexicon
+        )
         self._replies = Replies(agent.open(facts), facts, tasks, links.post, services.random)
         self._gather: Gather | None = None
         self._ending: HangupCause | None = None

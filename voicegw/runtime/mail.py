@@ -13,7 +13,7 @@ from voicegw.base.ids import GenerationId, StreamId, UtteranceId
 from voicegw.call.events import CallEvent
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrEvent
-from voicegw.ports.tts import TtsChunk
+from voicegw.ports.tts import SpokenChunk
 from voicegw.sdp.negotiate import MediaSession
 
 
@@ -43,7 +43,7 @@ class AgentReplied:
 
 @dataclass(frozen=True, slots=True)
 class SentenceBegun:
-    """The next audio of the utterance speaks this text."""
+    """The next audio of the utterance speaks this written text."""
 
     utterance_id: UtteranceId
     text: str
@@ -51,10 +51,10 @@ class SentenceBegun:
 
 @dataclass(frozen=True, slots=True)
 class SpeechMade:
-    """A piece of synthesised audio."""
+    """A piece of synthesised audio, or what comes with it."""
 
     utterance_id: UtteranceId
-    chunk: TtsChunk
+    chunk: SpokenChunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""The agent's mouth: texts into audio into the media worker, and the truth about what of it was heard."""
+"""The agent's mouth: texts into audio into the media worker, and the truth about what of it was heard.
+
+Texts are written ones ("$24.50"), on the way in and in what was heard; only the engines get them in spoken words.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.agents.sentences import split_sentences
+from voicegw.agents.speakable.heard import heard_source
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId, RandomBytes, UtteranceId, token
 from voicegw.media import messages as m
-from voicegw.ports.tts import TtsAudio, TtsRequest, WordMark
+from voicegw.ports.tts import Reading, TtsAudio, TtsRequest, WordMark
 from voicegw.runtime.mail import SentenceBegun, SpeechDone, SpeechMade
 from voicegw.runtime.services import MediaControl, Speaker
 from voicegw.runtime.tasks import ChildTasks
@@ -28,6 +33,8 @@ class Utterance:
     ledger: PlayoutLedger
     request: TtsRequest
     interruptible: bool
+    hurried: bool = False
+    """Nothing is being said when it begins: its first words must come fast."""
     queued: bool = False
     started_at: float | None = None
     failure: str = ""
@@ -44,6 +51,7 @@ class Mouth:
         tasks: ChildTasks,
         post: Callable[[SentenceBegun | SpeechMade | SpeechDone], None],
         random: RandomBytes,
+        lexicon: Lexicons = NO_WORDS,
     ) -> None:
         self._call_id = call_id
         self._speaker = speaker
@@ -51,6 +59,7 @@ class Mouth:
         self._tasks = tasks
         self._post = post
         self._random = random
+        self._lexicon = lexicon
         self._live: dict[UtteranceId, Utterance] = {}
         self._dying: dict[UtteranceId, Utterance] = {}
         self._to_make: asyncio.Queue[Utterance] = asyncio.Queue()
@@ -72,7 +81,8 @@ class Mouth:
     def say(self, request: TtsRequest, *, interruptible: bool) -> UtteranceId:
         """Speak ``request.text`` after everything said before."""
         utterance_id = UtteranceId(token(self._random))
-        utterance = Utterance(utterance_id, PlayoutLedger(utterance_id), request, interruptible)
+        ledger = PlayoutLedger(utterance_id, heard_source)
+        utterance = Utterance(utterance_id, ledger, request, interruptible, hurried=not self._live)
         self._live[utterance_id] = utterance
         self._to_make.put_nowait(utterance)
         if self._maker is None or self._maker.done():
@@ -88,6 +98,9 @@ class Mouth:
         """Pass audio on to the worker; True for the first of its utterance. Audio of the dead is refused."""
         utterance = self._live.get(mail.utterance_id)
         if utterance is None:
+            return False
+        if isinstance(mail.chunk, Reading):
+            utterance.ledger.read_as(mail.chunk.text)
             return False
         if isinstance(mail.chunk, WordMark):
             utterance.ledger.add_mark(mail.chunk.at_sample, mail.chunk.end_char)
@@ -155,10 +168,10 @@ class Mouth:
     async def _make(self, utterance: Utterance) -> None:
         request = utterance.request
         try:
-            for sentence in split_sentences(request.text):
+            for sentence in split_sentences(request.text, request.language, hurried=utterance.hurried):
                 self._post(SentenceBegun(utterance.id, sentence))
                 part = TtsRequest(sentence, request.voice, request.language, request.rate, request.sample_rate_hz)
-                async for chunk in self._speaker.synthesize(part):
+                async for chunk in self._speaker.synthesize(part, self._lexicon):
                     if not isinstance(chunk, TtsAudio) or chunk.pcm:
                         self._post(SpeechMade(utterance.id, chunk))
         except ProviderError as error:

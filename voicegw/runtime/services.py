@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from voicegw.agents.agent import Agent
+from voicegw.agents.lexicon import Lexicons
 from voicegw.base.causes import HangupCause
 from voicegw.base.clock import Clock
 from voicegw.base.ids import CallId, LegId, RandomBytes
@@ -17,7 +18,7 @@ from voicegw.call.facts import Entry
 from voicegw.call.machine import CallConfig
 from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
-from voicegw.ports.tts import TtsChunk, TtsRequest
+from voicegw.ports.tts import SpokenChunk, TtsRequest
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.turn.machine import TurnConfig
 
@@ -65,8 +66,11 @@ class MediaControl(Protocol):
 class Speaker(Protocol):
     """Text to audio with fallback; :class:`voicegw.runtime.speech.Speech`."""
 
-    def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:
-        """Audio of one sentence from the first engine that works; raises ProviderError when none does."""
+    def synthesize(self, request: TtsRequest, lexicon: Lexicons) -> AsyncIterator[SpokenChunk]:
+        """One written sentence from the first engine that works: how that one reads it, then its audio.
+
+        Raises ProviderError when none works.
+        """
         ...
 
 

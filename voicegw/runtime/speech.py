@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import replace
 
 from voicegw.agents.agent import Agent
+from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.ports.asr import AsrOptions, AsrProvider
-from voicegw.ports.tts import TtsAudio, TtsChunk, TtsProvider, TtsRequest
+from voicegw.ports.tts import Reading, SpokenChunk, TtsAudio, TtsChunk, TtsProvider, TtsRequest
 from voicegw.runtime.phrase_cache import PhraseCache
 
 log = logging.getLogger(__name__)
@@ -59,19 +60,24 @@ class Speech:
         for provider in self._tts:
             await provider.close()
 
-    async def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:
-        """Audio of one sentence. An engine that fails before its first sample is replaced by the next one.
+    async def synthesize(self, request: TtsRequest, lexicon: Lexicons = NO_WORDS) -> AsyncIterator[SpokenChunk]:
+        """Audio of one written sentence, each engine with its own reading of it: numbers and names in words.
 
-        Raises :class:`ProviderError` when none can speak, or when one fails in mid-sentence (the caller has heard
-        a part; another voice would say it again).
+        An engine that fails before its first sample is replaced by the next one. Raises :class:`ProviderError`
+        when none can speak, or when one fails in mid-sentence (the caller has heard a part; another voice would
+        say it again).
         """
         last = ProviderError("tts", f"no engine speaks {request.language}", retryable=False)
         for provider in self._tts:
             if not _speaks(provider, request.language):
                 continue
+            reading = lexicon.of(request.language).said(request.text, provider.name)
+            if not reading:
+                return
             heard = False
             try:
-                async for chunk in self._made_by(provider, _fitted(provider, request)):
+                yield Reading(reading)
+                async for chunk in self._made_by(provider, _fitted(provider, replace(request, text=reading))):
                     heard = heard or isinstance(chunk, TtsAudio)
                     yield chunk
                 return

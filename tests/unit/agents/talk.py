@@ -11,6 +11,7 @@ from voicegw.agents.actions import AgentAction, Gather, Hangup, Say, Transfer
 from voicegw.agents.agent import AgentContext, AgentSession, CallerTurn, CallFacts, TurnKind
 from voicegw.agents.flow import Flow
 from voicegw.agents.flow_session import FlowSession
+from voicegw.agents.speakable import speakable
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId
 from voicegw.ports.http import HttpResponse
@@ -51,12 +52,13 @@ class FakeHttp:
 
 
 class Talk:
-    """One call. ``last`` holds the actions of the last reply."""
+    """One call. ``last`` holds the actions of the last reply, ``said`` its words as a caller hears them."""
 
     def __init__(self, flow: Flow, http: FakeHttp | None = None, now: datetime = MONDAY) -> None:
         self.http = http or FakeHttp()
         self.session: AgentSession = FlowSession(flow, self.http, FACTS)
         self.context = AgentContext(FACTS, now)
+        self._language = flow.script.language
         self.last: list[AgentAction] = []
         self.take(STARTED)
 
@@ -77,7 +79,8 @@ class Talk:
 
     @property
     def said(self) -> str:
-        return " ".join(action.text for action in self.last if isinstance(action, Say))
+        says = [action.text for action in self.last if isinstance(action, Say)]
+        return " ".join(speakable(text, self._language) for text in says)
 
     @property
     def gather(self) -> Gather:

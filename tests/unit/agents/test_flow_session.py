@@ -241,8 +241,8 @@ def test_the_recogniser_fails_and_comes_back(talk: Talk) -> None:
         "I'm sorry, I can't hear you properly at the moment. Please key in the day and the month as four digits."
     )
     assert talk.gather.dtmf.max_digits == 4
-    assert talk.take(keys("0603")).endswith("Is that right? Please press 1 for yes, or 2 for no.")
-    assert talk.take(NO_INPUT) == "Sorry, I didn't hear you. Please press 1 for yes, or 2 for no."
+    assert talk.take(keys("0603")).endswith("Is that right? Please press one for yes, or two for no.")
+    assert talk.take(NO_INPUT) == "Sorry, I didn't hear you. Please press one for yes, or two for no."
     assert talk.say("yes") == "What time?"
 
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from tests.scenarios.house import CALL, FakeSpeaker, FakeWorker, ManualClock
+from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import UtteranceId
 from voicegw.media import messages as m
-from voicegw.ports.tts import TtsAudio, TtsChunk, TtsRequest, WordMark
+from voicegw.ports.tts import SpokenChunk, TtsAudio, TtsRequest, WordMark
 from voicegw.runtime.mail import SentenceBegun, SpeechDone, SpeechMade
 from voicegw.runtime.mouth import Mouth
 from voicegw.runtime.tasks import ChildTasks
@@ -159,7 +160,7 @@ def test_an_utterance_without_a_voice_never_plays_and_says_why() -> None:
 
 def test_a_voice_that_fails_in_mid_sentence_ends_the_utterance_where_it_is() -> None:
     class Breaking(FakeSpeaker):
-        async def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:
+        async def synthesize(self, request: TtsRequest, lexicon: Lexicons = NO_WORDS) -> AsyncIterator[SpokenChunk]:
             yield WordMark(0, 0, 3)
             yield TtsAudio(bytes(3200))
             raise ProviderError("fake", "broken", retryable=True)

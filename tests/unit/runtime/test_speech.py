@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from voicegw.agents.lexicon import Lexicons, parse_lexicon
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.ports.asr import AsrCapabilities, AsrOptions, AsrStream
-from voicegw.ports.tts import TtsAudio, TtsCapabilities, TtsChunk, TtsRequest
+from voicegw.ports.tts import Reading, TtsAudio, TtsCapabilities, TtsChunk, TtsRequest
 from voicegw.runtime.speech import Speech
 
 
@@ -52,8 +53,8 @@ async def said(speech: Speech, text: str, pieces: int = 99) -> list[bytes]:
     heard: list[bytes] = []
     chunks = speech.synthesize(TtsRequest(text))
     async for chunk in chunks:
-        assert isinstance(chunk, TtsAudio)
-        heard.append(chunk.pcm)
+        if isinstance(chunk, TtsAudio):
+            heard.append(chunk.pcm)
         if len(heard) == pieces:
             break
     return heard
@@ -103,3 +104,24 @@ def test_a_failure_in_mid_sentence_is_told_and_not_remembered() -> None:
         asyncio.run(said(speech, "Hello."))
     voice.fails_after = 99
     assert len(asyncio.run(said(speech, "Hello."))) == 3
+
+
+def test_each_engine_reads_the_text_in_its_own_words() -> None:
+    words = Lexicons(parse_lexicon('words: {Worcester: {say: wooster, phonemes: {piper: "wˈʊstɚ"}}}'))
+
+    async def story() -> tuple[list[str], list[bytes]]:
+        speech = Speech(NoAsr(), [Voice("piper", fails_after=0), Voice("b")], Counters())
+        chunks = [chunk async for chunk in speech.synthesize(TtsRequest("Worcester: $5"), words)]
+        audio = [chunk.pcm for chunk in chunks if isinstance(chunk, TtsAudio)]
+        return [chunk.text for chunk in chunks if isinstance(chunk, Reading)], audio
+
+    readings, audio = asyncio.run(story())
+    assert readings == ["[[ wˈʊstɚ ]]: five dollars", "wooster: five dollars"], "the second replaces the first"
+    assert audio == [f"b{piece}wooster: five dollars".encode() for piece in range(3)]
+
+
+def test_what_nobody_can_say_is_not_asked_of_an_engine() -> None:
+    voice = Voice("a")
+    speech = Speech(NoAsr(), [voice], Counters())
+    assert asyncio.run(said(speech, "```x```")) == []
+    assert voice.asked == 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from voicegw.agents.speakable.heard import heard_source
 from voicegw.base.ids import UtteranceId
 from voicegw.turn.playout import PlayoutLedger
 
@@ -41,6 +44,21 @@ def test_word_marks_make_it_exact_and_a_cut_word_does_not_count() -> None:
     said.close()
     heard = said.heard(4500)
     assert (heard.heard_text, heard.exact) == ("one two", True)
+
+
+def test_what_was_heard_is_told_as_it_was_written() -> None:
+    said = PlayoutLedger(UtteranceId("u"), heard_source)
+    said.begin("It is $24.50 now.")
+    spoken = "It is twenty four dollars and fifty cents now."
+    said.read_as(spoken)
+    for index, end in enumerate(match.end() for match in re.finditer(r"\S+", spoken)):
+        said.add_mark(index * 1000, end)
+    said.add_audio(9000)
+    said.close()
+    told = [said.heard(samples).heard_text for samples in (1500, 2500, 6500, 7500, 8500, 9000)]
+    assert told == ["It", "It is", "It is", "It is", "It is $24.50", "It is $24.50 now."]
+    assert all(said.heard(samples).exact for samples in range(1, 9001, 500))
+    assert said.text == "It is $24.50 now."
 
 
 def test_audio_still_in_the_making_is_not_taken_for_the_whole() -> None:
