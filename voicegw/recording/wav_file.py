@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from voicegw.audio import wav
+from voicegw.recording.seal_format import MAX_HEADER_BYTES, TAG_BYTES, SealDamaged, is_sealed, parse_header
 
 RATE: Final = 8000
 CHANNELS: Final = 2
@@ -43,7 +44,7 @@ class StereoWavFile:
             raise
 
     def append(self, left: bytes, right: bytes) -> None:
-        """Add equally long 16-bit mono stretches; the header follows with :meth:`patch_header`."""
+        """Add equally long 16-bit mono stretches; the header follows with :meth:`checkpoint`."""
         both = np.stack([np.frombuffer(left, "<i2"), np.frombuffer(right, "<i2")], axis=1)
         self._write(both.tobytes())
         self.samples += len(both)
@@ -55,7 +56,7 @@ class StereoWavFile:
             self._write(_SILENCE[: count * _FRAME_BYTES])
             self.samples += count
 
-    def patch_header(self) -> None:
+    def checkpoint(self) -> None:
         """Make the header say what is in the file."""
         os.pwrite(self._fd, wav.header(RATE, CHANNELS, self.samples * _FRAME_BYTES), 0)
 
@@ -63,10 +64,17 @@ class StereoWavFile:
         """Write the last header and give the file its final name, atomically; ``sync`` waits for the disk."""
         try:
             os.ftruncate(self._fd, wav.HEADER_BYTES + self.samples * _FRAME_BYTES)  # no half-written block
-            self.patch_header()
+            self.checkpoint()
             if sync:
                 os.fsync(self._fd)
             Path(part_path(self.path)).replace(self.path)
+        finally:
+            self.abandon()
+
+    def discard(self) -> None:
+        """Close the file and remove it."""
+        try:
+            Path(part_path(self.path)).unlink()
         finally:
             self.abandon()
 
@@ -83,14 +91,15 @@ class StereoWavFile:
 def recover_partial(directory: str) -> list[str]:
     """Finish what a killed process left in ``directory`` and below; returns the new names.
 
-    The header is corrected to the size of the file. Files that a living process writes, that are no WAV of ours,
-    or that cannot be changed stay as they are; recordings without a sample are removed.
+    The header is corrected to the size of the file; sealed ones are complete up to their last chunk. Files that a
+    living process writes, that are no recording of ours, or that cannot be changed stay as they are; recordings
+    without a sample are removed.
     """
     recovered = []
     for part in sorted(Path(directory).rglob("*.part")):
         try:
             final = _recover(part)
-        except OSError:  # read-only or locked by its writer: a later start may have more luck
+        except (OSError, SealDamaged):  # read-only or locked by its writer: a later start may have more luck
             continue
         if final is not None:
             recovered.append(str(final))
@@ -102,6 +111,8 @@ def _recover(part: Path) -> Path | None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         size = part.stat().st_size
         head = file.read(wav.HEADER_BYTES)
+        if is_sealed(head):
+            return _keep_sealed(part)
         ours = wav.header(RATE, CHANNELS, 0)
         if head[:4] + head[8:40] != ours[:4] + ours[8:40]:
             return None
@@ -115,6 +126,19 @@ def _recover(part: Path) -> Path | None:
         final = _free_name(part.with_suffix(""))
         part.rename(final)
         return final
+
+
+def _keep_sealed(part: Path) -> Path | None:
+    """Without the data key, which died with its process, a sealed recording can only get its name: it stays without
+    an end mark, and readers say so."""
+    with part.open("rb") as file:
+        header = parse_header(file.read(MAX_HEADER_BYTES))
+    if part.stat().st_size <= header.size + TAG_BYTES:
+        part.unlink()
+        return None
+    final = _free_name(part.with_suffix(""))
+    part.rename(final)
+    return final
 
 
 def _free_name(path: Path) -> Path:

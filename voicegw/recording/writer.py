@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId
 from voicegw.recording.wav_file import StereoWavFile
 
-_HEADER_INTERVAL_S: Final = 1.0
+_CHECKPOINT_S: Final = 1.0
 """A kill loses at most this much to readers that believe the header; recovery gets the rest back as well."""
 
 
@@ -44,6 +44,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Discarded:
+    """The recording was removed as it was wished; nothing of it is left."""
+
+    call_id: CallId
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The recording stopped too early; what was written is kept, under its final name if that still worked."""
 
@@ -52,7 +60,41 @@ class Failed:
     reason: str
 
 
-RecordingEvent: TypeAlias = Started | Ended | Failed
+RecordingEvent: TypeAlias = Started | Ended | Discarded | Failed
+
+
+class RecordingFile(Protocol):
+    """An open recording. Every method may raise OSError; the file stays closable after that."""
+
+    @property
+    def path(self) -> str:
+        """Its final name."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """Per channel."""
+        ...
+
+    def append(self, left: bytes, right: bytes) -> None:
+        """Add equally long 16-bit mono stretches."""
+        ...
+
+    def append_silence(self, samples: int) -> None:
+        """Keep the timeline right where audio was lost."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Let readers see what is there."""
+        ...
+
+    def finish(self, *, sync: bool) -> None:
+        """Complete it under its final name and close it; ``sync`` waits for the disk."""
+        ...
+
+    def discard(self) -> None:
+        """Close and remove it."""
+        ...
 
 
 class _Start(NamedTuple):
@@ -70,12 +112,13 @@ class _Block(NamedTuple):  # made for every call in every tick: a third of the c
 class _Stop(NamedTuple):
     call_id: CallId
     lost_before: int
+    discard: bool
 
 
 @dataclass(slots=True)
 class _Recording:
-    file: StereoWavFile
-    header_due: float
+    file: RecordingFile
+    checkpoint_due: float
     dropped: int = 0
     left: list[bytes] = field(default_factory=list)
     right: list[bytes] = field(default_factory=list)
@@ -86,7 +129,8 @@ class RecordingWriter:
 
     ``queue_blocks`` bounds the memory: 32768 blocks of 20 ms are 21 MB, or two seconds of a stalled disk with 300
     calls. ``drain_interval_s`` is how often the thread looks: larger writes are cheaper, and the thread needs the
-    interpreter lock less often. ``sync`` makes a finished recording survive a power cut.
+    interpreter lock less often. ``sync`` makes a finished recording survive a power cut. ``open_file`` makes the
+    file of a path, sealed or not.
     """
 
     def __init__(
@@ -96,7 +140,9 @@ class RecordingWriter:
         drain_interval_s: float = 0.25,
         sync: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
+        open_file: Callable[[str], RecordingFile] = StereoWavFile,
     ) -> None:
+        self._open_file = open_file
         self._limit = queue_blocks
         self._interval_s = drain_interval_s
         self._sync = sync
@@ -137,11 +183,11 @@ class RecordingWriter:
         self._lost[call_id] = 0
         return True
 
-    def stop(self, call_id: CallId) -> None:
-        """End a recording; answered by Ended or Failed, soon but not at once."""
+    def stop(self, call_id: CallId, *, discard: bool = False) -> None:
+        """End a recording; answered by Ended, Discarded or Failed, soon but not at once."""
         lost = self._lost.pop(call_id, None)
         if lost is not None:
-            self._queue.append(_Stop(call_id, lost))
+            self._queue.append(_Stop(call_id, lost, discard))
 
     def poll(self) -> list[RecordingEvent]:
         """What happened since the last poll, in order. Call it regularly: it also learns which recordings died."""
@@ -183,12 +229,12 @@ class RecordingWriter:
 
     def _open(self, start: _Start) -> None:
         try:
-            file = StereoWavFile(start.path)
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            file = self._open_file(start.path)
+        except (OSError, ValueError, LocalError) as error:  # ValueError: a NUL in the path
             self._outbox.append(Failed(start.call_id, start.path, _reason(error)))
             return
-        self._recordings[start.call_id] = _Recording(file, self._monotonic() + _HEADER_INTERVAL_S)
-        self._outbox.append(Started(start.call_id, start.path))
+        self._recordings[start.call_id] = _Recording(file, self._monotonic() + _CHECKPOINT_S)
+        self._outbox.append(Started(start.call_id, file.path))
 
     def _collect(self, block: _Block) -> None:
         recording = self._recordings.get(block.call_id)
@@ -214,17 +260,20 @@ class RecordingWriter:
         recording = self._recordings.get(stop.call_id)
         if recording is None:
             return
-        self._fill(stop.call_id, recording, stop.lost_before)
-        if stop.call_id not in self._recordings:
+        if not stop.discard:
+            self._fill(stop.call_id, recording, stop.lost_before)
+        if self._recordings.pop(stop.call_id, None) is None:
             return
         file = recording.file
-        del self._recordings[stop.call_id]
         try:
-            file.finish(sync=self._sync)
+            if stop.discard:
+                file.discard()
+                self._outbox.append(Discarded(stop.call_id, file.path))
+            else:
+                file.finish(sync=self._sync)
+                self._outbox.append(Ended(stop.call_id, file.path, file.samples, recording.dropped))
         except OSError as error:
             self._outbox.append(Failed(stop.call_id, file.path, _reason(error)))
-            return
-        self._outbox.append(Ended(stop.call_id, file.path, file.samples, recording.dropped))
 
     def _guard(self, call_id: CallId, write: Callable[[], None]) -> bool:
         """Run a write; if the disk refuses it, save what is there and end the recording."""
@@ -244,12 +293,12 @@ def _write_out(recording: _Recording, now: float) -> None:
     recording.right.clear()
     if left:
         recording.file.append(left, right)
-    if now >= recording.header_due:
-        recording.file.patch_header()
-        recording.header_due = now + _HEADER_INTERVAL_S
+    if now >= recording.checkpoint_due:
+        recording.file.checkpoint()
+        recording.checkpoint_due = now + _CHECKPOINT_S
 
 
-def _save(file: StereoWavFile) -> None:
+def _save(file: RecordingFile) -> None:
     """Give what was written its final name if the disk lets us; it already said no once."""
     try:
         file.finish(sync=False)
@@ -257,7 +306,7 @@ def _save(file: StereoWavFile) -> None:
         return  # the .part file stays and recover_partial() finishes it at the next start
 
 
-def _reason(error: OSError | ValueError) -> str:
+def _reason(error: OSError | ValueError | LocalError) -> str:
     """For people: "Permission denied (/var/spool/x.wav.part)"."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror + (f" ({error.filename})" if error.filename else "")

@@ -1,0 +1,142 @@
+"""What is done with whole recordings: seal one that lies there in plain, give it to other keys, remove it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from voicegw.audio import wav
+from voicegw.base.errors import LocalError
+from voicegw.recording.seal_format import (
+    CHUNK_BYTES,
+    MAX_HEADER_BYTES,
+    ChunkCipher,
+    SealDamaged,
+    SealHeader,
+    is_sealed,
+    parse_header,
+)
+from voicegw.recording.seal_kem import wrap
+from voicegw.recording.seal_keys import KeyRing, SealPublicKey
+from voicegw.recording.seal_reader import SealedReader, open_header
+from voicegw.recording.seal_writer import SUFFIX, make_header
+
+_MODE: Final = 0o640
+_COPY_BYTES: Final = 1 << 20
+
+
+def seal_wav(path: Path, recipients: Sequence[SealPublicKey]) -> Path:
+    """Seal a finished recording, read it back, and only then remove the plain file; returns the new path.
+
+    A crash in between leaves the plain file, the sealed one or both. Raises LocalError, also for a file that is no
+    WAV of 16-bit samples.
+    """
+    final = path.with_name(path.name + SUFFIX)
+    try:
+        rate, channels = _layout(path)
+        data_key, header = make_header(recipients, rate, channels)
+        with path.open("rb") as plain:
+            plain.seek(wav.HEADER_BYTES)
+            _replace(final, lambda out: _seal_stream(plain, out, ChunkCipher(data_key, header), header))
+        _compare(path, final, data_key)
+        path.unlink()
+    except OSError as error:
+        raise LocalError(f"{path}: {error.strerror}") from None
+    return final
+
+
+def _layout(path: Path) -> tuple[int, int]:
+    """Rate and channels of a file with our own header."""
+    with path.open("rb") as file:
+        head = file.read(wav.HEADER_BYTES)
+    if len(head) < wav.HEADER_BYTES:
+        raise LocalError(f"{path}: no recording")
+    channels, rate = int.from_bytes(head[22:24], "little"), int.from_bytes(head[24:28], "little")
+    data = path.stat().st_size - wav.HEADER_BYTES
+    if head != wav.header(rate, channels, data) or not 1 <= channels <= 8 or data % (2 * channels):
+        raise LocalError(f"{path}: no complete recording of voicegw")
+    return rate, channels
+
+
+def _seal_stream(plain: BinaryIO, out: BinaryIO, cipher: ChunkCipher, header: SealHeader) -> None:
+    out.write(header.to_bytes())
+    number = 0
+    while len(chunk := plain.read(CHUNK_BYTES)) == CHUNK_BYTES:
+        out.write(cipher.seal(number, chunk, last=False))
+        number += 1
+    out.write(cipher.seal(number, chunk, last=True))
+
+
+def _compare(plain: Path, sealed: Path, data_key: bytes) -> None:
+    """Read back what was sealed, byte for byte."""
+    reader = SealedReader(sealed, KeyRing(), data_key=data_key)
+    try:
+        with plain.open("rb") as file:
+            at = 0
+            while piece := file.read(_COPY_BYTES):
+                if reader.read(at, len(piece)) != piece:
+                    raise LocalError(f"{sealed}: what was written cannot be read back; {plain} is kept")
+                at += len(piece)
+        if not reader.complete or reader.size != at:
+            raise LocalError(f"{sealed}: what was written cannot be read back; {plain} is kept")
+    finally:
+        reader.close()
+
+
+def rewrap(path: Path, keys: KeyRing, recipients: Sequence[SealPublicKey]) -> None:
+    """Give a sealed recording to other keys, atomically; the sound itself stays as it is.
+
+    Whoever kept a copy of the old file and an old private key can still open that copy. Raises SealKeyMissing,
+    SealDamaged and LocalError.
+    """
+    try:
+        with path.open("rb") as file:
+            old = parse_header(file.read(MAX_HEADER_BYTES))
+            data_key = open_header(old, keys)
+            wrapped = tuple(wrap(data_key, recipient, old.fixed) for recipient in recipients)
+            new = SealHeader(old.file_id, wrapped, old.rate, old.channels, old.chunk_bytes)
+            file.seek(old.size)
+            _replace(path, lambda out: _copy_body(file, out, new))
+    except OSError as error:
+        raise LocalError(f"{path}: {error.strerror}") from None
+
+
+def _copy_body(body: BinaryIO, out: BinaryIO, header: SealHeader) -> None:
+    out.write(header.to_bytes())
+    shutil.copyfileobj(body, out, _COPY_BYTES)
+
+
+def _replace(final: Path, fill: Callable[[BinaryIO], None]) -> None:
+    """Write a file beside ``final`` and put it in its place when it is on the disk."""
+    beside = final.with_name(final.name + ".new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
+    with os.fdopen(descriptor, "wb") as out:
+        fill(out)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.replace(final)
+
+
+def remove_recording(path: Path) -> None:
+    """Remove a recording for good. Of a sealed one the data keys are overwritten first; raises OSError.
+
+    That is more than unlinking where the file system writes in place: without its header the rest is noise, whoever
+    finds the blocks. Of a plain file nothing of the kind can be promised; sealing is what helps there.
+    """
+    with path.open("r+b") as file:
+        if is_sealed(head := file.read(MAX_HEADER_BYTES)):
+            file.seek(0)
+            file.write(bytes(_header_size(head)))
+            file.flush()
+            os.fsync(file.fileno())
+    path.unlink()
+
+
+def _header_size(head: bytes) -> int:
+    try:
+        return parse_header(head).size
+    except SealDamaged:
+        return len(head)

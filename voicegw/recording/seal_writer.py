@@ -1,0 +1,132 @@
+"""One sealed recording as it is made: nothing of it is ever on the disk in plain, whatever kills the process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from voicegw.recording.seal_format import (
+    CHUNK_BYTES,
+    FILE_ID_BYTES,
+    KEY_BYTES,
+    MAX_RECIPIENTS,
+    ChunkCipher,
+    SealError,
+    SealHeader,
+)
+from voicegw.recording.seal_kem import wrap
+from voicegw.recording.seal_keys import SealPublicKey
+from voicegw.recording.wav_file import CHANNELS, RATE, part_path
+
+SUFFIX: Final = ".sealed"
+_FRAME_BYTES: Final = 2 * CHANNELS
+_MODE: Final = 0o640
+
+
+def make_header(recipients: Sequence[SealPublicKey], rate: int, channels: int) -> tuple[bytes, SealHeader]:
+    """A new data key, and the header that gives it to the recipients; raises SealError without any, or with 256."""
+    if not 1 <= len(recipients) <= MAX_RECIPIENTS:
+        raise SealError(f"a recording cannot be sealed to {len(recipients)} keys")
+    data_key = os.urandom(KEY_BYTES)
+    bare = SealHeader(os.urandom(FILE_ID_BYTES), (), rate, channels)
+    wrapped = tuple(wrap(data_key, recipient, bare.fixed) for recipient in recipients)
+    return data_key, SealHeader(bare.file_id, wrapped, rate, channels)
+
+
+class SealedWavFile:
+    """An open ``.part`` file of a sealed recording. Every method may raise OSError; it stays closable after that.
+
+    See :class:`voicegw.recording.writer.RecordingFile`. It is locked (flock) while open. The data key lives in this
+    object only: once it is closed, nobody but the recipients can read what was written.
+    """
+
+    def __init__(self, path: str, recipients: Sequence[SealPublicKey]) -> None:
+        """Create the folders and the file, ``path`` with ``.sealed`` behind it."""
+        self.path = path + SUFFIX
+        data_key, header = make_header(recipients, RATE, CHANNELS)
+        self._cipher = ChunkCipher(data_key, header)
+        self._end = header.size
+        self._chunks = 0
+        self._waiting = bytearray()
+        self._torn = False
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(part_path(self.path), os.O_RDWR | os.O_CREAT | os.O_TRUNC, _MODE)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._write_at(0, header.to_bytes())
+        except OSError:
+            self.abandon()
+            raise
+
+    @property
+    def samples(self) -> int:
+        """Per channel, those that wait for their chunk to fill included."""
+        return (self._chunks * CHUNK_BYTES + len(self._waiting)) // _FRAME_BYTES
+
+    def append(self, left: bytes, right: bytes) -> None:
+        """Add equally long 16-bit mono stretches."""
+        both = np.stack([np.frombuffer(left, "<i2"), np.frombuffer(right, "<i2")], axis=1)
+        self._add(both.tobytes())
+
+    def append_silence(self, samples: int) -> None:
+        """Keep the timeline right where audio was lost."""
+        missing = samples * _FRAME_BYTES
+        while missing:
+            count = min(missing, CHUNK_BYTES)
+            self._add(bytes(count))
+            missing -= count
+
+    def checkpoint(self) -> None:
+        """Nothing to do: whole chunks can be read at any moment, and half a chunk cannot be sealed twice."""
+
+    def finish(self, *, sync: bool) -> None:
+        """Seal the last chunk and give the file its final name, atomically; ``sync`` waits for the disk."""
+        try:
+            os.ftruncate(self._fd, self._end)  # no half-written chunk
+            self._write_at(self._end, self._cipher.seal(self._chunks, bytes(self._waiting), last=True))
+            if sync:
+                os.fsync(self._fd)
+            Path(part_path(self.path)).replace(self.path)
+        finally:
+            self.abandon()
+
+    def discard(self) -> None:
+        """Close the file and remove it."""
+        try:
+            Path(part_path(self.path)).unlink()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close and leave the ``.part`` file as it is."""
+        os.close(self._fd)
+
+    def _add(self, pcm: bytes) -> None:
+        self._waiting += pcm
+        while len(self._waiting) >= CHUNK_BYTES and not self._torn:
+            self._write_chunk(bytes(self._waiting[:CHUNK_BYTES]))
+            del self._waiting[:CHUNK_BYTES]
+
+    def _write_chunk(self, plain: bytes) -> None:
+        sealed = self._cipher.seal(self._chunks, plain, last=False)
+        try:
+            self._write_at(self._end, sealed)
+        except OSError:
+            # The end mark has another nonce than this chunk, so it can still be written; there is room for its few
+            # bytes where the torn chunk was.
+            self._torn = True
+            self._waiting.clear()
+            raise
+        self._end += len(sealed)
+        self._chunks += 1
+
+    def _write_at(self, offset: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._fd, view, offset)
+            view, offset = view[written:], offset + written
