@@ -1,0 +1,141 @@
+"""One database behind one URL: connections, transactions and migrations.
+
+A writing transaction of SQLite begins with ``BEGIN IMMEDIATE``. A deferred one that reads first and writes later
+fails at once, however long the busy timeout is, when another connection has written in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from voicegw.base.errors import ConfigError
+from voicegw.storage.config import StoreConfig
+from voicegw.storage.errors import Conflict, StoreUnavailable
+
+_WRITES = "voicegw_writes"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def database_url(url: str) -> URL:
+    """The URL with the driver that voicegw uses; raises ConfigError."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:
+        raise ConfigError("store.url is no database URL", fix="sqlite:///var/voicegw.sqlite") from None
+    if parsed.get_backend_name() == "sqlite":
+        return parsed.set(drivername="sqlite+aiosqlite")
+    return parsed.set(drivername="postgresql+asyncpg")
+
+
+class Database:
+    """An engine and its transactions. Belongs to the event loop in which it is used."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        """Opens nothing yet; raises ConfigError where the driver is missing."""
+        self.url = database_url(config.url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        try:
+            self._engine = _sqlite(self.url, config) if self.is_sqlite else _postgresql(self.url, config)
+        except ModuleNotFoundError:
+            raise ConfigError(
+                "the driver of PostgreSQL is missing", fix="pip install 'voicegw[postgres]'"
+            ) from None
+        self._writing = self._engine.execution_options(**{_WRITES: True})
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view; raises StoreUnavailable."""
+        async with _translated(), self._engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed at the end of the block, undone by an error.
+
+        Raises Conflict where a name is taken, else StoreUnavailable.
+        """
+        async with _translated(), self._writing.begin() as connection:
+            yield connection
+
+    async def migrate(self, revision: str = "head") -> None:
+        """Bring the tables up to a revision; nodes that start at once wait for one another."""
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        async with self.write() as connection:
+            if not self.is_sqlite:
+                await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236001)")
+            await connection.run_sync(_upgrade, revision)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+def alembic_config(connection: Connection) -> AlembicConfig:
+    """Alembic's own configuration, for migrations over this connection."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    command.upgrade(alembic_config(connection), revision)
+
+
+def _postgresql(url: URL, config: StoreConfig) -> AsyncEngine:
+    patience_s = config.busy_timeout_ms / 1000
+    settings = {"application_name": "voicegw", "timezone": "UTC"}
+    return create_async_engine(
+        url,
+        pool_size=config.pool_size,
+        pool_timeout=patience_s,
+        pool_pre_ping=True,
+        connect_args={"timeout": patience_s, "command_timeout": 12 * patience_s, "server_settings": settings},
+    )
+
+
+def _sqlite(url: URL, config: StoreConfig) -> AsyncEngine:
+    engine = create_async_engine(url, connect_args={"timeout": config.busy_timeout_ms / 1000})
+
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine.sync_engine, "connect", prepare)
+    event.listen(engine.sync_engine, "begin", begin)
+    return engine
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Errors of the database in the words of :mod:`voicegw.storage.errors`."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Conflict(f"the database refused it: {error.orig}") from error
+    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+        raise StoreUnavailable(f"the database: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return str(original) or type(original).__name__
