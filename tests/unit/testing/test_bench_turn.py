@@ -2,14 +2,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 
 from voicegw.base.ids import CallId, UtteranceId
 from voicegw.call.facts import AgentSpoke, CallWasOffered, Entry, TurnWasTimed
+from voicegw.testing.bench import _turn_stubs
+from voicegw.testing.bench._turn_calls import Talk, WireTurn
+from voicegw.testing.bench._turn_engines import ENDPOINTING, added_ms, figures, verdicts, wanted_silence_ms
+from voicegw.testing.bench._turn_log import Result, TimedTurn, compare, time_turn
+from voicegw.testing.bench._turn_node import WORK_DONE, StubDelays
+from voicegw.testing.bench._turn_stubs import SILENCE_MS, SLOW, Outcome, Scenario, work_of
 from voicegw.testing.bench._wire import AUDIBLE, Said, speech_bounds
-from voicegw.testing.bench.turn import Result, TimedTurn, WireTurn, figures, time_turn, verdicts, wanted_silence_ms
-from voicegw.turn.endpointing import EndpointingConfig
 
 WALL = 1_700_000_000.0
 """Wall time at monotonic zero."""
@@ -34,7 +39,8 @@ def test_a_turn_is_split_into_stages_that_add_up() -> None:
     assert timed.stages["lead_in"] == pytest.approx(20)
     assert timed.stages["hearing"] == pytest.approx(520 - 442 - 20)
     assert sum(timed.stages.values()) == pytest.approx(timed.total_ms)
-    assert timed.added_ms == pytest.approx(520 - EndpointingConfig().complete_silence_ms)
+    assert timed.after_decision_ms == pytest.approx(442 - 405 + 20)
+    assert added_ms(timed) == pytest.approx(520 - ENDPOINTING["complete_ms"])
 
 
 def test_a_timing_of_another_turn_does_not_fit() -> None:
@@ -44,15 +50,15 @@ def test_a_timing_of_another_turn_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("endpointing_ms", "wanted"), [(399.5, 400), (400.2, 400), (650, 400), (703, 700), (1400, 1300), (10, 400)]
+    ("endpointing_ms", "wanted"), [(399.5, 400), (400.2, 400), (648, 400), (653, 650), (1400, 1300), (10, 400)]
 )
 def test_what_exceeds_the_wanted_silence_is_delay(endpointing_ms: float, wanted: int) -> None:
-    assert wanted_silence_ms(EndpointingConfig(), endpointing_ms) == wanted
+    assert wanted_silence_ms(endpointing_ms) == wanted
 
 
-def timed(added_ms: float) -> TimedTurn:
+def timed(added: float) -> TimedTurn:
     names = ("hearing", "endpointing", "asr", "agent", "tts", "playout", "lead_in")
-    return TimedTurn(added_ms + 400, added_ms, dict.fromkeys(names, 1.0))
+    return TimedTurn(added + 400, dict.fromkeys(names, 1.0))
 
 
 def test_the_aims() -> None:
@@ -83,3 +89,56 @@ def test_a_sample_is_on_the_wire_after_its_packet_left() -> None:
     assert said.done
     assert said.time_of(0) == 5.0
     assert said.time_of(240) == pytest.approx(5.031)
+
+
+def test_what_the_callers_measured_is_matched_with_their_own_logs() -> None:
+    fitting = WireTurn(onset_at=8.0, end_at=9.5, answer_at=10.02, stopped_at=8.07)
+    talk = Talk({"1": [fitting], "2": [WireTurn(8.0, 9.5, 10.0)]}, ["call 2, line 2: over"], WALL)
+    result = compare(talk, {"1": log(Entry(1, 10_001.0, TIMING), Entry(2, 11_000.0, ANSWER))})
+    assert len(result.turns) == 1
+    assert result.stops_ms == [pytest.approx(70)]
+    assert result.unmatched == 1
+    assert result.failures == ["call 2, line 2: over"]
+
+
+# ------------------------------------------------------------ stubs
+
+
+def outcome(delays: StubDelays, *, speculation: bool, share: float, after_decision: float, stop: float) -> Outcome:
+    hearing = 10.0
+    stages = {"hearing": hearing, "endpointing": float(SILENCE_MS)}
+    total = hearing + SILENCE_MS + after_decision if speculation else SILENCE_MS + delays.sum_ms + share
+    stages["endpointing"] = total - hearing - after_decision
+    turn = TimedTurn(total, {**dict.fromkeys(("asr", "agent", "tts", "playout", "lead_in"), 1.0), **stages})
+    result = Result(turns=[turn] * 20, stops_ms=[stop] * 20)
+    return Outcome(Scenario("any", delays, speculation), result, {})
+
+
+def test_the_platforms_share_is_the_rest() -> None:
+    assert SLOW.sum_ms == pytest.approx(150 + 300 + 4 + 100)
+    plain = outcome(SLOW, speculation=False, share=35, after_decision=580, stop=60)
+    assert plain.shares_ms == [pytest.approx(35)] * 20
+    assert plain.after_decision_ms == [pytest.approx(580)] * 20
+
+
+def test_the_aims_of_the_platform() -> None:
+    plain = outcome(SLOW, speculation=False, share=35, after_decision=580, stop=60)
+    guessed = outcome(SLOW, speculation=True, share=0, after_decision=50, stop=95)
+    assert list(_turn_stubs.verdicts([plain, guessed]).values()) == [True, True, True, False, True]
+    late = outcome(SLOW, speculation=True, share=0, after_decision=70, stop=60)
+    heavy = outcome(SLOW, speculation=False, share=45, after_decision=580, stop=60)
+    assert list(_turn_stubs.verdicts([heavy, late]).values()) == [True, False, False, True, True]
+    assert not any(_turn_stubs.verdicts([]).values())
+
+
+def test_the_figures_of_all_scenarios() -> None:
+    plain = outcome(SLOW, speculation=False, share=35, after_decision=580, stop=60)
+    found = _turn_stubs.figures([plain])
+    assert msgspec.json.decode(msgspec.json.encode(found))["scenarios"]["any"]["share_ms_p95"] == 35.0
+
+
+def test_the_account_of_the_stubs_is_the_last_line_of_their_log() -> None:
+    work = {"asr_ms": {"jobs": 3}, "llm_tokens": {"jobs": 2}, "tts_ms": {"jobs": 4}}
+    lines = [b"Traceback of some kind", msgspec.json.encode({"msg": WORK_DONE, **work})]
+    assert work_of(b"\n".join(lines).decode()) == work
+    assert work_of("it was killed") == {}

@@ -1,4 +1,4 @@
-"""``voicegw serve`` in a process of its own, as it ships, with a folder of its own to write to."""
+"""A server in a process of its own, ``voicegw serve`` as it ships or another, with a folder to write to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -32,13 +32,22 @@ _POLL_S: Final = 0.05
 class NodeProcess:
     """Entering starts the server and waits until it answers; leaving stops it by SIGTERM and waits for its end."""
 
-    def __init__(self, home: Path, sections: Mapping[str, Mapping[str, object]] | None = None) -> None:
-        """``sections`` are laid over the bench's own: loopback, a free SIP port, everything in ``home``."""
+    def __init__(
+        self,
+        home: Path,
+        sections: Mapping[str, Mapping[str, object]] | None = None,
+        program: Sequence[str] = ("-c", _RUN, "serve"),
+    ) -> None:
+        """``sections`` are laid over the bench's own: loopback, a free SIP port, everything in ``home``.
+
+        ``program`` is what Python runs; ``--config FILE`` is appended.
+        """
         self.host, self.port = "127.0.0.1", _free_udp_port()
         self.calls = home / "calls"
         self.recordings = home / "recordings"
         self._log = home / "node.log"
         self._config = home / "voicegw.yaml"
+        self._program = program
         own: dict[str, dict[str, object]] = {
             "sip": {"listen_ip": self.host, "listen_port": self.port},
             "media": {"port_low": RTP_PORTS[0], "port_high": RTP_PORTS[1]},
@@ -104,7 +113,7 @@ class NodeProcess:
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self._log.open("wb") as log:
             return subprocess.Popen(
-                [sys.executable, "-c", _RUN, "serve", "--config", str(self._config)],
+                [sys.executable, *self._program, "--config", str(self._config)],
                 stdin=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,
