@@ -48,6 +48,14 @@ class CallSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class CallLimits:
+    """What a role is limited to: calls from or to these numbers (``*`` as in CallFilter), or of these agents."""
+
+    numbers: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CallFilter:
     """All of what is set must hold.
 
@@ -69,6 +77,7 @@ class CallFilter:
     from_wall_ms: int | None = None
     until_wall_ms: int | None = None
     numbers: tuple[str, ...] = ()
+    within: CallLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Table, and_, delete, exists, insert, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, exists, false, insert, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voicegw.call.facts import Entry, decode_entry
@@ -15,6 +15,7 @@ from voicegw.storage.call_records import (
     CallCursor,
     CallDetail,
     CallFilter,
+    CallLimits,
     CallPage,
     CallSummary,
     StoredEvent,
@@ -174,11 +175,20 @@ def _conditions(wanted: CallFilter, dialect: str) -> list[ColumnElement[bool]]:
         found.append(columns.started_wall_ms < wanted.until_wall_ms)
     if wanted.numbers:
         found.append(columns.called.in_(wanted.numbers))
+    if wanted.within is not None:
+        found.append(_within(wanted.within))
     if wanted.tag is not None:
         found.append(exists().where(call_tags.c.call_id == columns.id, call_tags.c.tag == wanted.tag))
     if wanted.text is not None and (words := word_index.query(wanted.text, dialect)) is not None:
         found.append(words)
     return found
+
+
+def _within(limits: CallLimits) -> ColumnElement[bool]:
+    either = [
+        _is_or_begins(column, number) for number in limits.numbers for column in (calls.c.called, calls.c.calling)
+    ]
+    return or_(false(), calls.c.agent.in_(limits.agents), *either)
 
 
 def _is_or_begins(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
