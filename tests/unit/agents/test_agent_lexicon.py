@@ -28,7 +28,7 @@ def test_the_agents_own_words_go_before_the_installations(tmp_path: Path, text: 
 
 def test_a_lexicon_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
     (tmp_path / "desk.yaml").write_text(FLOW)
-    with pytest.raises(ConfigError, match="desk-words.yml"):
+    with pytest.raises(ConfigError, match="desk-words"):
         load_agents(tmp_path, FakeHttp(), {})
 
 

@@ -27,6 +27,55 @@ def test_sentences(text: str, pieces: list[str]) -> None:
     assert split_sentences(text) == pieces
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "pieces"),
+    [
+        ("en", "Dr. Smith and Mrs. J. Jones are in. Go on.", ["Dr. Smith and Mrs. J. Jones are in.", "Go on."]),
+        ("en", "We open at 9 a.m. Monday to Friday.", ["We open at 9 a.m. Monday to Friday."]),
+        ("en", "We close at 5 p.m. Come early.", ["We close at 5 p.m.", "Come early."]),
+        ("en", "I said no. It is room No. 5. Fine.", ["I said no.", "It is room No. 5.", "Fine."]),
+        ("en", "1. Open the door. 2. Go in.", ["1. Open the door.", "2. Go in."]),
+        ("de", "Wir sehen uns am 5. März um 9 Uhr. Bis dann.", ["Wir sehen uns am 5. März um 9 Uhr.", "Bis dann."]),
+        (
+            "de",
+            "Er wohnt im 2. Stock in der Hauptstr. 5. Gut.",
+            ["Er wohnt im 2. Stock in der Hauptstr. 5.", "Gut."],
+        ),
+        ("de", "Ihre Nummer ist Nr. 7. Bitte warten.", ["Ihre Nummer ist Nr. 7.", "Bitte warten."]),
+        ("de", "Das geht z. B. heute, Fr. Dr. Weiß. Gut.", ["Das geht z. B. heute, Fr. Dr. Weiß.", "Gut."]),
+        ("de", "Das waren 5. Danach war Schluss.", ["Das waren 5.", "Danach war Schluss."]),
+        ("es", "Buenos días, Sr. López. ¿Qué tal?", ["Buenos días, Sr. López.", "¿Qué tal?"]),
+        ("es", "Vive en EE. UU. desde mayo.", ["Vive en EE. UU. desde mayo."]),
+        ("es", "Vive en EE. UU. Trabaja allí.", ["Vive en EE. UU.", "Trabaja allí."]),
+        ("es", "Son 3.5 km, p. ej. en coche. Vale.", ["Son 3.5 km, p. ej. en coche.", "Vale."]),
+        ("fr", "Bonjour, M. Dupont. Ça va ?", ["Bonjour, M. Dupont.", "Ça va ?"]),
+        ("fr", "Mme. Petit, tél. 12, p. ex. demain. Merci.", ["Mme. Petit, tél. 12, p. ex. demain.", "Merci."]),
+    ],
+)
+def test_short_forms_and_ordinals_end_no_sentence(language: str, text: str, pieces: list[str]) -> None:
+    assert split_sentences(text, language, hurried=False) == pieces
+    splitter = SentenceSplitter(language, hurried=False)
+    letter_by_letter = [piece for letter in text for piece in splitter.push(letter)] + splitter.finish()
+    assert letter_by_letter == pieces
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("I have found your booking, and it is confirmed for Monday.", "I have found your booking,"),
+        ("I have found your booking here and it is confirmed for Monday.", "I have found your booking here"),
+        ("That would be fine – shall I book it for you now?", "That would be fine –"),
+        ("Good morning, Mrs Smith, how can I help you today?", "Good morning, Mrs Smith,"),
+        ("Your number is one of 1, 9, 6 and 7, is that right?", "Your number is one of 1, 9, 6 and 7,"),
+        ("Thank you very much indeed for calling us, sir.", "Thank you very much indeed for calling us, sir."),
+        ("Do you want bread and butter with that soup?", "Do you want bread and butter with that soup?"),
+    ],
+)
+def test_the_first_words_come_fast(text: str, first: str) -> None:
+    assert split_sentences(text)[0] == first
+    assert split_sentences(text, hurried=False) == [text]
+
+
 def test_a_long_first_sentence_is_cut_at_its_first_clause() -> None:
     text = "That is Tuesday the third of March, at half past three, and your number is one two three four."
     assert split_sentences(text)[0] == "That is Tuesday the third of March,"
