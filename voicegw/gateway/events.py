@@ -69,6 +69,23 @@ class LegInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class LegReferAnswered:
+    """The peer answered our REFER (RFC 3515): 2xx, or a refusal; 408 where it did not answer."""
+
+    leg_id: LegId
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegReferNotified:
+    """How the call that we asked the peer to make does: its status, 0 if untold. ``final``: the last word."""
+
+    leg_id: LegId
+    status: int
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded:
     """The last event of a leg. ``sip_status`` is the final status of a refused INVITE, else 0.
 
@@ -81,4 +98,14 @@ class LegEnded:
     reason_text: str = ""
 
 
-LegEvent: TypeAlias = LegInvited | LegConfirmed | LegRinging | LegAnswered | LegMediaChanged | LegInfo | LegEnded
+LegEvent: TypeAlias = (
+    LegInvited
+    | LegConfirmed
+    | LegRinging
+    | LegAnswered
+    | LegMediaChanged
+    | LegInfo
+    | LegReferAnswered
+    | LegReferNotified
+    | LegEnded
+)

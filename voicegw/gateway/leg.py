@@ -24,6 +24,7 @@ class SipLeg:
         "remote_offer",
         "cause",
         "confirmed",
+        "may_refer",
         "_preferences",
         "_local",
         "_open_offer",
@@ -47,6 +48,8 @@ class SipLeg:
         self.cause: HangupCause | None = None
         """Why we ended it, if it was us."""
         self.confirmed = False
+        self.may_refer = True
+        """False where the peer's Allow leaves REFER out (RFC 3261 §20.5); without an Allow nobody knows."""
         self._preferences = preferences
         self._local = LocalSession(session_id)
         self._open_offer: SessionDescription | None = None

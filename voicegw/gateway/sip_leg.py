@@ -24,6 +24,8 @@ from voicegw.gateway.events import (
     LegEvent,
     LegInfo,
     LegMediaChanged,
+    LegReferAnswered,
+    LegReferNotified,
     LegRinging,
 )
 from voicegw.gateway.invitation import read_invitation
@@ -97,6 +99,19 @@ class SipGateway:
         if leg is None or leg.peer is None:
             raise LocalError(f"no leg {leg_id}")
         return self._driver.own_host(leg.peer)
+
+    async def media_route(self, target_uri: str) -> tuple[str, str]:
+        """Our IP address as the host of ``target_uri`` should see it, and the one that media sockets bind to.
+
+        LocalError for a host that cannot be found, RemoteProtocolError for a URI that is none.
+        """
+        target = SipUri.parse(target_uri)
+        place = (unbracketed(target.host), target.port or DEFAULT_PORT)
+        try:
+            peer = Address(*place) if is_literal(place[0]) else await self._resolve(place)
+        except (OSError, UnicodeError) as error:
+            raise LocalError(f"{place[0]} cannot be found: {error}") from error
+        return self._driver.local_address(peer).host, self._driver.own_host(peer)
 
     def media_address_towards(self, host: str) -> str:
         """Our IP address as ``host``, a literal address, should see it: for a leg that is still to be dialled."""
@@ -189,18 +204,32 @@ class SipGateway:
     async def _resolve_and_invite(
         self, leg: SipLeg, target: str, sender: str, place: tuple[str, int], headers: tuple[tuple[str, str], ...]
     ) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(*place, type=socket.SOCK_DGRAM)
-            destination = Address(str(found[0][4][0]), place[1])
-            self._invite(leg, target, sender, destination, headers)
+            self._invite(leg, target, sender, await self._resolve(place), headers)
         except (OSError, UnicodeError, LocalError) as error:
             log.warning("cannot call %s: %s", target, error)
             self._end(leg, LegEnded(leg.leg_id, HangupCause.UNREACHABLE, reason_text=str(error)))
         finally:
             self._resolving.pop(leg.leg_id, None)
 
+    async def _resolve(self, place: tuple[str, int]) -> Address:
+        found = await asyncio.get_running_loop().getaddrinfo(*place, type=socket.SOCK_DGRAM)
+        return Address(str(found[0][4][0]), place[1])
+
     # ---------------------------------------------------------------- any leg
+
+    def may_refer(self, leg_id: LegId) -> bool:
+        """Whether the peer of a leg may know REFER: its Allow has it, or it sent none."""
+        leg = self._legs.get(leg_id)
+        return leg is not None and leg.may_refer
+
+    def refer(self, leg_id: LegId, target_uri: str) -> None:
+        """Ask the peer to call ``target_uri``. LegReferAnswered follows, also where nothing could be asked."""
+        handle = self._handle_of(leg_id)
+        if handle is not None and self._agent.refer(handle, target_uri, self._driver.now):
+            self._driver.pump()
+            return
+        asyncio.get_running_loop().call_soon(self._on_event, LegReferAnswered(leg_id, 481))
 
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
         """End the leg in the way its state demands: BYE, CANCEL or a refusal, with a Reason header."""
@@ -243,6 +272,10 @@ class SipGateway:
                 self._agreed(leg, event.body, first=True)
             case ua.InfoReceived():
                 self._on_event(LegInfo(leg.leg_id, event.content_type, event.body))
+            case ua.ReferAnswered():
+                self._on_event(LegReferAnswered(leg.leg_id, event.status))
+            case ua.ReferNotified():
+                self._on_event(LegReferNotified(leg.leg_id, event.status, event.final))
             case ua.CallEnded():
                 cause = cause_of(event, leg.cause)
                 self._end(leg, LegEnded(leg.leg_id, cause, event.status, reason_text(event)))
@@ -250,6 +283,8 @@ class SipGateway:
     def _invited(self, event: ua.InviteReceived) -> None:
         leg_id = LegId(token(self._random, 16))
         leg = SipLeg(leg_id, event.handle, event.source, self._preferences, self._session_id(), event.body)
+        allowed = event.request.headers.values("Allow")
+        leg.may_refer = not allowed or "REFER" in (method.upper() for method in allowed)
         self._legs[leg_id] = self._by_handle[event.handle] = leg
         self._on_event(read_invitation(leg_id, event.request, has_offer=bool(event.body)))
 

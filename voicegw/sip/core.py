@@ -204,6 +204,7 @@ class Core:
         """Take the call to its last state and say so, once: a call that is ending has said so already."""
         told = call.state is SipCallState.ENDING
         call.advance(happened)
+        call.referral = None  # nothing is told of a call after its end
         if not told:
             self.emit(CallEnded(call.handle, ended_by, status, reason, headers))
         if call.state is not SipCallState.ENDED:

@@ -103,6 +103,23 @@ class InfoReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferAnswered:
+    """Our REFER was answered: 2xx, and ReferNotified follow, or a refusal; 408 where no answer came."""
+
+    handle: SipCallHandle
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferNotified:
+    """How the referred call does: the status of its INVITE, 0 if untold. ``final``: nothing more will be told."""
+
+    handle: SipCallHandle
+    status: int
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """The last event of a call.
 
@@ -126,5 +143,7 @@ UserAgentEvent: TypeAlias = (
     | ProgressReceived
     | Answered
     | InfoReceived
+    | ReferAnswered
+    | ReferNotified
     | CallEnded
 )

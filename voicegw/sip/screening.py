@@ -10,12 +10,12 @@ from voicegw.sip.incoming import Incoming
 from voicegw.sip.reply import Pairs
 from voicegw.sip.uri import uri_scheme
 
-ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO")
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "NOTIFY")
 ALLOW = ("Allow", ", ".join(ALLOWED))
 ACCEPT = ("Accept", ", ".join((SDP, DTMF_RELAY, DTMF)))
 SUPPORTED = ("Supported", "")
 """No extension yet: an option tag appears here when it works, and session timers, say, do not (RFC 4028)."""
-_KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK", "UPDATE"})
+_KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER", "PRACK", "UPDATE"})
 _INFO_TYPES = frozenset({DTMF_RELAY, DTMF, ""})
 
 

@@ -136,6 +136,7 @@ class SipCall:
         "retry_body",
         "bye_headers",
         "is_caller",
+        "referral",
     )
 
     def __init__(self, handle: SipCallHandle, state: SipCallState, local_tag: str, dialog: Dialog | None) -> None:
@@ -151,6 +152,8 @@ class SipCall:
         self.bye_headers: Pairs = ()
         """For the BYE that waits for an ACK."""
         self.is_caller = state is SipCallState.CALLING
+        self.referral: Referral | None = None
+        """Our REFER whose outcome is still open."""
 
     def advance(self, happened: SipCallInput) -> None:
         """Move to the next state; IllegalTransition if that cannot happen now."""
@@ -161,5 +164,14 @@ class SipCall:
         return SIP_CALL.accepts(self.state, happened)
 
 
-User: TypeAlias = SipCall | Attempt | None
-"""Whom a transaction works for: a call, an INVITE of ours, or nobody."""
+class Referral:
+    """A REFER of ours and the subscription that it makes (RFC 3515 §2.4.4)."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: SipCall) -> None:
+        self.call = call
+
+
+User: TypeAlias = SipCall | Attempt | Referral | None
+"""Whom a transaction works for: a call, an INVITE or a REFER of ours, or nobody."""

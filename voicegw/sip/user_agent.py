@@ -20,9 +20,10 @@ from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import Incoming, branch_of_response, read_request, read_unparsable
 from voicegw.sip.message import Response
 from voicegw.sip.parser import BadRequest, KeepAlive, parse
+from voicegw.sip.refer import ReferringSide
 from voicegw.sip.reply import Pairs
 from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED, screen
-from voicegw.sip.sip_call import Attempt, SipCall, SipCallInput, SipCallState, User
+from voicegw.sip.sip_call import Attempt, Referral, SipCall, SipCallInput, SipCallState, User
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome, Transaction
 from voicegw.sip.uac import CallingSide
@@ -38,6 +39,7 @@ class UserAgent:
         self._core = Core(config, random, counters)
         self._answering = AnsweringSide(self._core)
         self._calling = CallingSide(self._core)
+        self._referring = ReferringSide(self._core)
 
     # ---------------------------------------------------------------- what comes out
 
@@ -160,6 +162,13 @@ class UserAgent:
         """Offer a change of the session. False while another change is under way or the call is not up."""
         return self._calling.reinvite(handle, sdp, now)
 
+    def refer(self, handle: SipCallHandle, target_uri: str, now: float) -> bool:
+        """Ask the peer to call ``target_uri`` (RFC 3515). False if the call is not up or was asked already.
+
+        ReferAnswered follows, then ReferNotified until one that is final. RemoteProtocolError for a bad URI.
+        """
+        return self._referring.refer(handle, target_uri, now)
+
     def cancel(self, handle: SipCallHandle, now: float) -> None:
         """Give up our call before its answer; does nothing later."""
         self._calling.cancel(handle, now)
@@ -196,6 +205,8 @@ class UserAgent:
         match transaction.user:
             case Attempt() as attempt:
                 self._calling.receive_response(attempt, response, now)
+            case Referral() as referral:
+                self._referring.receive_response(referral, response)
             case SipCall() as call if response.status >= 200:  # the BYE is through
                 self._core.forget_dialog(call)
 
@@ -205,6 +216,8 @@ class UserAgent:
         match transaction.user:
             case Attempt() as attempt:
                 self._calling.receive_failure(attempt, outcome, now)
+            case Referral() as referral:
+                self._referring.receive_failure(referral)
             case SipCall() as call if call.state is SipCallState.ENDED:
                 self._core.forget_dialog(call)
 
@@ -259,6 +272,8 @@ class UserAgent:
             self._answering.receive_bye(call, incoming, now)
         elif incoming.method == "INFO":
             self._answering.receive_info(call, incoming, now)
+        elif incoming.method == "NOTIFY":
+            self._referring.receive_notify(call, incoming, now)
         else:
             self._receive_options(incoming, call, now)
 
