@@ -26,6 +26,7 @@ from voicegw.inference.registry import ASR, TTS
 from voicegw.inference.tts.openai_speech_config import SpeechServerConfig
 from voicegw.inference.tts.piper_config import PiperConfig
 from voicegw.media.config import MediaConfig
+from voicegw.recording.config import RecordingConfig
 from voicegw.turn.barge_in import BargeInConfig
 from voicegw.turn.endpointing import EndpointingConfig
 from voicegw.turn.machine import TurnConfig
@@ -145,6 +146,7 @@ class Config:
     endpointing: EndpointingConfig = field(default_factory=EndpointingConfig)
     barge_in: BargeInConfig = field(default_factory=BargeInConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
+    recording: RecordingConfig = field(default_factory=RecordingConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
@@ -227,4 +229,8 @@ def _absolute(config: Config, base: Path) -> Config:
     }
     lexicon = str(base / config.speech.lexicon) if config.speech.lexicon else ""
     speech = dataclasses.replace(config.speech, lexicon=lexicon)
-    return dataclasses.replace(config, paths=PathsConfig(**paths), speech=speech)
+    recording = RecordingConfig(
+        tuple(str(base / path) for path in config.recording.seal_to),
+        tuple(str(base / path) for path in config.recording.unseal_with),
+    )
+    return dataclasses.replace(config, paths=PathsConfig(**paths), speech=speech, recording=recording)

@@ -27,24 +27,52 @@ from voicegw.media.engine import MediaEngine
 from voicegw.media.rehearsal import rehearse
 from voicegw.media.sockets import UdpNetwork
 from voicegw.media.worker import run_worker
-from voicegw.ports.recorder import RecorderEnded, RecorderEvent, RecorderFailed, RecorderStarted
-from voicegw.recording.writer import Ended, Failed, RecordingWriter, Started
+from voicegw.ports.recorder import (
+    RecorderDiscarded,
+    RecorderEnded,
+    RecorderEvent,
+    RecorderFailed,
+    RecorderStarted,
+)
+from voicegw.recording.seal_keys import SealPublicKey, read_public_keys
+from voicegw.recording.seal_writer import SealedWavFile
+from voicegw.recording.wav_file import StereoWavFile
+from voicegw.recording.writer import (
+    Discarded,
+    Ended,
+    Failed,
+    RecordingEvent,
+    RecordingFile,
+    RecordingWriter,
+    Started,
+)
 
 _log = logging.getLogger(__name__)
 
 
-def command_line(config: MediaConfig, *, vad: bool = True, log_level: str = "info") -> list[str]:
-    """What starts a worker, but for ``--fd``: see :class:`voicegw.media.client.MediaClient`."""
+def command_line(
+    config: MediaConfig, *, vad: bool = True, log_level: str = "info", seal_to: Sequence[str] = ()
+) -> list[str]:
+    """What starts a worker, but for ``--fd``: see :class:`voicegw.media.client.MediaClient`.
+
+    ``seal_to`` are files of public keys to which recordings are sealed.
+    """
     settings = msgspec.json.encode(config).decode()
     line = [sys.executable, "-m", "voicegw.server_media", "--settings", settings, "--log-level", log_level]
+    for path in seal_to:
+        line += ["--seal-to", path]
     return line if vad else [*line, "--no-vad"]
 
 
 class DiskRecorder:
-    """The recording writer as the port that the engine knows."""
+    """The recording writer as the port that the engine knows; sealed to these keys, if there are any."""
 
-    def __init__(self) -> None:
-        self._writer = RecordingWriter()
+    def __init__(self, seal_to: Sequence[SealPublicKey] = ()) -> None:
+        self._seal_to = seal_to
+        self._writer = RecordingWriter(open_file=self._open)
+
+    def _open(self, path: str) -> RecordingFile:
+        return SealedWavFile(path, self._seal_to) if self._seal_to else StereoWavFile(path)
 
     def start(self, call_id: CallId, path: str) -> bool:
         return self._writer.start(call_id, path)
@@ -52,8 +80,8 @@ class DiskRecorder:
     def write(self, call_id: CallId, left: NDArray[np.int16], right: NDArray[np.int16]) -> bool:
         return self._writer.write(call_id, left, right)
 
-    def stop(self, call_id: CallId) -> None:
-        self._writer.stop(call_id)
+    def stop(self, call_id: CallId, *, discard: bool = False) -> None:
+        self._writer.stop(call_id, discard=discard)
 
     def poll(self) -> list[RecorderEvent]:
         return [_translate(event) for event in self._writer.poll()]
@@ -62,12 +90,14 @@ class DiskRecorder:
         self._writer.close()
 
 
-def _translate(event: Started | Ended | Failed) -> RecorderEvent:
+def _translate(event: RecordingEvent) -> RecorderEvent:
     match event:
         case Started(call_id, path):
             return RecorderStarted(call_id, path)
         case Ended(call_id, path, samples, dropped):
             return RecorderEnded(call_id, path, samples, dropped)
+        case Discarded(call_id, path):
+            return RecorderDiscarded(call_id, path)
         case Failed(call_id, path, reason):
             return RecorderFailed(call_id, path, reason)
 
@@ -85,6 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="voicegw.server_media", description="The media worker of voicegw.")
     parser.add_argument("--fd", type=int, required=True, help="inherited stream socket to the gateway")
     parser.add_argument("--settings", default="{}", help="a MediaConfig as JSON")
+    parser.add_argument("--seal-to", action="append", default=[], help="a public key that recordings are sealed to")
     parser.add_argument("--no-vad", action="store_true", help="detect no speech")
     parser.add_argument("--log-level", default="info")
     arguments = parser.parse_args(argv)
@@ -96,6 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with socket.socket(fileno=arguments.fd) as sock:
         try:
             config = msgspec.json.decode(arguments.settings, type=MediaConfig)
+            seal_to = read_public_keys(arguments.seal_to)
             vad = None if arguments.no_vad else SileroVad(config.max_legs)
         except (VoicegwError, msgspec.MsgspecError) as error:
             _log.error("the media worker cannot begin: %s", error)
@@ -104,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rehearsal = replace(config, max_legs=1)
         rehearse(MediaEngine(rehearsal, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad), clock.monotonic())
         _give_back_memory()
-        engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad)
+        engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, DiskRecorder(seal_to), vad)
         run_worker(sock, engine)
     return 0
 

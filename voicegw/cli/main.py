@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_demo(commands)
     _add_models(commands)
+    _add_recordings(commands)
     return parser
 
 
@@ -96,6 +97,29 @@ def _add_demo(commands: _Commands) -> None:
     parser.add_argument("--line", choices=("demo", "orders"), default="demo", help="which line is called")
     parser.add_argument("--verbose", action="store_true", help="show the server's log as well")
     parser.set_defaults(command="demo")
+
+
+def _add_recordings(commands: _Commands) -> None:
+    parser = commands.add_parser("recordings", help="open sealed recordings, and make their keys")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    keygen = actions.add_parser("keygen", help="make a pair of keys: NAME.key and NAME.pub")
+    keygen.add_argument("name", type=Path, metavar="NAME")
+    info = actions.add_parser("info", help="which keys open these files")
+    unseal = actions.add_parser("unseal", help="write a sealed recording as a WAV")
+    unseal.add_argument("file", type=Path, metavar="FILE")
+    unseal.add_argument("--out", type=Path, required=True, help="the WAV; must not exist")
+    unseal.add_argument("--cut", action="store_true", help="also one that has no end mark")
+    seal = actions.add_parser("seal", help="seal recordings that lie there in plain")
+    rewrap = actions.add_parser("rewrap", help="give sealed recordings to other keys")
+    for one in (info, seal, rewrap):
+        one.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    for one in (unseal, seal, rewrap):
+        _add_config(one)
+    for one in (unseal, rewrap):
+        one.add_argument("--key", action="append", default=[], help="a private key; else recording.unseal_with")
+    for one in (seal, rewrap):
+        one.add_argument("--to", action="append", default=[], help="a public key; else recording.seal_to")
+    parser.set_defaults(command="recordings")
 
 
 def _add_models(commands: _Commands) -> None:

@@ -28,7 +28,7 @@ from voicegw.media.sender import Departure, RtpSender
 from voicegw.media.sockets import Network, PortPool
 from voicegw.media.speech import SpeechDetector, SpeechEdge
 from voicegw.media.switchboard import Switchboard
-from voicegw.ports.recorder import Recorder, RecorderEnded, RecorderFailed, RecorderStarted
+from voicegw.ports.recorder import Recorder, RecorderDiscarded, RecorderEnded, RecorderFailed, RecorderStarted
 from voicegw.ports.vad import VadModel
 from voicegw.rtp.telephone_event import DIGITS
 
@@ -203,6 +203,8 @@ class MediaEngine:
                     self._events.append(m.RecordingStarted(call_id, path, now))
                 case RecorderEnded(call_id, path, samples, dropped):
                     self._events.append(m.RecordingEnded(call_id, path, samples, dropped))
+                case RecorderDiscarded(call_id, path):
+                    self._events.append(m.RecordingDiscarded(call_id, path))
                 case RecorderFailed(call_id, path, reason):
                     self.counters.add("recordings_failed")
                     self._events.append(m.RecordingFailed(call_id, path, reason))
@@ -220,8 +222,8 @@ class MediaEngine:
                 self._with_call(command, now)
             case m.StartRecording(call_id, path):
                 self._start_recording(call_id, path)
-            case m.StopRecording(call_id):
-                self._stop_recording(self._board.calls.get(call_id))
+            case m.StopRecording(call_id, discard):
+                self._stop_recording(self._board.calls.get(call_id), discard=discard)
             case m.Shutdown():
                 self.stopped = True
             case _:
@@ -326,8 +328,8 @@ class MediaEngine:
             return
         call.recording = self._board.stale = True
 
-    def _stop_recording(self, call: Call | None) -> None:
+    def _stop_recording(self, call: Call | None, *, discard: bool = False) -> None:
         if call is not None and call.recording:
-            self._recorder.stop(call.call_id)
+            self._recorder.stop(call.call_id, discard=discard)
             call.recording = False
             self._board.stale = True

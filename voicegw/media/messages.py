@@ -125,9 +125,10 @@ class StartRecording(Message, frozen=True):
 
 
 class StopRecording(Message, frozen=True):
-    """Close the file and give it its final name."""
+    """Close the file and give it its final name, or remove it: answers RecordingEnded or RecordingDiscarded."""
 
     call_id: CallId
+    discard: bool = False
 
 
 class Shutdown(Message, frozen=True):
@@ -326,6 +327,13 @@ class RecordingEnded(Message, frozen=True):
     dropped_samples: int
 
 
+class RecordingDiscarded(Message, frozen=True):
+    """The file was removed; nothing of it is left."""
+
+    call_id: CallId
+    path: str
+
+
 class RecordingFailed(Message, frozen=True):
     """The recorder stopped (full disk, permissions); the call goes on."""
 
@@ -365,6 +373,7 @@ Event: TypeAlias = (
     | DtmfSent
     | RecordingStarted
     | RecordingEnded
+    | RecordingDiscarded
     | RecordingFailed
     | WorkerReport
 )

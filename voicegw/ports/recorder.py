@@ -31,6 +31,14 @@ class RecorderEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RecorderDiscarded:
+    """The recording was removed, as it was wished."""
+
+    call_id: CallId
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecorderFailed:
     """Nothing more is written for the call (full disk, permissions); ``reason`` is for people."""
 
@@ -39,7 +47,7 @@ class RecorderFailed:
     reason: str
 
 
-RecorderEvent = RecorderStarted | RecorderEnded | RecorderFailed
+RecorderEvent = RecorderStarted | RecorderEnded | RecorderDiscarded | RecorderFailed
 
 
 class Recorder(Protocol):
@@ -56,8 +64,8 @@ class Recorder(Protocol):
         """
         ...
 
-    def stop(self, call_id: CallId) -> None:
-        """Close the file of a call and give it its final name."""
+    def stop(self, call_id: CallId, *, discard: bool = False) -> None:
+        """Close the file of a call and give it its final name, or remove it."""
         ...
 
     def poll(self) -> Sequence[RecorderEvent]:

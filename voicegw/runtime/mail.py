@@ -87,6 +87,7 @@ MediaMail: TypeAlias = (
     | m.DtmfSent
     | m.RecordingStarted
     | m.RecordingEnded
+    | m.RecordingDiscarded
     | m.RecordingFailed
     | m.LegFailed
     | m.LegClosed

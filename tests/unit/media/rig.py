@@ -15,7 +15,7 @@ from voicegw.media import messages as m
 from voicegw.media.config import MediaConfig
 from voicegw.media.engine import MediaEngine
 from voicegw.media.sockets import Address
-from voicegw.ports.recorder import RecorderEnded, RecorderEvent, RecorderStarted
+from voicegw.ports.recorder import RecorderDiscarded, RecorderEnded, RecorderEvent, RecorderStarted
 from voicegw.ports.vad import VadModel
 from voicegw.rtp.packet import RtpPacket
 from voicegw.testing.manual_clock import ManualClock
@@ -125,9 +125,10 @@ class MemoryRecorder:
         self.right[call_id].append(right.copy())
         return True
 
-    def stop(self, call_id: CallId) -> None:
-        samples = sum(map(len, self.left[call_id]))
-        self._events.append(RecorderEnded(call_id, self._paths.pop(call_id), samples, 0))
+    def stop(self, call_id: CallId, *, discard: bool = False) -> None:
+        samples, path = sum(map(len, self.left[call_id])), self._paths.pop(call_id)
+        ended = RecorderDiscarded(call_id, path) if discard else RecorderEnded(call_id, path, samples, 0)
+        self._events.append(ended)
 
     def poll(self) -> list[RecorderEvent]:
         events, self._events = self._events, []

@@ -268,6 +268,18 @@ def test_skipped_frames_advance_media_time() -> None:
     assert rig.engine.counters.get("lost_frames") == 5
 
 
+def test_a_recording_that_is_not_wanted_is_discarded_and_told() -> None:
+    rig = Rig()
+    rig.open("caller")
+    rig.mix(*BASE)
+    rig.do(m.StartRecording(CALL, "/x"))
+    rig.tick(5)
+    rig.do(m.StopRecording(CALL, discard=True))
+    rig.tick(10)
+    assert rig.of(m.RecordingDiscarded) == [m.RecordingDiscarded(CALL, "/x")]
+    assert not rig.of(m.RecordingEnded)
+
+
 def test_a_closed_call_tells_its_playout_and_recording() -> None:
     rig = Rig()
     rig.open("caller")
