@@ -145,11 +145,14 @@ class FakeStream:
     def __init__(self, ear: FakeAsr) -> None:
         self._ear = ear
         self._events: asyncio.Queue[AsrEvent | None] = asyncio.Queue()
+        self.heard = b""
+        self.finished = False
 
     def push(self, pcm: bytes) -> None:
-        pass
+        self.heard += pcm
 
     def finish(self) -> None:
+        self.finished = True
         self.give(AsrFinal(self._ear.text, self._ear.confidence, 500.0, 10.0))
         self._ear.text = ""
 
@@ -221,6 +224,7 @@ class ScriptedAgent:
     lexicon: Lexicons = NO_WORDS
     collected: Mapping[str, str] = field(default_factory=dict)
     tools_version: int = 0
+    speculative: bool = False
 
     def phrases(self) -> tuple[str, ...]:
         return ("yes", "no")
@@ -300,6 +304,7 @@ class House:
         self.agent = ScriptedAgent(replies)
         self.facts = FactList()
         seeded = random.Random(1)
+        self.counters = Counters()
         services = CallServices(
             self.signalling,
             self.worker,
@@ -309,7 +314,7 @@ class House:
             {"scripted": agent or self.agent},
             self.clock,
             seeded.randbytes,
-            Counters(),
+            self.counters,
             None,
         )
         offer = Offer(LEG, "sip-call-id", "demo", "+15550100", "", {})
@@ -356,6 +361,11 @@ class House:
     async def caller_stops(self) -> None:
         """The gate closes 200 ms after the last sound."""
         self.call.post(m.SpeechStopped(LEG, self.clock.monotonic(), self.clock.monotonic() - 0.2))
+        await self.settle()
+
+    async def caller_pauses(self) -> None:
+        """Silent for 150 ms: the gate is still open."""
+        self.call.post(m.SpeechPaused(LEG, self.clock.monotonic(), self.clock.monotonic() - 0.15))
         await self.settle()
 
     async def hears(self, text: str) -> None:

@@ -41,7 +41,7 @@ def test_a_greeting_a_turn_an_answer_and_a_goodbye() -> None:
         assert spoken(house) == [("Hello.", False), ("Goodbye.", False)]
         timing = house.facts.of(f.TurnWasTimed)[0]
         assert isinstance(timing, f.TurnWasTimed)
-        assert timing.total_ms >= timing.endpointing_ms >= 700
+        assert timing.total_ms >= timing.endpointing_ms >= timing.waited_ms == 650
 
     play(story())
 

@@ -108,6 +108,12 @@ class AgentSession(Protocol):
         ...
 
     @property
+    def speculative(self) -> bool:
+        """Whether a reply to speech may be prepared before the turn is over: it takes long, and depends on nothing
+        but the words."""
+        ...
+
+    @property
     def tools_version(self) -> int:
         """Changes when the agent has other tools: a reply made with the old ones is not the reply any more."""
         ...

@@ -39,6 +39,11 @@ class FlowSession:
         self._reusable: dict[str, WebhookResult] = {}
 
     @property
+    def speculative(self) -> bool:
+        """A script answers at once, and asks again where the recogniser is not sure: it needs the whole turn."""
+        return False
+
+    @property
     def tools_version(self) -> int:
         """A script is as it was read."""
         return 0

@@ -81,6 +81,11 @@ class LlmSession:
         return self._fallback.collected if self._fallback is not None and self._fallen_back else {}
 
     @property
+    def speculative(self) -> bool:
+        """See the protocol."""
+        return not self._fallen_back
+
+    @property
     def tools_version(self) -> int:
         """See the protocol."""
         return self._tools.version

@@ -83,6 +83,10 @@ class TurnWasTimed(Fact, frozen=True):
     tts_ms: float
     playout_ms: float
     total_ms: float
+    waited_ms: float = 0.0
+    """Of ``endpointing_ms``, the silence that the policy asked for."""
+    speculated: bool = False
+    """Whether the answer was prepared before the turn was over."""
 
 
 class CallerBargedIn(Fact, frozen=True):

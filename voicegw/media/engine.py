@@ -135,6 +135,9 @@ class MediaEngine:
             self._tell_speech(plan.leg_of_row[edge.row], edge, now)
 
     def _tell_speech(self, leg: Leg, edge: SpeechEdge, now: float) -> None:
+        if edge.pause:
+            self._events.append(m.SpeechPaused(leg.leg_id, now, edge.at))
+            return
         if not edge.started:
             self._events.append(m.SpeechStopped(leg.leg_id, now, edge.at))
             return

@@ -220,6 +220,15 @@ class SpeechStarted(Message, frozen=True):
     paused: bool
 
 
+class SpeechPaused(Message, frozen=True):
+    """The caller fell silent at ``offset_at``, so shortly ago that the gate is still open: nothing follows if they
+    go on at once, :class:`SpeechStopped` if they do not."""
+
+    leg_id: LegId
+    at: float
+    offset_at: float
+
+
 class SpeechStopped(Message, frozen=True):
     """The VAD gate closed. ``offset_at`` is when the speech ended (before the hang-over)."""
 
@@ -361,6 +370,7 @@ Event: TypeAlias = (
     | MediaLatched
     | MediaTimedOut
     | SpeechStarted
+    | SpeechPaused
     | SpeechStopped
     | DtmfReceived
     | AudioBatch

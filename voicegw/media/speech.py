@@ -21,6 +21,8 @@ class SpeechEdge:
     row: int
     started: bool
     at: float
+    pause: bool = False
+    """Not an end yet: the speech has paused, and may be over."""
 
 
 class SpeechDetector:
@@ -59,8 +61,10 @@ class SpeechDetector:
         asked = full[needed]
         self.windows_modelled += len(asked)
         probabilities = self._model.probabilities(asked, to_float(windows[needed]))
-        return [self._edge(edge, now) for edge in self._gate.update(asked, probabilities, ends[needed])]
+        edges = [self._edge(edge, now) for edge in self._gate.update(asked, probabilities, ends[needed])]
+        pauses = self._gate.pauses(asked, ends[needed])
+        return [*edges, *(self._edge(edge, now, pause=True) for edge in pauses)]
 
-    def _edge(self, edge: GateEdge, now: float) -> SpeechEdge:
+    def _edge(self, edge: GateEdge, now: float, *, pause: bool = False) -> SpeechEdge:
         ago = (int(self._fed[edge.row]) - edge.position) / SAMPLE_RATE_HZ
-        return SpeechEdge(edge.row, edge.started, now - ago)
+        return SpeechEdge(edge.row, edge.started, now - ago, pause)

@@ -12,13 +12,16 @@ class AsrCapabilities:
     """What a recogniser can do.
 
     ``sample_rate_hz`` is what ``push`` wants; ``partials`` whether it reports before the end; ``phrases``
-    whether it uses :attr:`AsrOptions.phrases`; ``languages`` BCP 47 tags, empty for any.
+    whether it uses :attr:`AsrOptions.phrases`; ``languages`` BCP 47 tags, empty for any. ``slow_final``: the final
+    text takes long after ``finish``, so it is asked for at the first likely end of a turn; if the caller goes on, a
+    new stream hears the turn from its beginning.
     """
 
     sample_rate_hz: int
     partials: bool
     phrases: bool
     languages: frozenset[str] = frozenset()
+    slow_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

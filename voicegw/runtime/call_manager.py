@@ -139,6 +139,7 @@ class CallManager:
                 | m.MediaLatched()
                 | m.MediaTimedOut()
                 | m.SpeechStarted()
+                | m.SpeechPaused()
                 | m.SpeechStopped()
                 | m.DtmfReceived()
                 | m.DtmfSent()

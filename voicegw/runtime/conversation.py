@@ -31,7 +31,7 @@ from voicegw.runtime import mail as mail_types
 from voicegw.runtime.ear import Ear
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.mouth import Mouth
-from voicegw.runtime.replies import Replies
+from voicegw.runtime.replies import Replies, Report
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
 from voicegw.runtime.turn_book import TurnBook
@@ -80,18 +80,28 @@ class Conversation:
         self._services = services
         self._book = book
         self._links = links
-        self._turn = TurnMachine(services.turn_config)
+        self._turn = TurnMachine(services.turn_config, agent.language)
         self._keypad = Keypad()
         self._ear = Ear(services.asr, tasks, links.post, services.clock, services.random)
         self._mouth = Mouth(
             facts.call_id, services.speaker, services.media, tasks, links.post, services.random, agent.lexicon
         )
-        self._replies = Replies(agent.open(facts), facts, tasks, links.post, services.random)
+        self._replies = Replies(
+            agent.open(facts),
+            facts,
+            tasks,
+            links.post,
+            services.random,
+            services.turn_config.speculation,
+            services.counters,
+        )
         self._gather: Gather | None = None
         self._ending: HangupCause | None = None
         self._over = False
         self._notes = TurnBook(book, services.clock)
         self._asr_down_at = float("-inf")
+        self._text = ""
+        self._early: AsrFinal | AsrFailed | None = None
 
     # ------------------------------------------------------------ life
 
@@ -151,6 +161,8 @@ class Conversation:
             case m.SpeechStarted():
                 self._notes.speech_began(event.onset_at)
                 self._tell(e.SpeechStarted(event.onset_at, event.paused))
+            case m.SpeechPaused():
+                self._tell(e.SpeechPaused(event.offset_at))
             case m.SpeechStopped():
                 self._tell(e.SpeechStopped(event.offset_at))
             case m.DtmfReceived():
@@ -202,15 +214,28 @@ class Conversation:
             return
         match report.event:
             case AsrPartial(text):
-                self._tell(e.PartialHeard(text, complete=self._is_complete(text)))
-            case AsrFinal():
+                self._words_heard(text)
+            case AsrFinal() | AsrFailed():
                 self._ear.forget()
-                self._final_text(report.event)
-            case AsrFailed(reason, _retryable):
-                self._ear.forget()
-                self._asr_failed(reason)
+                if self._ear.asked_early:
+                    self._early = report.event
+                    if isinstance(report.event, AsrFinal):
+                        self._words_heard(report.event.text)
+                else:
+                    self._recognised(report.event)
             case _:
                 assert_never(report.event)
+
+    def _words_heard(self, text: str) -> None:
+        self._text = text
+        self._tell(e.PartialHeard(text, complete=self._is_complete(text)))
+
+    def _recognised(self, result: AsrFinal | AsrFailed) -> None:
+        """The turn is over, and this is what was said in it."""
+        if isinstance(result, AsrFinal):
+            self._final_text(result)
+        else:
+            self._asr_failed(result.reason)
 
     def _is_complete(self, text: str) -> bool:
         grammar = self._gather.grammar if self._gather else None
@@ -222,10 +247,31 @@ class Conversation:
         self._services.counters.add("asr_decode_ms", round(final.decode_ms))
         text = _joined(self._notes.carried, final.text)
         if not text and self._notes.speech_ms < NO_MATCH_SPEECH_MS:
+            self._replies.forget_speculation()
             self._tell(e.ReplyEmpty())
             return
         self._notes.take(text, final.confidence)
-        self._reply(CallerTurn(TurnKind.SPEECH, text, final.confidence))
+        prepared = self._replies.commit(text, self._notes.history)
+        if prepared is None:
+            self._reply(CallerTurn(TurnKind.SPEECH, text, final.confidence))
+        else:
+            self._carry_on_with(prepared)
+
+    def _carry_on_with(self, prepared: list[Report]) -> None:
+        """The reply was prepared while the turn was ending: everything it wants done is done now."""
+        self._notes.watch.speculated = True
+        self._begin_reply()
+        for report in prepared:
+            if isinstance(report, mail_types.AgentActed):
+                self.on_action(report)
+            else:
+                self.on_replied(report)
+
+    def _speculate(self) -> None:
+        if not self._text or self._ending is not None or self._over or self._mouth.unsettled:
+            return
+        text = _joined(self._notes.carried, self._text)
+        self._replies.speculate(CallerTurn(TurnKind.SPEECH, text), self._notes.history, self._local_time())
 
     def _asr_failed(self, reason: str) -> None:
         self._services.counters.add("asr_failed")
@@ -261,7 +307,7 @@ class Conversation:
 
     def on_action(self, mail: mail_types.AgentActed) -> None:
         """One action of the reply; actions of a dropped reply are refused."""
-        if not self._replies.accepts(mail.generation_id):
+        if self._replies.hold(mail) or not self._replies.accepts(mail.generation_id):
             return
         match mail.action:
             case Say():
@@ -287,6 +333,10 @@ class Conversation:
 
     def on_replied(self, mail: mail_types.AgentReplied) -> None:
         """The reply is complete."""
+        if self._replies.hold(mail):
+            if mail.failure:
+                self._replies.forget_speculation()
+            return
         if not self._replies.accepts(mail.generation_id):
             return
         self._replies.complete()
@@ -305,10 +355,13 @@ class Conversation:
     def _reply(self, turn: CallerTurn) -> None:
         if self._ending is not None or self._over:
             return
+        self._begin_reply()
+        self._replies.begin(turn, self._notes.history, self._local_time())
+
+    def _begin_reply(self) -> None:
         self._gather = None
         self._keypad.ignore()
         self._tell(e.ReplyStarted())
-        self._replies.begin(turn, self._notes.history, self._local_time())
 
     def _listen_for(self, gather: Gather) -> None:
         self._gather = gather
@@ -363,12 +416,20 @@ class Conversation:
     def _carry_out(self, command: c.TurnCommand) -> None:
         match command:
             case c.BeginRecognition(onset_at):
-                self._ear.begin(self._asr_options(), onset_at)
-            case c.FinishRecognition(offset_at):
-                self._notes.turn_ended(offset_at)
-                if not self._ear.finish():
-                    self._tell(e.ReplyEmpty())
+                self._early = None
+                if self._ear.begin(self._asr_options(), onset_at):
+                    self._text = ""
+            case c.AskForFinal():
+                self._ear.ask_for_final()
+            case c.FinishRecognition(offset_at, waited_ms):
+                self._notes.turn_ended(offset_at, waited_ms)
+                self._finish_recognition()
+            case c.Speculate():
+                self._speculate()
+            case c.TakeBackChannel(text, offset_at):
+                self._take_back_channel(text, offset_at)
             case c.DropRecognition():
+                self._early = None
                 self._ear.drop()
             case c.DropReply():
                 self._replies.undo()
@@ -389,6 +450,22 @@ class Conversation:
                 self._reply_late()
             case _:
                 assert_never(command)
+
+    def _finish_recognition(self) -> None:
+        early, self._early = self._early, None
+        if not self._ear.finish():
+            self._replies.forget_speculation()
+            self._tell(e.ReplyEmpty())
+        elif early is not None:
+            self._recognised(early)
+
+    def _take_back_channel(self, text: str, offset_at: float) -> None:
+        """A "yes" over the last word of a question; a question with a grammar has judged it already."""
+        gather = self._gather
+        if self._replies.pending or self._ending is not None or gather is None or gather.grammar is not None:
+            return
+        self._notes.murmured(text, offset_at)
+        self._reply(CallerTurn(TurnKind.SPEECH, text))
 
     def _reply_late(self) -> None:
         self._services.counters.add("reply_late")

@@ -15,6 +15,8 @@ from voicegw.runtime.tasks import ChildTasks
 FRAME_S = 0.02
 KEPT_FRAMES = 100
 """Two seconds: more than detection, a late mailbox and a long protected ending take together."""
+TURN_FRAMES = 1000
+"""Twenty seconds: the longest turn."""
 PRE_ROLL_S = 0.24
 """Audio before the detected onset: soft first consonants lie there."""
 
@@ -39,34 +41,61 @@ class Ear:
         self._stream: AsrStream | None = None
         self._stream_id: StreamId | None = None
         self._finishing = False
+        self._asked_early = False
+        self._turn: deque[bytes] = deque(maxlen=TURN_FRAMES)
 
     @property
     def is_open(self) -> bool:
         """Whether a stream is being fed or finished."""
         return self._stream is not None
 
+    @property
+    def asked_early(self) -> bool:
+        """Whether the final text was asked for before the turn is over."""
+        return self._asked_early
+
     def hear(self, pcm: bytes) -> None:
         """Take 20 ms of the caller's audio. Runs outside the mailbox: it moves data and decides nothing."""
         self._frames.append(pcm)
+        if self._asked_early or (self._stream is not None and self._provider.capabilities.slow_final):
+            self._turn.append(pcm)
         if self._stream is not None and not self._finishing:
             self._stream.push(pcm)
 
-    def begin(self, options: AsrOptions, onset_at: float) -> None:
-        """Open a stream with the audio since just before ``onset_at``; one that is open goes on."""
+    def begin(self, options: AsrOptions, onset_at: float) -> bool:
+        """Open a stream with the audio since just before ``onset_at``; False if one is open: it goes on.
+
+        After :meth:`ask_for_final` the turn has gone on: the new stream hears all of it.
+        """
         if self._stream is not None and not self._finishing:
-            return
+            return False
+        again = list(self._turn) if self._asked_early else []
         self.drop()
         stream_id = StreamId(token(self._random))
         stream = self._provider.open(options)
         self._stream, self._stream_id, self._finishing = stream, stream_id, False
         wanted = math.ceil((self._clock.monotonic() - onset_at + PRE_ROLL_S) / FRAME_S)
-        frames = list(self._frames)[-max(wanted, 0) :]
+        frames = again or list(self._frames)[-max(wanted, 0) :]
         if frames:
             stream.push(b"".join(frames))
+        if self._provider.capabilities.slow_final:
+            self._turn.extend(frames)
         self._tasks.spawn("asr", self._pump(stream, stream_id), lambda reason: self._lost(stream_id, reason))
+        return True
+
+    def ask_for_final(self) -> None:
+        """The turn is probably over: a recogniser whose final text takes long is asked for it now."""
+        if self._stream is None or self._finishing or not self._provider.capabilities.slow_final:
+            return
+        self._asked_early = self._finishing = True
+        self._stream.finish()
 
     def finish(self) -> bool:
-        """Ask for the final text; False if nothing was being heard."""
+        """Ask for the final text, unless it has come or is on its way; False if nothing was being heard."""
+        if self._asked_early:
+            self._asked_early = False
+            self._turn.clear()
+            return True
         if self._stream is None or self._finishing:
             return False
         self._finishing = True
@@ -77,6 +106,8 @@ class Ear:
         """Throw the open stream away."""
         if self._stream is not None:
             self._stream.close()
+        self._asked_early = False
+        self._turn.clear()
         self.forget()
 
     def forget(self) -> None:

@@ -76,6 +76,7 @@ MediaMail: TypeAlias = (
     m.MediaLatched
     | m.MediaTimedOut
     | m.SpeechStarted
+    | m.SpeechPaused
     | m.SpeechStopped
     | m.DtmfReceived
     | m.PlayoutStarted

@@ -70,6 +70,11 @@ class Mouth:
         """Whether anything is still to be heard."""
         return bool(self._live)
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether it is not known yet how much of something was heard."""
+        return bool(self._dying)
+
     def get(self, utterance_id: UtteranceId) -> Utterance | None:
         """A live utterance."""
         return self._live.get(utterance_id)

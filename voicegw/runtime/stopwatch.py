@@ -16,10 +16,13 @@ class Stopwatch:
     text_final: float = 0.0
     agent_spoke: float = 0.0
     audio_made: float = 0.0
+    waited_ms: float = 0.0
+    speculated: bool = False
 
-    def restart(self, *, speech_ended: float, turn_ended: float) -> None:
+    def restart(self, *, speech_ended: float, turn_ended: float, waited_ms: float = 0.0) -> None:
         """The turn is over."""
-        self.speech_ended, self.turn_ended = speech_ended, turn_ended
+        self.speech_ended, self.turn_ended, self.waited_ms = speech_ended, turn_ended, waited_ms
+        self.speculated = False
         self.text_final = self.agent_spoke = self.audio_made = 0.0
 
     def stop(self, audible_at: float) -> TurnWasTimed | None:
@@ -34,6 +37,8 @@ class Stopwatch:
             tts_ms=_ms(self.agent_spoke, self.audio_made),
             playout_ms=_ms(self.audio_made, audible_at),
             total_ms=total_ms,
+            waited_ms=self.waited_ms,
+            speculated=self.speculated,
         )
         self.speech_ended = 0.0
         return timing

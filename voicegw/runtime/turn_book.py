@@ -33,9 +33,15 @@ class TurnBook:
         """The caller makes a sound since ``onset_at``."""
         self._onset_at = onset_at
 
-    def turn_ended(self, offset_at: float) -> None:
-        """The caller's turn is over; their last sound was at ``offset_at``."""
-        self.watch.restart(speech_ended=offset_at, turn_ended=self._clock.monotonic())
+    def turn_ended(self, offset_at: float, waited_ms: float) -> None:
+        """The caller's turn is over; their last sound was at ``offset_at``, and ``waited_ms`` were to follow."""
+        self.watch.restart(speech_ended=offset_at, turn_ended=self._clock.monotonic(), waited_ms=waited_ms)
+
+    def murmured(self, text: str, offset_at: float) -> None:
+        """What passed for a back-channel up to ``offset_at`` is the turn."""
+        self.turn_ended(offset_at, 0.0)
+        self.watch.text_final = self._clock.monotonic()
+        self.take(text, 1.0)
 
     @property
     def speech_ms(self) -> float:

@@ -1,13 +1,15 @@
 """Was that an interruption? The playout is already paused; this decides between cutting it and going on.
 
 Pausing at once and judging afterwards makes a cough cost a short gap instead of the sentence, and a real
-interruption cost nothing.
+interruption cost nothing. What the sound was is :mod:`voicegw.turn.back_channels`' word; this adds the time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+
+from voicegw.turn.back_channels import BackChannelConfig, Heard, Hearing, hearing
 
 
 class Verdict(Enum):
@@ -18,52 +20,36 @@ class Verdict(Enum):
     WAIT = "wait"
 
 
-BACK_CHANNELS = frozenset(
-    {
-        "uh-huh",
-        "uh",
-        "huh",
-        "mm-hm",
-        "mm",
-        "mhm",
-        "hm",
-        "hmm",
-        "um",
-        "ah",
-        "aha",
-        "oh",
-        "okay",
-        "ok",
-        "right",
-        "sure",
-    }
-)
-"""Words that say "I am listening", not "stop"."""
-
-
 @dataclass(frozen=True, slots=True)
 class BargeInConfig:
-    """How an interruption is told from a noise."""
+    """How an interruption is told from a noise and from "I am listening"."""
 
-    min_words: int = 1
-    """Recognised words, back-channels not counted, that confirm at once."""
-    confirm_ms: int = 700
-    """Unbroken speech of this length confirms even without a recognised word. A cough lasts 200–500 ms."""
-    decide_ms: int = 350
-    """After a shorter sound the recogniser has this long to produce a word; then the agent goes on."""
+    words: BackChannelConfig = field(default_factory=BackChannelConfig)
+    """What counts as a word, and what as a back-channel."""
+    confirm_ms: int = 950
+    """A sound still going on after this long is an interruption even without a recognised word. A cough lasts
+    200–500 ms, and its end is known up to 330 ms later."""
+    decide_ms: int = 450
+    """After the end of a shorter sound the recogniser has this long to produce a word; then the agent goes on."""
+    late_answer_ms: int = 1200
+    """A back-channel that ended at most this long before the agent's last word answers it: "yes" overlaps the end
+    of a question as often as not."""
 
 
-def content_words(text: str) -> int:
-    """How many words of ``text`` are more than a back-channel."""
-    return sum(1 for word in text.lower().split() if word.strip(".,!?") not in BACK_CHANNELS)
-
-
-def judge(config: BargeInConfig, text: str, *, still_speaking: bool, overdue: bool) -> Verdict:
-    """Words confirm at once. At the deadline (``overdue``) a caller who still makes a sound has interrupted, and
-    one who has fallen silent without a word has not. Whether it is overdue is the timer's word, never a
-    difference of floats: a deadline that fires must decide."""
-    if content_words(text) >= config.min_words:
+def judge(config: BargeInConfig, heard: Heard, language: str, *, overdue: bool) -> Verdict:
+    """Words confirm at once, a back-channel that is over is none. At the deadline (``overdue``) a caller who still
+    makes a sound has interrupted, and one who has fallen silent without a word has not. Whether it is overdue is
+    the timer's word, never a difference of floats: a deadline that fires must decide."""
+    kind = hearing(config.words, heard, language)
+    if kind is Hearing.REAL:
         return Verdict.CONFIRM
+    if kind is Hearing.BACK_CHANNEL and not heard.still_speaking:
+        return Verdict.REJECT
     if not overdue:
         return Verdict.WAIT
-    return Verdict.CONFIRM if still_speaking else Verdict.REJECT
+    return Verdict.CONFIRM if heard.still_speaking else Verdict.REJECT
+
+
+def is_back_channel(config: BargeInConfig, heard: Heard, language: str) -> bool:
+    """Whether all that was heard says no more than "I am listening"."""
+    return hearing(config.words, heard, language) is Hearing.BACK_CHANNEL

@@ -16,8 +16,30 @@ class BeginRecognition:
 
 @dataclass(frozen=True, slots=True)
 class FinishRecognition:
-    """The turn is over: ask for the final text and hand it to the agent. ``offset_at``: end of the speech."""
+    """The turn is over: ask for the final text and hand it to the agent. ``offset_at``: end of the speech;
+    ``waited_ms``: the silence after it that ended the turn, 0 where the turn was too long."""
 
+    offset_at: float
+    waited_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AskForFinal:
+    """The turn has probably ended: a recogniser whose final text takes long may be asked for it already. If the
+    caller goes on, :class:`BeginRecognition` follows, and what was said so far is heard again with the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speculate:
+    """The turn has probably ended: prepare the reply to what was heard so far, inaudibly until it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBackChannel:
+    """What passed for a back-channel, ``text`` up to ``offset_at``, was the answer to a question that expects no
+    particular words."""
+
+    text: str
     offset_at: float
 
 
@@ -69,6 +91,9 @@ class ReplyLate:
 TurnCommand: TypeAlias = (
     BeginRecognition
     | FinishRecognition
+    | AskForFinal
+    | Speculate
+    | TakeBackChannel
     | DropRecognition
     | DropReply
     | PausePlayout

@@ -17,6 +17,13 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """The caller has just fallen silent, at ``offset_at`` seconds, too shortly ago to be called an end."""
+
+    offset_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechStopped:
     """The caller fell silent at ``offset_at`` seconds."""
 
@@ -29,6 +36,20 @@ class PartialHeard:
 
     text: str
     complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfTurnGuessed:
+    """An end-of-turn model's word on the silence that is going on: ``probability`` 0 to 1 that the turn is over."""
+
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageChanged:
+    """The conversation goes on in ``language`` (BCP 47): its back-channels count from now on."""
+
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +105,11 @@ class AgentResumed:
 
 TurnEvent: TypeAlias = (
     SpeechStarted
+    | SpeechPaused
     | SpeechStopped
     | PartialHeard
+    | EndOfTurnGuessed
+    | LanguageChanged
     | ListeningChanged
     | ReplyStarted
     | ReplyEmpty

@@ -11,8 +11,10 @@ from typing import assert_never
 
 from voicegw.turn import commands as c
 from voicegw.turn import events as e
-from voicegw.turn.barge_in import BargeInConfig, Verdict, judge
-from voicegw.turn.endpointing import EndpointingConfig, silence_needed_ms
+from voicegw.turn.back_channels import Heard
+from voicegw.turn.barge_in import BargeInConfig, Verdict, is_back_channel, judge
+from voicegw.turn.endpointing import EndpointingConfig, PauseMemory, TurnSoFar, silence_needed_ms
+from voicegw.turn.speculation import SpeculationConfig
 from voicegw.turn.states import TURN_TABLE, TurnState, TurnTrigger
 
 _S = TurnState
@@ -25,6 +27,7 @@ class TurnConfig:
 
     endpointing: EndpointingConfig = field(default_factory=EndpointingConfig)
     barge_in: BargeInConfig = field(default_factory=BargeInConfig)
+    speculation: SpeculationConfig = field(default_factory=SpeculationConfig)
     reply_late_ms: int = 2500
     """With nothing to hear for this long after their turn, callers ask whether anybody is there."""
     noise_grace_ms: int = 1500
@@ -34,8 +37,9 @@ class TurnConfig:
 class TurnMachine:
     """The floor of one call."""
 
-    def __init__(self, config: TurnConfig) -> None:
+    def __init__(self, config: TurnConfig, language: str = "en-US") -> None:
         self._config = config
+        self._language = language
         self.state = _S.LISTENING
         self._talking = False
         self._onset_at = 0.0
@@ -43,6 +47,10 @@ class TurnMachine:
         self._text = ""
         self._complete = False
         self._patient = False
+        self._end_probability: float | None = None
+        self._pauses = PauseMemory()
+        self._stretches = 0
+        self._murmur: tuple[str, float] | None = None
         self._replying = False
         self._interruptible = True
         self._no_input_ms = 0
@@ -61,10 +69,18 @@ class TurnMachine:
         match event:
             case e.SpeechStarted():
                 return self._speech_started(event, now)
+            case e.SpeechPaused():
+                return self._speculate() if self.state is _S.CALLER_SPEAKING else []
             case e.SpeechStopped():
                 return self._speech_stopped(event, now)
             case e.PartialHeard():
                 return self._partial_heard(event, now)
+            case e.EndOfTurnGuessed(probability):
+                self._end_probability = probability
+                return self._arm(now)
+            case e.LanguageChanged(language):
+                self._language = language
+                return []
             case e.ListeningChanged():
                 self._no_input_ms, self._patient = event.no_input_ms, event.patient
                 return self._restart_no_input(now)
@@ -104,9 +120,9 @@ class TurnMachine:
             case _S.CALLER_SPEAKING:
                 self._offset_at = now
                 self._step(_T.SPEECH_STOPPED)
-                return self._end_turn(now)
+                return self._end_turn(now, waited_ms=0)
             case _S.ENDPOINTING:
-                return self._end_turn(now)
+                return self._end_turn(now, self._silence_needed_ms())
             case _S.THINKING:
                 return self._bridge(now)
             case _S.SPEAKING:
@@ -123,19 +139,25 @@ class TurnMachine:
     def _speech_started(self, event: e.SpeechStarted, now: float) -> list[c.TurnCommand]:
         self._talking = True
         self._onset_at = event.onset_at
+        self._end_probability = None
         match self.state:
             case _S.LISTENING if not self._replying:
                 return self._begin_turn(now)
             case _S.ENDPOINTING:
+                self._learn_pause()
                 self._step(_T.SPEECH_STARTED)
                 return [c.BeginRecognition(event.onset_at), *self._arm(now)]
             case _S.THINKING:
+                self._learn_pause()
                 self._step(_T.SPEECH_STARTED)
                 self._replying = False
                 return [c.DropReply(), c.BeginRecognition(event.onset_at), *self._arm(now)]
             case _S.SPEAKING if self._interruptible:
                 return self._yield_floor(paused=event.paused, now=now)
-            case _S.DECIDING | _S.SUSPENDED:
+            case _S.DECIDING:
+                self._step(_T.SPEECH_STARTED)
+                return [c.BeginRecognition(event.onset_at), *self._arm(now)]
+            case _S.SUSPENDED:
                 self._step(_T.SPEECH_STARTED)
                 return self._arm(now)
             case _:
@@ -149,7 +171,10 @@ class TurnMachine:
                 return self._arm(now)
             case _S.YIELDED:
                 self._step(_T.SPEECH_STOPPED)
-                return self._judge(now)
+                return self._judge(now) or [c.AskForFinal()]
+            case _S.CALLER_SPEAKING:
+                self._step(_T.SPEECH_STOPPED)
+                return [c.AskForFinal(), *self._speculate(), *self._arm(now)]
             case _ if TURN_TABLE.accepts(self.state, _T.SPEECH_STOPPED):
                 self._step(_T.SPEECH_STOPPED)
                 return self._arm(now)
@@ -160,38 +185,73 @@ class TurnMachine:
         self._text, self._complete = event.text, event.complete
         if self.state in (_S.YIELDED, _S.DECIDING):
             return self._judge(now)
-        return self._arm(now)
+        speculate = self._speculate() if self.state is _S.ENDPOINTING else []
+        return [*speculate, *self._arm(now)]
+
+    def _speculate(self) -> list[c.TurnCommand]:
+        """Prepare the reply, unless everything says that more is to come."""
+        hopeless = not self._text or (self._patient and not self._complete)
+        return [] if hopeless or not self._config.speculation.enabled else [c.Speculate()]
+
+    def _learn_pause(self) -> None:
+        """The silence that has just ended lay inside a turn."""
+        pause_ms = (self._onset_at - self._offset_at) * 1000
+        self._pauses = self._pauses.paused(self._config.endpointing, pause_ms)
+        self._stretches += 1
 
     def _begin_turn(self, now: float) -> list[c.TurnCommand]:
-        self._text, self._complete = "", False
+        self._text, self._complete, self._stretches = "", False, 1
         self._step(_T.SPEECH_STARTED)
         return [c.BeginRecognition(self._onset_at), *self._arm(now)]
 
-    def _end_turn(self, now: float) -> list[c.TurnCommand]:
+    def _end_turn(self, now: float, waited_ms: int) -> list[c.TurnCommand]:
+        if self._stretches == 1:
+            spoke_ms = (self._offset_at - self._onset_at) * 1000
+            self._pauses = self._pauses.spoke(self._config.endpointing, spoke_ms)
         self._step(_T.TURN_ENDED)
         self._replying = True
         self._late_after_ms = self._config.reply_late_ms
-        return [c.FinishRecognition(self._offset_at), *self._arm(now)]
+        return [c.FinishRecognition(self._offset_at, waited_ms), *self._arm(now)]
+
+    def _silence_needed_ms(self) -> int:
+        so_far = TurnSoFar(self._complete, self._patient, self._end_probability)
+        return silence_needed_ms(self._config.endpointing, self._pauses, so_far)
 
     # ------------------------------------------------------------ barge-in
 
     def _yield_floor(self, *, paused: bool, now: float) -> list[c.TurnCommand]:
-        self._text, self._complete = "", False
+        self._text, self._complete, self._stretches = "", False, 1
+        self._murmur = None
         self._step(_T.SPEECH_STARTED)
         pause: list[c.TurnCommand] = [] if paused else [c.PausePlayout()]
         return [*pause, c.BeginRecognition(self._onset_at), *self._arm(now)]
 
     def _judge(self, now: float, *, overdue: bool = False) -> list[c.TurnCommand]:
-        still_speaking = self.state is _S.YIELDED
-        verdict = judge(self._config.barge_in, self._text, still_speaking=still_speaking, overdue=overdue)
+        config, heard = self._config.barge_in, self._heard(now)
+        verdict = judge(config, heard, self._language, overdue=overdue)
         if verdict is Verdict.CONFIRM:
             self._step(_T.BARGE_IN_CONFIRMED)
             self._replying = False
-            return [c.CutPlayout(c.CutReason.SPEECH), *self._arm(now)]
+            ended = self._speculate() if self.state is _S.ENDPOINTING else []
+            return [c.CutPlayout(c.CutReason.SPEECH), *ended, *self._arm(now)]
         if verdict is Verdict.REJECT:
             self._step(_T.BARGE_IN_REJECTED)
+            if is_back_channel(config, heard, self._language):
+                self._murmur = (self._text, self._offset_at)
             return [c.DropRecognition(), c.ResumePlayout(), *self._arm(now)]
         return self._arm(now)
+
+    def _heard(self, now: float) -> Heard:
+        still_speaking = self.state is _S.YIELDED
+        end = now if still_speaking else self._offset_at
+        speech_ms = (end - self._onset_at) * 1000
+        return Heard(self._text, speech_ms, still_speaking=still_speaking, complete=self._complete)
+
+    def _confirm_ms(self) -> int:
+        """How long a sound may go on until it is an interruption whatever it says."""
+        config = self._config.barge_in
+        murmuring = is_back_channel(config, Heard(self._text, 0.0), self._language)
+        return config.words.back_channel_ms if murmuring else config.confirm_ms
 
     # ------------------------------------------------------------ the agent's speech
 
@@ -211,7 +271,14 @@ class TurnMachine:
         restarted = self._restart_no_input(now)
         if self._talking:
             return [*restarted, *self._begin_turn(now)]
-        return restarted
+        return [*restarted, *self._late_answer(now)]
+
+    def _late_answer(self, now: float) -> list[c.TurnCommand]:
+        """A "yes" over the last word of a question is its answer."""
+        murmur, self._murmur = self._murmur, None
+        if murmur is None or now - murmur[1] > self._config.barge_in.late_answer_ms / 1000:
+            return []
+        return [c.TakeBackChannel(*murmur)]
 
     def _reply_empty(self, now: float) -> list[c.TurnCommand]:
         self._replying = False
@@ -290,8 +357,7 @@ class TurnMachine:
             case _S.CALLER_SPEAKING:
                 return self._onset_at + config.endpointing.max_turn_ms / 1000
             case _S.ENDPOINTING:
-                wait = silence_needed_ms(config.endpointing, complete=self._complete, patient=self._patient)
-                return self._offset_at + wait / 1000
+                return self._offset_at + self._silence_needed_ms() / 1000
             case _S.THINKING:
                 # Counted from now: every event that re-arms it is a sign of life.
                 return now + self._late_after_ms / 1000
@@ -299,7 +365,7 @@ class TurnMachine:
                 overlap = self._talking and self._interruptible
                 return self._onset_at + config.barge_in.confirm_ms / 1000 if overlap else None
             case _S.YIELDED:
-                return self._onset_at + config.barge_in.confirm_ms / 1000
+                return self._onset_at + self._confirm_ms() / 1000
             case _S.DECIDING:
                 return self._offset_at + config.barge_in.decide_ms / 1000
             case _S.SUSPENDED:

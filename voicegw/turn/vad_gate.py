@@ -43,6 +43,9 @@ class VadGateConfig:
     hang_over_ms: int = 200
     """Pause this long closes the gate: longer than the closure of a stop consonant (up to 150 ms), and the
     endpointing adds its own silence on top."""
+    pause_ms: int = 96
+    """Pause this long inside open speech is told at once: most are nothing, but some are the end of a turn, and
+    whoever prepares an answer wins the time until the gate closes."""
     pre_roll_ms: int = 0
     """The reported onset is this much before the first speech window; measured, that window is right on average."""
     longest_onset_ms: int = 200
@@ -146,6 +149,16 @@ class VadGate:
         return [
             GateEdge(int(rows[i]), bool(opens[i]), int(onsets[i] if opens[i] else offsets[i]), int(ends[i]))
             for i in np.flatnonzero(opens | closes)
+        ]
+
+    def pauses(self, rows: _Rows, ends: _Positions) -> list[GateEdge]:
+        """Which rows, after :meth:`update` with the same windows, have just been silent for ``pause_ms`` with the
+        gate still open; ``position`` is where the speech ended if no more comes."""
+        silent = ends - self._voiced_end[rows]
+        needed = self.config.pause_ms * SAMPLES_PER_MS
+        now = self._speaking[rows] & (silent >= needed) & (silent < needed + self._window)
+        return [
+            GateEdge(int(rows[i]), False, int(self._loud_end[rows[i]]), int(ends[i])) for i in np.flatnonzero(now)
         ]
 
     def close(self, row: int, position: int) -> GateEdge | None:

@@ -33,9 +33,9 @@ def test_a_turn_ends_after_the_silence_counted_from_the_speech() -> None:
     turn = machine()
     assert kinds(turn.handle(e.SpeechStarted(1.0, False), 1.06)) == [c.BeginRecognition]
     turn.handle(e.SpeechStopped(2.0), 2.2)
-    assert turn.get_timer() == 2.7
-    assert turn.handle_timer(2.69) == []
-    assert turn.handle_timer(2.7) == [c.FinishRecognition(2.0)]
+    assert turn.get_timer() == 2.65
+    assert turn.handle_timer(2.64) == []
+    assert turn.handle_timer(2.65) == [c.FinishRecognition(2.0, waited_ms=650)]
     assert turn.state is TurnState.THINKING
 
 
@@ -76,8 +76,8 @@ def test_words_confirm_a_barge_in_at_once() -> None:
 def test_long_speech_without_words_confirms_by_deadline() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
-    assert turn.get_timer() == 1.7
-    assert turn.handle_timer(1.7) == [c.CutPlayout(c.CutReason.SPEECH)]
+    assert turn.get_timer() == 1.95
+    assert turn.handle_timer(1.95) == [c.CutPlayout(c.CutReason.SPEECH)]
 
 
 def test_a_cough_pauses_and_resumes() -> None:
@@ -95,15 +95,103 @@ def test_a_back_channel_does_not_stop_the_agent() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     assert turn.handle(e.PartialHeard("okay", complete=False), 1.25) == []
+    assert kinds(turn.handle(e.SpeechStopped(1.3), 1.5)) == [c.DropRecognition, c.ResumePlayout]
+    assert turn.state is TurnState.SPEAKING
+
+
+def test_murmuring_on_and_on_is_the_beginning_of_something() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    turn.handle(e.PartialHeard("okay okay", complete=False), 1.4)
+    assert turn.get_timer() == 2.5
+    assert turn.handle_timer(2.5) == [c.CutPlayout(c.CutReason.SPEECH)]
+
+
+def test_a_yes_that_answers_the_question_is_no_back_channel() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    assert turn.handle(e.PartialHeard("yes", complete=True), 1.3) == [c.CutPlayout(c.CutReason.SPEECH)]
+
+
+def murmured(finished_at: float) -> list[c.TurnCommand]:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    turn.handle(e.PartialHeard("yes", complete=False), 1.3)
     turn.handle(e.SpeechStopped(1.3), 1.5)
-    assert kinds(turn.handle_timer(1.66)) == [c.DropRecognition, c.ResumePlayout]
+    return turn.handle(e.UtteranceFinished(), finished_at)
+
+
+def test_a_yes_over_the_last_word_of_the_agent_is_an_answer() -> None:
+    assert murmured(2.0) == [c.TakeBackChannel("yes", 1.3)]
+
+
+def test_a_yes_in_the_middle_of_a_long_explanation_is_none() -> None:
+    assert murmured(4.0) == []
+
+
+def test_back_channels_are_those_of_the_language() -> None:
+    turn = speaking()
+    turn.handle(e.LanguageChanged("de-DE"), 0.2)
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    turn.handle(e.PartialHeard("genau", complete=False), 1.2)
+    assert kinds(turn.handle(e.SpeechStopped(1.3), 1.5)) == [c.DropRecognition, c.ResumePlayout]
+
+
+def test_the_end_of_a_sound_asks_a_slow_recogniser_for_its_text() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    assert turn.handle(e.SpeechStopped(1.3), 1.5) == [c.AskForFinal()]
+
+
+def test_a_reply_is_prepared_at_the_first_likely_end_and_again_when_the_words_change() -> None:
+    turn = machine()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    assert turn.handle(e.SpeechPaused(1.4), 1.5) == [], "nothing was understood yet"
+    turn.handle(e.PartialHeard("i would like", complete=False), 1.6)
+    assert turn.handle(e.SpeechPaused(2.0), 2.15) == [c.Speculate()]
+    assert turn.handle(e.SpeechStopped(2.0), 2.3) == [c.AskForFinal(), c.Speculate()]
+    assert turn.handle(e.PartialHeard("i would like a room", complete=False), 2.4) == [c.Speculate()]
+
+
+def test_no_reply_is_prepared_to_half_a_number() -> None:
+    turn = machine(patient=True)
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.PartialHeard("four two seven", complete=False), 1.9)
+    assert turn.handle(e.SpeechPaused(2.0), 2.15) == []
+    assert turn.handle(e.SpeechStopped(2.0), 2.3) == [c.AskForFinal()]
+    assert turn.handle(e.PartialHeard("four two seven one", complete=True), 2.4) == [c.Speculate()]
+
+
+def test_pauses_inside_turns_are_learned() -> None:
+    turn = machine()
+    now = 1.0
+    for _ in range(4):
+        turn.handle(e.SpeechStarted(now, False), now + 0.06)
+        turn.handle(e.SpeechStopped(now + 0.5), now + 0.7)
+        now += 1.1
+    assert kinds(turn.handle(e.SpeechStarted(now, False), now + 0.06)) == [c.BeginRecognition]
+    turn.handle(e.SpeechStopped(now + 0.5), now + 0.7)
+    timer = turn.get_timer()
+    assert timer is not None
+    assert timer - (now + 0.5) > 0.69, "one who pauses 600 ms is waited for longer than the ordinary 650"
+
+
+def test_a_model_that_hears_the_end_shortens_the_wait_of_this_silence_only() -> None:
+    turn = machine()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.SpeechStopped(2.0), 2.2)
+    turn.handle(e.EndOfTurnGuessed(1.0), 2.22)
+    assert turn.get_timer() == 2.25
+    turn.handle(e.SpeechStarted(2.24, False), 2.24)
+    turn.handle(e.SpeechStopped(3.0), 3.2)
+    assert turn.get_timer() == 3.65
 
 
 def test_a_short_word_heard_late_still_confirms() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     turn.handle(e.SpeechStopped(1.3), 1.5)
-    assert turn.handle(e.PartialHeard("stop", complete=False), 1.6) == [c.CutPlayout(c.CutReason.SPEECH)]
+    assert kinds(turn.handle(e.PartialHeard("stop", complete=False), 1.6)) == [c.CutPlayout, c.Speculate]
     assert turn.state is TurnState.ENDPOINTING
 
 
@@ -133,7 +221,7 @@ def test_hello_before_the_greeting_does_not_cut_it_but_a_whole_sentence_does() -
     turn.handle(e.ReplyStarted(), 0.0)
     assert turn.handle(e.SpeechStarted(0.05, False), 0.1) == []
     turn.handle(e.UtteranceStarted(U1, True), 0.2)
-    assert turn.get_timer() == 0.2 + 0.7
+    assert turn.get_timer() == 0.2 + 0.95
     turn.handle(e.SpeechStopped(0.4), 0.6)
     assert turn.get_timer() is None
     turn.handle(e.SpeechStarted(0.9, False), 0.95)
@@ -166,7 +254,7 @@ def test_endless_noise_ends_the_turn_by_deadline() -> None:
     turn = machine()
     turn.handle(e.SpeechStarted(1.0, False), 1.06)
     assert turn.get_timer() == 21.0
-    assert turn.handle_timer(21.0) == [c.FinishRecognition(21.0)]
+    assert turn.handle_timer(21.0) == [c.FinishRecognition(21.0, waited_ms=0)]
 
 
 def test_a_key_cuts_the_agent_off() -> None:

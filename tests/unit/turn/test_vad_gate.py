@@ -197,3 +197,13 @@ def test_nothing_below_the_threshold_ever_opens(probabilities: list[float]) -> N
 def test_every_speech_ends_in_silence(probabilities: list[float]) -> None:
     edges = feed(VadGate(1), probabilities + [0.0] * 8)
     assert len(edges) % 2 == 0
+
+
+def test_a_pause_is_told_once_and_only_while_the_gate_is_open() -> None:
+    gate = VadGate(1)
+    told: list[tuple[int, int]] = []
+    for number, probability in enumerate([0.9] * 5 + [0.0] * 4 + [0.9] * 3 + [0.0] * 20):
+        ends = np.array([(number + 1) * WINDOW], np.int64)
+        gate.update(ROW, np.array([probability], np.float32), ends)
+        told += [(edge.position, edge.decided) for edge in gate.pauses(ROW, ends)]
+    assert told == [(5 * WINDOW, 8 * WINDOW), (12 * WINDOW, 15 * WINDOW)]

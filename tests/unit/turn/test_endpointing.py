@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicegw.turn.adaptive_endpointing import (
+from voicegw.turn.endpointing import (
     TYPICAL_PAUSES_MS,
-    AdaptiveConfig,
+    EndpointingConfig,
     PauseMemory,
     TurnSoFar,
     silence_needed_ms,
 )
 
-CONFIG = AdaptiveConfig()
+CONFIG = EndpointingConfig()
 NEW = PauseMemory()
 SLOW = PauseMemory((700, 750, 800, 850, 900))
 BRISK = PauseMemory((150,) * 20)
@@ -78,7 +78,7 @@ def test_what_is_no_pause_is_not_learned(pause_ms: float) -> None:
 
 
 def test_nothing_is_remembered_where_nothing_may_be() -> None:
-    assert NEW.paused(AdaptiveConfig(remembered=0), 500) == NEW
+    assert NEW.paused(EndpointingConfig(remembered=0), 500) == NEW
 
 
 pauses = st.lists(st.integers(1, 2500), max_size=30)
