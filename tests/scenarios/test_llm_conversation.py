@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator
 from tests.scenarios.house import CALL, House, OneSession
 from tests.unit.agents.test_llm_session import SYSTEM, CountingRunner, MemoryLedger, order_tool
 from voicegw.agents.agent import CallFacts
-from voicegw.agents.llm_session import LlmSession, LlmSettings, LlmTexts
+from voicegw.agents.llm_session import LlmSession
+from voicegw.agents.llm_settings import LlmSettings, LlmTexts
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.desk import ToolDesk

@@ -108,6 +108,14 @@ class WebhookReturned:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceMoved:
+    """Told for the event log: from now on ``to`` serves the call (``model:NAME`` or a rung of the ladder)."""
+
+    to: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlotFilled:
     """Told for the event log: the agent understood ``value`` (plain text) for the variable ``name``."""
 
@@ -116,5 +124,7 @@ class SlotFilled:
     confirmed: bool = False
 
 
-AgentAction: TypeAlias = Say | Gather | Transfer | Hangup | SendDtmf | CallWebhook | WebhookReturned | SlotFilled
+AgentAction: TypeAlias = (
+    Say | Gather | Transfer | Hangup | SendDtmf | CallWebhook | WebhookReturned | ServiceMoved | SlotFilled
+)
 Ending: TypeAlias = Gather | Transfer | Hangup

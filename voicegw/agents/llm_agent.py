@@ -8,7 +8,8 @@ from typing import Protocol
 from voicegw.agents.agent import Agent, AgentSession, CallFacts, Expectation
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.agents.llm_model import LlmAgentFile
-from voicegw.agents.llm_session import LlmLimits, LlmSession, LlmSettings, LlmTexts
+from voicegw.agents.llm_session import LlmSession
+from voicegw.agents.llm_settings import LlmLimits, LlmSettings, LlmTexts
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.desk import ToolDesk
@@ -54,9 +55,14 @@ class LlmAgent:
             file.language,
             LlmTexts(file.greeting, texts.no_input, texts.asr_down, texts.failed, texts.goodbye),
             LlmLimits(
-                limits.max_tool_rounds, limits.max_no_input, limits.no_input_ms, limits.max_tokens_per_answer
+                limits.max_tool_rounds,
+                limits.max_no_input,
+                limits.no_input_ms,
+                limits.max_tokens_per_answer,
+                limits.max_history_tokens,
             ),
             file.hints,
+            file.ladder,
         )
         self._system = LlmMessage(LlmRole.SYSTEM, f"{PHONE_RULES}\n\n{file.instructions.strip()}")
 

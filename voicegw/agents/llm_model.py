@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from voicegw.agents.ladder_model import LadderModel
 from voicegw.agents.tools.config import ToolConfig
 from voicegw.dialplan.checked import StrictModel
 
@@ -26,6 +27,7 @@ class LimitsModel(StrictModel):
     max_no_input: int = Field(default=3, ge=1, le=10)
     no_input_ms: int = Field(default=7000, ge=1000, le=60_000)
     max_tokens_per_answer: int = Field(default=400, ge=20, le=4000)
+    max_history_tokens: int = Field(default=8000, ge=500)
     max_tokens_per_call: int = Field(default=0, ge=0)
     max_money_per_call: float = Field(default=0.0, ge=0.0)
 
@@ -50,3 +52,4 @@ class LlmAgentFile(StrictModel):
     tools: tuple[ToolConfig, ...] = ()
     hints: tuple[str, ...] = ()
     fallback: str = ""
+    ladder: LadderModel = LadderModel()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 
-from voicegw.agents.actions import AgentAction, DtmfPolicy, Gather, Hangup, Say, Transfer
+from voicegw.agents.actions import AgentAction, DtmfPolicy, Gather, Hangup, Say, ServiceMoved, Transfer
 from voicegw.agents.agent import AgentContext, AgentSession, CallerTurn, TurnKind
+from voicegw.agents.ladder import Ladder, LadderTexts, Place
+from voicegw.agents.llm_settings import LlmSettings
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.sentences import ProseSplitter
 from voicegw.agents.tools.call_tools import CallTools, PreparedCall
@@ -14,9 +17,12 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.errors import ProviderError
 from voicegw.ports.llm import (
     Llm,
+    LlmAnswering,
     LlmFinished,
+    LlmMessage,
     LlmRequest,
     LlmRestarted,
+    LlmRole,
     LlmUsage,
     TextDelta,
     ToolCallRequested,
@@ -24,45 +30,12 @@ from voicegw.ports.llm import (
 from voicegw.ports.tools import ToolResult
 
 KEYS = DtmfPolicy(max_digits=32, terminator="#", inter_digit_ms=2500)
-
-
-@dataclass(frozen=True, slots=True)
-class LlmTexts:
-    """What is said without asking a model: what must work when none does."""
-
-    greeting: str
-    no_input: str = "Are you still there?"
-    asr_down: str = "I am sorry, I cannot hear you at the moment. You can use the keypad."
-    failed: str = "I am sorry, I cannot help you with that at the moment."
-    goodbye: str = "Goodbye."
-
-
-@dataclass(frozen=True, slots=True)
-class LlmLimits:
-    """Bounds of a conversation."""
-
-    max_tool_rounds: int = 4
-    """A model that asks for tools again and again is stopped and says what it knows."""
-    max_no_input: int = 3
-    """Unanswered prompts before the agent says goodbye."""
-    no_input_ms: int = 7000
-    """Silence before a prompt."""
-    max_tokens: int = 400
-    """Of one answer: about two minutes of speech."""
-
-
-@dataclass(frozen=True, slots=True)
-class LlmSettings:
-    """What all calls of an agent share. ``hints`` help recognisers that take phrases."""
-
-    language: str
-    texts: LlmTexts
-    limits: LlmLimits = field(default_factory=LlmLimits)
-    hints: tuple[str, ...] = ()
+GO_ON = "(A fault cut you off after these words. Go on from there, and do not begin again.)"
+"""To the model that takes over in the middle of an answer, part of which the caller has heard."""
 
 
 class LlmSession:
-    """See :class:`voicegw.agents.agent.AgentSession`. ``fallback`` takes the call over when no model answers."""
+    """See :class:`voicegw.agents.agent.AgentSession`. ``fallback`` is the script of its :class:`Ladder`."""
 
     def __init__(
         self, settings: LlmSettings, state: LlmState, models: Llm, tools: CallTools, fallback: AgentSession | None
@@ -72,13 +45,19 @@ class LlmSession:
         self._models = models
         self._tools = tools
         self._fallback = fallback
-        self._fallen_back = False
+        texts = LadderTexts(settings.texts.failed, settings.texts.asr_down)
+        self._ladder = Ladder(settings.ladder, texts, settings.limits.no_input_ms, fallback)
         self._done: list[PreparedCall] = []
 
     @property
     def collected(self) -> Mapping[str, str]:
-        """What the scripted fallback understood; a model keeps its knowledge in its messages."""
-        return self._fallback.collected if self._fallback is not None and self._fallen_back else {}
+        """What the script understood; a model keeps its knowledge in its messages."""
+        return self._fallback.collected if self._fallback is not None else {}
+
+    @property
+    def speculative(self) -> bool:
+        """See the protocol."""
+        return not self._ladder.serves
 
     @property
     def speculative(self) -> bool:
@@ -92,44 +71,58 @@ class LlmSession:
 
     def heard(self, text: str) -> None:
         """See the protocol."""
-        if self._fallen_back and self._fallback is not None:
-            self._fallback.heard(text)
-        else:
+        if script := self._ladder.scripted:
+            script.heard(text)
+        elif not self._ladder.serves:
             self._state = replace(self._state, heard=text)
 
     def checkpoint(self) -> object:
         """See the protocol."""
         inner = self._fallback.checkpoint() if self._fallback is not None else None
-        return self._state, self._fallen_back, tuple(self._done), inner
+        return self._state, self._ladder.place, tuple(self._done), inner
 
     def restore(self, checkpoint: object) -> None:
         """See the protocol. What tools did stays in their ledger: a wish made again is not carried out again."""
-        assert isinstance(checkpoint, tuple)
-        self._state, self._fallen_back, done, inner = checkpoint
-        self._done = list(done)
-        if self._fallback is not None:
-            self._fallback.restore(inner)
+        match checkpoint:
+            case (LlmState() as state, Place() as place, tuple() as done, inner):
+                self._state, self._ladder.place, self._done = state, place, list(done)
+                if self._fallback is not None:
+                    self._fallback.restore(inner)
 
     async def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncIterator[AgentAction]:
         """See the protocol."""
-        if self._fallen_back and self._fallback is not None:
-            async for action in self._fallback.reply(turn, context):
+        self._state = self._state.settled()
+        for moved in self._ladder.hear(turn):
+            yield moved
+        if self._ladder.serves:
+            replies = self._ladder.reply(turn, context)
+        elif self._ladder.given_up_hearing:
+            replies = self._ladder.step_down("nobody could hear the caller", context)
+        else:
+            replies = self._as_model(turn, context)
+        async with aclosing(replies) as actions:
+            async for action in actions:
                 yield action
-            return
+
+    async def _as_model(self, turn: CallerTurn, context: AgentContext) -> AsyncGenerator[AgentAction, None]:
         fixed = self._without_model(turn)
         if fixed is not None:
             for action in fixed:
                 yield action
             return
-        self._state = self._state.with_turn(_as_text(turn, context))
+        self._state = self._state.with_turn(_as_text(turn, context), self._settings.limits.max_history_tokens)
         self._tools.settle(self._done)
         self._done = []
         self._tools.begin_reply(self._state.turn)
         try:
-            async for action in self._answer(context):
-                yield action
-        except ProviderError:
-            async for action in self._fall_back(context):
+            async with aclosing(self._answer(context)) as answer:
+                async for action in answer:
+                    yield action
+            return
+        except ProviderError as error:
+            reason = str(error)
+        async with aclosing(self._ladder.step_down(reason, context)) as steps:
+            async for action in steps:
                 yield action
 
     # ------------------------------------------------------------ without a model
@@ -155,48 +148,66 @@ class LlmSession:
 
     # ------------------------------------------------------------ with one
 
-    async def _answer(self, context: AgentContext) -> AsyncIterator[AgentAction]:
-        """Rounds of speaking and using tools until the model has nothing more to do."""
-        for _ in range(self._settings.limits.max_tool_rounds):
+    async def _answer(self, context: AgentContext) -> AsyncGenerator[AgentAction, None]:
+        """Rounds of speaking and using tools until the model has nothing more to do; raises ProviderError."""
+        torn = False
+        rounds = 0
+        while rounds < self._settings.limits.max_tool_rounds:
             calls: list[ToolCallRequested] = []
-            async for say in self._speak(calls):
-                yield say
+            try:
+                async with aclosing(self._speak(calls, torn=torn)) as words:
+                    async for action in words:
+                        yield action
+            except ProviderError:
+                if torn or not self._state.pieces:
+                    raise
+                torn = True
+                continue
             if not calls:
                 yield self._gather()
                 return
-            results: list[str] = []
-            ran: list[PreparedCall] = []
-            for call in calls:
-                prepared = self._tools.prepare(call)
-                if isinstance(prepared, ToolResult):
-                    results.append(prepared.content_json)
-                    continue
-                if self._state.silent and prepared.tool.say:
-                    yield self._say(prepared.tool.say)
-                if not prepared.may_speculate:
-                    await context.committed()
-                outcome = await self._tools.run(prepared)
-                ran.append(prepared)
-                results.append(outcome.result.content_json)
-                for action in outcome.actions:
+            rounds += 1
+            async with aclosing(self._use_tools(calls, context)) as effects:
+                async for action in effects:
                     yield action
                     if isinstance(action, Hangup | Transfer):
                         return
-            self._state = self._state.with_tools(tuple(calls), tuple(results))
-            # Only what is in the history from now on: a round that is cut off in its middle is wished for again.
-            self._done += ran
         yield Say(self._settings.texts.failed)
         yield self._gather()
 
-    async def _speak(self, calls: list[ToolCallRequested]) -> AsyncIterator[Say]:
+    async def _use_tools(
+        self, calls: Sequence[ToolCallRequested], context: AgentContext
+    ) -> AsyncGenerator[AgentAction, None]:
+        """Run them one by one, in the order in which the model asked."""
+        results: list[str] = []
+        ran: list[PreparedCall] = []
+        for call in calls:
+            prepared = self._tools.prepare(call)
+            if isinstance(prepared, ToolResult):
+                results.append(prepared.content_json)
+                continue
+            if self._state.silent and prepared.tool.say:
+                yield self._say(prepared.tool.say)
+            if not prepared.may_speculate:
+                await context.committed()
+            outcome = await self._tools.run(prepared)
+            ran.append(prepared)
+            results.append(outcome.result.content_json)
+            for action in outcome.actions:
+                yield action
+        self._state = self._state.with_tools(tuple(calls), tuple(results))
+        # Only what is in the history from now on: a round that is cut off in its middle is wished for again.
+        self._done += ran
+
+    async def _speak(self, calls: list[ToolCallRequested], *, torn: bool) -> AsyncGenerator[AgentAction, None]:
         """The words of one round, sentence by sentence; its tool calls are appended to ``calls``."""
-        limits = self._settings.limits
-        request = LlmRequest(self._state.messages, self._tools.specs, max_tokens=limits.max_tokens)
         splitter = ProseSplitter(self._settings.language)
-        stream = self._models.stream(request)
-        try:
-            async for event in stream:
+        async with aclosing(self._models.stream(self._request(torn=torn))) as events:
+            async for event in events:
                 match event:
+                    case LlmAnswering(provider, instead_of):
+                        if moved := self._answered_by(provider, instead_of):
+                            yield moved
                     case TextDelta(text):
                         for piece in splitter.push(text):
                             yield self._say(piece)
@@ -206,25 +217,26 @@ class LlmSession:
                         splitter = ProseSplitter(self._settings.language)
                     case LlmFinished() | LlmUsage():
                         pass
-            for piece in splitter.finish():
-                yield self._say(piece)
-        finally:
-            await stream.aclose()
+        for piece in splitter.finish():
+            yield self._say(piece)
+
+    def _request(self, *, torn: bool) -> LlmRequest:
+        messages = self._state.messages
+        if torn:
+            said = LlmMessage(LlmRole.ASSISTANT, " ".join(self._state.pieces))
+            messages = (*messages, said, LlmMessage(LlmRole.USER, GO_ON))
+        return LlmRequest(messages, self._tools.specs, max_tokens=self._settings.limits.max_tokens)
+
+    def _answered_by(self, provider: str, instead_of: str) -> ServiceMoved | None:
+        """For the record, where it is another model than the last time."""
+        if provider == self._state.model:
+            return None
+        self._state = replace(self._state, model=provider)
+        return ServiceMoved(f"model:{provider}", instead_of or "it answers again")
 
     def _say(self, piece: str) -> Say:
         self._state = self._state.said(piece)
         return Say(piece)
-
-    async def _fall_back(self, context: AgentContext) -> AsyncIterator[AgentAction]:
-        """No model answers: the scripted agent takes over for the rest of the call, or a person, or a goodbye."""
-        texts = self._settings.texts
-        yield Say(texts.failed)
-        if self._fallback is None:
-            yield Transfer("human", texts.goodbye)
-            return
-        self._fallen_back = True
-        async for action in self._fallback.reply(CallerTurn(TurnKind.CALL_STARTED), context):
-            yield action
 
 
 def _as_text(turn: CallerTurn, context: AgentContext) -> str:

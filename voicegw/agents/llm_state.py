@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from voicegw.agents.llm_history import trimmed
 from voicegw.ports.llm import LlmMessage, LlmRole, ToolCallRequested
 
 CUT_OFF = " …"
@@ -26,7 +27,8 @@ class Round:
 @dataclass(frozen=True, slots=True)
 class LlmState:
     """``rounds`` are the messages of the running reply that asked for tools, ``pieces`` what was said after them;
-    ``heard`` is what of all that was played, None where nobody told (then all of it)."""
+    ``heard`` is what of all that was played, None where nobody told (then all of it). ``model`` is the one of the
+    chain that answered last, empty as long as it is the first."""
 
     messages: tuple[LlmMessage, ...]
     turn: int = 0
@@ -34,6 +36,7 @@ class LlmState:
     pieces: tuple[str, ...] = ()
     heard: str | None = None
     no_inputs: int = 0
+    model: str = ""
 
     @property
     def silent(self) -> bool:
@@ -54,11 +57,11 @@ class LlmState:
         rounds = (*self.rounds, Round(len(self.messages), self.pieces))
         return replace(self, messages=(*self.messages, asked, *answers), rounds=rounds, pieces=())
 
-    def with_turn(self, text: str) -> LlmState:
-        """A turn of the caller begins: the reply before it becomes history."""
+    def with_turn(self, text: str, max_history_tokens: int) -> LlmState:
+        """A turn of the caller begins: the reply before it becomes history, of which the oldest part may go."""
         settled = self.settled()
-        user = LlmMessage(LlmRole.USER, text)
-        return replace(settled, messages=(*settled.messages, user), turn=self.turn + 1, no_inputs=0)
+        messages = trimmed((*settled.messages, LlmMessage(LlmRole.USER, text)), max_history_tokens)
+        return replace(settled, messages=messages, turn=self.turn + 1, no_inputs=0)
 
     def settled(self) -> LlmState:
         """With the last reply written down as far as it was heard."""

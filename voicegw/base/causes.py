@@ -61,6 +61,9 @@ class HangupCause(Enum):
     NO_ANSWER = Cause("no_answer", 480, 19, Side.NETWORK, True, "the called party did not answer")
     UNREACHABLE = Cause("unreachable", 408, 18, Side.NETWORK, True, "the peer did not respond")
     MEDIA_LOST = Cause("media_lost", 500, 41, Side.LOCAL, True, "the media worker failed")
+    PROVIDERS_DOWN = Cause(
+        "providers_down", 503, 41, Side.LOCAL, True, "everything that could speak for the agent was down"
+    )
     INTERNAL_ERROR = Cause("internal_error", 500, 41, Side.LOCAL, True, "voicegw failed")
 
     @property

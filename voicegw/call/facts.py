@@ -133,6 +133,13 @@ class WebhookHasReturned(Fact, frozen=True):
     error: str
 
 
+class ServiceHasMoved(Fact, frozen=True):
+    """Something else serves the call from now on: ``model:NAME``, ``script``, ``menu``, ``human`` or ``message``."""
+
+    to: str
+    reason: str
+
+
 class SpeechHasFailed(Fact, frozen=True):
     """A speech engine failed; the call went on as ``consequence`` says."""
 
@@ -193,6 +200,7 @@ AnyFact: TypeAlias = (
     | SlotWasFilled
     | WebhookWasCalled
     | WebhookHasReturned
+    | ServiceHasMoved
     | SpeechHasFailed
     | RecordingHasEnded
     | RecordingHasFailed

@@ -82,6 +82,17 @@ class LlmRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LlmAnswering:
+    """From a chain of providers, before the rest: who answers. Left out as long as it is the first one of the chain.
+
+    ``instead_of``: why none of those before it; empty where the first one is back.
+    """
+
+    provider: str
+    instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     """More of the answer's text; never empty."""
 
@@ -122,7 +133,7 @@ class LlmUsage:
     completion_tokens: int
 
 
-LlmEvent: TypeAlias = TextDelta | ToolCallRequested | LlmRestarted | LlmFinished | LlmUsage
+LlmEvent: TypeAlias = LlmAnswering | TextDelta | ToolCallRequested | LlmRestarted | LlmFinished | LlmUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +184,8 @@ class Llm(Protocol):
 
     def stream(self, request: LlmRequest) -> AsyncGenerator[LlmEvent, None]:
         """Yield the answer as it is made: text and tool calls, then LlmFinished, then LlmUsage where known.
+
+        A chain says with LlmAnswering who makes it where that is not the first of its providers.
 
         ``aclose`` cancels the work at the server; read the answer to its end otherwise. Raises
         :class:`~voicegw.base.errors.ProviderError`, at any point, never later than the provider's time limits.

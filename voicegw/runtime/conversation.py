@@ -16,6 +16,7 @@ from voicegw.agents.actions import (
     Hangup,
     Say,
     SendDtmf,
+    ServiceMoved,
     SlotFilled,
     Transfer,
     WebhookReturned,
@@ -326,6 +327,9 @@ class Conversation:
                 self._book.note(f.WebhookWasCalled(step, method, url))
             case WebhookReturned(step, status, error):
                 self._book.note(f.WebhookHasReturned(step, status, error))
+            case ServiceMoved(to, reason):
+                self._services.counters.add(f"ladder_{to.partition(':')[0]}")
+                self._book.note(f.ServiceHasMoved(to, reason))
             case SlotFilled(name, value, confirmed):
                 self._book.note(f.SlotWasFilled(name, value, confirmed))
             case _:

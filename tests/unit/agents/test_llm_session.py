@@ -6,20 +6,23 @@ import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
-from voicegw.agents.actions import AgentAction, Gather, Hangup, Say, Transfer
+from voicegw.agents.actions import AgentAction, Gather, Hangup, Say, ServiceMoved
 from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, TurnKind
-from voicegw.agents.llm_session import LlmLimits, LlmSession, LlmSettings, LlmTexts
+from voicegw.agents.llm_session import GO_ON, LlmSession
+from voicegw.agents.llm_settings import LlmLimits, LlmSettings, LlmTexts
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.registry import ToolRegistry
 from voicegw.agents.tools.tool import Action, Tool, make_tool
+from voicegw.base.causes import HangupCause
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.ports.llm import (
     FinishReason,
+    LlmAnswering,
     LlmEvent,
     LlmFinished,
     LlmMessage,
@@ -218,9 +221,66 @@ def test_without_a_model_the_scripted_agent_takes_over_and_keeps_the_call() -> N
     assert said(take(agent, speech("again"))) == ["From the script."]
 
 
-def test_without_model_and_script_a_person_is_asked() -> None:
+def test_without_model_and_script_the_last_words_are_said() -> None:
     actions = take(session(ScriptedModel([ProviderError("llm", "down", retryable=True)])), speech("hello"))
-    assert isinstance(actions[-1], Transfer)
+    assert actions[0] == ServiceMoved("message", "llm: down")
+    assert actions[-1] == Hangup(HangupCause.PROVIDERS_DOWN)
+
+
+def test_an_answer_that_is_torn_is_gone_on_with_and_remembered_as_one() -> None:
+    dead = ProviderError("llm", "down", retryable=True)
+    model = ScriptedModel(
+        [TextDelta("We open at eight. And we cl"), dead],
+        [LlmAnswering("spare", "local: died"), TextDelta("We close at six.")],
+        [TextDelta("Yes.")],
+    )
+    agent = session(model)
+    actions = take(agent, speech("when"))
+    assert said(actions) == ["We open at eight.", "We close at six."]
+    assert ServiceMoved("model:spare", "local: died") in actions
+    assert [m.content for m in model.requests[1].messages[-2:]] == ["We open at eight.", GO_ON]
+    take(agent, speech("sure"))
+    assert [m.role for m in model.requests[2].messages] == [
+        LlmRole.SYSTEM,
+        LlmRole.USER,
+        LlmRole.ASSISTANT,
+        LlmRole.USER,
+    ]
+    assert model.requests[2].messages[2].content == "We open at eight. We close at six."
+
+
+def test_an_answer_that_is_torn_twice_steps_down() -> None:
+    dead = ProviderError("llm", "down", retryable=True)
+    model = ScriptedModel([TextDelta("One. Two"), dead], [TextDelta("Two. Three"), dead])
+    actions = take(session(model), speech("count"))
+    assert said(actions)[:2] == ["One.", "Two."]
+    assert isinstance(actions[-1], Hangup)
+
+
+def test_a_prompt_for_silence_does_not_shorten_what_was_heard_before_it() -> None:
+    model = ScriptedModel([TextDelta("We open at eight in the morning.")], [TextDelta("Yes.")])
+    agent = session(model)
+    take(agent, speech("when"))
+    agent.heard("We open at eight in the morning.")
+    take(agent, CallerTurn(TurnKind.NO_INPUT))
+    agent.heard(TEXTS.no_input)
+    take(agent, speech("thanks"))
+    assert model.requests[1].messages[2].content == "We open at eight in the morning."
+
+
+def test_who_answers_is_told_once_and_when_the_first_is_back() -> None:
+    model = ScriptedModel(
+        [LlmAnswering("spare", "local: late"), TextDelta("One.")],
+        [LlmAnswering("spare", "local: late"), TextDelta("Two.")],
+        [LlmAnswering("local"), TextDelta("Three.")],
+    )
+    agent = session(model)
+    moved = [[a for a in take(agent, speech("go")) if isinstance(a, ServiceMoved)] for _ in range(3)]
+    assert moved == [
+        [ServiceMoved("model:spare", "local: late")],
+        [],
+        [ServiceMoved("model:local", "it answers again")],
+    ]
 
 
 def test_silence_is_prompted_and_then_ended() -> None:

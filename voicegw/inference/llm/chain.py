@@ -17,7 +17,7 @@ from voicegw.inference.llm.budget import CallBudget
 from voicegw.inference.llm.config import BudgetConfig, ChainConfig
 from voicegw.inference.llm.heat import Heat, Sleep
 from voicegw.inference.llm.race import Race
-from voicegw.ports.llm import LlmEvent, LlmRequest, LlmRestarted, ToolCallRequested
+from voicegw.ports.llm import LlmAnswering, LlmEvent, LlmRequest, LlmRestarted, ToolCallRequested
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +80,16 @@ class CallModels:
         self._clock = clock
         self._counters = counters
         self._sleep = sleep
+        self._torn = ""
+        self._other = False
 
     async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmEvent, None]:
         """See :meth:`voicegw.ports.llm.Llm.stream`.
 
         Nothing is yielded twice. A provider that dies before its first word is replaced silently. After it, the
         failure is raised, because the caller has heard a part; or, where the request allows ``restart_after_text``
-        and no tool call was yielded, LlmRestarted comes and the next provider begins anew.
+        and no tool call was yielded, LlmRestarted comes and the next provider begins anew. Who died in the middle
+        of an answer is asked last in the rest of this call, so that somebody else is asked to go on.
         Raises BudgetExceeded before any provider is asked.
         """
         left_out: set[str] = set()
@@ -94,6 +97,8 @@ class CallModels:
             acted = False
             async with self._heat(request, left_out) as heat:
                 winner, events = await heat.run()
+                if answering := self._answering(winner.name, heat):
+                    yield answering
                 try:
                     while events:
                         for event in events:
@@ -103,6 +108,7 @@ class CallModels:
                     return
                 except ProviderError as error:
                     left_out.add(winner.name)
+                    self._torn = winner.name
                     if acted or not request.restart_after_text or not self._usable(left_out):
                         raise
                     log.warning("the answer begins anew with another model: %s", error)
@@ -110,11 +116,28 @@ class CallModels:
 
     def _usable(self, left_out: set[str]) -> list[Guarded]:
         now = self._clock.monotonic()
-        return [
+        usable = [
             member
             for member in self._members
             if member.provider.name not in left_out and member.breaker.allows(now)
         ]
+        return sorted(usable, key=lambda member: member.provider.name == self._torn)
+
+    def _answering(self, name: str, heat: Heat) -> LlmAnswering | None:
+        """Who speaks, where the consumer may believe that somebody else does."""
+        first = name == self._members[0].provider.name
+        if first and not self._other:
+            return None
+        self._other = not first
+        reasons = heat.reasons
+        before = [member.provider.name for member in self._members]
+        before = before[: before.index(name)]
+        told = "; ".join(reasons.get(one) or self._not_asked(one) for one in before)
+        return LlmAnswering(name, told)
+
+    def _not_asked(self, name: str) -> str:
+        why = "died in the middle of an answer" if name == self._torn else "left alone after failures"
+        return f"{name}: {why}"
 
     def _heat(self, request: LlmRequest, left_out: set[str]) -> Heat:
         admitted = self.account.admit(request)

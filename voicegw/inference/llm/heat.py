@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +31,7 @@ class Heat:
         self._listening: dict[int, asyncio.Task[list[LlmEvent]]] = {}
         self._closing: list[asyncio.Task[None]] = []
         self._error = ProviderError("llm", "no model can be asked now", retryable=True)
+        self._reasons: dict[str, str] = {}
 
     async def run(self) -> tuple[Attempt, list[LlmEvent]]:
         """Who spoke first, and what; raises ProviderError (the last failure) when nobody does in time."""
@@ -40,6 +41,12 @@ class Heat:
         if self._race.winner is None:
             raise self._error
         return self._attempts[self._race.winner], self._listening.pop(self._race.winner).result()
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why those who were asked and did not win did not, by name."""
+        late = {attempt.name: f"{attempt.name}: late" for attempt in self._attempts.values()}
+        return late | self._reasons
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,6 +81,7 @@ class Heat:
         elif isinstance(error, ProviderError):
             log.warning("language model failed: %s", error)
             self._error = error
+            self._reasons[self._attempts[runner].name] = str(error)
             self._retire(runner, late=False)
             self._carry_out(self._race.failed(runner, now))
         else:

@@ -20,6 +20,7 @@ from voicegw.inference.llm.config import BreakerConfig, BudgetConfig, ChainConfi
 from voicegw.ports.llm import (
     BudgetExceeded,
     FinishReason,
+    LlmAnswering,
     LlmEvent,
     LlmFinished,
     LlmMessage,
@@ -58,6 +59,7 @@ class Chain:
         self.time = time
         self.models = models
         self.counters = Counters()
+        self.told: list[LlmAnswering] = []
         self.breakers = [CircuitBreaker(config.breaker) for _ in models]
         members = [Guarded(model, breaker) for model, breaker in zip(models, self.breakers, strict=True)]
         self.chain = ProviderChain(members, config, clock=time.clock, counters=self.counters, sleep=time.sleep)
@@ -76,7 +78,10 @@ class Chain:
         async def listen() -> None:
             try:
                 async for event in (call or self.call).stream(request):
-                    note(event)
+                    if isinstance(event, LlmAnswering):
+                        self.told.append(event)
+                    else:
+                        note(event)
             except ProviderError as error:
                 note(str(error))
 
@@ -116,6 +121,35 @@ def test_a_late_first_is_hedged_and_the_quicker_is_kept() -> None:
         assert (await world.answer())[0] == (1.1, TextDelta("Yo"))
         assert [model.log for model in world.models] == [["asked", "cancelled"], ["asked", "ended"]]
         assert world.counters.get("llm_late_a") == 1
+
+    run(body())
+
+
+def test_who_answers_is_told_where_it_is_not_the_first_and_when_the_first_is_back() -> None:
+    async def body() -> None:
+        time = Time()
+        first = FakeModel("a", time, down("a"), says("Hi", after=3.0), says("Hi"), says("Hi"))
+        world = Chain(time, first, FakeModel("b", time, says("Yo"), says("Yo")))
+        for _ in range(4):
+            await world.answer()
+        assert world.told == [
+            LlmAnswering("b", "a: down"),
+            LlmAnswering("b", "a: late"),
+            LlmAnswering("a"),
+        ]
+
+    run(body())
+
+
+def test_who_died_in_the_middle_of_an_answer_is_asked_last_from_then_on() -> None:
+    async def body() -> None:
+        time = Time()
+        torn: list[Step] = [0.1, TextDelta("Your"), *down("a")]
+        world = Chain(time, FakeModel("a", time, torn, says("Hi")), FakeModel("b", time, says("Yo")))
+        await world.answer()
+        assert (await world.answer())[0] == (0.1, TextDelta("Yo"))
+        assert world.told == [LlmAnswering("b", "a: died in the middle of an answer")]
+        assert (await world.answer(call=world.chain.for_call()))[0] == (0.1, TextDelta("Hi"))
 
     run(body())
 
@@ -277,7 +311,7 @@ def test_closing_ends_all_who_were_asked() -> None:
         async with aclosing(world.call.stream(REQUEST)) as events:
             first = asyncio.ensure_future(anext(events))
             await time.advance(2.0)
-            assert await first == TextDelta("Yo")
+            assert await first == LlmAnswering("b", "a: late")
         assert [model.log[-1] for model in world.models] == ["cancelled", "cancelled"]
 
     run(body())

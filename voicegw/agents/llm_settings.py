@@ -1,0 +1,45 @@
+"""What all calls of an LLM agent share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from voicegw.agents.ladder_model import LadderModel
+
+
+@dataclass(frozen=True, slots=True)
+class LlmTexts:
+    """What is said without asking a model: what must work when none does."""
+
+    greeting: str
+    no_input: str = "Are you still there?"
+    asr_down: str = "I am sorry, I cannot hear you at the moment. You can use the keypad."
+    failed: str = "I am sorry, I cannot help you with that at the moment."
+    goodbye: str = "Goodbye."
+
+
+@dataclass(frozen=True, slots=True)
+class LlmLimits:
+    """Bounds of a conversation."""
+
+    max_tool_rounds: int = 4
+    """A model that asks for tools again and again is stopped and says what it knows."""
+    max_no_input: int = 3
+    """Unanswered prompts before the agent says goodbye."""
+    no_input_ms: int = 7000
+    """Silence before a prompt."""
+    max_tokens: int = 400
+    """Of one answer: about two minutes of speech."""
+    max_history_tokens: int = 8000
+    """Of the conversation that the model is sent; beyond it the older half is left out, in whole exchanges."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlmSettings:
+    """``hints`` help recognisers that take phrases; ``ladder`` is for when no model answers."""
+
+    language: str
+    texts: LlmTexts
+    limits: LlmLimits = field(default_factory=LlmLimits)
+    hints: tuple[str, ...] = ()
+    ladder: LadderModel = field(default_factory=LadderModel)
