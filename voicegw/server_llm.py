@@ -18,13 +18,13 @@ from voicegw.agents.tools.http_tool import make_http_tool
 from voicegw.agents.tools.live import LiveTools
 from voicegw.agents.tools.registry import ToolRegistry
 from voicegw.agents.tools.tool import Tool
+from voicegw.base.breaker import CircuitBreaker
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ConfigError, ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.config import LlmConfig
 from voicegw.dialplan.checked import did_you_mean
 from voicegw.inference.llm.attempt import Guarded
-from voicegw.inference.llm.breaker import CircuitBreaker
 from voicegw.inference.llm.chain import ProviderChain
 from voicegw.inference.llm.config import BudgetConfig
 from voicegw.inference.llm.openai_chat import OpenAiChat

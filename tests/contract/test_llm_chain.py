@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from voicegw.base.breaker import BreakerConfig, BreakerState, CircuitBreaker
 from voicegw.base.errors import ProviderError
 from voicegw.inference.llm.attempt import Guarded
-from voicegw.inference.llm.breaker import BreakerState, CircuitBreaker
 from voicegw.inference.llm.chain import ProviderChain
-from voicegw.inference.llm.config import BreakerConfig, ChainConfig, ChatServerConfig
+from voicegw.inference.llm.config import ChainConfig, ChatServerConfig
 from voicegw.inference.llm.openai_chat import OpenAiChat
 from voicegw.ports.llm import LlmMessage, LlmRequest, LlmRole, TextDelta
 from voicegw.testing.faulty_llm_server import Fault, FaultyLlmServer, Script

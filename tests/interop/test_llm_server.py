@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from tests.interop.llama_peer import TOOL_CALL_TOKEN, LlamaServer
+from voicegw.base.breaker import BreakerConfig, CircuitBreaker
 from voicegw.base.errors import ProviderError
 from voicegw.inference.llm.attempt import Guarded
-from voicegw.inference.llm.breaker import CircuitBreaker
 from voicegw.inference.llm.chain import ProviderChain
-from voicegw.inference.llm.config import BreakerConfig, ChainConfig, ChatServerConfig
+from voicegw.inference.llm.config import ChainConfig, ChatServerConfig
 from voicegw.inference.llm.openai_chat import OpenAiChat
 from voicegw.ports.llm import (
     FinishReason,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from voicegw.base.breaker import CircuitBreaker
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
-from voicegw.inference.llm.breaker import CircuitBreaker
 from voicegw.inference.llm.budget import CallBudget, estimate
 from voicegw.ports.llm import (
     LlmEvent,

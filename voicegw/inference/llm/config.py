@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from voicegw.base.breaker import BreakerConfig
 from voicegw.ports.llm import LlmPrice
 
 
@@ -45,18 +46,6 @@ class ChatServerConfig:
     """Answers under way at once; one a call, two while hedging."""
     price: LlmPrice = field(default_factory=LlmPrice)
     """For the budget; nothing for a server of one's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerConfig:
-    """When a provider that fails is left alone, and for how long."""
-
-    open_after: int = 3
-    """Failures in a row. One may be an accident; callers should not pay for more than a few."""
-    open_s: float = 10.0
-    """The first pause; doubles each time the trial after it fails."""
-    open_max_s: float = 120.0
-    """The longest pause, also for what a server asks for with Retry-After."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from tests.unit.inference.llm.fakes import FakeModel, Step, Time
+from voicegw.base.breaker import BreakerConfig, BreakerState, CircuitBreaker
 from voicegw.base.errors import LocalError, ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.inference.llm.attempt import Guarded
-from voicegw.inference.llm.breaker import BreakerState, CircuitBreaker
 from voicegw.inference.llm.chain import CallModels, ProviderChain
-from voicegw.inference.llm.config import BreakerConfig, BudgetConfig, ChainConfig
+from voicegw.inference.llm.config import BudgetConfig, ChainConfig
 from voicegw.ports.llm import (
     BudgetExceeded,
     FinishReason,

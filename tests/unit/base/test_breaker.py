@@ -6,9 +6,8 @@ from itertools import product
 
 import pytest
 
+from voicegw.base.breaker import TABLE, BreakerConfig, BreakerEvent, BreakerState, CircuitBreaker
 from voicegw.base.fsm import IllegalTransition
-from voicegw.inference.llm.breaker import TABLE, BreakerEvent, BreakerState, CircuitBreaker
-from voicegw.inference.llm.config import BreakerConfig
 from voicegw.testing.manual_clock import ManualClock
 
 CONFIG = BreakerConfig(open_after=3, open_s=10, open_max_s=35)

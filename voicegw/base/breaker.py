@@ -1,14 +1,26 @@
-"""Leaves a provider alone that keeps failing, and tries it again with one answer after a pause.
+"""Leaves a provider alone that keeps failing, and tries it again with one request after a pause.
 
 Pure: it is told what happened and what time it is.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from voicegw.base.fsm import TransitionTable
-from voicegw.inference.llm.config import BreakerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerConfig:
+    """When a provider that fails is left alone, and for how long."""
+
+    open_after: int = 3
+    """Failures in a row. One may be an accident; callers should not pay for more than a few."""
+    open_s: float = 10.0
+    """The first pause; doubles each time the trial after it fails."""
+    open_max_s: float = 120.0
+    """The longest pause, also for what a server asks for with Retry-After."""
 
 
 class BreakerState(Enum):
