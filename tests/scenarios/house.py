@@ -204,8 +204,10 @@ class FakeSpeaker:
 
     def __init__(self) -> None:
         self.dead = False
+        self.asked: list[str] = []
 
     async def synthesize(self, request: TtsRequest, lexicon: Lexicons = NO_WORDS) -> AsyncIterator[SpokenChunk]:
+        self.asked.append(request.text)
         if self.dead:
             raise ProviderError("fake", "no voice", retryable=True)
         yield TtsAudio(bytes(2 * SAMPLES_PER_CHARACTER * len(request.text)))

@@ -69,6 +69,25 @@ def test_a_reply_is_ready_when_the_turn_ends_and_not_heard_before() -> None:
     play(story())
 
 
+def test_the_first_audio_is_made_before_the_turn_ends() -> None:
+    async def story() -> None:
+        house = await answered([Say("Goodbye."), Hangup()])
+        await house.caller_starts()
+        await house.run(0.8)
+        await house.hears("that is all")
+        await house.caller_pauses()
+        assert house.speaker.asked[-1] == "Goodbye."
+        made = len(house.speaker.asked)
+        await house.run(0.1)
+        await house.caller_stops()
+        house.speaker.dead = True
+        await house.run(2.5)
+        assert spoken(house) == ["Hello.", "Goodbye."]
+        assert len(house.speaker.asked) == made, "it was not made again"
+
+    play(story())
+
+
 def test_a_caller_who_goes_on_gets_the_answer_to_all_of_it() -> None:
     async def story() -> None:
         house = await answered([Say("Goodbye."), Hangup()])

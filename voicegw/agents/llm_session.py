@@ -60,11 +60,6 @@ class LlmSession:
         return not self._ladder.serves
 
     @property
-    def speculative(self) -> bool:
-        """See the protocol."""
-        return not self._fallen_back
-
-    @property
     def tools_version(self) -> int:
         """See the protocol."""
         return self._tools.version

@@ -174,12 +174,8 @@ class CallRuntime:
                 conversation.on_action(mail)
             case mail_types.AgentReplied():
                 conversation.on_replied(mail)
-            case mail_types.SentenceBegun():
-                conversation.on_sentence(mail)
-            case mail_types.SpeechMade():
-                conversation.on_audio(mail)
-            case mail_types.SpeechDone():
-                conversation.on_speech_done(mail)
+            case mail_types.SentenceBegun() | mail_types.SpeechMade() | mail_types.SpeechDone():
+                conversation.on_speech(mail)
             case _:
                 assert_never(mail)
 

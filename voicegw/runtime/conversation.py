@@ -31,7 +31,7 @@ from voicegw.ports.tts import TtsRequest
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.ear import Ear
 from voicegw.runtime.log_book import LogBook
-from voicegw.runtime.mouth import Mouth
+from voicegw.runtime.mouth import Mouth, SpeechMail
 from voicegw.runtime.replies import Replies, Report
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
@@ -271,8 +271,9 @@ class Conversation:
     def _speculate(self) -> None:
         if not self._text or self._ending is not None or self._over or self._mouth.unsettled:
             return
-        text = _joined(self._notes.carried, self._text)
-        self._replies.speculate(CallerTurn(TurnKind.SPEECH, text), self._notes.history, self._local_time())
+        turn = CallerTurn(TurnKind.SPEECH, _joined(self._notes.carried, self._text))
+        if self._replies.speculate(turn, self._notes.history, self._local_time()):
+            self._mouth.forget_prepared()
 
     def _asr_failed(self, reason: str) -> None:
         self._services.counters.add("asr_failed")
@@ -308,7 +309,11 @@ class Conversation:
 
     def on_action(self, mail: mail_types.AgentActed) -> None:
         """One action of the reply; actions of a dropped reply are refused."""
-        if self._replies.hold(mail) or not self._replies.accepts(mail.generation_id):
+        if self._replies.hold(mail):
+            if isinstance(mail.action, Say):
+                self._mouth.prepare(self._request(mail.action))
+            return
+        if not self._replies.accepts(mail.generation_id):
             return
         match mail.action:
             case Say():
@@ -378,23 +383,36 @@ class Conversation:
             self._keys_complete(digits)
 
     def _say(self, say: Say) -> None:
-        request = TtsRequest(
-            say.text, voice=say.voice or self._agent.voice, language=say.language or self._agent.language
-        )
-        self._mouth.say(request, interruptible=say.interruptible)
+        utterance_id = self._mouth.say(self._request(say), interruptible=say.interruptible)
+        for made in self._mouth.take_made(utterance_id):
+            self.on_speech(made)
+
+    def _request(self, say: Say) -> TtsRequest:
+        voice, language = say.voice or self._agent.voice, say.language or self._agent.language
+        return TtsRequest(say.text, voice=voice, language=language)
 
     # ------------------------------------------------------------ from the synthesiser
 
-    def on_sentence(self, mail: mail_types.SentenceBegun) -> None:
-        """The next audio speaks this text."""
-        self._mouth.begin_sentence(mail)
+    def on_speech(self, mail: SpeechMail) -> None:
+        """Something of an utterance is made."""
+        if self._mouth.keep(mail):
+            return
+        match mail:
+            case mail_types.SentenceBegun():
+                self._mouth.begin_sentence(mail)
+            case mail_types.SpeechMade():
+                self._audio_made(mail)
+            case mail_types.SpeechDone():
+                self._speech_done(mail)
+            case _:
+                assert_never(mail)
 
-    def on_audio(self, mail: mail_types.SpeechMade) -> None:
+    def _audio_made(self, mail: mail_types.SpeechMade) -> None:
         """Audio of an utterance. A goodbye is not interruptible."""
         if self._mouth.add_audio(mail, protected=self._ending is not None):
             self._notes.watch.audio_made = self._notes.watch.audio_made or self._now()
 
-    def on_speech_done(self, mail: mail_types.SpeechDone) -> None:
+    def _speech_done(self, mail: mail_types.SpeechDone) -> None:
         """All audio of an utterance is made, or no more can be."""
         if mail.failure:
             self._services.counters.add("tts_failed")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.agents.sentences import split_sentences
@@ -23,6 +24,10 @@ from voicegw.turn.playout import Playout, PlayoutLedger
 
 BYTES_PER_SAMPLE = 2
 SAMPLES_PER_MS = 8
+MOST_PREPARED = 2
+"""Utterances made before it is certain that they are wanted: the first to be heard at once, the second to go on."""
+
+SpeechMail: TypeAlias = SentenceBegun | SpeechMade | SpeechDone
 
 
 @dataclass(slots=True)
@@ -38,6 +43,8 @@ class Utterance:
     queued: bool = False
     started_at: float | None = None
     failure: str = ""
+    waiting: list[SpeechMail] = field(default_factory=list)
+    """What is made of it before it is wanted."""
 
 
 class Mouth:
@@ -49,7 +56,7 @@ class Mouth:
         speaker: Speaker,
         media: MediaControl,
         tasks: ChildTasks,
-        post: Callable[[SentenceBegun | SpeechMade | SpeechDone], None],
+        post: Callable[[SpeechMail], None],
         random: RandomBytes,
         lexicon: Lexicons = NO_WORDS,
     ) -> None:
@@ -62,6 +69,7 @@ class Mouth:
         self._lexicon = lexicon
         self._live: dict[UtteranceId, Utterance] = {}
         self._dying: dict[UtteranceId, Utterance] = {}
+        self._prepared: list[Utterance] = []
         self._to_make: asyncio.Queue[Utterance] = asyncio.Queue()
         self._maker: asyncio.Task[None] | None = None
 
@@ -84,15 +92,56 @@ class Mouth:
         return next((u for u in self._live.values() if u.started_at is not None), None)
 
     def say(self, request: TtsRequest, *, interruptible: bool) -> UtteranceId:
-        """Speak ``request.text`` after everything said before."""
+        """Speak ``request.text`` after everything said before; see :meth:`take_made`."""
+        if self._prepared and self._prepared[0].request == request:
+            utterance = self._prepared.pop(0)
+            utterance.interruptible = interruptible
+            self._live[utterance.id] = utterance
+            return utterance.id
+        self.forget_prepared()
+        utterance = self._begin(request, hurried=not self._live)
+        utterance.interruptible = interruptible
+        self._live[utterance.id] = utterance
+        return utterance.id
+
+    def take_made(self, utterance_id: UtteranceId) -> list[SpeechMail]:
+        """What was made of an utterance before it was wanted, to be dealt with as if it came now."""
+        utterance = self._live[utterance_id]
+        made, utterance.waiting = utterance.waiting, []
+        return made
+
+    def _begin(self, request: TtsRequest, *, hurried: bool) -> Utterance:
         utterance_id = UtteranceId(token(self._random))
-        ledger = PlayoutLedger(utterance_id, heard_source)
-        utterance = Utterance(utterance_id, ledger, request, interruptible, hurried=not self._live)
-        self._live[utterance_id] = utterance
+        utterance = Utterance(utterance_id, PlayoutLedger(utterance_id, heard_source), request, True, hurried)
         self._to_make.put_nowait(utterance)
         if self._maker is None or self._maker.done():
             self._maker = self._tasks.spawn("tts", self._make_all(), self._maker_failed)
-        return utterance_id
+        return utterance
+
+    # ------------------------------------------------------------ speech that may be wanted
+
+    def prepare(self, request: TtsRequest) -> None:
+        """Make audio that :meth:`say` may ask for soon; nothing of it is heard before. Bounded."""
+        if not self.busy and len(self._prepared) < MOST_PREPARED:
+            self._prepared.append(self._begin(request, hurried=not self._prepared))
+
+    def keep(self, mail: SpeechMail) -> bool:
+        """Put aside what was made for an utterance that is not wanted yet; False if it is not for one of those."""
+        utterance = next((u for u in self._prepared if u.id == mail.utterance_id), None)
+        if utterance is None:
+            return False
+        utterance.waiting.append(mail)
+        return True
+
+    def forget_prepared(self) -> None:
+        """None of it is wanted."""
+        if not self._prepared:
+            return
+        self._prepared = []
+        if not self._live:
+            self._stop_making()
+
+    # ------------------------------------------------------------ speech on its way
 
     def begin_sentence(self, mail: SentenceBegun) -> None:
         """The synthesiser starts on the next sentence."""
@@ -140,10 +189,8 @@ class Mouth:
 
     def cut(self) -> None:
         """Everything still to be said is dead; the worker will tell how much of the running one was heard."""
-        if self._maker is not None:
-            self._maker.cancel()
-            self._maker = None
-        self._to_make = asyncio.Queue()
+        self._prepared = []
+        self._stop_making()
         self._dying |= {key: value for key, value in self._live.items() if value.queued}
         if self._live:
             self._media.send(m.CutPlayout(self._call_id))
@@ -161,8 +208,14 @@ class Mouth:
             m.QueueAudio(self._call_id, utterance.id, pcm, final=final, interruptible=utterance.interruptible)
         )
 
+    def _stop_making(self) -> None:
+        if self._maker is not None:
+            self._maker.cancel()
+            self._maker = None
+        self._to_make = asyncio.Queue()
+
     def _maker_failed(self, reason: str) -> None:
-        for utterance_id in self._live:
+        for utterance_id in [*self._live, *(utterance.id for utterance in self._prepared)]:
             self._post(SpeechDone(utterance_id, reason))
 
     async def _make_all(self) -> None:
