@@ -10,6 +10,7 @@ from typing import cast
 from voicegw.base.errors import ConfigError
 from voicegw.inference.settings import EngineSettings
 from voicegw.ports.asr import AsrProvider
+from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import TtsProvider
 
 
@@ -42,6 +43,17 @@ def make_asr(name: str, settings: EngineSettings, known: Mapping[str, Entry] = A
 def make_tts(name: str, settings: EngineSettings, known: Mapping[str, Entry] = TTS) -> TtsProvider:
     """The synthesiser of that name, not started; raises ConfigError."""
     return cast(TtsProvider, _make("synthesiser", name, settings, known))
+
+
+def make_eot(name: str, settings: EngineSettings) -> EotModel | None:
+    """The end-of-turn model of that name in the folder of models, not started; None for no name.
+
+    Raises ConfigError.
+    """
+    if not name:
+        return None
+    made: EotModel = importlib.import_module("voicegw.inference.eot.onnx_eot").OnnxEot(name, settings)
+    return made
 
 
 def _make(kind: str, name: str, settings: EngineSettings, known: Mapping[str, Entry]) -> object:
