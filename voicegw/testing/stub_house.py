@@ -30,6 +30,7 @@ from voicegw.runtime.speech import Speech
 from voicegw.server_media import command_line
 from voicegw.storage.event_log import EventLog
 from voicegw.storage.tool_ledger import SqliteToolLedger
+from voicegw.turn.machine import TurnConfig
 
 AGENT = "demo"
 """Whatever is dialled, this agent answers."""
@@ -74,8 +75,12 @@ def assemble(
     agent: Agent,
     counters: Counters,
     on_fact: FactListener = lambda _call_id, _entry: None,
+    turn: TurnConfig | None = None,
 ) -> Node:
-    """A node that answers every call with ``agent``, which must be called :data:`AGENT`; nothing is recorded."""
+    """A node that answers every call with ``agent``, which must be called :data:`AGENT`; nothing is recorded.
+
+    ``turn`` replaces what the configuration says about turns.
+    """
     clock = SystemClock()
     agents: Mapping[str, Agent] = {AGENT: agent}
     store = DialplanStore(lambda: Installation(parse_dialplan(_DIALPLAN, agents=agents.keys()), agents))
@@ -102,7 +107,7 @@ def assemble(
         counters=counters,
         recordings=None,
         call_config=config.call,
-        turn_config=config.turn,
+        turn_config=turn or config.turn,
         on_fact=on_fact,
     )
     manager = CallManager(services, store, config.limits.max_calls)

@@ -10,7 +10,7 @@ from voicegw.base.ids import CallId, UtteranceId
 from voicegw.call.facts import AgentSpoke, CallWasOffered, Entry, TurnWasTimed
 from voicegw.testing.bench import _turn_stubs
 from voicegw.testing.bench._turn_calls import Talk, WireTurn
-from voicegw.testing.bench._turn_engines import ENDPOINTING, added_ms, figures, verdicts, wanted_silence_ms
+from voicegw.testing.bench._turn_engines import figures, verdicts
 from voicegw.testing.bench._turn_log import Result, TimedTurn, compare, time_turn
 from voicegw.testing.bench._turn_node import WORK_DONE, StubDelays
 from voicegw.testing.bench._turn_stubs import SILENCE_MS, SLOW, Outcome, Scenario, work_of
@@ -21,7 +21,9 @@ WALL = 1_700_000_000.0
 OFFERED = Entry(
     0, 0.0, CallWasOffered(CallId("c"), "x", "demo", "1", "", datetime.fromtimestamp(WALL, UTC).isoformat())
 )
-TIMING = TurnWasTimed(endpointing_ms=405.0, asr_ms=20.0, agent_ms=5.0, tts_ms=2.0, playout_ms=10.0, total_ms=442.0)
+TIMING = TurnWasTimed(
+    endpointing_ms=405.0, asr_ms=20.0, agent_ms=5.0, tts_ms=2.0, playout_ms=10.0, total_ms=442.0, waited_ms=400.0
+)
 ANSWER = AgentSpoke(
     UtteranceId("u"), "Yes.", "Yes.", exact=True, interrupted=False, started_ms=10_000.0, ended_ms=11e3
 )
@@ -40,7 +42,7 @@ def test_a_turn_is_split_into_stages_that_add_up() -> None:
     assert timed.stages["hearing"] == pytest.approx(520 - 442 - 20)
     assert sum(timed.stages.values()) == pytest.approx(timed.total_ms)
     assert timed.after_decision_ms == pytest.approx(442 - 405 + 20)
-    assert added_ms(timed) == pytest.approx(520 - ENDPOINTING["complete_ms"])
+    assert timed.added_ms == pytest.approx(520 - 400)
 
 
 def test_a_timing_of_another_turn_does_not_fit() -> None:
@@ -49,16 +51,9 @@ def test_a_timing_of_another_turn_does_not_fit() -> None:
     assert time_turn(turn, log(Entry(2, 11_000.0, ANSWER)), WALL) is None
 
 
-@pytest.mark.parametrize(
-    ("endpointing_ms", "wanted"), [(399.5, 400), (400.2, 400), (648, 400), (653, 650), (1400, 1300), (10, 400)]
-)
-def test_what_exceeds_the_wanted_silence_is_delay(endpointing_ms: float, wanted: int) -> None:
-    assert wanted_silence_ms(endpointing_ms) == wanted
-
-
 def timed(added: float) -> TimedTurn:
     names = ("hearing", "endpointing", "asr", "agent", "tts", "playout", "lead_in")
-    return TimedTurn(added + 400, dict.fromkeys(names, 1.0))
+    return TimedTurn(added + 400, 400, dict.fromkeys(names, 1.0))
 
 
 def test_the_aims() -> None:
@@ -106,10 +101,11 @@ def test_what_the_callers_measured_is_matched_with_their_own_logs() -> None:
 
 def outcome(delays: StubDelays, *, speculation: bool, share: float, after_decision: float, stop: float) -> Outcome:
     hearing = 10.0
-    stages = {"hearing": hearing, "endpointing": float(SILENCE_MS)}
     total = hearing + SILENCE_MS + after_decision if speculation else SILENCE_MS + delays.sum_ms + share
     stages["endpointing"] = total - hearing - after_decision
-    turn = TimedTurn(total, {**dict.fromkeys(("asr", "agent", "tts", "playout", "lead_in"), 1.0), **stages})
+    turn = TimedTurn(
+        total, SILENCE_MS, {**dict.fromkeys(("asr", "agent", "tts", "playout", "lead_in"), 1.0), **stages}
+    )
     result = Result(turns=[turn] * 20, stops_ms=[stop] * 20)
     return Outcome(Scenario("any", delays, speculation), result, {})
 

@@ -8,28 +8,15 @@ from typing import Final
 from voicegw.testing.bench._node import NodeProcess
 from voicegw.testing.bench._report import percentile, show
 from voicegw.testing.bench._turn_calls import Load, make_lines, talk_to
-from voicegw.testing.bench._turn_log import STAGES, Result, TimedTurn, compare
+from voicegw.testing.bench._turn_log import STAGES, Result, compare
 
-ENDPOINTING: Final = {"shortest_ms": 650, "longest_ms": 650, "complete_ms": 400, "patient_ms": 1300}
-"""The silences that a caller of whom nothing is known yet is given; they do not learn here, to be subtracted."""
 _AIM_ADDED_MS: Final = 150.0
 _AIM_STOP_MS: Final = 120.0
 
 
-def wanted_silence_ms(endpointing_ms: float) -> int:
-    """The longest silence of the policy that fits into what the node waited: what is left over is its delay."""
-    steps = sorted((ENDPOINTING["complete_ms"], ENDPOINTING["shortest_ms"], ENDPOINTING["patient_ms"]))
-    return max((step for step in steps if step <= endpointing_ms + 1.0), default=steps[0])
-
-
-def added_ms(turn: TimedTurn) -> float:
-    """The part of a turn that nobody wanted."""
-    return turn.total_ms - wanted_silence_ms(turn.stages["endpointing"])
-
-
 def figures(result: Result) -> dict[str, object]:
     """The JSON object."""
-    added = [added_ms(turn) for turn in result.turns]
+    added = [turn.added_ms for turn in result.turns]
     total = [turn.total_ms for turn in result.turns]
     stages = {
         name: {
@@ -55,7 +42,7 @@ def figures(result: Result) -> dict[str, object]:
 
 def verdicts(result: Result) -> dict[str, bool]:
     """The aims, each with whether it was met."""
-    added = percentile([added_ms(turn) for turn in result.turns], 95)
+    added = percentile([turn.added_ms for turn in result.turns], 95)
     stop = percentile(result.stops_ms, 95)
     return {
         "every line was answered": bool(result.turns) and not result.failures and not result.unmatched,
@@ -67,7 +54,7 @@ def verdicts(result: Result) -> dict[str, bool]:
 async def measure(home: Path, load: Load) -> Result:
     """Talk with ``voicegw serve``."""
     audio = await make_lines(home / "cache")
-    async with NodeProcess(home / "node", {"endpointing": ENDPOINTING}) as node:
+    async with NodeProcess(home / "node") as node:
         talk = await talk_to(node.uri("demo"), audio, load)
     return compare(talk, node.logs())
 

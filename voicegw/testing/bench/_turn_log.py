@@ -18,10 +18,18 @@ _MATCH_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class TimedTurn:
-    """A turn in milliseconds: all of it, and the stages."""
+    """A turn in milliseconds: all of it, and the stages. ``waited_ms`` of it are the silence that the policy of
+    endpointing asked for; ``speculated``: the answer was prepared before the turn was over."""
 
     total_ms: float
+    waited_ms: float
     stages: dict[str, float]
+    speculated: bool = False
+
+    @property
+    def added_ms(self) -> float:
+        """The part that nobody wanted."""
+        return self.total_ms - self.waited_ms
 
     @property
     def after_decision_ms(self) -> float:
@@ -69,7 +77,7 @@ def time_turn(turn: WireTurn, log: Sequence[Entry], wall_offset_s: float) -> Tim
         "playout": timing.playout_ms,
         "lead_in": lead_in,
     }
-    return TimedTurn(total, stages)
+    return TimedTurn(total, timing.waited_ms, stages, timing.speculated)
 
 
 def compare(talk: Talk, logs: dict[str, list[Entry]]) -> Result:

@@ -13,7 +13,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from voicegw.testing.stub_house import AGENT, OneModel, assemble
 from voicegw.testing.stub_llm import StubLlm
 from voicegw.testing.stub_speech import StubAsr, StubLine, StubTts
 from voicegw.testing.stub_work import StubWork
+from voicegw.turn.speculation import SpeculationConfig
 
 WORK_DONE: Final = "what the stubs did"
 """The message of the last line of log."""
@@ -65,7 +66,7 @@ class StubDelays:
 class StubNode:
     """The node and its stubs."""
 
-    def __init__(self, config: Config, delays: StubDelays, ledger: Path) -> None:
+    def __init__(self, config: Config, delays: StubDelays, ledger: Path, *, speculate: bool) -> None:
         numbers = itertools.count(1)
         self.asr = StubAsr(_LINES, final_after_s=delays.final_ms / 1000)
         self.llm = StubLlm(
@@ -84,7 +85,9 @@ class StubNode:
             greeting=_GREETING,
             limits=LimitsModel(max_no_input=10),
         )
-        self.node: Node = assemble(config, self.asr, self.tts, models, LlmAgent(file, models, None), counters)
+        turn = replace(config.turn, speculation=SpeculationConfig(enabled=speculate))
+        agent = LlmAgent(file, models, None)
+        self.node: Node = assemble(config, self.asr, self.tts, models, agent, counters, turn=turn)
 
     def work(self) -> dict[str, StubWork]:
         """What each stub did."""
@@ -108,11 +111,12 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench turn node")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--delays", default="{}", help="StubDelays as JSON")
+    parser.add_argument("--speculate", action="store_true", help="prepare replies before the turn is over")
     arguments = parser.parse_args(argv)
     config = load_config(arguments.config)
     configure(config.log.level, json_lines=True)
     delays = msgspec.json.decode(arguments.delays, type=StubDelays)
-    node = StubNode(config, delays, Path(config.paths.cache) / "tools.sqlite")
+    node = StubNode(config, delays, Path(config.paths.cache) / "tools.sqlite", speculate=arguments.speculate)
     asyncio.run(node.serve(config.limits.drain_s))
     return 0
 

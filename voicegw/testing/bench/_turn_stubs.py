@@ -57,9 +57,8 @@ class Outcome:
 
     @property
     def shares_ms(self) -> list[float]:
-        """The platform's own part of each turn; with speculation the stubs' delays run beside the silence."""
-        hidden = SILENCE_MS + self.scenario.delays.sum_ms
-        return [turn.total_ms - hidden for turn in self.result.turns]
+        """The platform's own part of each turn; below zero where the stubs' delays ran beside the silence."""
+        return [turn.added_ms - self.scenario.delays.sum_ms for turn in self.result.turns]
 
     @property
     def after_decision_ms(self) -> list[float]:
@@ -73,18 +72,17 @@ async def measure(home: Path, load: Load, scenarios: Sequence[Scenario] = SCENAR
     outcomes: list[Outcome] = []
     for number, scenario in enumerate(scenarios):
         show(f"\n{scenario.name}: {_delays_text(scenario.delays)}")
-        program = ("-m", "voicegw.testing.bench._turn_node", "--delays", _json(scenario.delays))
-        async with NodeProcess(home / f"node{number}", _sections(scenario), program) as node:
+        endpointing = dict.fromkeys(_STEPS, SILENCE_MS)
+        async with NodeProcess(home / f"node{number}", {"endpointing": endpointing}, _program(scenario)) as node:
             talk = await talk_to(node.uri("demo"), audio, load)
         outcomes.append(Outcome(scenario, compare(talk, node.logs()), work_of(node.output)))
     return outcomes
 
 
-def _sections(scenario: Scenario) -> dict[str, dict[str, object]]:
-    return {
-        "endpointing": dict.fromkeys(_STEPS, SILENCE_MS),
-        "speculation": {"enabled": scenario.speculation},
-    }
+def _program(scenario: Scenario) -> tuple[str, ...]:
+    delays = msgspec.json.encode(scenario.delays).decode()
+    program = ("-m", "voicegw.testing.bench._turn_node", "--delays", delays)
+    return (*program, "--speculate") if scenario.speculation else program
 
 
 def work_of(output: str) -> dict[str, dict[str, float]]:
@@ -94,10 +92,6 @@ def work_of(output: str) -> dict[str, dict[str, float]]:
             entry = json.loads(line)
             return {name: entry[name] for name in ("asr_ms", "llm_tokens", "tts_ms")}
     return {}
-
-
-def _json(delays: StubDelays) -> str:
-    return msgspec.json.encode(delays).decode()
 
 
 def _delays_text(delays: StubDelays) -> str:
@@ -123,7 +117,11 @@ def _figures(outcome: Outcome) -> dict[str, object]:
         "after_decision_ms": outcome.after_decision_ms,
         "barge_in_stop_ms": result.stops_ms,
     }
-    found: dict[str, object] = {"turns": len(result.turns), "barge_ins": len(result.stops_ms)}
+    found: dict[str, object] = {
+        "turns": len(result.turns),
+        "speculated": sum(turn.speculated for turn in result.turns),
+        "barge_ins": len(result.stops_ms),
+    }
     for name, values in rows.items():
         found[f"{name}_p50"], found[f"{name}_p95"] = percentile(values, 50), percentile(values, 95)
     stages = {name: percentile([turn.stages[name] for turn in result.turns], 50) for name in STAGES}
@@ -175,7 +173,8 @@ def show_table(outcomes: Sequence[Outcome]) -> None:
     show("")
     for outcome in outcomes:
         stages = "  ".join(f"{s} {percentile([t.stages[s] for t in outcome.result.turns], 50):.0f}" for s in STAGES)
-        show(f"{outcome.scenario.name}: {stages}")
+        prepared = sum(turn.speculated for turn in outcome.result.turns)
+        show(f"{outcome.scenario.name}: {stages}; prepared {prepared} of {len(outcome.result.turns)}")
         for name, work in outcome.work.items():
             show(f"  {name:10} " + ", ".join(f"{key} {value:.0f}" for key, value in work.items()))
         for failure in outcome.result.failures:
