@@ -30,6 +30,7 @@ from voicegw.recording.config import RecordingConfig
 from voicegw.turn.barge_in import BargeInConfig
 from voicegw.turn.endpointing import EndpointingConfig
 from voicegw.turn.machine import TurnConfig
+from voicegw.turn.speculation import SpeculationConfig
 
 SHIPPED_DIALPLANS = Path(__file__).resolve().parent.parent / "dialplans"
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -145,6 +146,7 @@ class Config:
     call: CallConfig = field(default_factory=CallConfig)
     endpointing: EndpointingConfig = field(default_factory=EndpointingConfig)
     barge_in: BargeInConfig = field(default_factory=BargeInConfig)
+    speculation: SpeculationConfig = field(default_factory=SpeculationConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     recording: RecordingConfig = field(default_factory=RecordingConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
@@ -153,7 +155,7 @@ class Config:
     @property
     def turn(self) -> TurnConfig:
         """The turn machine's part."""
-        return TurnConfig(self.endpointing, self.barge_in)
+        return TurnConfig(self.endpointing, self.barge_in, self.speculation)
 
 
 def load_config(path: Path | None) -> Config:

@@ -21,6 +21,7 @@ from voicegw.call import events as e
 from voicegw.call.facts import AnyFact, Entry
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions, AsrPartial
+from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsAudio, TtsRequest
 from voicegw.runtime.call_runtime import CallRuntime, Offer
 from voicegw.runtime.services import CallServices, Speaker
@@ -296,7 +297,11 @@ class House:
     """One call and everything around it."""
 
     def __init__(
-        self, replies: list[list[AgentAction]], agent: Agent | None = None, speaker: Speaker | None = None
+        self,
+        replies: list[list[AgentAction]],
+        agent: Agent | None = None,
+        speaker: Speaker | None = None,
+        eot: EotModel | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.signalling = FakeSignalling()
@@ -318,6 +323,7 @@ class House:
             seeded.randbytes,
             self.counters,
             None,
+            eot=eot,
         )
         offer = Offer(LEG, "sip-call-id", "demo", "+15550100", "", {})
         self.gone: list[CallId] = []

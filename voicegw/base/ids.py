@@ -11,6 +11,8 @@ LegId = NewType("LegId", str)
 UtteranceId = NewType("UtteranceId", str)
 """One piece of agent speech. A result that carries a dead utterance id is refused."""
 GenerationId = NewType("GenerationId", str)
+GuessId = NewType("GuessId", str)
+"""One question to an end-of-turn model."""
 StreamId = NewType("StreamId", str)
 """One recognition or synthesis job in an inference worker."""
 

@@ -148,6 +148,7 @@ class CallRuntime:
                 self._session_agreed(session)
             case (
                 mail_types.AsrReported()
+                | mail_types.EndOfTurnEstimated()
                 | mail_types.AgentActed()
                 | mail_types.AgentReplied()
                 | mail_types.SentenceBegun()
@@ -170,6 +171,8 @@ class CallRuntime:
         match mail:
             case mail_types.AsrReported():
                 conversation.on_asr(mail)
+            case mail_types.EndOfTurnEstimated():
+                conversation.on_end_estimated(mail)
             case mail_types.AgentActed():
                 conversation.on_action(mail)
             case mail_types.AgentReplied():

@@ -27,9 +27,11 @@ from voicegw.base.ids import LegId, UtteranceId
 from voicegw.call import facts as f
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrFailed, AsrFinal, AsrOptions, AsrPartial
+from voicegw.ports.eot import EotQuestion
 from voicegw.ports.tts import TtsRequest
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.ear import Ear
+from voicegw.runtime.end_guesser import EndGuesser
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.mouth import Mouth, SpeechMail
 from voicegw.runtime.replies import Replies, Report
@@ -38,6 +40,7 @@ from voicegw.runtime.tasks import ChildTasks
 from voicegw.runtime.turn_book import TurnBook
 from voicegw.turn import commands as c
 from voicegw.turn import events as e
+from voicegw.turn.history import Speaker
 from voicegw.turn.keypad import Keypad, KeypadPolicy
 from voicegw.turn.machine import TurnMachine
 
@@ -103,6 +106,7 @@ class Conversation:
         self._asr_down_at = float("-inf")
         self._text = ""
         self._early: AsrFinal | AsrFailed | None = None
+        self._guesser = EndGuesser(services.eot, tasks, links.post, services.random, services.counters)
 
     # ------------------------------------------------------------ life
 
@@ -226,6 +230,17 @@ class Conversation:
                     self._recognised(report.event)
             case _:
                 assert_never(report.event)
+
+    def on_end_estimated(self, mail: mail_types.EndOfTurnEstimated) -> None:
+        """The end-of-turn model's word; one about another silence is refused."""
+        if self._guesser.accepts(mail.guess_id):
+            self._tell(e.EndOfTurnGuessed(mail.probability))
+
+    def _ask_whether_over(self) -> None:
+        asked = self._notes.history.last(Speaker.AGENT)
+        text = _joined(self._notes.carried, self._text)
+        pcm = self._ear.recent(self._guesser.audio_ms)
+        self._guesser.ask(EotQuestion(text, asked.text if asked else "", self._agent.language, pcm))
 
     def _words_heard(self, text: str) -> None:
         self._text = text
@@ -439,10 +454,12 @@ class Conversation:
         match command:
             case c.BeginRecognition(onset_at):
                 self._early = None
+                self._guesser.forget()
                 if self._ear.begin(self._asr_options(), onset_at):
                     self._text = ""
             case c.AskForFinal():
                 self._ear.ask_for_final()
+                self._ask_whether_over()
             case c.FinishRecognition(offset_at, waited_ms):
                 self._notes.turn_ended(offset_at, waited_ms)
                 self._finish_recognition()

@@ -114,6 +114,11 @@ class Ear:
         """The stream has ended by itself."""
         self._stream, self._stream_id, self._finishing = None, None, False
 
+    def recent(self, milliseconds: int) -> bytes:
+        """The newest audio, up to two seconds of it."""
+        count = math.ceil(milliseconds / 1000 / FRAME_S)
+        return b"".join(list(self._frames)[-count:]) if count > 0 else b""
+
     def accepts(self, stream_id: StreamId) -> bool:
         """Whether a report is about the stream that is open now."""
         return stream_id == self._stream_id

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voicegw.agents.actions import AgentAction
-from voicegw.base.ids import GenerationId, StreamId, UtteranceId
+from voicegw.base.ids import GenerationId, GuessId, StreamId, UtteranceId
 from voicegw.call.events import CallEvent
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrEvent
@@ -23,6 +23,14 @@ class AsrReported:
 
     stream_id: StreamId
     event: AsrEvent
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfTurnEstimated:
+    """An end-of-turn model's word on a silence: 0 to 1 that the turn is over."""
+
+    guess_id: GuessId
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +101,7 @@ MediaMail: TypeAlias = (
     | m.LegFailed
     | m.LegClosed
 )
-ChildMail: TypeAlias = AsrReported | AgentActed | AgentReplied | SentenceBegun | SpeechMade | SpeechDone
+ChildMail: TypeAlias = (
+    AsrReported | EndOfTurnEstimated | AgentActed | AgentReplied | SentenceBegun | SpeechMade | SpeechDone
+)
 Mail: TypeAlias = CallEvent | MediaMail | ChildMail | MediaChanged

@@ -18,6 +18,7 @@ from voicegw.call.facts import Entry
 from voicegw.call.machine import CallConfig
 from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
+from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsRequest
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.turn.machine import TurnConfig
@@ -106,3 +107,4 @@ class CallServices:
     call_config: CallConfig = field(default_factory=CallConfig)
     turn_config: TurnConfig = field(default_factory=TurnConfig)
     on_fact: FactListener = lambda _call_id, _entry: None
+    eot: EotModel | None = None

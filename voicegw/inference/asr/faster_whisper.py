@@ -33,7 +33,8 @@ class FasterWhisperAsr:
             raise ImportError("No module named 'faster_whisper'", name="faster_whisper")
         config = settings.whisper
         self.name = NAME
-        self.capabilities = AsrCapabilities(8000, partials=config.partial_every_s > 0.0, phrases=False)
+        partials = config.partial_every_s > 0.0
+        self.capabilities = AsrCapabilities(8000, partials, phrases=False, slow_final=True)
         self._counters = settings.counters
         arguments = (str(model_folder(config.model, settings.models_dir)), msgspec.json.encode(config).decode())
         self.pool = WorkerPool(

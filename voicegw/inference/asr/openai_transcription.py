@@ -47,7 +47,7 @@ class OpenAiTranscription:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.name = NAME
-        self.capabilities = AsrCapabilities(RATE_HZ, partials=False, phrases=False)
+        self.capabilities = AsrCapabilities(RATE_HZ, partials=False, phrases=False, slow_final=True)
         self._config = settings.transcription
         self._clock = settings.clock
         self._counters = settings.counters
