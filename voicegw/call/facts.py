@@ -68,6 +68,8 @@ class CallerSpoke(Fact, frozen=True):
     digits: str
     started_ms: float
     ended_ms: float
+    sensitive: bool = False
+    """Asked for as sensitive: what was said is not in here."""
 
 
 class CallerWasSilent(Fact, frozen=True):
@@ -115,6 +117,8 @@ class SlotWasFilled(Fact, frozen=True):
     name: str
     value: str
     confirmed: bool
+    sensitive: bool = False
+    """Declared as sensitive: the value is not in here."""
 
 
 class WebhookWasCalled(Fact, frozen=True):
@@ -163,6 +167,34 @@ class RecordingHasFailed(Fact, frozen=True):
     reason: str
 
 
+class RecordingWasDiscarded(Fact, frozen=True):
+    """The audio that there was is removed; nothing of it is left."""
+
+    path: str
+
+
+class DisclosureWasMade(Fact, frozen=True):
+    """The caller was told ``text``, for example that no person speaks; ``heard`` is what was played of it."""
+
+    text: str
+    heard: str
+    interrupted: bool
+
+
+class ConsentWasGiven(Fact, frozen=True):
+    """The caller said yes to ``question``; ``answer`` in their own words or keys."""
+
+    question: str
+    answer: str
+
+
+class ConsentWasRefused(Fact, frozen=True):
+    """The caller said no to ``question``, or nothing that could be taken for a yes (an empty ``answer``)."""
+
+    question: str
+    answer: str
+
+
 class MediaWasMeasured(Fact, frozen=True):
     """Counters of the caller's leg at its end."""
 
@@ -204,6 +236,10 @@ AnyFact: TypeAlias = (
     | SpeechHasFailed
     | RecordingHasEnded
     | RecordingHasFailed
+    | RecordingWasDiscarded
+    | DisclosureWasMade
+    | ConsentWasGiven
+    | ConsentWasRefused
     | MediaWasMeasured
     | CallHasEnded
 )
