@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from voicegw.agents.actions import AgentAction
@@ -18,7 +18,9 @@ from voicegw.base.errors import LocalError, ProviderError
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.base.metrics import Counters
 from voicegw.call import events as e
+from voicegw.call.edges import AGENT
 from voicegw.call.facts import AnyFact, Entry
+from voicegw.call.transfer import TransferConfig
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions, AsrPartial
 from voicegw.ports.eot import EotModel
@@ -40,6 +42,10 @@ class FakeSignalling:
     """Accepts everything and remembers what was asked."""
 
     said: list[str] = field(default_factory=list)
+    dialled: list[LegId] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    refers: bool = True
+    routes: bool = True
     session: MediaSession | None = field(
         default_factory=lambda: MediaSession("192.0.2.1", 4000, "PCMU", 0, 0, 101, 101)
     )
@@ -63,6 +69,32 @@ class FakeSignalling:
     def media_bind_address(self, leg_id: LegId) -> str:
         return "10.0.0.2"
 
+    async def media_route(self, target_uri: str) -> tuple[str, str]:
+        if not self.routes:
+            raise LocalError("no such host")
+        return "192.0.2.2", "10.0.0.2"
+
+    def dial(
+        self,
+        leg_id: LegId,
+        target_uri: str,
+        local_ip: str,
+        local_port: int,
+        from_uri: str,
+        *,
+        display_name: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.said.append(f"dial {target_uri}")
+        self.dialled.append(leg_id)
+        self.headers = dict(headers)
+
+    def may_refer(self, leg_id: LegId) -> bool:
+        return self.refers
+
+    def refer(self, leg_id: LegId, target_uri: str) -> None:
+        self.said.append(f"refer {target_uri}")
+
 
 @dataclass
 class _Queued:
@@ -80,6 +112,8 @@ class FakeWorker:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.queue: list[_Queued] = []
+        self.announced: dict[str, _Queued] = {}
+        self.edges: set[tuple[str, str]] = set()
         self.paused = False
         self.events: list[m.Event] = []
         self.commands: list[m.Command] = []
@@ -93,6 +127,14 @@ class FakeWorker:
     def send(self, command: m.Command) -> None:
         self.commands.append(command)
         match command:
+            case m.SetMix():
+                self.edges = {(source, sink) for source, sink, _ in command.edges}
+            case m.QueueAudio(voice=voice) if voice != AGENT:
+                item = self.announced.setdefault(voice, _Queued(command.utterance_id))
+                item.samples += len(command.pcm) // 2
+                item.final = item.final or command.final
+            case m.CutPlayout(voice=voice) if voice != AGENT:
+                self.announced.pop(voice, None)
             case m.QueueAudio():
                 self._queue(command)
             case m.PausePlayout():
@@ -106,7 +148,7 @@ class FakeWorker:
                     )
                 self.queue, self.paused = [], False
             case m.CloseLeg():
-                self.events.append(m.LegClosed(LEG, m.LegStats()))
+                self.events.append(m.LegClosed(command.leg_id, m.LegStats()))
             case _:
                 pass
 
@@ -118,8 +160,23 @@ class FakeWorker:
         self.events.append(m.PlayoutPaused(CALL, head.utterance_id, head.sent, self.clock.monotonic()))
         return True
 
+    def heard_by(self, sink: str) -> set[str]:
+        """The sources that this sink hears."""
+        return {source for source, to in self.edges if to == sink}
+
+    def _tick_announcements(self) -> None:
+        for voice, item in list(self.announced.items()):
+            if not any(source == voice for source, _ in self.edges):
+                continue
+            item.sent = min(item.samples, item.sent + 160)
+            if item.final and item.sent == item.samples:
+                del self.announced[voice]
+                now = self.clock.monotonic()
+                self.events.append(m.PlayoutFinished(CALL, item.utterance_id, item.sent, now))
+
     def tick(self) -> None:
         """20 ms of playout."""
+        self._tick_announcements()
         if self.paused or not self.queue:
             return
         head = self.queue[0]
@@ -235,6 +292,9 @@ class ScriptedAgent:
     def expectations(self) -> tuple[Expectation, ...]:
         return ()
 
+    def prompts(self) -> tuple[str, ...]:
+        return ()
+
     def open(self, facts: CallFacts) -> ScriptedAgent:
         return self
 
@@ -261,6 +321,7 @@ class OneSession:
     """An agent whose only call is a session that the test made."""
 
     session: AgentSession
+    texts: tuple[str, ...] = ()
     name: str = "one"
     language: str = "en-US"
     voice: str = ""
@@ -271,6 +332,9 @@ class OneSession:
 
     def expectations(self) -> tuple[Expectation, ...]:
         return ()
+
+    def prompts(self) -> tuple[str, ...]:
+        return self.texts
 
     def open(self, facts: CallFacts) -> AgentSession:
         return self.session
@@ -302,6 +366,7 @@ class House:
         agent: Agent | None = None,
         speaker: Speaker | None = None,
         eot: EotModel | None = None,
+        transfers: TransferConfig | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.signalling = FakeSignalling()
@@ -324,10 +389,14 @@ class House:
             self.counters,
             None,
             eot=eot,
+            transfers=transfers or TransferConfig(),
         )
         offer = Offer(LEG, "sip-call-id", "demo", "+15550100", "", {})
         self.gone: list[CallId] = []
-        self.call = CallRuntime(CALL, offer, services, self.gone.append)
+        self.call = CallRuntime(CALL, offer, services, self.gone.append, self.adopt)
+
+    def adopt(self, call: CallRuntime, leg_id: LegId) -> None:
+        """There is only one call: every event is delivered to it anyway."""
 
     async def answer(self) -> None:
         """From INVITE to ACK."""

@@ -238,10 +238,10 @@ def test_hold_silences_the_agent_and_resume_asks_again() -> None:
         await house.answer()
         await house.run(0.5)
         held = MediaSession("192.0.2.1", 4000, "PCMU", 0, 0, send=False, receive=False)
-        house.call.post(MediaChanged(held))
+        house.call.post(MediaChanged(LEG, held))
         await house.run(10.0)
         assert len(house.agent.turns) == 1
-        house.call.post(MediaChanged(MediaSession("192.0.2.1", 4000, "PCMU", 0, 0)))
+        house.call.post(MediaChanged(LEG, MediaSession("192.0.2.1", 4000, "PCMU", 0, 0)))
         await house.run(2.0)
         assert spoken(house)[-1] == ("How can I help?", False)
         assert house.facts.of(f.CallWasHeld) == [f.CallWasHeld(True), f.CallWasHeld(False)]

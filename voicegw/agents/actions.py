@@ -62,17 +62,23 @@ class Gather:
     dtmf: DtmfPolicy = NO_DTMF
     no_input_ms: int = 7000
     patient: bool = False
+    sensitive: bool = False
+    """Until the next question nothing is recorded, and the answer is not written down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """Hand the caller over to ``target`` (a SIP URI or a name the runtime knows), and end the reply.
 
-    ``apology`` is said, and the call ended, where the runtime cannot transfer.
+    ``apology`` is said, and the call ended, where the runtime knows no such target. ``kind`` is bridged, attended or
+    blind, empty for the target's own; ``summary`` is what the target is told, empty for what the agent collected.
+    Where the transfer does not come about, a turn of kind TRANSFER_FAILED follows.
     """
 
     target: str
     apology: str
+    kind: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +128,36 @@ class SlotFilled:
     name: str
     value: str
     confirmed: bool = False
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosing:
+    """Told for the event log: ``text``, which is said next, is a disclosure; how much of it is heard is a fact."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentAnswered:
+    """The caller said yes or no to being recorded: the recorder and the transcript follow. ``answer``: their words."""
+
+    question: str
+    answer: str
+    given: bool
 
 
 AgentAction: TypeAlias = (
-    Say | Gather | Transfer | Hangup | SendDtmf | CallWebhook | WebhookReturned | ServiceMoved | SlotFilled
+    Say
+    | Gather
+    | Transfer
+    | Hangup
+    | SendDtmf
+    | CallWebhook
+    | WebhookReturned
+    | ServiceMoved
+    | SlotFilled
+    | Disclosing
+    | ConsentAnswered
 )
 Ending: TypeAlias = Gather | Transfer | Hangup

@@ -11,6 +11,7 @@ from typing import Protocol
 from voicegw.agents.actions import AgentAction
 from voicegw.agents.lexicon import Lexicons
 from voicegw.base.ids import CallId
+from voicegw.call.consent import RecordingPolicy
 
 
 class TurnKind(Enum):
@@ -26,6 +27,10 @@ class TurnKind(Enum):
     """The caller was silent for ``no_input_ms``."""
     ASR_DOWN = auto()
     """The recogniser failed while listening: the keypad may still work."""
+    TRANSFER_FAILED = auto()
+    """The agent has the caller back after a Transfer that did not come about; ``text`` says why."""
+    HANDED_BACK = auto()
+    """A person had the caller and gave them back: go on where the conversation is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +152,21 @@ class Agent(Protocol):
         """How it pronounces names and house words."""
         ...
 
+    @property
+    def recording(self) -> RecordingPolicy:
+        """When its calls are recorded, unless their route says something else."""
+        ...
+
     def phrases(self) -> tuple[str, ...]:
         """All sentences a caller may say, in plain lower-case words: the domain language model."""
         ...
 
     def expectations(self) -> tuple[Expectation, ...]:
         """Every recogniser setting its Gathers may ask for, so that models can be made before the first call."""
+        ...
+
+    def prompts(self) -> tuple[str, ...]:
+        """What it says to everybody, word for word, the greeting first: made ahead, in its voice and language."""
         ...
 
     def open(self, facts: CallFacts) -> AgentSession:

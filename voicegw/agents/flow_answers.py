@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from voicegw.agents.actions import Say
+from voicegw.agents.actions import Hangup, Say, Transfer
 from voicegw.agents.agent import CallerTurn, TurnKind
 from voicegw.agents.entities.slot import Digits
 from voicegw.agents.flow_walk import FlowWalker
@@ -34,6 +34,8 @@ class Answers:
         """Let the turn change what is to be done next."""
         state, texts = self._walker.state, self._walker.flow.script.texts
         question = state.question
+        if turn.kind is TurnKind.TRANSFER_FAILED:
+            self._transfer_failed()
         if state.ending is not None:
             return
         if not state.started:
@@ -60,6 +62,20 @@ class Answers:
         if script.greeting is not None:
             walker.state.greeting = Say(walker.text(script.greeting), script.greeting_interruptible)
             walker.say(walker.state.greeting)
+
+    def _transfer_failed(self) -> None:
+        """Nobody took the call: go on where the script says, or part with the words that it has for this."""
+        state, flow = self._walker.state, self._walker.flow
+        ending, state.ending = state.ending, None
+        if not isinstance(ending, Transfer):
+            return
+        at_step = state.position < len(flow.script.steps)
+        step = flow.step(state.position).transfer if at_step else None
+        if step is not None and step.on_failure is not None:
+            self._walker.move(flow.index[step.on_failure])
+            return
+        self._walker.out.append(Say(ending.apology))
+        state.ending = Hangup()
 
     def _speech(self, question: Question, turn: CallerTurn, now: datetime) -> None:
         """A global that is sure, then an answer, then a global that is likely, then "sorry?"."""

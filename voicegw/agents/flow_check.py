@@ -55,6 +55,8 @@ def _step_targets(step: Step) -> Iterator[tuple[Path, str]]:
             yield ("intent", "otherwise"), step.intent.otherwise
     if step.webhook:
         yield ("webhook", "on_error"), step.webhook.on_error
+    if step.transfer and step.transfer.on_failure is not None:
+        yield ("transfer", "on_failure"), step.transfer.on_failure
     for i, case in enumerate(step.branch or ()):
         key, branch = ("goto", case.goto) if case.else_ is None else ("else", case.else_)
         if branch is not None:

@@ -125,6 +125,8 @@ class AskStep(FlowModel):
     """text: what callers may say, for the recogniser."""
     no_input_ms: int | None = Field(default=None, ge=1000, le=60_000)
     """Silence in milliseconds after which the question is asked again; default of ``limits``."""
+    sensitive: bool = False
+    """Neither written down nor recorded: not the answer, not its read-back."""
 
 
 class MenuKey(FlowModel):
@@ -190,12 +192,39 @@ class BranchCase(FlowModel):
         return self
 
 
+class DiscloseStep(FlowModel):
+    """Say what the caller has to know, not to be talked over, and note it; plain text is short for ``text``."""
+
+    text: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"text": value} if isinstance(value, str) else value
+
+
+class ConsentStep(FlowModel):
+    """Ask whether the call may be recorded; plain text is short for ``prompt``. No answer is a no."""
+
+    prompt: Text
+    refused: StepName | None = None
+    """Where to go after a no; default the step that follows."""
+    again: tuple[Text, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"prompt": value} if isinstance(value, str) else value
+
+
 class TransferStep(FlowModel):
     """Hand over to a person or another number; plain text is short for ``target``."""
 
     target: Text
     say: Text | None = None
     """What is said where nobody can take the call; default ``texts.no_human``."""
+    on_failure: StepName | None = None
+    """Where to go on when nobody took the call; default: ``say``, and the end of the call."""
 
     @model_validator(mode="before")
     @classmethod
@@ -226,6 +255,8 @@ class Step(FlowModel):
     menu: MenuStep | None = None
     intent: IntentStep | None = None
     webhook: WebhookStep | None = None
+    disclose: DiscloseStep | None = None
+    consent: ConsentStep | None = None
     set: dict[VariableName, Text | bool | int] | None = None
     branch: tuple[BranchCase, ...] | None = Field(default=None, min_length=1)
     goto: StepName | None = None
@@ -344,6 +375,7 @@ class FlowFile(FlowModel):
     """Said first."""
     greeting_interruptible: bool = True
     variables: dict[VariableName, EnvVariable | Scalar] = Field(default_factory=dict)
+    recording: Literal[RecordingPolicy.ALWAYS, RecordingPolicy.AFTER_CONSENT, RecordingPolicy.NEVER] | None = None
     intents: dict[str, Intent] = Field(default_factory=dict)
     globals: Globals = Globals()
     limits: Limits = Limits()

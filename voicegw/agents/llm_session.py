@@ -135,7 +135,7 @@ class LlmSession:
                 return [Say(texts.no_input), self._gather()]
             case TurnKind.ASR_DOWN:
                 return [Say(texts.asr_down, interruptible=False), self._gather()]
-            case TurnKind.SPEECH | TurnKind.DTMF:
+            case TurnKind.SPEECH | TurnKind.DTMF | TurnKind.TRANSFER_FAILED | TurnKind.HANDED_BACK:
                 return None
 
     def _gather(self) -> Gather:
@@ -237,6 +237,12 @@ class LlmSession:
 def _as_text(turn: CallerTurn, context: AgentContext) -> str:
     """The caller's turn as the model reads it. The time stands with the turn, never in the system message."""
     stamp = context.now.strftime("%A %d %B %Y, %H:%M")
-    if turn.kind is TurnKind.DTMF:
-        return f"[{stamp}] (the caller pressed these keys: {turn.dtmf})"
-    return f"[{stamp}] {turn.text or '(something that was not understood)'}"
+    match turn.kind:
+        case TurnKind.DTMF:
+            return f"[{stamp}] (the caller pressed these keys: {turn.dtmf})"
+        case TurnKind.TRANSFER_FAILED:
+            return f"[{stamp}] (the transfer failed: {turn.text}; the caller is with you again, tell them)"
+        case TurnKind.HANDED_BACK:
+            return f"[{stamp}] (a colleague who had the caller has given them back to you: go on from here)"
+        case _:
+            return f"[{stamp}] {turn.text or '(something that was not understood)'}"

@@ -44,6 +44,10 @@ class HangupCause(Enum):
         "caller_cancelled", 487, 16, Side.CALLER, False, "the caller gave up before the answer"
     )
     AGENT_HANGUP = Cause("agent_hangup", 200, 16, Side.AGENT, False, "the agent ended the call")
+    CALLEE_HANGUP = Cause("callee_hangup", 200, 16, Side.OPERATOR, False, "the person called hung up")
+    TRANSFERRED = Cause("transferred", 200, 16, Side.AGENT, False, "the caller was moved to somebody else")
+    TRANSFER_OFF = Cause("transfer_off", 487, 16, Side.LOCAL, False, "the transfer did not come about")
+    SUPERVISION_OVER = Cause("supervision_over", 200, 16, Side.LOCAL, False, "the supervised call is over")
     NO_INPUT = Cause("no_input", 200, 16, Side.AGENT, False, "the caller said nothing for too long")
     CALL_TOO_LONG = Cause(
         "call_too_long", 200, 31, Side.OPERATOR, False, "the longest allowed duration was reached"

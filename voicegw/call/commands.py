@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
+from voicegw.call.edges import Edge
+from voicegw.call.facts import AnyFact
+from voicegw.call.transfer_request import Comfort, TransferFailure, TransferRequest
+
+
+class Absence(Enum):
+    """Why the agent does not talk with the caller."""
+
+    TRANSFER = "transfer"
+    SUPERVISOR = "supervisor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,88 @@ class FinishCall:
     cause: HangupCause
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeMix:
+    """From now on these hear one another, and nobody else."""
+
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendAgent:
+    """The agent falls silent until it is resumed for the same reason."""
+
+    absence: Absence
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeAgent:
+    """The agent has the caller back; ``failure`` says why a transfer did not come about."""
+
+    absence: Absence
+    failure: TransferFailure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferCaller:
+    """Ask the caller's side to call ``uri`` (REFER, RFC 3515)."""
+
+    leg_id: LegId
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialTarget:
+    """Get a port for the request's leg, and tell with MediaOpened."""
+
+    request: TransferRequest
+
+
+@dataclass(frozen=True, slots=True)
+class InviteTarget:
+    """The port is there: send the INVITE."""
+
+    request: TransferRequest
+
+
+@dataclass(frozen=True, slots=True)
+class DialSupervisor:
+    """Get a port for a leg to a supervisor's phone, and tell with MediaOpened."""
+
+    leg_id: LegId
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class InviteSupervisor:
+    """The port is there: send the INVITE."""
+
+    leg_id: LegId
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComfortCaller:
+    """From now on the waiting caller hears this."""
+
+    comfort: Comfort
+
+
+@dataclass(frozen=True, slots=True)
+class BriefTarget:
+    """Say the summary to the target; BriefingFinished follows."""
+
+    leg_id: LegId
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFact:
+    """Write it down."""
+
+    fact: AnyFact
+
+
 CallCommand: TypeAlias = (
     SendRinging
     | OpenMedia
@@ -90,4 +183,15 @@ CallCommand: TypeAlias = (
     | PartFromCaller
     | StopAgent
     | FinishCall
+    | ChangeMix
+    | SuspendAgent
+    | ResumeAgent
+    | ReferCaller
+    | DialTarget
+    | InviteTarget
+    | DialSupervisor
+    | InviteSupervisor
+    | ComfortCaller
+    | BriefTarget
+    | RecordFact
 )

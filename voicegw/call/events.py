@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
+from voicegw.call.supervision import SupervisorInput
+from voicegw.call.transfer_request import TransferRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,11 @@ class LegConfirmed:
 
 @dataclass(frozen=True, slots=True)
 class LegEnded:
-    """The signalling of the leg is over."""
+    """The signalling of the leg is over. ``sip_status``: of a refused INVITE, else 0."""
 
     leg_id: LegId
     cause: HangupCause
+    sip_status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,74 @@ class ShutdownRequested:
     """The server drains: part politely."""
 
 
+@dataclass(frozen=True, slots=True)
+class TransferRequested:
+    """The caller is to be moved. The agent has finished what it had to say."""
+
+    request: TransferRequest
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAbandoned:
+    """Whoever asked for the transfer wants it no more; one that has come about stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    """The called side of a leg of ours sent a 1xx."""
+
+    leg_id: LegId
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferAnswered:
+    """The caller's side answered our REFER, with ``status``; 408 when it did not."""
+
+    leg_id: LegId
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferProgressed:
+    """A NOTIFY about the referred call: the status that its INVITE got. ``final``: nothing more will be told."""
+
+    leg_id: LegId
+    status: int
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BriefingFinished:
+    """The target has heard the summary."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """A key on a leg that is not the caller's."""
+
+    leg_id: LegId
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorOffered:
+    """A supervisor's phone calls, or (``uri``) is to be called; ``name`` is who it is."""
+
+    leg_id: LegId
+    name: str
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorChose:
+    """A supervisor wants another mode, by key or by the API."""
+
+    happened: SupervisorInput
+
+
 CallEvent: TypeAlias = (
     CallOffered
     | RouteChosen
@@ -105,4 +176,13 @@ CallEvent: TypeAlias = (
     | MediaSilent
     | MediaLost
     | ShutdownRequested
+    | TransferRequested
+    | TransferAbandoned
+    | LegRinging
+    | ReferAnswered
+    | ReferProgressed
+    | BriefingFinished
+    | KeyPressed
+    | SupervisorOffered
+    | SupervisorChose
 )

@@ -138,7 +138,7 @@ class WebhookHasReturned(Fact, frozen=True):
 
 
 class ServiceHasMoved(Fact, frozen=True):
-    """Something else serves the call from now on: ``model:NAME``, ``script``, ``menu``, ``human`` or ``message``."""
+    """What serves the call from now on: ``model:NAME``, ``script``, ``menu``, ``human`` or ``message``."""
 
     to: str
     reason: str
@@ -196,7 +196,7 @@ class ConsentWasRefused(Fact, frozen=True):
 
 
 class MediaWasMeasured(Fact, frozen=True):
-    """Counters of the caller's leg at its end."""
+    """Counters of a leg at its end. ``leg``: caller, callee or supervisor."""
 
     packets_sent: int
     packets_received: int
@@ -204,6 +204,90 @@ class MediaWasMeasured(Fact, frozen=True):
     packets_late: int
     packets_rejected: int
     jitter_ms: float
+    leg: str = "caller"
+
+
+class TransferHasBegun(Fact, frozen=True):
+    """The caller is to be moved to ``target``, which is at ``uri``. ``kind``: bridged, attended or blind."""
+
+    kind: str
+    target: str
+    uri: str
+    summary: str
+
+
+class TransferHasProgressed(Fact, frozen=True):
+    """A step on the way.
+
+    ``step``: refer_accepted, refer_refused, referred_call, dialled, ringing, answered, briefed or accepted.
+    ``status`` is the SIP status that said so, 0 for none.
+    """
+
+    step: str
+    status: int
+
+
+class TransferHasFailed(Fact, frozen=True):
+    """The agent has the caller back, because of ``reason``; ``status`` as in TransferHasProgressed."""
+
+    reason: str
+    status: int
+
+
+class CallerWasConnected(Fact, frozen=True):
+    """Caller and target talk, by way of us."""
+
+    target: str
+    uri: str
+
+
+class CallerWasMoved(Fact, frozen=True):
+    """Caller and target talk without us."""
+
+    target: str
+    uri: str
+
+
+class AnnouncementWasMade(Fact, frozen=True):
+    """Something was said that is no part of the conversation. ``to``: caller or target."""
+
+    to: str
+    text: str
+
+
+class SupervisorHasJoined(Fact, frozen=True):
+    """A supervisor is in the call, listening."""
+
+    name: str
+
+
+class SupervisorModeHasChanged(Fact, frozen=True):
+    """From now on a supervisor does ``mode`` (listen, whisper, barge, takeover).
+
+    ``effect_ms``: from the command to its effect in the media worker, negative where that was not told.
+    """
+
+    name: str
+    mode: str
+    effect_ms: float = -1.0
+
+
+class SupervisorHasLeft(Fact, frozen=True):
+    """A supervisor is gone; ``cause`` as in CallHasEnded. ``had_taken_over``: the agent has the caller back."""
+
+    name: str
+    cause: str
+    had_taken_over: bool
+
+
+class SupervisorSpoke(Fact, frozen=True):
+    """A supervisor said something, by voice or as text. ``to``: agent (a whisper), or caller."""
+
+    name: str
+    to: str
+    text: str
+    started_ms: float
+    ended_ms: float
 
 
 class CallHasEnded(Fact, frozen=True):
@@ -241,6 +325,16 @@ AnyFact: TypeAlias = (
     | ConsentWasGiven
     | ConsentWasRefused
     | MediaWasMeasured
+    | TransferHasBegun
+    | TransferHasProgressed
+    | TransferHasFailed
+    | CallerWasConnected
+    | CallerWasMoved
+    | AnnouncementWasMade
+    | SupervisorHasJoined
+    | SupervisorModeHasChanged
+    | SupervisorHasLeft
+    | SupervisorSpoke
     | CallHasEnded
 )
 

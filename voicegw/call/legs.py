@@ -10,10 +10,16 @@ from voicegw.call.states import LEG_TABLE, LegRole, LegState, LegTrigger
 
 @dataclass(slots=True)
 class CallLeg:
-    """State of a leg. ``agreed`` and ``confirmed``: offer/answer is complete, and the ACK is in."""
+    """State of a leg. ``agreed`` and ``confirmed``: offer/answer is complete, and the ACK is in.
+
+    ``ours``: we call. ``signalled``: the gateway knows the leg, so that its LegEnded will come.
+    """
 
     leg_id: LegId
     role: LegRole
+    ours: bool = False
+    signalled: bool = True
+    uri: str = ""
     state: LegState = LegState.TRYING
     media_open: bool = False
     agreed: bool = False

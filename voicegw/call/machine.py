@@ -1,6 +1,6 @@
 """The call machine: from INVITE to the closed record. Pure: event, now → commands.
 
-It knows legs, an agent and deadlines; it knows no SIP, no RTP and no speech.
+It knows legs, an agent, a transfer, a supervisor and deadlines; it knows no SIP, no RTP and no speech.
 """
 
 from __future__ import annotations
@@ -12,8 +12,14 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.call import commands as c
 from voicegw.call import events as e
+from voicegw.call import facts as f
+from voicegw.call.edges import Edge
 from voicegw.call.legs import CallLeg
+from voicegw.call.presence import Presence
 from voicegw.call.states import CallState, Control, LegRole, LegState, LegTrigger, call_state
+from voicegw.call.supervision import Near, Scene, SupervisorInput, edges_of
+from voicegw.call.transfer import Transfer, TransferConfig, TransferInput, TransferState
+from voicegw.call.transfer_request import TransferFailure, failure_of, failure_of_status
 
 _T = LegTrigger
 
@@ -28,40 +34,69 @@ class CallConfig:
     """Silence on the wire (not on the line) that ends a call; held legs do not count."""
     parting_s: float = 12.0
     """How long a goodbye may take before the leg is ended without it."""
+    max_bridged_s: float = 14_400.0
+    """Caller and target of a transfer may talk for this long: four hours, in case both forgot to hang up."""
 
 
 class CallMachine:
-    """One call with one caller leg; further legs join with supervision and transfer."""
+    """One call: its caller, whoever it is transferred to, and a supervisor."""
 
-    def __init__(self, config: CallConfig) -> None:
+    def __init__(self, config: CallConfig, transfers: TransferConfig | None = None) -> None:
         self._config = config
+        self._transfers = transfers or TransferConfig()
         self.legs: dict[LegId, CallLeg] = {}
-        self.control = Control.AGENT
         self._agent = ""
         self._agent_started = False
         self._finished = False
         self._parting: HangupCause | None = None
         self._deadline: float | None = None
+        self._transfer: Transfer | None = None
+        self._presence = Presence()
+        self._edges: tuple[Edge, ...] = ()
+        self._cause: HangupCause | None = None
 
     @property
     def state(self) -> CallState:
         """Derived from the legs."""
         return call_state(leg.state for leg in self.legs.values())
 
+    @property
+    def control(self) -> Control:
+        """Who talks with the caller: derived from supervisor and transfer."""
+        if self._presence.has_caller:
+            return Control.SUPERVISOR
+        if self._transfer is None:
+            return Control.AGENT
+        return Control.QUEUED if self._transfer.waiting else Control.BRIDGED
+
+    @property
+    def supervisor(self) -> Presence:
+        """Who supervises, and how; not to be changed from outside."""
+        return self._presence
+
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` is due, or None."""
-        return self._deadline
+        timers = (self._deadline, self._transfer.get_timer() if self._transfer else None)
+        return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timer(self, now: float) -> list[c.CallCommand]:
         """Part from the caller at the longest duration; end the leg when parting takes too long."""
-        if self._deadline is None or now < self._deadline:
-            return []
-        if self._parting is not None:
-            return self._end_all(self._parting)
-        return self._part(HangupCause.CALL_TOO_LONG, now)
+        commands = self._moved(self._transfer.handle_timer(now), now) if self._transfer is not None else []
+        if self._deadline is not None and now >= self._deadline:
+            if self._parting is not None:
+                commands += self._end_all(self._parting)
+            elif self.control is Control.BRIDGED:
+                commands += self._end_all(HangupCause.CALL_TOO_LONG)
+            else:
+                commands += self._part(HangupCause.CALL_TOO_LONG, now)
+        return [*self._remix(), *commands]
 
     def handle(self, event: e.CallEvent, now: float) -> list[c.CallCommand]:
         """Take one event and return what is to be done about it, in order."""
+        commands = self._handle(event, now)
+        return [*self._remix(), *commands]
+
+    def _handle(self, event: e.CallEvent, now: float) -> list[c.CallCommand]:
         match event:
             case e.CallOffered():
                 self.legs[event.leg_id] = CallLeg(event.leg_id, LegRole.CALLER)
@@ -73,14 +108,14 @@ class CallMachine:
             case e.MediaOpened():
                 return self._media_opened(event)
             case e.MediaRefused():
-                return self._end_all(HangupCause.OVERLOADED)
+                return self._media_refused(event, now)
             case e.SessionAgreed():
                 return self._session_agreed(event, now)
             case e.LegConfirmed():
                 self.legs[event.leg_id].confirmed = True
-                return self._start_agent(now)
+                return self._leg_ready(self.legs[event.leg_id], now)
             case e.LegEnded():
-                return self._leg_ended(event)
+                return self._leg_ended(event, now)
             case e.AgentFinished():
                 return self._end_all(event.cause)
             case e.MediaSilent():
@@ -89,8 +124,12 @@ class CallMachine:
                 return self._end_all(HangupCause.MEDIA_LOST)
             case e.ShutdownRequested():
                 return self._part(HangupCause.DRAINING, now)
+            case e.SupervisorOffered():
+                return self._supervisor_offered(event)
+            case e.SupervisorChose():
+                return self._supervisor_chose(event.happened, now)
             case _:
-                assert_never(event)
+                return self._handle_transfer(event, now)
 
     # ------------------------------------------------------------ before the answer
 
@@ -107,7 +146,24 @@ class CallMachine:
         if leg.over:
             return [c.CloseMedia(leg.leg_id)]
         leg.media_open = True
-        return [c.AnswerLeg(leg.leg_id)]
+        if not leg.ours:
+            return [c.AnswerLeg(leg.leg_id)]
+        leg.signalled = True
+        if leg.role is LegRole.SUPERVISOR:
+            return [c.InviteSupervisor(leg.leg_id, leg.uri)]
+        return [c.InviteTarget(self._transfer.request)] if self._transfer is not None else []
+
+    def _media_refused(self, event: e.MediaRefused, now: float) -> list[c.CallCommand]:
+        leg = self.legs[event.leg_id]
+        match leg.role:
+            case LegRole.CALLER | LegRole.AGENT:
+                return self._end_all(HangupCause.OVERLOADED)
+            case LegRole.CALLEE:
+                gone = self._end_leg(leg, HangupCause.OVERLOADED)
+                return [*gone, *self._target_gone(leg, TransferFailure.NOT_POSSIBLE, 0, now)]
+            case LegRole.SUPERVISOR:
+                ended = self._end_leg(leg, HangupCause.OVERLOADED)
+                return [*ended, *self._presence.leave(HangupCause.OVERLOADED)]
 
     # ------------------------------------------------------------ during the call
 
@@ -117,14 +173,26 @@ class CallMachine:
             return []
         if not leg.answered:
             leg.step(_T.ANSWER)
-        leg.agreed = True
+        first, leg.agreed = not leg.agreed, True
         if event.held != (leg.state is LegState.HELD):
             leg.step(_T.HOLD if event.held else _T.RESUME)
-        return self._start_agent(now)
+        return self._leg_ready(leg, now) if first else []
+
+    def _leg_ready(self, leg: CallLeg, now: float) -> list[c.CallCommand]:
+        """What begins once a leg can be talked on: a leg of ours with its answer, another one with its ACK too."""
+        if leg.over or not leg.agreed or not (leg.ours or leg.confirmed):
+            return []
+        match leg.role:
+            case LegRole.CALLER | LegRole.AGENT:
+                return self._start_agent(now)
+            case LegRole.CALLEE:
+                is_target = self._transfer is not None and leg.leg_id == self._transfer.request.leg_id
+                return self._moved(self._transfer.answered(now), now) if self._transfer and is_target else []
+            case LegRole.SUPERVISOR:
+                return self._presence.join()
 
     def _start_agent(self, now: float) -> list[c.CallCommand]:
-        leg = self._caller()
-        if leg is None or leg.over or self._agent_started or not (leg.agreed and leg.confirmed):
+        if self._agent_started:
             return []
         self._agent_started = True
         if self._parting is None:
@@ -135,45 +203,205 @@ class CallMachine:
         leg = self.legs.get(event.leg_id)
         if leg is None or leg.state is LegState.HELD or event.silent_ms < self._config.no_media_ms:
             return []
-        return self._end_all(HangupCause.NO_MEDIA)
+        if leg.role is LegRole.CALLER:
+            return self._end_all(HangupCause.NO_MEDIA)
+        return self._end_leg(leg, HangupCause.NO_MEDIA)
+
+    def _remix(self) -> list[c.CallCommand]:
+        """Who hears whom, if that is not what was asked for last. It goes before whatever is to be heard."""
+        caller = self._caller()
+        if caller is None or caller.over or not self._agent_started:
+            return []
+        edges = edges_of(self._scene(caller.leg_id))
+        if edges == self._edges:
+            return []
+        self._edges = edges
+        return [c.ChangeMix(edges)]
+
+    def _scene(self, caller: LegId) -> Scene:
+        transfer, presence = self._transfer, self._presence
+        if transfer is None:
+            return Scene(caller, supervisor=presence.leg_id, mode=presence.mode)
+        bridged = transfer.state is TransferState.BRIDGED
+        return Scene(
+            caller,
+            Near.CALLEE if bridged else Near.ANNOUNCER,
+            transfer.request.leg_id if transfer.request.leg_id in self.legs else None,
+            transfer.state is TransferState.BRIEFING,
+            presence.leg_id,
+            presence.mode,
+        )
+
+    # ------------------------------------------------------------ transfer
+
+    def _handle_transfer(
+        self,
+        event: e.TransferRequested
+        | e.TransferAbandoned
+        | e.LegRinging
+        | e.ReferAnswered
+        | e.ReferProgressed
+        | e.BriefingFinished
+        | e.KeyPressed,
+        now: float,
+    ) -> list[c.CallCommand]:
+        transfer = self._transfer
+        if isinstance(event, e.TransferRequested):
+            return self._transfer_requested(event, now)
+        if transfer is None:
+            return []
+        match event:
+            case e.TransferAbandoned():
+                return self._moved(transfer.take(TransferInput.ABANDONED, now), now)
+            case e.LegRinging():
+                return self._leg_ringing(event)
+            case e.ReferAnswered():
+                return self._moved(transfer.refer_answered(event.status, now), now)
+            case e.ReferProgressed():
+                failure = failure_of_status(event.status)
+                return self._moved(transfer.refer_progressed(event.status, now, failure, final=event.final), now)
+            case e.BriefingFinished():
+                return transfer.briefed(now)
+            case e.KeyPressed():
+                is_target = event.leg_id == transfer.request.leg_id
+                return self._moved(transfer.key(event.digit, now), now) if is_target else []
+            case _:
+                assert_never(event)
+
+    def _transfer_requested(self, event: e.TransferRequested, now: float) -> list[c.CallCommand]:
+        caller = self._caller()
+        possible = caller is not None and caller.answered and self._agent_started and self._parting is None
+        if caller is None or not possible or self._transfer is not None:
+            failure = TransferFailure.NOT_POSSIBLE
+            refused = c.RecordFact(f.TransferHasFailed(failure.value, 0))
+            return [refused] if self._transfer else [refused, c.ResumeAgent(c.Absence.TRANSFER, failure)]
+        self._transfer = Transfer(event.request, self._transfers, caller.leg_id)
+        started = self._moved(self._transfer.start(now), now)
+        return (
+            [*started, *self._presence.choose(SupervisorInput.HAND_BACK)] if self._presence.has_caller else started
+        )
+
+    def _leg_ringing(self, event: e.LegRinging) -> list[c.CallCommand]:
+        leg = self.legs.get(event.leg_id)
+        if leg is None or leg.state is not LegState.TRYING or leg.role is not LegRole.CALLEE:
+            return []
+        leg.step(_T.RING)
+        return [c.RecordFact(f.TransferHasProgressed("ringing", event.status))]
+
+    def _target_gone(self, leg: CallLeg, failure: TransferFailure, status: int, now: float) -> list[c.CallCommand]:
+        if self._transfer is None or leg.leg_id != self._transfer.request.leg_id:
+            return []
+        return self._moved(self._transfer.take(TransferInput.TARGET_GONE, now, failure, status), now)
+
+    def _moved(self, commands: list[c.CallCommand], now: float) -> list[c.CallCommand]:
+        """Commands of the transfer, with what they mean for legs and deadlines."""
+        done: list[c.CallCommand] = []
+        for command in commands:
+            match command:
+                case c.DialTarget(request):
+                    self.legs[request.leg_id] = CallLeg(request.leg_id, LegRole.CALLEE, ours=True, signalled=False)
+                    done.append(command)
+                case c.EndLeg(leg_id, cause):
+                    leg = self.legs.get(leg_id)
+                    done += self._end_leg(leg, cause) if leg is not None else []
+                case _:
+                    done.append(command)
+        return [*done, *self._settle_transfer(now)] if commands else []
+
+    def _settle_transfer(self, now: float) -> list[c.CallCommand]:
+        """What the state that a transfer has come to means for the call."""
+        state = self._transfer.state if self._transfer is not None else None
+        if state is TransferState.BRIDGED and self._parting is None:
+            self._deadline = now + self._config.max_bridged_s
+        elif state is TransferState.FAILED:
+            self._transfer = None
+        elif state is TransferState.OVER:
+            self._transfer = None
+            if self._presence.has_caller:
+                return [c.ResumeAgent(c.Absence.TRANSFER)]
+            return self._end_all(HangupCause.CALLEE_HANGUP)
+        return []
+
+    # ------------------------------------------------------------ supervision
+
+    def _supervisor_offered(self, event: e.SupervisorOffered) -> list[c.CallCommand]:
+        ours, caller = bool(event.uri), self._caller()
+        leg = CallLeg(event.leg_id, LegRole.SUPERVISOR, ours=ours, signalled=not ours, uri=event.uri)
+        self.legs[event.leg_id] = leg
+        if caller is None or caller.over or self._presence.leg_id is not None:
+            return self._end_leg(leg, HangupCause.BUSY)
+        self._presence.expect(event.leg_id, event.name)
+        return [c.DialSupervisor(event.leg_id, event.uri) if ours else c.OpenMedia(event.leg_id)]
+
+    def _supervisor_chose(self, happened: SupervisorInput, now: float) -> list[c.CallCommand]:
+        chosen = self._presence.choose(happened)
+        if self._presence.has_caller and self._transfer is not None and self._transfer.waiting:
+            return [*chosen, *self._moved(self._transfer.take(TransferInput.ABANDONED, now), now)]
+        return chosen
 
     # ------------------------------------------------------------ the end
 
     def _part(self, cause: HangupCause, now: float) -> list[c.CallCommand]:
         if self.state in (CallState.ENDING, CallState.ENDED) or self._parting is not None:
             return []
-        if not self._agent_started:
+        if not self._agent_started or self.control is Control.BRIDGED:
             return self._end_all(cause)
         self._parting = cause
         self._deadline = now + self._config.parting_s
-        return [c.PartFromCaller(cause)]
+        commands: list[c.CallCommand] = []
+        if self._transfer is not None:
+            commands += self._moved(self._transfer.take(TransferInput.ABANDONED, now), now)
+        return [*commands, *self._presence.choose(SupervisorInput.HAND_BACK), c.PartFromCaller(cause)]
 
     def _end_all(self, cause: HangupCause) -> list[c.CallCommand]:
         commands: list[c.CallCommand] = []
-        self._deadline = None
+        self._deadline = self._transfer = None
         for leg in self.legs.values():
-            if leg.over:
-                continue
-            answered = leg.answered
-            leg.step(_T.END)
-            commands.append(c.EndLeg(leg.leg_id, cause) if answered else c.RejectLeg(leg.leg_id, cause))
+            commands += self._end_leg(leg, cause)
         return commands
 
-    def _leg_ended(self, event: e.LegEnded) -> list[c.CallCommand]:
+    def _end_leg(self, leg: CallLeg, cause: HangupCause) -> list[c.CallCommand]:
+        """Ask for the end of a leg; one that the gateway never knew is gone at once."""
+        if leg.over:
+            return []
+        if not leg.signalled:
+            leg.step(_T.GONE)
+            return []
+        answered = leg.answered or leg.ours
+        leg.step(_T.END)
+        return [c.EndLeg(leg.leg_id, cause) if answered else c.RejectLeg(leg.leg_id, cause)]
+
+    def _leg_ended(self, event: e.LegEnded, now: float) -> list[c.CallCommand]:
         leg = self.legs[event.leg_id]
         if leg.state is LegState.ENDED:
             return []
         leg.step(_T.GONE)
         commands: list[c.CallCommand] = []
-        if leg.role is LegRole.CALLER and self._agent_started:
-            commands.append(c.StopAgent())
+        match leg.role:
+            case LegRole.CALLER | LegRole.AGENT:
+                commands += self._caller_gone(event, now)
+            case LegRole.CALLEE:
+                commands += self._target_gone(leg, failure_of(event.cause, event.sip_status), event.sip_status, now)
+            case LegRole.SUPERVISOR if leg.leg_id == self._presence.leg_id:
+                commands += self._presence.leave(event.cause)
+            case LegRole.SUPERVISOR:
+                pass
         if leg.media_open:
             leg.media_open = False
             commands.append(c.CloseMedia(leg.leg_id))
         if self.state is CallState.ENDED and not self._finished:
             self._finished = True
             self._deadline = None
-            commands.append(c.FinishCall(event.cause))
+            commands.append(c.FinishCall(self._cause or event.cause))
+        return commands
+
+    def _caller_gone(self, event: e.LegEnded, now: float) -> list[c.CallCommand]:
+        """Without its caller there is no call: whoever else is in it goes too."""
+        self._cause = event.cause
+        commands: list[c.CallCommand] = [c.StopAgent()] if self._agent_started else []
+        if self._transfer is not None:
+            commands += self._transfer.take(TransferInput.CALLER_GONE, now)
+        commands += self._end_all(event.cause)
         return commands
 
     def _caller(self) -> CallLeg | None:

@@ -72,7 +72,7 @@ class CallRecord:
                 self.slots[fact.name] = fact.value
             case RecordingHasEnded():
                 self.recording = fact
-            case MediaWasMeasured():
+            case MediaWasMeasured() if fact.leg == "caller":
                 self.media = fact
             case CallHasEnded():
                 self.ended = fact

@@ -22,6 +22,8 @@ from voicegw.gateway.events import (
     LegInfo,
     LegInvited,
     LegMediaChanged,
+    LegReferAnswered,
+    LegReferNotified,
     LegRinging,
 )
 from voicegw.media import messages as m
@@ -62,12 +64,18 @@ class CallManager:
             case LegInvited():
                 self._invited(event)
             case LegAnswered() | LegMediaChanged():
-                self._post(event.leg_id, MediaChanged(event.session))
+                self._post(event.leg_id, MediaChanged(event.leg_id, event.session))
             case LegConfirmed():
                 self._post(event.leg_id, e.LegConfirmed(event.leg_id))
             case LegEnded():
-                self._post(event.leg_id, e.LegEnded(event.leg_id, event.cause))
-            case LegRinging() | LegInfo():
+                self._post(event.leg_id, e.LegEnded(event.leg_id, event.cause, event.sip_status))
+            case LegRinging():
+                self._post(event.leg_id, e.LegRinging(event.leg_id, event.status))
+            case LegReferAnswered():
+                self._post(event.leg_id, e.ReferAnswered(event.leg_id, event.status))
+            case LegReferNotified():
+                self._post(event.leg_id, e.ReferProgressed(event.leg_id, event.status, event.final))
+            case LegInfo():
                 pass
             case _:
                 assert_never(event)
@@ -84,7 +92,7 @@ class CallManager:
         )
         installation = self._store.current
         services = replace(self._services, agents=installation.agents)
-        call = CallRuntime(call_id, offer, services, self._gone)
+        call = CallRuntime(call_id, offer, services, self._gone, self._adopt)
         self._calls[call_id] = self._by_leg[event.leg_id] = call
         self._idle.clear()
         call.post(e.CallOffered(event.leg_id))
@@ -116,6 +124,10 @@ class CallManager:
             case _:
                 assert_never(decision)
 
+    def _adopt(self, call: CallRuntime, leg_id: LegId) -> None:
+        """Another leg belongs to a call: what happens to it is told to that call."""
+        self._by_leg[leg_id] = call
+
     def _post(self, leg_id: LegId, mail: Mail) -> None:
         if call := self._by_leg.get(leg_id):
             call.post(mail)
@@ -128,11 +140,12 @@ class CallManager:
             case m.AudioBatch():
                 for frame in event.frames:
                     if call := self._calls.get(frame.call_id):
-                        call.hear(frame.pcm)
+                        call.hear(frame.pcm, frame.ear)
             case m.WorkerReport():
                 self._tally.take(event.counters)
             case m.LegOpened():
-                pass
+                # Told to whoever waited for it: this one is for a call that ended meanwhile.
+                self._services.media.send(m.CloseLeg(event.leg_id))
             case (
                 m.LegFailed()
                 | m.LegClosed()
@@ -170,7 +183,8 @@ class CallManager:
 
     def _gone(self, call_id: CallId) -> None:
         call = self._calls.pop(call_id)
-        self._by_leg.pop(call.leg_id, None)
+        for leg_id in call.leg_ids:
+            self._by_leg.pop(leg_id, None)
         self._services.counters.add("calls_ended")
         if not self._calls:
             self._idle.set()

@@ -9,22 +9,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
+from voicegw.agents.actions import Transfer
 from voicegw.agents.agent import CallFacts
 from voicegw.base.causes import HangupCause
-from voicegw.base.errors import LocalError
-from voicegw.base.ids import CallId, LegId
+from voicegw.base.ids import CallId, LegId, token
 from voicegw.base.log import call_id_var
 from voicegw.call import commands as c
 from voicegw.call import events as e
 from voicegw.call import facts as f
+from voicegw.call.edges import AGENT_EAR
 from voicegw.call.machine import CallMachine
+from voicegw.call.transfer_request import TransferKind, TransferRequest
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
+from voicegw.runtime.agent_gate import AgentGate, Reason
+from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.conversation import Conversation, ConversationLinks
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
-from voicegw.sdp.negotiate import MediaSession, NotAcceptable
+from voicegw.runtime.transfers import TransferDesk, failed_turn
+from voicegw.sdp.negotiate import MediaSession
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +53,26 @@ class CallRuntime:
     """The call task. Others reach it by :meth:`post` and :meth:`hear` only."""
 
     def __init__(
-        self, call_id: CallId, offer: Offer, services: CallServices, on_gone: Callable[[CallId], None]
+        self,
+        call_id: CallId,
+        offer: Offer,
+        services: CallServices,
+        on_gone: Callable[[CallId], None],
+        adopt: Callable[[CallRuntime, LegId], None],
     ) -> None:
         self.call_id = call_id
         self.leg_id = offer.leg_id
         self._offer = offer
         self._services = services
         self._on_gone = on_gone
-        self._machine = CallMachine(services.call_config)
+        self._machine = CallMachine(services.call_config, services.transfers)
         self._mailbox: asyncio.Queue[mail_types.Mail] = asyncio.Queue()
         self._tasks = ChildTasks()
         self._book = LogBook(call_id, services.clock, services.facts, services.on_fact)
+        self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
         self._conversation: Conversation | None = None
-        self._session: MediaSession | None = None
+        self._gate: AgentGate | None = None
+        self._transfers: TransferDesk | None = None
         self._held = False
         self._cause: HangupCause | None = None
         self._closing_at: float | None = None
@@ -73,9 +85,14 @@ class CallRuntime:
         """Put something into the mailbox; it is handled in the order of arrival."""
         self._mailbox.put_nowait(mail)
 
-    def hear(self, pcm: bytes) -> None:
-        """20 ms of the caller's audio."""
-        if self._conversation is not None:
+    @property
+    def leg_ids(self) -> tuple[LegId, ...]:
+        """All legs that the call ever had."""
+        return (self.leg_id, *(leg_id for leg_id in self._machine.legs if leg_id != self.leg_id))
+
+    def hear(self, pcm: bytes, ear: str = AGENT_EAR) -> None:
+        """20 ms of what an ear of the call got."""
+        if self._conversation is not None and ear == AGENT_EAR:
             self._conversation.hear(pcm)
 
     async def run(self) -> None:
@@ -90,15 +107,16 @@ class CallRuntime:
         except Exception:  # one of the three boundaries of DESIGN §6
             log.exception("call task failed")
             self._services.counters.add("call_task_failed")
-            self._services.signalling.hangup(self.leg_id, HangupCause.INTERNAL_ERROR)
-            self._services.media.send(m.CloseLeg(self.leg_id))
+            for leg_id in self.leg_ids:
+                self._services.signalling.hangup(leg_id, HangupCause.INTERNAL_ERROR)
+                self._services.media.send(m.CloseLeg(leg_id))
             self._cause = HangupCause.INTERNAL_ERROR
         finally:
             await self._tasks.close()
             self._close_record()
             # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
             # included, is free now and not when the garbage collector comes by.
-            self._conversation = None
+            self._conversation = self._gate = self._transfers = None
             self._on_gone(self.call_id)
 
     # ------------------------------------------------------------ the mailbox
@@ -144,8 +162,8 @@ class CallRuntime:
     def handle(self, mail: mail_types.Mail) -> None:
         """Handle one thing now."""
         match mail:
-            case mail_types.MediaChanged(session):
-                self._session_agreed(session)
+            case mail_types.MediaChanged(leg_id, session):
+                self._session_agreed(leg_id, session)
             case (
                 mail_types.AsrReported()
                 | mail_types.EndOfTurnEstimated()
@@ -185,8 +203,8 @@ class CallRuntime:
     def _handle_media(self, mail: mail_types.MediaMail) -> None:
         match mail:
             case m.LegClosed():
-                self._open_ends.discard("leg")
-                self._note_statistics(mail.stats)
+                self._open_ends.discard(mail.leg_id)
+                self._note_statistics(mail)
             case m.RecordingEnded():
                 self._open_ends.discard("recording")
                 self._book.note(f.RecordingHasEnded(mail.path, mail.samples, mail.dropped_samples))
@@ -197,6 +215,12 @@ class CallRuntime:
                 log.error("recording failed, the call goes on", extra={"path": mail.path, "reason": mail.reason})
             case m.MediaTimedOut():
                 self.handle(e.MediaSilent(mail.leg_id, mail.silent_ms))
+            case m.DtmfReceived() if mail.leg_id != self.leg_id:
+                self.handle(e.KeyPressed(mail.leg_id, mail.digit))
+            case m.SpeechStarted() | m.SpeechPaused() | m.SpeechStopped() if mail.leg_id != self.leg_id:
+                pass
+            case m.PlayoutFinished() if self._transfers is not None and self._transfers.ended(mail.utterance_id):
+                pass
             case _:
                 if self._conversation is not None:
                     self._conversation.on_media(mail)
@@ -213,9 +237,7 @@ class CallRuntime:
             case c.SendRinging(leg_id):
                 signalling.ring(leg_id)
             case c.OpenMedia(leg_id):
-                self._tasks.spawn(
-                    "open media", self._open_media(leg_id), lambda _: self.post(e.MediaRefused(leg_id))
-                )
+                self._legs.open(leg_id)
             case c.AnswerLeg(leg_id):
                 self._answer(leg_id)
             case c.RejectLeg(leg_id, cause):
@@ -235,28 +257,35 @@ class CallRuntime:
             case c.FinishCall(cause):
                 self._cause = cause
                 self._closing_at = self._services.clock.monotonic() + CLOSING_S
+            case c.ChangeMix(edges):
+                self._services.media.send(m.SetMix(self.call_id, edges))
+            case c.RecordFact(fact):
+                self._book.note(fact)
+            case c.SuspendAgent(absence):
+                if self._gate is not None:
+                    self._gate.close(Reason(absence.value))
+            case c.ResumeAgent(absence, failure):
+                if self._gate is not None:
+                    self._gate.open(Reason(absence.value), failed_turn(failure) if failure is not None else None)
+            case c.ReferCaller(leg_id, uri):
+                signalling.refer(leg_id, uri)
+            case c.DialTarget() | c.InviteTarget() | c.ComfortCaller() | c.BriefTarget():
+                if self._transfers is not None:
+                    self._transfers.carry_out(command, self.post)
+            case c.DialSupervisor(leg_id, uri):
+                self._legs.open_towards(leg_id, uri)
+            case c.InviteSupervisor(leg_id, uri):
+                self._legs.invite(leg_id, uri, Caller(self._offer.called, "Supervision"))
             case _:
                 assert_never(command)
-
-    async def _open_media(self, leg_id: LegId) -> None:
-        signalling = self._services.signalling
-        try:
-            self._media_ip = signalling.media_address(leg_id)
-            bind_ip = signalling.media_bind_address(leg_id)
-            self._media_port = await self._services.media.open_leg(leg_id, self.call_id, bind_ip)
-        except LocalError as error:
-            log.warning("no media for this call: %s", error)
-            self.post(e.MediaRefused(leg_id))
-            return
-        self.post(e.MediaOpened(leg_id))
 
     def _close_media(self, leg_id: LegId) -> None:
         if self._media_lost:
             return
-        if "recording" in self._open_ends:
+        if "recording" in self._open_ends and leg_id == self.leg_id:
             self._services.media.send(m.StopRecording(self.call_id))
         self._services.media.send(m.CloseLeg(leg_id))
-        self._open_ends.add("leg")
+        self._open_ends.add(leg_id)
 
     def _lose_media(self) -> None:
         """The worker is gone, and with it everything that it was still to report."""
@@ -270,62 +299,70 @@ class CallRuntime:
             self._book.note(f.RecordingHasFailed(self._recording, reason))
 
     def _answer(self, leg_id: LegId) -> None:
-        try:
-            session = self._services.signalling.accept(leg_id, self._media_ip, self._media_port)
-        except NotAcceptable:
-            return  # The gateway has sent 488; LegEnded follows and cleans up.
+        session = self._legs.answer(leg_id)
         if session is not None:
-            self._session_agreed(session)
+            self._session_agreed(leg_id, session)
 
-    def _session_agreed(self, session: MediaSession) -> None:
-        if self._session is None:
-            self._book.note(f.CallWasAnswered(session.codec, f"{session.remote_ip}:{session.remote_port}"))
+    def _session_agreed(self, leg_id: LegId, session: MediaSession) -> None:
         held = not session.send
-        if held != self._held:
-            self._held = held
+        if leg_id != self.leg_id:
+            self._legs.configure(leg_id, session, listens=leg_id == self._machine.supervisor.leg_id)
+            self.handle(e.SessionAgreed(leg_id, held=held))
+            return
+        if leg_id not in self._legs.sessions:
+            self._book.note(f.CallWasAnswered(session.codec, f"{session.remote_ip}:{session.remote_port}"))
+        was_held, self._held = self._held, held
+        if held != was_held:
             self._book.note(f.CallWasHeld(held))
-        was_held = self._session is not None and not self._session.send
-        self._session = session
-        self._configure_leg(session)
-        self.handle(e.SessionAgreed(self.leg_id, held=held))
-        if self._conversation is not None and held != was_held:
+        self._legs.configure(leg_id, session)
+        self.handle(e.SessionAgreed(leg_id, held=held))
+        if self._gate is not None and held != was_held:
             if held:
-                self._conversation.hold()
+                self._gate.close(Reason.HOLD)
             else:
-                self._conversation.resume()
-
-    def _configure_leg(self, session: MediaSession) -> None:
-        self._services.media.send(
-            m.ConfigureLeg(
-                self.leg_id,
-                session.remote_ip,
-                session.remote_port,
-                session.codec,
-                session.payload_type,
-                dtmf_payload_type=session.dtmf_payload_type,
-                receive_payload_type=session.receive_payload_type,
-                dtmf_receive_payload_type=session.dtmf_receive_payload_type,
-                ptime_ms=session.ptime_ms,
-                send=session.send,
-                receive=session.receive,
-            )
-        )
+                self._gate.open(Reason.HOLD)
 
     def _start_agent(self, name: str) -> None:
-        media, leg = self._services.media, self.leg_id
-        edges = ((leg, "agent_ear", 1.0), (leg, "rec_in", 1.0), ("agent", leg, 1.0), ("agent", "rec_out", 1.0))
-        media.send(m.SetMix(self.call_id, edges))
+        services = self._services
         if self._services.recordings is not None:
             self._recording = str(self._services.recordings / f"{self.call_id}.wav")
-            media.send(m.StartRecording(self.call_id, self._recording))
+            services.media.send(m.StartRecording(self.call_id, self._recording))
             self._open_ends.add("recording")
         offer = self._offer
         facts = CallFacts(self.call_id, offer.called, offer.calling, offer.headers)
-        links = ConversationLinks(self.post, lambda cause: self.post(e.AgentFinished(cause)), leg)
-        self._conversation = Conversation(
-            self._services.agents[name], facts, self._services, self._tasks, self._book, links
+        links = ConversationLinks(
+            self.post, lambda cause: self.post(e.AgentFinished(cause)), self.leg_id, self._can_move, self._move
         )
+        agent = services.agents[name]
+        self._conversation = Conversation(agent, facts, services, self._tasks, self._book, links)
+        self._gate = AgentGate(self._conversation)
+        self._transfers = TransferDesk(
+            self.call_id, services, agent, self._legs, self._tasks, self._book, (offer.calling, offer.display_name)
+        )
+        if self._held:
+            self._gate.close(Reason.HOLD)
         self._conversation.start()
+
+    # ------------------------------------------------------------ transfer
+
+    def _can_move(self, target: str) -> bool:
+        return self._services.transfers.target(target) is not None
+
+    def _move(self, action: Transfer) -> None:
+        """The agent has said what it had to say, and wants the caller moved."""
+        target = self._services.transfers.target(action.target)
+        if target is None or self._conversation is None:
+            return
+        request = TransferRequest(
+            TransferKind(action.kind or target.kind),
+            action.target,
+            target.uri,
+            LegId(token(self._services.random, 16)),
+            action.summary,
+            dict(self._conversation.collected),
+            self._services.signalling.may_refer(self.leg_id),
+        )
+        self.post(e.TransferRequested(request))
 
     # ------------------------------------------------------------ the record
 
@@ -342,7 +379,8 @@ class CallRuntime:
             )
         )
 
-    def _note_statistics(self, stats: m.LegStats) -> None:
+    def _note_statistics(self, closed: m.LegClosed) -> None:
+        stats, leg = closed.stats, self._machine.legs.get(closed.leg_id)
         self._book.note(
             f.MediaWasMeasured(
                 stats.packets_sent,
@@ -351,6 +389,7 @@ class CallRuntime:
                 stats.packets_late,
                 stats.packets_rejected,
                 stats.jitter_ms,
+                leg.role.value if leg is not None else "caller",
             )
         )
 

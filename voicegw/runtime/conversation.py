@@ -5,13 +5,15 @@ Runs inside the call task only; everything it is told arrives through the call's
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
 from voicegw.agents.actions import (
     CallWebhook,
+    ConsentAnswered,
+    Disclosing,
     Gather,
     Hangup,
     Say,
@@ -30,6 +32,7 @@ from voicegw.ports.asr import AsrFailed, AsrFinal, AsrOptions, AsrPartial
 from voicegw.ports.eot import EotQuestion
 from voicegw.ports.tts import TtsRequest
 from voicegw.runtime import mail as mail_types
+from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.ear import Ear
 from voicegw.runtime.end_guesser import EndGuesser
 from voicegw.runtime.log_book import LogBook
@@ -60,11 +63,17 @@ ASR_DOWN_QUIET_S = 12.0
 
 @dataclass(frozen=True, slots=True)
 class ConversationLinks:
-    """How a conversation reaches its call: the mailbox, its end, and the leg to send keys on."""
+    """How a conversation reaches its call: the mailbox, its end, the leg to send keys on, and transfers.
+
+    ``can_move``: whether this target is known; ``move``: do it now, for all that was to be said has been heard.
+    """
 
     post: Callable[[mail_types.ChildMail], None]
     finished: Callable[[HangupCause], None]
     caller: LegId
+    recorder: CallRecorder
+    can_move: Callable[[str], bool]
+    move: Callable[[Transfer], None]
 
 
 class Conversation:
@@ -100,7 +109,7 @@ class Conversation:
             services.counters,
         )
         self._gather: Gather | None = None
-        self._ending: HangupCause | None = None
+        self._ending: HangupCause | Transfer | None = None
         self._over = False
         self._notes = TurnBook(book, services.clock)
         self._asr_down_at = float("-inf")
@@ -140,10 +149,19 @@ class Conversation:
         self._notes.commit()
         self._tell(e.AgentSuspended())
 
-    def resume(self) -> None:
-        """The caller is back: ask again what was asked."""
+    def resume(self, turn: CallerTurn) -> None:
+        """The caller is back, and this is what the agent has to answer."""
         self._tell(e.AgentResumed())
-        self._reply(CallerTurn(TurnKind.NO_INPUT))
+        self._reply(turn)
+
+    def answer(self, turn: CallerTurn) -> None:
+        """Something that is no speech of the caller wants an answer of the agent."""
+        self._reply(turn)
+
+    @property
+    def collected(self) -> Mapping[str, str]:
+        """What the agent has understood, by name."""
+        return self._replies.collected
 
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` is due, or None."""
@@ -338,7 +356,9 @@ class Conversation:
                 self._listen_for(mail.action)
             case Hangup(cause):
                 self._ending = cause
-            case Transfer(_target, apology):
+            case Transfer() if self._links.can_move(mail.action.target):
+                self._ending = mail.action
+            case Transfer(apology=apology):
                 self._say(Say(apology, interruptible=False))
                 self._ending = HangupCause.AGENT_HANGUP
             case SendDtmf(digits):
@@ -350,8 +370,12 @@ class Conversation:
             case ServiceMoved(to, reason):
                 self._services.counters.add(f"ladder_{to.partition(':')[0]}")
                 self._book.note(f.ServiceHasMoved(to, reason))
-            case SlotFilled(name, value, confirmed):
-                self._book.note(f.SlotWasFilled(name, value, confirmed))
+            case SlotFilled(name, value, confirmed, sensitive):
+                self._book.note(f.SlotWasFilled(name, value, confirmed, sensitive))
+            case Disclosing(text):
+                self._book.censor.disclosing(text)
+            case ConsentAnswered():
+                self._links.recorder.answered(mail.action)
             case _:
                 assert_never(mail.action)
 
@@ -377,6 +401,8 @@ class Conversation:
             self._tell(e.ReplyEmpty())
 
     def _reply(self, turn: CallerTurn) -> None:
+        if self._ending is not None and not self._over and not self._mouth.busy:
+            self._finish(self._ending)  # the caller talked over the last words: there is nothing left to say
         if self._ending is not None or self._over:
             return
         self._begin_reply()
@@ -384,11 +410,13 @@ class Conversation:
 
     def _begin_reply(self) -> None:
         self._gather = None
+        self._links.recorder.settle()
         self._keypad.ignore()
         self._tell(e.ReplyStarted())
 
     def _listen_for(self, gather: Gather) -> None:
         self._gather = gather
+        self._links.recorder.listen(sensitive=gather.sensitive)
         now = self._now()
         self._tell(e.ListeningChanged(gather.no_input_ms, gather.patient))
         policy = gather.dtmf
@@ -472,6 +500,7 @@ class Conversation:
                 self._ear.drop()
             case c.DropReply():
                 self._replies.undo()
+                self._links.recorder.undo()
                 self._mouth.cut()
             case c.PausePlayout():
                 self._mouth.pause()
@@ -513,11 +542,16 @@ class Conversation:
 
     # ------------------------------------------------------------ small things
 
-    def _finish(self, cause: HangupCause) -> None:
-        if not self._over:
-            self._over = True
-            self._ear.drop()
-            self._links.finished(cause)
+    def _finish(self, ending: HangupCause | Transfer) -> None:
+        if self._over:
+            return
+        if isinstance(ending, Transfer):
+            self._ending = None
+            self._links.move(ending)
+            return
+        self._over = True
+        self._ear.drop()
+        self._links.finished(ending)
 
     def _asr_options(self) -> AsrOptions:
         gather = self._gather

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voicegw.agents.actions import AgentAction
-from voicegw.base.ids import GenerationId, GuessId, StreamId, UtteranceId
+from voicegw.base.ids import GenerationId, GuessId, LegId, StreamId, UtteranceId
 from voicegw.call.events import CallEvent
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrEvent
@@ -75,8 +75,9 @@ class SpeechDone:
 
 @dataclass(frozen=True, slots=True)
 class MediaChanged:
-    """The peer re-negotiated the session of our leg."""
+    """The session of a leg is agreed, or was re-negotiated by its peer."""
 
+    leg_id: LegId
     session: MediaSession
 
 

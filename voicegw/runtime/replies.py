@@ -7,7 +7,7 @@ wants done is held back here; the agent session is put back to where it was if t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
@@ -61,6 +61,11 @@ class Replies:
     def speculating(self) -> bool:
         """Whether the current reply is one that nobody may hear yet."""
         return self._is(GenerationState.PENDING)
+
+    @property
+    def collected(self) -> Mapping[str, str]:
+        """See :class:`voicegw.agents.agent.AgentSession`."""
+        return self._session.collected
 
     # ------------------------------------------------------------ a reply that is wanted
 

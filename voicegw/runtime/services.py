@@ -3,7 +3,7 @@ the fakes of the scenario tests."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from voicegw.base.ids import CallId, LegId, RandomBytes
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
 from voicegw.call.machine import CallConfig
+from voicegw.call.transfer import TransferConfig
 from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
 from voicegw.ports.eot import EotModel
@@ -49,6 +50,32 @@ class Signalling(Protocol):
 
     def media_bind_address(self, leg_id: LegId) -> str:
         """The address of this machine that media sockets of the leg bind to."""
+        ...
+
+    async def media_route(self, target_uri: str) -> tuple[str, str]:
+        """Our address as the host of a URI should see it, and the one to bind to; raises LocalError."""
+        ...
+
+    def dial(
+        self,
+        leg_id: LegId,
+        target_uri: str,
+        local_ip: str,
+        local_port: int,
+        from_uri: str,
+        *,
+        display_name: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Send an INVITE; raises LocalError and RemoteProtocolError for what cannot be called."""
+        ...
+
+    def may_refer(self, leg_id: LegId) -> bool:
+        """Whether the peer of the leg may know REFER."""
+        ...
+
+    def refer(self, leg_id: LegId, target_uri: str) -> None:
+        """Ask the peer to call somebody else."""
         ...
 
 
@@ -107,4 +134,5 @@ class CallServices:
     call_config: CallConfig = field(default_factory=CallConfig)
     turn_config: TurnConfig = field(default_factory=TurnConfig)
     on_fact: FactListener = lambda _call_id, _entry: None
+    transfers: TransferConfig = field(default_factory=TransferConfig)
     eot: EotModel | None = None

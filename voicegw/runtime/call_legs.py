@@ -1,0 +1,120 @@
+"""The legs of one call between signalling and media: a port, an offer or an answer, a session, an end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+
+from voicegw.base.causes import HangupCause
+from voicegw.base.errors import LocalError, RemoteProtocolError
+from voicegw.base.ids import CallId, LegId
+from voicegw.call import events as e
+from voicegw.media import messages as m
+from voicegw.runtime.services import CallServices
+from voicegw.runtime.tasks import ChildTasks
+from voicegw.sdp.negotiate import MediaSession, NotAcceptable
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """How a leg of ours presents itself. ``headers`` go into its INVITE."""
+
+    user: str
+    display_name: str = ""
+    headers: Sequence[tuple[str, str]] = ()
+
+
+class CallLegs:
+    """Carries out what the call machine wants of legs. ``adopt`` has events of a new leg delivered to the call."""
+
+    def __init__(
+        self,
+        call_id: CallId,
+        services: CallServices,
+        tasks: ChildTasks,
+        post: Callable[[e.CallEvent], None],
+        adopt: Callable[[LegId], None],
+    ) -> None:
+        self._call_id = call_id
+        self._services = services
+        self._tasks = tasks
+        self._post = post
+        self._adopt = adopt
+        self._places: dict[LegId, tuple[str, int]] = {}
+        self.sessions: dict[LegId, MediaSession] = {}
+        """What is agreed, by leg."""
+
+    def open(self, leg_id: LegId) -> None:
+        """Get a port for a leg that called us; MediaOpened or MediaRefused follows."""
+        self._spawn(leg_id, self._open(leg_id, ""))
+
+    def open_towards(self, leg_id: LegId, uri: str) -> None:
+        """Get a port for a leg that will call ``uri``; MediaOpened or MediaRefused follows."""
+        self._adopt(leg_id)
+        self._spawn(leg_id, self._open(leg_id, uri))
+
+    def answer(self, leg_id: LegId) -> MediaSession | None:
+        """Send 200; what is agreed, or None where that is still to come or never will."""
+        try:
+            return self._services.signalling.accept(leg_id, *self._places[leg_id])
+        except NotAcceptable:
+            return None  # The gateway has sent 488; LegEnded follows and cleans up.
+
+    def invite(self, leg_id: LegId, uri: str, caller: Caller) -> None:
+        """Send the INVITE of a leg of ours; its answer or its LegEnded follows."""
+        local_ip, port = self._places[leg_id]
+        host = f"[{local_ip}]" if ":" in local_ip else local_ip
+        try:
+            self._services.signalling.dial(
+                leg_id,
+                uri,
+                local_ip,
+                port,
+                f"sip:{caller.user or 'anonymous'}@{host}",
+                display_name=caller.display_name,
+                headers=caller.headers,
+            )
+        except (LocalError, RemoteProtocolError) as error:
+            log.warning("cannot call %s: %s", uri, error)
+            self._post(e.LegEnded(leg_id, HangupCause.UNREACHABLE))
+
+    def configure(self, leg_id: LegId, session: MediaSession, *, listens: bool = True) -> None:
+        """Pass what is agreed to the media worker. ``listens``: detect speech, and let ears hear it."""
+        self.sessions[leg_id] = session
+        self._services.media.send(
+            m.ConfigureLeg(
+                leg_id,
+                session.remote_ip,
+                session.remote_port,
+                session.codec,
+                session.payload_type,
+                dtmf_payload_type=session.dtmf_payload_type,
+                receive_payload_type=session.receive_payload_type,
+                dtmf_receive_payload_type=session.dtmf_receive_payload_type,
+                ptime_ms=session.ptime_ms,
+                send=session.send,
+                receive=session.receive,
+                vad=listens,
+                tap=listens,
+            )
+        )
+
+    def _spawn(self, leg_id: LegId, work: Coroutine[None, None, None]) -> None:
+        self._tasks.spawn("open media", work, lambda _reason: self._post(e.MediaRefused(leg_id)))
+
+    async def _open(self, leg_id: LegId, uri: str) -> None:
+        signalling = self._services.signalling
+        try:
+            if uri:
+                address, bind_ip = await signalling.media_route(uri)
+            else:
+                address, bind_ip = signalling.media_address(leg_id), signalling.media_bind_address(leg_id)
+            self._places[leg_id] = address, await self._services.media.open_leg(leg_id, self._call_id, bind_ip)
+        except (LocalError, RemoteProtocolError) as error:
+            log.warning("no media for this leg: %s", error, extra={"leg_id": leg_id})
+            self._post(e.MediaRefused(leg_id))
+            return
+        self._post(e.MediaOpened(leg_id))
