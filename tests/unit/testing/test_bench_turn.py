@@ -102,10 +102,9 @@ def test_what_the_callers_measured_is_matched_with_their_own_logs() -> None:
 def outcome(delays: StubDelays, *, speculation: bool, share: float, after_decision: float, stop: float) -> Outcome:
     hearing = 10.0
     total = hearing + SILENCE_MS + after_decision if speculation else SILENCE_MS + delays.sum_ms + share
-    stages["endpointing"] = total - hearing - after_decision
-    turn = TimedTurn(
-        total, SILENCE_MS, {**dict.fromkeys(("asr", "agent", "tts", "playout", "lead_in"), 1.0), **stages}
-    )
+    others = dict.fromkeys(("asr", "agent", "tts", "playout", "lead_in"), 1.0)
+    stages = {"hearing": hearing, "endpointing": total - hearing - after_decision, **others}
+    turn = TimedTurn(total, SILENCE_MS, stages)
     result = Result(turns=[turn] * 20, stops_ms=[stop] * 20)
     return Outcome(Scenario("any", delays, speculation), result, {})
 
