@@ -40,10 +40,16 @@ class StubAsr:
     and again; the final text comes ``final_after_s`` after ``finish``."""
 
     def __init__(
-        self, lines: Sequence[StubLine], *, final_after_s: float = 0.0, time: StubTime | None = None
+        self,
+        lines: Sequence[StubLine],
+        *,
+        final_after_s: float = 0.0,
+        slow_final: bool = False,
+        time: StubTime | None = None,
     ) -> None:
+        """``slow_final`` is what it says of itself: see AsrCapabilities."""
         self.name = "stub"
-        self.capabilities = AsrCapabilities(RATE_HZ, partials=True, phrases=True)
+        self.capabilities = AsrCapabilities(RATE_HZ, partials=True, phrases=True, slow_final=slow_final)
         self.work = StubWork()
         """In milliseconds of the caller's audio."""
         self._lines = tuple(lines) or (StubLine(""),)

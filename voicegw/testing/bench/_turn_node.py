@@ -33,10 +33,8 @@ from voicegw.turn.speculation import SpeculationConfig
 
 WORK_DONE: Final = "what the stubs did"
 """The message of the last line of log."""
-_LINES: Final = (
-    StubLine("what are your opening hours", ((0.25, "what are"), (0.6, "what are your opening hours"))),
-    StubLine("where are you located", ((0.25, "where are"), (0.55, "where are you located"))),
-)
+_LINE: Final = StubLine("what are your opening hours", ((0.25, "what are"), (0.6, "what are your opening hours")))
+"""Whatever is said: every caller's line is longer than that."""
 _GREETING: Final = "Welcome to the bench, which asks nothing and answers everything that anybody wants to know."
 _ANSWER: Final = "Answer {number} begins here. It goes on for a while, so that there is something to interrupt."
 """Never the same twice: what was said before is not made again."""
@@ -68,7 +66,9 @@ class StubNode:
 
     def __init__(self, config: Config, delays: StubDelays, ledger: Path, *, speculate: bool) -> None:
         numbers = itertools.count(1)
-        self.asr = StubAsr(_LINES, final_after_s=delays.final_ms / 1000)
+        self.asr = StubAsr(
+            [_LINE], final_after_s=delays.final_ms / 1000, slow_final=speculate and delays.final_ms > 0
+        )
         self.llm = StubLlm(
             lambda _request: _ANSWER.format(number=next(numbers)),
             first_after_s=delays.first_token_ms / 1000,
