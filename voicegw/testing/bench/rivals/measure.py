@@ -1,0 +1,115 @@
+"""One system at several numbers of calls: the same callers and script, and what the processes used meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.base.errors import VoicegwError
+from voicegw.testing.bench.rivals.line import Line
+from voicegw.testing.bench.rivals.script import Spoken, converse
+from voicegw.testing.bench.rivals.systems import System
+from voicegw.testing.bench.rivals.usage import cpu_s, pss_kb
+
+LINES_A_CALL: Final = 4
+_STAGGER_S: Final = 0.13
+"""Callers do not speak in step."""
+_LONGEST_STAGGER_S: Final = 1.3
+_WARM_UP: Final = 9000
+"""The number of a caller whose call is not measured: it loads what is loaded late."""
+_LISTEN_S: Final = 0.3
+_SETTLE_S: Final = 0.5
+_CALLERS: Final = 100
+
+
+@dataclass(slots=True)
+class Step:
+    """One system at one number of calls.
+
+    ``cores_per_call`` is processor seconds per second and call; ``growth_kb`` what all calls together added to the
+    proportional memory of an idle system that has had one call.
+    """
+
+    system: str
+    calls: int
+    cores_per_call: float = 0.0
+    growth_kb: int = 0
+    spoken: list[Spoken] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def responses_ms(self) -> list[float]:
+        """Of all lines that the agent let the caller finish."""
+        return [line.response_ms for line in self.spoken if not line.talked_over]
+
+    @property
+    def stops_ms(self) -> list[float]:
+        """Of all interruptions."""
+        return [line.stop_ms for line in self.spoken if line.stop_ms is not None]
+
+    @property
+    def talked_over(self) -> int:
+        """Lines that the agent did not let the caller finish."""
+        return sum(line.talked_over for line in self.spoken)
+
+    @property
+    def mb_per_call(self) -> float:
+        """Megabytes (10⁶ bytes) that a call added."""
+        return self.growth_kb * 1024 / 1e6 / self.calls
+
+
+Audio = Sequence[Sequence[NDArray[np.int16]]]
+"""Lines by voice."""
+
+
+async def measure(name: str, system: System, audio: Audio, counts: Sequence[int]) -> list[Step]:
+    """A warm-up call, then each number of calls in turn."""
+    steps: list[Step] = []
+    async with system:
+        warm_up = Step(name, 1)
+        await _calls(system, audio, warm_up, _WARM_UP)
+        if warm_up.failures:
+            return [Step(name, count, failures=list(warm_up.failures)) for count in counts]
+        await asyncio.sleep(_SETTLE_S)
+        idle_kb = pss_kb(system.pid)
+        for count in counts:
+            step = Step(name, count)
+            await _calls(system, audio, step, _CALLERS * count)
+            step.growth_kb -= idle_kb
+            steps.append(step)
+            await asyncio.sleep(_SETTLE_S)
+    return steps
+
+
+async def _calls(system: System, audio: Audio, step: Step, first: int) -> None:
+    """All calls of a step at once; ``growth_kb`` is set to the memory while they last."""
+    lines: list[Line] = []
+    try:
+        for number in range(step.calls):
+            lines.append(await system.dial(first + number))
+        began, used = time.monotonic(), cpu_s(system.pid)
+        await asyncio.gather(*(_talk(line, audio, step, number) for number, line in enumerate(lines)))
+        call_seconds = step.calls * (time.monotonic() - began)
+        step.cores_per_call = (cpu_s(system.pid) - used) / call_seconds
+        step.growth_kb = pss_kb(system.pid)
+    except (VoicegwError, OSError) as error:
+        step.failures.append(f"call {len(lines) + 1} was not answered: {error}")
+    finally:
+        await asyncio.gather(*(line.hang_up() for line in lines))
+
+
+async def _talk(line: Line, audio: Audio, step: Step, number: int) -> None:
+    await asyncio.sleep(min(number * _STAGGER_S, _LONGEST_STAGGER_S))
+    voice = audio[number % len(audio)]
+    said = [voice[(number + index) % len(voice)] for index in range(LINES_A_CALL)]
+    try:
+        step.spoken += await converse(line, said, number)
+        await asyncio.sleep(_LISTEN_S)
+    except VoicegwError as error:
+        step.failures.append(f"call {number + 1}: {error}")
