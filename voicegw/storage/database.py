@@ -6,21 +6,21 @@ fails at once, however long the busy timeout is, when another connection has wri
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import URL, Connection, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from voicegw.base.errors import ConfigError
 from voicegw.storage.config import StoreConfig
-from voicegw.storage.errors import Conflict, StoreUnavailable
+from voicegw.storage.errors import Conflict, Refused, StoreUnavailable
 
 _WRITES = "voicegw_writes"
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,24 +47,24 @@ class Database:
         try:
             self._engine = _sqlite(self.url, config) if self.is_sqlite else _postgresql(self.url, config)
         except ModuleNotFoundError:
-            raise ConfigError(
-                "the driver of PostgreSQL is missing", fix="pip install 'voicegw[postgres]'"
-            ) from None
+            fix = "pip install 'voicegw[postgres]'"
+            raise ConfigError("the driver of PostgreSQL is missing", fix=fix) from None
+        self._connection_errors = (SQLAlchemyError, OSError) if self.is_sqlite else _asyncpg_errors()
         self._writing = self._engine.execution_options(**{_WRITES: True})
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A consistent view; raises StoreUnavailable."""
-        async with _translated(), self._engine.begin() as connection:
+        async with self._transaction(self._engine) as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction: committed at the end of the block, undone by an error.
 
-        Raises Conflict where a name is taken, else StoreUnavailable.
+        Raises Conflict where a name is taken, Refused for values that cannot be stored, else StoreUnavailable.
         """
-        async with _translated(), self._writing.begin() as connection:
+        async with self._transaction(self._writing) as connection:
             yield connection
 
     async def migrate(self, revision: str = "head") -> None:
@@ -79,6 +79,15 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        try:
+            connection = await engine.connect()
+        except self._connection_errors as error:
+            raise StoreUnavailable(f"the database: {_reason(error)}") from error
+        async with _translated(), aclosing(connection), connection.begin():
+            yield connection
 
 
 def alembic_config(connection: Connection) -> AlembicConfig:
@@ -104,6 +113,12 @@ def _postgresql(url: URL, config: StoreConfig) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={"timeout": patience_s, "command_timeout": 12 * patience_s, "server_settings": settings},
     )
+
+
+def _asyncpg_errors() -> tuple[type[Exception], ...]:
+    """What the driver raises while it connects; SQLAlchemy translates only what comes later."""
+    driver = importlib.import_module("asyncpg")
+    return (SQLAlchemyError, OSError, driver.PostgresError, driver.InterfaceError)
 
 
 def _sqlite(url: URL, config: StoreConfig) -> AsyncEngine:
@@ -132,7 +147,9 @@ async def _translated() -> AsyncIterator[None]:
         yield
     except IntegrityError as error:
         raise Conflict(f"the database refused it: {error.orig}") from error
-    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+    except DataError as error:
+        raise Refused(f"the database refused it: {error.orig}") from error
+    except (SQLAlchemyError, TimeoutError) as error:
         raise StoreUnavailable(f"the database: {_reason(error)}") from error
 
 

@@ -9,7 +9,11 @@ class StoreUnavailable(LocalError):
     """The database does not answer, or not as it should. Trying again later may help."""
 
 
-class Conflict(LocalError):
+class Refused(LocalError):
+    """The database will never take this, however often it is tried."""
+
+
+class Conflict(Refused):
     """Somebody else was faster: the name is taken, or the version is no longer the one that was read."""
 
 

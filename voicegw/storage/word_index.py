@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import ColumnElement, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,16 +31,17 @@ _DELETE = {
 }
 
 
-async def put(connection: AsyncConnection, call_id: str, words: str) -> None:
-    """Replace the words of a call."""
-    await forget(connection, call_id)
-    row = {"call_id": call_id, "words": " ".join(_words(words))}
-    await connection.execute(_PUT[connection.dialect.name], row)
+async def put(connection: AsyncConnection, texts: Mapping[str, str]) -> None:
+    """Replace the words of these calls."""
+    await forget(connection, texts)
+    rows = [{"call_id": call_id, "words": " ".join(_words(words))} for call_id, words in texts.items()]
+    await connection.execute(_PUT[connection.dialect.name], rows)
 
 
-async def forget(connection: AsyncConnection, call_id: str) -> None:
-    """Remove the words of a call."""
-    await connection.execute(_DELETE[connection.dialect.name], {"call_id": call_id})
+async def forget(connection: AsyncConnection, call_ids: Iterable[str]) -> None:
+    """Remove the words of these calls."""
+    rows = [{"call_id": call_id} for call_id in call_ids]
+    await connection.execute(_DELETE[connection.dialect.name], rows)
 
 
 def query(words: str, dialect: str) -> ColumnElement[bool] | None:

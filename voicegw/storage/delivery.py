@@ -1,0 +1,179 @@
+"""From the spool into the database: a thread with an event loop and connections of its own.
+
+A database that is away is asked again, ever less often, for as long as the process lives. A batch that it refuses
+is divided until the call at fault is alone; that call's facts are set aside and do not hold up all others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from voicegw.base.errors import VoicegwError
+from voicegw.base.metrics import Counters
+from voicegw.storage.config import StoreConfig
+from voicegw.storage.errors import Refused, StoreUnavailable
+from voicegw.storage.intake import Intake
+from voicegw.storage.spool import Position, SpoolDirectory, SpooledFact
+from voicegw.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+BATCH_FACTS = 500
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 10.0
+
+
+class Delivery:
+    """Follows the spool's end. :meth:`go_on` and :meth:`wait_for` are for other threads."""
+
+    def __init__(self, config: StoreConfig, directory: SpoolDirectory, first: int, counters: Counters) -> None:
+        """``first`` is the first segment of this process: what lies before it are leftovers."""
+        self._config = config
+        self._directory = directory
+        self._first = first
+        self._counters = counters
+        for name in ("store_facts_stored", "store_facts_rejected", "store_outages", "store_calls_lost"):
+            counters.add(name, 0)
+        self._intake = Intake(directory.node)
+        self._end = Position(first, 0)
+        self._done = Position(0, 0)
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="store-delivery", daemon=True)
+
+    def start(self) -> None:
+        """Begin with what an earlier process left."""
+        self._thread.start()
+
+    def go_on(self, end: Position) -> None:
+        """The spool reaches to ``end`` now."""
+        with self._changed:
+            self._end = end
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+    def wait_for(self, end: Position, timeout_s: float) -> bool:
+        """Wait until the database has everything before ``end``; False when it has not by then."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._done >= end, timeout_s)
+
+    def close(self, end: Position, timeout_s: float) -> None:
+        """Wait so long for the database to have everything, then stop."""
+        if not self.wait_for(end, timeout_s):
+            log.warning("facts stay in the spool until the next start", extra={"bytes": self._directory.size()})
+        self._closing.set()
+        self.go_on(end)
+        self._thread.join()
+        if self._done >= end:
+            self._directory.delete_before(end.segment + 1)
+
+    def _run(self) -> None:
+        asyncio.run(self._follow())
+
+    async def _follow(self) -> None:
+        with self._changed:
+            self._loop = asyncio.get_running_loop()
+        store = Store(self._config)
+        try:
+            if await self._insist(store.start):
+                await self._carry(store, Position(self._first, 0))
+                if await self._insist(lambda: self._give_up_open_calls(store)):
+                    await self._carry_on(store)
+        finally:
+            with self._changed:
+                self._loop = None
+            await store.close()
+
+    async def _carry_on(self, store: Store) -> None:
+        while not self._closing.is_set():
+            self._wake.clear()
+            with self._changed:
+                end = self._end
+            await self._carry(store, end)
+            await self._wake.wait()
+
+    async def _carry(self, store: Store, end: Position) -> None:
+        while self._done < end:
+            batch, behind = self._directory.read(self._done, end, BATCH_FACTS)
+            if not await self._deliver(store, batch):
+                return
+            if behind.segment > self._done.segment:
+                self._directory.delete_before(behind.segment)
+            with self._changed:
+                self._done = behind
+                self._changed.notify_all()
+
+    async def _deliver(self, store: Store, batch: Sequence[SpooledFact]) -> bool:
+        """Have the database take a batch; False when the process ends before it has."""
+        try:
+            return await self._insist(lambda: self._take(store, batch))
+        except Refused as error:
+            call_ids = list(dict.fromkeys(fact.call_id for fact in batch))
+            if len(call_ids) == 1:
+                self._set_aside(batch, str(error))
+                return True
+            half = set(call_ids[: len(call_ids) // 2])
+            first = [fact for fact in batch if fact.call_id in half]
+            second = [fact for fact in batch if fact.call_id not in half]
+            return await self._deliver(store, first) and await self._deliver(store, second)
+
+    async def _take(self, store: Store, batch: Sequence[SpooledFact]) -> None:
+        if not batch:
+            return
+        try:
+            async with store.write() as unit:
+                taken = await self._intake.take(unit.connection, batch)
+        except VoicegwError:
+            self._intake.forget()
+            raise
+        self._counters.add("store_facts_stored", taken.facts)
+        if taken.late:
+            self._set_aside(taken.late, "their call is sealed")
+
+    async def _give_up_open_calls(self, store: Store) -> None:
+        async with store.write() as unit:
+            lost = await self._intake.give_up_open_calls(unit.connection, time.time_ns() // 1_000_000)
+        self._counters.add("store_calls_lost", len(lost))
+        if lost:
+            log.warning("calls were cut off by the end of an earlier process", extra={"calls": len(lost)})
+
+    async def _insist(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Try until it works; False when the process ends before it does."""
+        pause_s, is_outage = FIRST_PAUSE_S, False
+        while True:
+            try:
+                await work()
+            except StoreUnavailable as error:
+                if not is_outage:
+                    log.error("facts wait in the spool: %s", error)
+                    self._counters.add("store_outages")
+                is_outage = True
+                if await self._rest(pause_s):
+                    return False
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            else:
+                if is_outage:
+                    log.info("the database takes facts again")
+                return True
+
+    async def _rest(self, seconds: float) -> bool:
+        """Wait; True when the process ends."""
+        until = time.monotonic() + seconds
+        while not self._closing.is_set() and (left_s := until - time.monotonic()) > 0:
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._wake.wait()
+        return self._closing.is_set()
+
+    def _set_aside(self, facts: Sequence[SpooledFact], reason: str) -> None:
+        self._counters.add("store_facts_rejected", len(facts))
+        log.error("facts were set aside: %s", reason, extra={"call": facts[0].call_id, "facts": len(facts)})
+        self._directory.set_aside(facts)

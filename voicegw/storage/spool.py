@@ -1,0 +1,219 @@
+"""Facts on disk until the database has them: append-only segment files in one directory, owned by one process.
+
+A record is its length and CRC-32 (big-endian, 4 bytes each) and a msgpack body. A process never appends to a
+segment of an earlier one, so a torn record can only be the last of its segment, and reading a segment ends there.
+Segments are deleted whole; a reader that begins again repeats records, and whoever takes them must recognise that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from voicegw.base.errors import LocalError
+from voicegw.base.ids import RandomBytes, token
+
+log = logging.getLogger(__name__)
+
+SEGMENT_BYTES = 4 * 1024 * 1024
+_HEADER = 8
+_SUFFIX = ".spool"
+
+
+class SpooledFact(msgspec.Struct, frozen=True, array_like=True):
+    """One fact on its way. ``content`` is its entry as JSON, ``salt`` what its commitment is made with."""
+
+    call_id: str
+    seq: int
+    kind: str
+    wall_ms: int
+    salt: bytes
+    content: bytes
+
+
+class Position(msgspec.Struct, frozen=True, order=True):
+    """A place in the spool: the number of a segment and a byte in it."""
+
+    segment: int
+    offset: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(SpooledFact)
+
+
+def pack(fact: SpooledFact) -> bytes:
+    """The record of a fact."""
+    body = _encoder.encode(fact)
+    return len(body).to_bytes(4, "big") + zlib.crc32(body).to_bytes(4, "big") + body
+
+
+def unpack(data: bytes) -> Iterator[tuple[SpooledFact, int]]:
+    """Each whole record of ``data`` and the offset behind it; ends at the first that is torn or damaged."""
+    offset = 0
+    while offset + _HEADER <= len(data):
+        length = int.from_bytes(data[offset : offset + 4], "big")
+        check = int.from_bytes(data[offset + 4 : offset + _HEADER], "big")
+        body = data[offset + _HEADER : offset + _HEADER + length]
+        if len(body) < length or zlib.crc32(body) != check:
+            return
+        offset += _HEADER + length
+        try:
+            fact = _decoder.decode(body)
+        except msgspec.DecodeError:
+            return
+        yield fact, offset
+
+
+class SpoolDirectory:
+    """The directory: its lock, the name of its node, its segments. One process at a time."""
+
+    def __init__(self, path: Path, random: RandomBytes = os.urandom) -> None:
+        """Take the directory; raises LocalError where another process has it or it cannot be written to."""
+        self.path = path
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (path / "lock").open("wb")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.node = self._node_name(random)
+        except BlockingIOError:
+            raise LocalError(f"the spool {path} belongs to another process") from None
+        except OSError as error:
+            raise LocalError(f"the spool {path} cannot be used: {error.strerror}") from None
+
+    def segments(self) -> list[int]:
+        """The numbers of all segments, in order."""
+        return sorted(int(one.stem) for one in self.path.glob(f"*{_SUFFIX}") if one.stem.isdigit())
+
+    def segment(self, number: int) -> Path:
+        """The file of a segment."""
+        return self.path / f"{number:010d}{_SUFFIX}"
+
+    def size(self) -> int:
+        """Bytes in all segments."""
+        return sum(_size(self.segment(number)) for number in self.segments())
+
+    def read(self, at: Position, until: Position, limit: int) -> tuple[list[SpooledFact], Position]:
+        """At most ``limit`` facts from ``at`` on and the place behind them.
+
+        Only what lies before ``until`` is read. No facts: the place is ``until``, everything before it is done.
+        """
+        while at.segment < until.segment or at < until:
+            end = until.offset if at.segment == until.segment else None
+            facts, offset = self._read_segment(at, end, limit)
+            if facts:
+                return facts, Position(at.segment, offset)
+            if at.segment == until.segment:
+                break
+            later = [number for number in self.segments() if at.segment < number <= until.segment]
+            at = Position(later[0] if later else until.segment, 0)
+        return [], until
+
+    def delete_before(self, number: int) -> None:
+        """Delete the segments before this one."""
+        for one in self.segments():
+            if one < number:
+                self.segment(one).unlink()
+
+    def set_aside(self, facts: Iterable[SpooledFact]) -> None:
+        """Keep facts that the database refuses in a file of their own, for a person to look at."""
+        with (self.path / "rejected").open("ab") as file:
+            for fact in facts:
+                file.write(pack(fact))
+
+    def close(self) -> None:
+        """Let another process have the directory."""
+        self._lock.close()
+
+    def _read_segment(self, at: Position, end: int | None, limit: int) -> tuple[list[SpooledFact], int]:
+        facts: list[SpooledFact] = []
+        offset = at.offset
+        path = self.segment(at.segment)
+        if not path.exists():
+            return facts, offset
+        with path.open("rb") as file:
+            file.seek(at.offset)
+            data = file.read(-1 if end is None else end - at.offset)
+        for fact, behind in unpack(data):
+            facts.append(fact)
+            offset = at.offset + behind
+            if len(facts) == limit:
+                return facts, offset
+        if at.offset + len(data) > offset:
+            log.warning("a torn record ends a segment of the spool", extra={"path": str(path)})
+        return facts, offset
+
+    def _node_name(self, random: RandomBytes) -> str:
+        file = self.path / "node"
+        if not file.exists():
+            file.write_text(token(random), encoding="ascii")
+        return file.read_text(encoding="ascii").strip()
+
+
+class SpoolWriter:
+    """Appends records to segments of its own and syncs them. Belongs to one thread."""
+
+    def __init__(self, directory: SpoolDirectory) -> None:
+        self._directory = directory
+        self._number = max(directory.segments(), default=0)
+        self._file: BinaryIO | None = None
+        self._offset = 0
+        self.first = self._number + 1
+        """The first segment of this process; all before it were written by an earlier one."""
+
+    @property
+    def end(self) -> Position:
+        """Behind the last synced record."""
+        return Position(self._number, self._offset)
+
+    def write(self, records: list[bytes]) -> None:
+        """Append and sync; raises OSError. Then nothing counts as written: write it all again."""
+        try:
+            file = self._open()
+            data = b"".join(records)
+            file.write(data)
+            os.fsync(file.fileno())
+            self._offset += len(data)
+        except OSError:
+            # What the file holds now is unknown, and a second fsync may lie. The rest goes to a new segment.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the segment; the next write opens a new one."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> BinaryIO:
+        if self._file is not None and self._offset < SEGMENT_BYTES:
+            return self._file
+        self.close()
+        self._number += 1
+        self._offset = 0
+        self._file = self._directory.segment(self._number).open("xb", buffering=0)
+        _sync_directory(self._directory.path)
+        return self._file
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # the other thread has just deleted it
+        return 0
+
+
+def _sync_directory(path: Path) -> None:
+    """A new file survives a crash of the machine only with the directory that names it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,169 @@
+"""Facts leave the call here: a queue, then the spool on disk, then the database, each in a thread of its own.
+
+Appending costs the call one put into a queue. The spool thread encodes, salts and syncs what came within
+``batch_ms`` at once; a fact is **acknowledged** when that sync has returned, and from then on it is lost neither
+when the process is killed nor while the database is away. The delivery thread carries it into the database, in
+order and as often as it takes.
+
+Nothing here can delay a call or fail it. What has no room is dropped and counted, the newest first: what was
+acknowledged once stays. The last tenth of the spool is kept for the ends of calls, without which nothing is sealed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicegw.base.ids import CallId, RandomBytes
+from voicegw.base.metrics import Counters
+from voicegw.call.facts import CallHasEnded, CallWasOffered, Entry, encode_entry
+from voicegw.storage.chain import SALT_BYTES
+from voicegw.storage.config import StoreConfig
+from voicegw.storage.delivery import Delivery
+from voicegw.storage.spool import SpoolDirectory, SpooledFact, SpoolWriter, pack
+
+log = logging.getLogger(__name__)
+
+MAX_QUEUED = 50_000
+"""About 20 MB: minutes of a busy node on a disk that has stopped answering."""
+CLOSE_S = 5.0
+"""How long closing waits for the database; the rest stays in the spool for the next start."""
+_RETRY_S = 1.0
+_VITAL = (CallWasOffered, CallHasEnded)
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Everything queued before it is synced when ``reached`` is set; the last one ends the thread."""
+
+    reached: threading.Event
+    last: bool = False
+
+
+_Item = tuple[CallId, Entry] | _Mark
+
+
+class StoreWriter:
+    """A :class:`~voicegw.runtime.services.FactSink`. Thread-safe to append to; close it once.
+
+    Counts ``store_facts_dropped`` (queue full), ``store_spool_full``, ``store_spool_errors`` and what
+    :class:`Delivery` counts.
+    """
+
+    def __init__(self, config: StoreConfig, counters: Counters, random: RandomBytes = os.urandom) -> None:
+        """Takes the spool and starts both threads; raises LocalError where the spool cannot be had."""
+        self._counters = counters
+        self._random = random
+        self._batch_s = config.batch_ms / 1000
+        self._max_bytes = config.spool_mb * _MIB
+        for name in ("store_facts_dropped", "store_spool_full", "store_spool_errors"):
+            counters.add(name, 0)  # two threads count; none of them may change the keys
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._hurry = threading.Event()
+        self._directory = SpoolDirectory(Path(config.spool), random)
+        self._spool = SpoolWriter(self._directory)
+        self._is_full = False
+        self._delivery = Delivery(config, self._directory, self._spool.first, counters)
+        self._thread = threading.Thread(target=self._run, name="store-spool", daemon=True)
+        self._thread.start()
+        self._delivery.start()
+
+    @property
+    def node(self) -> str:
+        """The name under which this node's calls are stored."""
+        return self._directory.node
+
+    def append(self, call_id: CallId, entry: Entry) -> None:
+        """Take one fact; drops and counts it when the disk has fallen far behind."""
+        if self._queue.qsize() >= MAX_QUEUED:
+            self._counters.add("store_facts_dropped")
+            return
+        self._queue.put((call_id, entry))
+
+    def finish(self, call_id: CallId) -> None:
+        """Nothing to do: the fact that a call has ended seals it."""
+
+    def flush(self) -> None:
+        """Wait until everything appended so far is acknowledged; with a broken disk, until it is given up."""
+        self._mark(last=False)
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until everything appended so far is in the database; False when it is not by then."""
+        self.flush()
+        return self._delivery.wait_for(self._spool.end, timeout_s)
+
+    def close(self) -> None:
+        """Sync what is queued, give the database a little time to take it, and stop."""
+        self._mark(last=True)
+        self._thread.join()
+        self._delivery.close(self._spool.end, CLOSE_S)
+        self._directory.close()
+
+    def _mark(self, *, last: bool) -> None:
+        mark = _Mark(threading.Event(), last)
+        self._queue.put(mark)
+        self._hurry.set()
+        mark.reached.wait()
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            items = [self._queue.get()]
+            self._hurry.wait(self._batch_s)
+            self._hurry.clear()
+            while not self._queue.empty():
+                items.append(self._queue.get())
+            marks = [item for item in items if isinstance(item, _Mark)]
+            last = any(mark.last for mark in marks)
+            self._write([item for item in items if not isinstance(item, _Mark)], patient=not marks)
+            for mark in marks:
+                mark.reached.set()
+        self._spool.close()
+
+    def _write(self, facts: Sequence[tuple[CallId, Entry]], *, patient: bool) -> None:
+        """Sync these facts. A disk that fails is tried again unless somebody waits."""
+        wall_ms = time.time_ns() // 1_000_000
+        records = self._admitted([(self._spooled(one, entry, wall_ms), entry) for one, entry in facts])
+        while records:
+            try:
+                self._spool.write(records)
+            except OSError as error:
+                self._counters.add("store_spool_errors")
+                log.error("the spool cannot be written: %s", error)
+                if not patient or self._hurry.wait(_RETRY_S):
+                    self._counters.add("store_facts_dropped", len(records))
+                    return
+            else:
+                self._delivery.go_on(self._spool.end)
+                return
+
+    def _admitted(self, facts: Sequence[tuple[SpooledFact, Entry]]) -> list[bytes]:
+        used = self._directory.size()
+        admitted = []
+        for fact, entry in facts:
+            record = pack(fact)
+            room = self._max_bytes if isinstance(entry.data, _VITAL) else self._max_bytes * 9 // 10
+            if used + len(record) > room:
+                self._counters.add("store_spool_full")
+                continue
+            used += len(record)
+            admitted.append(record)
+        self._tell_if_full(len(admitted) < len(facts))
+        return admitted
+
+    def _tell_if_full(self, full: bool) -> None:
+        if full and not self._is_full:
+            log.error("the spool is full: facts of calls are being lost", extra={"path": str(self._directory.path)})
+        self._is_full = full
+
+    def _spooled(self, call_id: CallId, entry: Entry, wall_ms: int) -> SpooledFact:
+        content = encode_entry(entry)[:-1]
+        kind = type(entry.data).__name__
+        return SpooledFact(call_id, entry.seq, kind, wall_ms, self._random(SALT_BYTES), content)
