@@ -18,6 +18,7 @@ from voicegw.base.errors import LocalError, ProviderError
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.base.metrics import Counters
 from voicegw.call import events as e
+from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT
 from voicegw.call.facts import AnyFact, Entry
 from voicegw.call.transfer import TransferConfig
@@ -286,6 +287,8 @@ class ScriptedAgent:
     tools_version: int = 0
     speculative: bool = False
 
+    recording = RecordingPolicy.ALWAYS
+
     def phrases(self) -> tuple[str, ...]:
         return ("yes", "no")
 
@@ -326,6 +329,8 @@ class OneSession:
     language: str = "en-US"
     voice: str = ""
     lexicon: Lexicons = NO_WORDS
+
+    recording = RecordingPolicy.ALWAYS
 
     def phrases(self) -> tuple[str, ...]:
         return ()

@@ -140,7 +140,7 @@ class Disclosing:
 
 @dataclass(frozen=True, slots=True)
 class ConsentAnswered:
-    """The caller said yes or no to being recorded: the recorder and the transcript follow. ``answer``: their words."""
+    """The caller said yes or no to being recorded, in these words: the recorder and the transcript follow."""
 
     question: str
     answer: str

@@ -12,7 +12,7 @@ from voicegw.agents.entities.words import tokens
 from voicegw.agents.flow_model import AskStep, FlowFile, Step
 from voicegw.agents.global_intents import GlobalMatcher
 from voicegw.agents.intents import IntentMatcher
-from voicegw.agents.questions import IntentQuestion, MenuQuestion, Question, SlotQuestion
+from voicegw.agents.questions import ConsentQuestion, IntentQuestion, MenuQuestion, Question, SlotQuestion
 from voicegw.agents.slots import build_slot
 from voicegw.agents.template import Variable
 
@@ -85,6 +85,8 @@ class Flow:
         if step.ask:
             slot, low = self.slots[position], self.script.limits.low_confidence
             return SlotQuestion(step.ask, slot, boost, low, self._correctable(step.ask))
+        if step.consent:
+            return ConsentQuestion(step.consent, boost)
         if step.menu:
             return MenuQuestion(step.menu, self.matchers[position], boost)
         if step.intent:
@@ -109,6 +111,7 @@ def compile_flow(script: FlowFile, file: str, start_values: Mapping[str, Variabl
     slots = {i: build_slot(step.ask) for i, step in enumerate(script.steps) if step.ask}
     examples = {i: found for i, step in enumerate(script.steps) if (found := _examples(script, step))}
     boosts = {i: slot.phrases() for i, slot in slots.items()}
+    boosts |= {i: yes_no.COMMON for i, step in enumerate(script.steps) if step.consent}
     boosts |= {i: _words(sum(found.values(), ())) for i, found in examples.items()}
     globals_ = GlobalMatcher(script.globals)
     index = {step.id: i for i, step in enumerate(script.steps) if step.id}

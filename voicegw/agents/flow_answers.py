@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from voicegw.agents.actions import Hangup, Say, Transfer
+from voicegw.agents.actions import ConsentAnswered, Hangup, Say, Transfer
 from voicegw.agents.agent import CallerTurn, TurnKind
 from voicegw.agents.entities.slot import Digits
 from voicegw.agents.flow_walk import FlowWalker
@@ -14,6 +14,8 @@ from voicegw.agents.questions import (
     AskFor,
     Confirm,
     ConfirmQuestion,
+    Consented,
+    ConsentQuestion,
     Correct,
     Fill,
     Go,
@@ -131,10 +133,21 @@ class Answers:
                 walker.ask(question, walker.text(walker.flow.script.texts.corrected))
             case AskFor():
                 self._ask_for(outcome.variable, question)
+            case Consented():
+                self._consented(outcome, question)
             case Rejected():
                 self._rejected(question)
             case _:
                 assert_never(outcome)
+
+    def _consented(self, outcome: Consented, question: Question) -> None:
+        """Tell it and go on; after a no where the script says."""
+        walker = self._walker
+        asked = walker.text(question.prompt)
+        walker.out.append(ConsentAnswered(asked, outcome.answer, outcome.given))
+        step = walker.flow.step(walker.state.position).consent
+        elsewhere = step.refused if step is not None and not outcome.given else None
+        walker.move(walker.after() if elsewhere is None else walker.flow.index[elsewhere])
 
     def _confirm(self, outcome: Confirm, question: Question) -> None:
         """Read the value back."""
@@ -207,6 +220,9 @@ class Answers:
 
     def _give_up(self, cause: HangupCause) -> None:
         walker = self._walker
+        if isinstance(walker.state.question, ConsentQuestion):
+            self._consented(Consented(given=False, answer=""), walker.state.question)
+            return
         texts, limits = walker.flow.script.texts, walker.flow.script.limits
         if text := walker.text(texts.gave_up):
             walker.out.append(Say(text))

@@ -15,7 +15,7 @@ from voicegw.dialplan.yaml_lines import Document, Path
 BUILT_IN = frozenset(["called", "calling", "call_id", "today", "now", "heard", "http_status", "value"])
 """Variables that are always there; ``value`` in read-backs only."""
 
-QUESTIONS = ("ask", "menu", "intent")
+QUESTIONS = ("ask", "menu", "intent", "consent")
 
 
 def check_flow(script: FlowFile, document: Document) -> list[ConfigError]:
@@ -55,6 +55,8 @@ def _step_targets(step: Step) -> Iterator[tuple[Path, str]]:
             yield ("intent", "otherwise"), step.intent.otherwise
     if step.webhook:
         yield ("webhook", "on_error"), step.webhook.on_error
+    if step.consent and step.consent.refused is not None:
+        yield ("consent", "refused"), step.consent.refused
     if step.transfer and step.transfer.on_failure is not None:
         yield ("transfer", "on_failure"), step.transfer.on_failure
     for i, case in enumerate(step.branch or ()):
@@ -147,6 +149,8 @@ def _step_reads(step: Step) -> Iterator[tuple[Path, Template | str]]:
     """All texts and conditions of a step (conditions as names), with their place in it."""
     if step.say:
         yield ("say",), step.say.text
+    if step.disclose:
+        yield ("disclose",), step.disclose.text
     for kind in QUESTIONS:
         question = getattr(step, kind)
         if question is not None:
@@ -229,7 +233,7 @@ def _successors(script: FlowFile, position: int) -> set[int]:
     index = {step.id: i for i, step in enumerate(script.steps) if step.id}
     step = script.steps[position]
     found = {index[target] for _, target in _step_targets(step)}
-    falls = step.next is None and step.kind in ("say", "ask", "webhook", "set", "branch")
+    falls = step.next is None and step.kind not in ("menu", "intent", "goto", "transfer", "hangup")
     if step.branch and any(case.else_ is not None for case in step.branch):
         falls = False
     return found | ({position + 1} if falls else set())

@@ -19,7 +19,8 @@ Scalar: TypeAlias = bool | int | float | str
 JsonTemplate: TypeAlias = JsonValue
 
 SLOT_TYPES = ("yes_no", "digits", "number", "date", "time", "choice", "text")
-KINDS = ("say", "ask", "menu", "intent", "webhook", "set", "branch", "goto", "transfer", "hangup")
+_TALKING = ("say", "ask", "menu", "intent", "webhook", "disclose", "consent")
+KINDS = (*_TALKING, "set", "branch", "goto", "transfer", "hangup")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -375,7 +376,8 @@ class FlowFile(FlowModel):
     """Said first."""
     greeting_interruptible: bool = True
     variables: dict[VariableName, EnvVariable | Scalar] = Field(default_factory=dict)
-    recording: Literal[RecordingPolicy.ALWAYS, RecordingPolicy.AFTER_CONSENT, RecordingPolicy.NEVER] | None = None
+    recording: Literal["always", "after_consent", "never"] | None = None
+    """Default: always, or after_consent where there is a consent step."""
     intents: dict[str, Intent] = Field(default_factory=dict)
     globals: Globals = Globals()
     limits: Limits = Limits()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicegw.agents.actions import AgentAction, Ending, Gather, Hangup, Say, SlotFilled, Transfer
+from voicegw.agents.actions import AgentAction, Disclosing, Ending, Gather, Hangup, Say, SlotFilled, Transfer
 from voicegw.agents.entities.slot import Value
 from voicegw.agents.flow import Flow
 from voicegw.agents.flow_model import Step
@@ -54,6 +54,9 @@ class FlowWalker:
         if step.say is not None:
             self.say(Say(self.text(step.say.text), step.say.interruptible))
             state.position = self.after()
+        elif step.disclose is not None:
+            self._disclose(self.text(step.disclose.text))
+            state.position = self.after()
         elif step.set is not None:
             for name, value in step.set.items():
                 state.variables[name] = value.value(state.variables) if isinstance(value, Template) else value
@@ -68,6 +71,10 @@ class FlowWalker:
             self.hang_up(step.hangup.say or texts.goodbye)
         elif (question := self.flow.question(state.position)) is not None:
             self.ask(question)
+
+    def _disclose(self, text: str) -> None:
+        self.out.append(Disclosing(text))
+        self.say(Say(text, interruptible=False))
 
     def _branch(self, step: Step) -> int:
         for case in step.branch or ():
@@ -119,6 +126,7 @@ class FlowWalker:
         self.state.question = question
         ask = self.flow.step(self.state.position).ask
         own = ask.no_input_ms if ask else None
+        sensitive = ask is not None and ask.sensitive
         self.out.append(
             Gather(
                 phrases=self.flow.expected(self.state.position),
@@ -127,6 +135,7 @@ class FlowWalker:
                 dtmf=dtmf_policy(question.keypad),
                 no_input_ms=own or self.flow.script.limits.no_input_ms,
                 patient=question.patient,
+                sensitive=sensitive,
             )
         )
 
@@ -134,7 +143,9 @@ class FlowWalker:
         """Save what the caller said."""
         self.state.variables[name] = value
         self.state.collected[name] = plain(value)
-        self.out.append(SlotFilled(name, plain(value), confirmed))
+        found = self.flow.asks_for(name)
+        sensitive = found is not None and found[1].sensitive
+        self.out.append(SlotFilled(name, plain(value), confirmed, sensitive))
 
     def leave_by(self, intent: GlobalIntent, cause: HangupCause = HangupCause.AGENT_HANGUP) -> None:
         """Go to a person, or to the end of the call, as the script has it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from voicegw.agents.ladder_model import LadderModel
 from voicegw.agents.tools.config import ToolConfig
@@ -32,6 +32,19 @@ class LimitsModel(StrictModel):
     max_money_per_call: float = Field(default=0.0, ge=0.0)
 
 
+class ConsentModel(StrictModel):
+    """A question before the model has the call; plain text is short for ``prompt``."""
+
+    prompt: str = Field(min_length=1)
+    refused: Literal["continue", "goodbye"] = "continue"
+    """What a no means: go on without a recording, or end the call."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"prompt": value} if isinstance(value, str) else value
+
+
 class LlmAgentFile(StrictModel):
     """``models`` are names from the configuration, best first; ``fallback`` is a script for when none answers.
 
@@ -51,5 +64,11 @@ class LlmAgentFile(StrictModel):
     limits: LimitsModel = LimitsModel()
     tools: tuple[ToolConfig, ...] = ()
     hints: tuple[str, ...] = ()
+    disclosure: str = ""
+    """Said first, word for word, and not to be talked over: that no person speaks here."""
+    consent: ConsentModel | None = None
+    """Asked next: may the call be recorded?"""
+    recording: Literal["always", "after_consent", "never"] | None = None
+    """Default: always, or after_consent where consent is asked for."""
     fallback: str = ""
     ladder: LadderModel = LadderModel()

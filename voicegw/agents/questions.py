@@ -12,7 +12,7 @@ from voicegw.agents.corrections import find_corrections, named_variable
 from voicegw.agents.entities.slot import Keypad, Slot, Value
 from voicegw.agents.entities.words import tokens
 from voicegw.agents.entities.yes_no import YesNoSlot
-from voicegw.agents.flow_model import AskStep, IntentStep, MenuStep
+from voicegw.agents.flow_model import AskStep, ConsentStep, IntentStep, MenuStep
 from voicegw.agents.intents import IntentMatcher
 from voicegw.agents.template import Template
 
@@ -62,7 +62,15 @@ class Rejected:
     """The value read back is wrong, and the right one was not said."""
 
 
-Outcome: TypeAlias = Fill | Confirm | Go | Correct | AskFor | Rejected
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """The caller said yes or no to being recorded."""
+
+    given: bool
+    answer: str
+
+
+Outcome: TypeAlias = Fill | Confirm | Go | Correct | AskFor | Rejected | Consented
 
 
 class Question(Protocol):
@@ -205,6 +213,41 @@ class ConfirmQuestion:
         if verdict is None:
             return None
         return self._confirmed() if verdict else Rejected()
+
+    def is_complete(self, partial: str, /) -> bool:
+        return _YES_NO.is_complete(partial)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentQuestion:
+    """A ``consent`` step."""
+
+    step: ConsentStep
+    boost: tuple[str, ...]
+
+    @property
+    def prompt(self) -> Template:
+        return self.step.prompt
+
+    @property
+    def again(self) -> tuple[Template, ...]:
+        return self.step.again
+
+    @property
+    def keypad(self) -> Keypad:
+        return _YES_NO.keypad
+
+    @property
+    def patient(self) -> bool:
+        return False
+
+    def answer(self, text: str, _confidence: float, now: datetime, /) -> Outcome | None:
+        verdict = _YES_NO.parse(text, now)
+        return Consented(bool(verdict.value), text) if verdict is not None else None
+
+    def keys(self, keys: str, now: datetime, /) -> Outcome | None:
+        verdict = _YES_NO.parse_keys(keys, now)
+        return Consented(bool(verdict), keys) if verdict is not None else None
 
     def is_complete(self, partial: str, /) -> bool:
         return _YES_NO.is_complete(partial)

@@ -17,6 +17,8 @@ from voicegw.base.log import call_id_var
 from voicegw.call import commands as c
 from voicegw.call import events as e
 from voicegw.call import facts as f
+from voicegw.call.censor import Censor
+from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT_EAR
 from voicegw.call.machine import CallMachine
 from voicegw.call.transfer_request import TransferKind, TransferRequest
@@ -24,6 +26,7 @@ from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import AgentGate, Reason
 from voicegw.runtime.call_legs import Caller, CallLegs
+from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation, ConversationLinks
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.services import CallServices
@@ -68,7 +71,9 @@ class CallRuntime:
         self._machine = CallMachine(services.call_config, services.transfers)
         self._mailbox: asyncio.Queue[mail_types.Mail] = asyncio.Queue()
         self._tasks = ChildTasks()
-        self._book = LogBook(call_id, services.clock, services.facts, services.on_fact)
+        censor = Censor(services.redactor())
+        self._book = LogBook(call_id, services.clock, services.facts, services.on_fact, censor)
+        self._recorder = CallRecorder(call_id, services.media, services.recordings, self._book, services.counters)
         self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
         self._conversation: Conversation | None = None
         self._gate: AgentGate | None = None
@@ -78,7 +83,7 @@ class CallRuntime:
         self._closing_at: float | None = None
         self._open_ends: set[str] = set()
         self._routed: f.CallWasRouted | None = None
-        self._recording = ""
+        self._record_as: RecordingPolicy | None = None
         self._media_lost = False
 
     def post(self, mail: mail_types.Mail) -> None:
@@ -126,7 +131,8 @@ class CallRuntime:
         """Whether the record can be closed."""
         if self._closing_at is None:
             return False
-        return not self._open_ends or self._services.clock.monotonic() >= self._closing_at
+        pending = self._open_ends or self._recorder.pending
+        return not pending or self._services.clock.monotonic() >= self._closing_at
 
     async def _handle_next(self) -> None:
         timer = self.get_timer()
@@ -205,14 +211,8 @@ class CallRuntime:
             case m.LegClosed():
                 self._open_ends.discard(mail.leg_id)
                 self._note_statistics(mail)
-            case m.RecordingEnded():
-                self._open_ends.discard("recording")
-                self._book.note(f.RecordingHasEnded(mail.path, mail.samples, mail.dropped_samples))
-            case m.RecordingFailed():
-                self._open_ends.discard("recording")
-                self._services.counters.add("recording_failed")
-                self._book.note(f.RecordingHasFailed(mail.path, mail.reason))
-                log.error("recording failed, the call goes on", extra={"path": mail.path, "reason": mail.reason})
+            case m.RecordingEnded() | m.RecordingDiscarded() | m.RecordingFailed():
+                self._recorder.on_media(mail)
             case m.MediaTimedOut():
                 self.handle(e.MediaSilent(mail.leg_id, mail.silent_ms))
             case m.DtmfReceived() if mail.leg_id != self.leg_id:
@@ -258,7 +258,7 @@ class CallRuntime:
                 self._cause = cause
                 self._closing_at = self._services.clock.monotonic() + CLOSING_S
             case c.ChangeMix(edges):
-                self._services.media.send(m.SetMix(self.call_id, edges))
+                self._recorder.mix(edges)
             case c.RecordFact(fact):
                 self._book.note(fact)
             case c.SuspendAgent(absence):
@@ -282,21 +282,16 @@ class CallRuntime:
     def _close_media(self, leg_id: LegId) -> None:
         if self._media_lost:
             return
-        if "recording" in self._open_ends and leg_id == self.leg_id:
-            self._services.media.send(m.StopRecording(self.call_id))
+        if leg_id == self.leg_id:
+            self._recorder.stop()
         self._services.media.send(m.CloseLeg(leg_id))
         self._open_ends.add(leg_id)
 
     def _lose_media(self) -> None:
         """The worker is gone, and with it everything that it was still to report."""
         self._media_lost = True
-        self._give_up_recording("the media worker failed")
+        self._recorder.lose("the media worker failed")
         self._open_ends.clear()
-
-    def _give_up_recording(self, reason: str) -> None:
-        if "recording" in self._open_ends:
-            self._open_ends.discard("recording")
-            self._book.note(f.RecordingHasFailed(self._recording, reason))
 
     def _answer(self, leg_id: LegId) -> None:
         session = self._legs.answer(leg_id)
@@ -324,16 +319,18 @@ class CallRuntime:
 
     def _start_agent(self, name: str) -> None:
         services = self._services
-        if self._services.recordings is not None:
-            self._recording = str(self._services.recordings / f"{self.call_id}.wav")
-            services.media.send(m.StartRecording(self.call_id, self._recording))
-            self._open_ends.add("recording")
         offer = self._offer
         facts = CallFacts(self.call_id, offer.called, offer.calling, offer.headers)
         links = ConversationLinks(
-            self.post, lambda cause: self.post(e.AgentFinished(cause)), self.leg_id, self._can_move, self._move
+            self.post,
+            lambda cause: self.post(e.AgentFinished(cause)),
+            self.leg_id,
+            self._recorder,
+            self._can_move,
+            self._move,
         )
         agent = services.agents[name]
+        self._recorder.begin(self._record_as or agent.recording)
         self._conversation = Conversation(agent, facts, services, self._tasks, self._book, links)
         self._gate = AgentGate(self._conversation)
         self._transfers = TransferDesk(
@@ -366,8 +363,12 @@ class CallRuntime:
 
     # ------------------------------------------------------------ the record
 
-    def note_route(self, route: str, agent: str) -> None:
-        """The dialplan's decision, for the record: taken before the call task begins, written after the offer."""
+    def note_route(self, route: str, agent: str, recording: RecordingPolicy | None = None) -> None:
+        """The dialplan's decision, for the record: taken before the call task begins, written after the offer.
+
+        ``recording`` is the route's own policy, in place of the agent's.
+        """
+        self._record_as = recording
         self._routed = f.CallWasRouted(route, agent)
 
     def _note_offer(self) -> None:
@@ -394,7 +395,7 @@ class CallRuntime:
         )
 
     def _close_record(self) -> None:
-        self._give_up_recording("the recorder did not report its end in time")
+        self._recorder.lose("the recorder did not report its end in time")
         cause = (self._cause or HangupCause.INTERNAL_ERROR).value
         duration_ms = self._book.position_ms(self._services.clock.monotonic())
         self._book.note(

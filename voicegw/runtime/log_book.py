@@ -6,14 +6,18 @@ from collections.abc import Callable
 
 from voicegw.base.clock import Clock
 from voicegw.base.ids import CallId
+from voicegw.call.censor import Censor
 from voicegw.call.facts import AnyFact, Entry
 from voicegw.runtime.services import FactListener, FactSink
 
 
 class LogBook:
-    """Numbers and dates the facts of one call and passes them on."""
+    """Numbers and dates the facts of one call and passes them on, as far as ``censor`` lets them."""
 
-    def __init__(self, call_id: CallId, clock: Clock, sink: FactSink, listener: FactListener) -> None:
+    def __init__(
+        self, call_id: CallId, clock: Clock, sink: FactSink, listener: FactListener, censor: Censor | None = None
+    ) -> None:
+        self.censor = censor or Censor()
         self._call_id = call_id
         self._monotonic: Callable[[], float] = clock.monotonic
         self._sink = sink
@@ -27,10 +31,11 @@ class LogBook:
 
     def note(self, fact: AnyFact) -> None:
         """Append a fact."""
-        entry = Entry(self._seq, self.position_ms(self._monotonic()), fact)
-        self._seq += 1
-        self._sink.append(self._call_id, entry)
-        self._listener(self._call_id, entry)
+        for written in self.censor.take(fact):
+            entry = Entry(self._seq, self.position_ms(self._monotonic()), written)
+            self._seq += 1
+            self._sink.append(self._call_id, entry)
+            self._listener(self._call_id, entry)
 
     def close(self) -> None:
         """That was the last one."""

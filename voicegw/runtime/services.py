@@ -16,6 +16,7 @@ from voicegw.base.ids import CallId, LegId, RandomBytes
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
 from voicegw.call.machine import CallConfig
+from voicegw.call.redaction import Redactor
 from voicegw.call.transfer import TransferConfig
 from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
@@ -136,3 +137,5 @@ class CallServices:
     on_fact: FactListener = lambda _call_id, _entry: None
     transfers: TransferConfig = field(default_factory=TransferConfig)
     eot: EotModel | None = None
+    redactor: Callable[[], Redactor] = Redactor
+    """Makes what keeps card numbers and patterns out of one call's facts."""

@@ -58,12 +58,14 @@ class TurnBook:
         onset = self._book.position_ms(self._onset_at)
         started = self._unanswered.started_ms if self._unanswered else onset
         ended = self._book.position_ms(self.watch.speech_ended)
-        self._unanswered = f.CallerSpoke(text, confidence, "", started, ended)
+        asked = self._book.censor.sensitive
+        sensitive = asked or (self._unanswered is not None and self._unanswered.sensitive)
+        self._unanswered = f.CallerSpoke(text, confidence, "", started, ended, sensitive)
 
     def take_keys(self, digits: str) -> None:
         """An answer by keypad, in place of whatever was heard."""
         at = self._book.position_ms(self._clock.monotonic())
-        self._unanswered = f.CallerSpoke("", 1.0, digits, at, at)
+        self._unanswered = f.CallerSpoke("", 1.0, digits, at, at, self._book.censor.sensitive)
         self.commit()
 
     def commit(self) -> None:

@@ -1,0 +1,141 @@
+"""The recorder of one call: runs when policy and consent allow it, is deaf to what is sensitive, leaves nothing of
+what the caller does not want."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from voicegw.agents.actions import ConsentAnswered
+from voicegw.base.ids import CallId
+from voicegw.base.metrics import Counters
+from voicegw.call import facts as f
+from voicegw.call.consent import Consent, RecordingPolicy
+from voicegw.media import messages as m
+from voicegw.runtime.log_book import LogBook
+from voicegw.runtime.services import MediaControl
+
+log = logging.getLogger(__name__)
+
+_RECORDED = ("rec_in", "rec_out")
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    consent: Consent
+    sensitive: bool = False
+
+
+class CallRecorder:
+    """Tells the media worker when to record, and the log of the call when to write down what is said."""
+
+    def __init__(
+        self, call_id: CallId, media: MediaControl, folder: Path | None, book: LogBook, counters: Counters
+    ) -> None:
+        """Recordings go into ``folder``; None for no recordings."""
+        self._call_id = call_id
+        self._media = media
+        self._path = str(folder / f"{call_id}.wav") if folder is not None else ""
+        self._book = book
+        self._counters = counters
+        self._state = self._settled = _State(Consent())
+        self._edges: tuple[tuple[str, str, float], ...] = ()
+        self._running = False
+        self._ending = 0
+        self._over = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether the media worker still has something to tell about a recording."""
+        return self._running or self._ending > 0
+
+    # ------------------------------------------------------------ what the call says
+
+    def begin(self, policy: RecordingPolicy) -> None:
+        """The agent is about to begin."""
+        self._change(_State(Consent(policy)))
+        self.settle()
+
+    def mix(self, edges: Sequence[tuple[str, str, float]]) -> None:
+        """From now on these hear one another; the recorder among them hears nothing that is sensitive."""
+        self._edges = tuple(edges)
+        deaf = self._state.sensitive
+        self._media.send(
+            m.SetMix(self._call_id, tuple(e for e in self._edges if not deaf or e[1] not in _RECORDED))
+        )
+
+    def stop(self) -> None:
+        """The call is over."""
+        self._over = True
+        self._stop(discard=False)
+
+    def lose(self, reason: str) -> None:
+        """Nothing more will come from the media worker."""
+        if self.pending:
+            self._book.note(f.RecordingHasFailed(self._path, reason))
+        self._running, self._ending, self._over = False, 0, True
+
+    # ------------------------------------------------------------ what the conversation says
+
+    def answered(self, action: ConsentAnswered) -> None:
+        """The caller said yes or no."""
+        fact = f.ConsentWasGiven if action.given else f.ConsentWasRefused
+        self._book.note(fact(action.question, action.answer))
+        self._change(replace(self._state, consent=replace(self._state.consent, given=action.given)))
+
+    def listen(self, *, sensitive: bool) -> None:
+        """The caller is asked for something."""
+        self._change(replace(self._state, sensitive=sensitive))
+
+    def settle(self) -> None:
+        """A new reply begins: what the last one changed stays."""
+        self._settled = self._state
+
+    def undo(self) -> None:
+        """The reply never came about, for the caller went on speaking: neither did what it changed."""
+        self._change(self._settled)
+
+    # ------------------------------------------------------------ what the media worker says
+
+    def on_media(self, event: m.RecordingEnded | m.RecordingDiscarded | m.RecordingFailed) -> None:
+        """How a recording ended."""
+        if self._ending:
+            self._ending -= 1
+        else:
+            self._running = False
+        match event:
+            case m.RecordingEnded():
+                self._book.note(f.RecordingHasEnded(event.path, event.samples, event.dropped_samples))
+            case m.RecordingDiscarded():
+                self._book.note(f.RecordingWasDiscarded(event.path))
+            case m.RecordingFailed():
+                self._over = True
+                self._counters.add("recording_failed")
+                self._book.note(f.RecordingHasFailed(event.path, event.reason))
+                log.error("recording failed, the call goes on", extra={"path": event.path, "reason": event.reason})
+
+    # ------------------------------------------------------------ carrying it out
+
+    def _change(self, state: _State) -> None:
+        before, self._state = self._state, state
+        self._book.censor.withheld = not state.consent.transcribe
+        self._book.censor.sensitive = state.sensitive
+        if before.sensitive != state.sensitive:
+            self.mix(self._edges)
+        if not state.consent.record:
+            self._stop(discard=True)
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        if self._path and not self._running and not self._over:
+            self._running = True
+            self._media.send(m.StartRecording(self._call_id, self._path))
+
+    def _stop(self, *, discard: bool) -> None:
+        if self._running:
+            self._running = False
+            self._ending += 1
+            self._media.send(m.StopRecording(self._call_id, discard))
