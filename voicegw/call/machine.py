@@ -354,7 +354,7 @@ class CallMachine:
         return [*commands, *self._presence.choose(SupervisorInput.HAND_BACK), c.PartFromCaller(cause)]
 
     def _end_all(self, cause: HangupCause) -> list[c.CallCommand]:
-        commands: list[c.CallCommand] = []
+        commands = self._transfer.drop(TransferFailure.FAILED) if self._transfer is not None else []
         self._deadline = self._transfer = None
         for leg in self.legs.values():
             commands += self._end_leg(leg, cause)
@@ -379,7 +379,7 @@ class CallMachine:
         commands: list[c.CallCommand] = []
         match leg.role:
             case LegRole.CALLER | LegRole.AGENT:
-                commands += self._caller_gone(event, now)
+                commands += self._caller_gone(event)
             case LegRole.CALLEE:
                 commands += self._target_gone(leg, failure_of(event.cause, event.sip_status), event.sip_status, now)
             case LegRole.SUPERVISOR if leg.leg_id == self._presence.leg_id:
@@ -395,14 +395,13 @@ class CallMachine:
             commands.append(c.FinishCall(self._cause or event.cause))
         return commands
 
-    def _caller_gone(self, event: e.LegEnded, now: float) -> list[c.CallCommand]:
+    def _caller_gone(self, event: e.LegEnded) -> list[c.CallCommand]:
         """Without its caller there is no call: whoever else is in it goes too."""
         self._cause = event.cause
         commands: list[c.CallCommand] = [c.StopAgent()] if self._agent_started else []
         if self._transfer is not None:
-            commands += self._transfer.take(TransferInput.CALLER_GONE, now)
-        commands += self._end_all(event.cause)
-        return commands
+            commands += self._transfer.drop(TransferFailure.CALLER_GONE)
+        return [*commands, *self._end_all(event.cause)]
 
     def _caller(self) -> CallLeg | None:
         return next((leg for leg in self.legs.values() if leg.role is LegRole.CALLER), None)

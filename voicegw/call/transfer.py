@@ -215,6 +215,14 @@ class Transfer:
         brief = self.request.kind is TransferKind.ATTENDED
         return self.take(_I.ANSWERED_UNBRIEFED if brief else _I.ANSWERED, now)
 
+    def drop(self, failure: TransferFailure) -> list[c.CallCommand]:
+        """The call is ending; one that nothing has come of yet has failed."""
+        if not TRANSFER.accepts(self.state, _I.CALLER_GONE):
+            return []
+        vain = [c.RecordFact(f.TransferHasFailed(failure.value, 0))] if self.waiting else []
+        self.state = TRANSFER.next(self.state, _I.CALLER_GONE)
+        return [*vain, c.ComfortCaller(Comfort.NONE)]
+
     def briefed(self, now: float) -> list[c.CallCommand]:
         """All of the summary was said: the refusing key still counts for a moment."""
         if self.state is not _S.BRIEFING:

@@ -28,6 +28,7 @@ class TransferFailure(Enum):
     HUNG_UP = "hung_up"
     UNREACHABLE = "unreachable"
     NOT_POSSIBLE = "not_possible"
+    CALLER_GONE = "caller_gone"
     FAILED = "failed"
 
 

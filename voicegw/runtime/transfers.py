@@ -30,6 +30,7 @@ FAILED = {
     TransferFailure.HUNG_UP: "the other side hung up",
     TransferFailure.UNREACHABLE: "the number cannot be reached",
     TransferFailure.NOT_POSSIBLE: "a transfer is not possible now",
+    TransferFailure.CALLER_GONE: "the caller has gone",
     TransferFailure.FAILED: "the transfer failed",
 }
 """Why the agent has the caller back, in words for the agent."""
