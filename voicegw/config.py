@@ -54,6 +54,13 @@ class SpeechConfig:
     """Recognition processes. One decodes about six callers who all speak at once."""
     tts_workers: int = 1
     """Synthesis processes. One makes speech about thirty times faster than it is spoken."""
+    tts_first_audio_ms: int = 1500
+    """A synthesiser that has made no audio of a sentence by then has failed for it, and the next one is asked. The
+    last one that is left gets twice the time."""
+    tts_stall_ms: int = 1500
+    """Between two pieces of a sentence; more, and the rest of it is given up."""
+    asr_final_ms: int = 4000
+    """From the end of what a caller said to its text; more, and the recogniser has failed for this turn."""
     lexicon: str = ""
     """A file of pronunciations for all agents; empty for none."""
 
@@ -66,6 +73,8 @@ class SpeechConfig:
                 raise ConfigError(f"there is no {kind} called {given}", fix=f"choose from: {', '.join(known)}")
         _at_least("asr_workers", self.asr_workers, 1)
         _at_least("tts_workers", self.tts_workers, 1)
+        for name in ("tts_first_audio_ms", "tts_stall_ms", "asr_final_ms"):
+            _at_least(name, getattr(self, name), 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,7 @@ class PathsConfig:
     recordings: str = "var/recordings"
     """One stereo WAV a call; empty for no recordings."""
     cache: str = "var/cache"
-    """Compiled language models."""
+    """Compiled language models, and the audio of prompts."""
     tools: str = "var/tools.sqlite"
     """The ledger of what tools did."""
     models: str = "models"

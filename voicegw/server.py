@@ -22,11 +22,15 @@ from voicegw.ports.http import HttpClient
 from voicegw.recording.seal_keys import read_public_keys
 from voicegw.recording.wav_file import recover_partial
 from voicegw.runtime.call_manager import CallManager
+from voicegw.runtime.conversation import APOLOGY, FILLER, PARTING
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
+from voicegw.runtime.prompt_files import PromptFiles
 from voicegw.runtime.services import CallServices, FactListener
 from voicegw.runtime.speech import Speech
+from voicegw.runtime.watched_asr import WatchedAsr
+from voicegw.runtime.watched_voice import VoicePatience
 from voicegw.server_llm import LlmParts
 from voicegw.server_media import command_line
 from voicegw.storage.event_log import EventLog
@@ -75,8 +79,16 @@ def make_speech(config: Config, counters: Counters) -> Speech:
         speech_server=config.speech_server,
     )
     asr = make_asr(speech.asr, replace(settings, workers=speech.asr_workers))
+    watched = WatchedAsr(asr, counters, speech.asr_final_ms)
     tts = [make_tts(name, replace(settings, workers=speech.tts_workers)) for name in speech.tts]
-    return Speech(asr, tts, counters)
+    return Speech(
+        watched,
+        tts,
+        counters,
+        patience=VoicePatience(speech.tts_first_audio_ms, speech.tts_stall_ms),
+        prompt_files=PromptFiles(Path(config.paths.cache) / "prompts"),
+        house_prompts=(FILLER, *PARTING.values(), APOLOGY),
+    )
 
 
 def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None) -> Node:

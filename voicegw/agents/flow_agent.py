@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from voicegw.agents.agent import AgentSession, CallFacts, Expectation
 from voicegw.agents.flow import Flow, agent_phrases
+from voicegw.agents.flow_prompts import flow_prompts
 from voicegw.agents.flow_session import FlowSession
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
-from voicegw.call.consent import RecordingPolicy
 from voicegw.ports.http import HttpClient
 
 
@@ -33,13 +33,6 @@ class FlowAgent:
         """The synthesiser's name of the voice."""
         return self.flow.script.voice
 
-    @property
-    def recording(self) -> RecordingPolicy:
-        """As the script has it; one that asks for consent waits for it unless it says otherwise."""
-        script = self.flow.script
-        asks = any(step.consent is not None for step in script.steps)
-        return RecordingPolicy(script.recording or ("after_consent" if asks else "always"))
-
     def phrases(self) -> tuple[str, ...]:
         """All sentences a caller may say."""
         return agent_phrases(self.flow)
@@ -47,6 +40,10 @@ class FlowAgent:
     def expectations(self) -> tuple[Expectation, ...]:
         """Every recogniser setting that its questions ask for, to be compiled before the first call."""
         return self.flow.expectations()
+
+    def prompts(self) -> tuple[str, ...]:
+        """Its texts without holes."""
+        return flow_prompts(self.flow.script)
 
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""

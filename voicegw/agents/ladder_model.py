@@ -50,3 +50,17 @@ class LadderModel(StrictModel):
     """Said before a transfer."""
     message: str = "I am sorry, we cannot help you at the moment. Please call again later. Goodbye."
     """The last words, when nothing else is left or nobody takes the call."""
+
+
+def ladder_prompts(ladder: LadderModel) -> tuple[str, ...]:
+    """Everything that is said on the way down."""
+    menu = ladder.menu
+    choices = [text for key in menu.keys.values() for text in (key.say, key.message)] if menu is not None else []
+    texts = (menu.prompt if menu is not None else "", *choices, ladder.connecting if _connects(ladder) else "")
+    return tuple(filter(None, (*texts, ladder.message)))
+
+
+def _connects(ladder: LadderModel) -> bool:
+    return bool(ladder.human) or (
+        ladder.menu is not None and any(key.transfer for key in ladder.menu.keys.values())
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from voicegw.agents.agent import Agent, AgentSession, CallFacts, Expectation
+from voicegw.agents.ladder_model import ladder_prompts
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.agents.llm_model import LlmAgentFile
 from voicegw.agents.llm_session import LlmSession
@@ -14,7 +15,6 @@ from voicegw.agents.llm_state import LlmState
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.registry import ToolRegistry
-from voicegw.call.consent import RecordingPolicy
 from voicegw.ports.llm import Llm, LlmMessage, LlmRequest, LlmRole
 
 PHONE_RULES = (
@@ -82,12 +82,6 @@ class LlmAgent:
         """The synthesiser's name of the voice."""
         return self._file.voice
 
-    @property
-    def recording(self) -> RecordingPolicy:
-        """As the file has it; one that asks for consent waits for it unless it says otherwise."""
-        asks = self._file.consent is not None
-        return RecordingPolicy(self._file.recording or ("after_consent" if asks else "always"))
-
     def phrases(self) -> tuple[str, ...]:
         """All sentences a caller may say, as far as the file gives some."""
         return self._file.hints
@@ -96,6 +90,14 @@ class LlmAgent:
         """See the protocol."""
         own = (Expectation(self._file.hints, ()),) if self._file.hints else ()
         return (*own, *(self._fallback.expectations() if self._fallback is not None else ()))
+
+    def prompts(self) -> tuple[str, ...]:
+        """What it says without a model, what its tools say, and the way down to the last words."""
+        texts, registry = self._settings.texts, self._tools()
+        tools = (tool.say for name in registry.names if (tool := registry.get(name)) is not None)
+        fixed = (texts.greeting, texts.no_input, texts.asr_down, texts.failed, texts.goodbye, *tools)
+        script = self._fallback.prompts() if self._fallback is not None else ()
+        return tuple(dict.fromkeys(filter(None, (*fixed, *ladder_prompts(self._file.ladder), *script))))
 
     def beginning(self) -> LlmRequest:
         """What every call's first request begins with, for warming a server up."""

@@ -90,10 +90,14 @@ Command: TypeAlias = (
 
 
 class WorkerReady(Message, frozen=True):
-    """The engine is loaded. ``voices`` and ``languages`` (BCP 47) are what it found on this machine."""
+    """The engine is loaded. ``voices`` and ``languages`` (BCP 47) are what it found on this machine.
+
+    ``version`` as in :class:`voicegw.ports.tts.TtsCapabilities`.
+    """
 
     voices: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    version: str = ""
 
 
 class WorkerRefused(Message, frozen=True):

@@ -9,12 +9,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class TtsCapabilities:
-    """``streaming``: first audio before the whole sentence is made. ``word_marks``: yields :class:`WordMark`."""
+    """``streaming``: first audio before the whole sentence is made. ``word_marks``: yields :class:`WordMark`.
+
+    ``version`` changes when the same request would sound different: what was made before is made again then.
+    """
 
     streaming: bool
     word_marks: bool
     languages: frozenset[str] = frozenset()
     voices: tuple[str, ...] = ()
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

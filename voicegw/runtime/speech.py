@@ -4,33 +4,59 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
+from typing import TypeAlias
 
 from voicegw.agents.agent import Agent
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
+from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.ports.asr import AsrOptions, AsrProvider
 from voicegw.ports.tts import Reading, SpokenChunk, TtsAudio, TtsChunk, TtsProvider, TtsRequest
 from voicegw.runtime.phrase_cache import PhraseCache
+from voicegw.runtime.prompt_files import PromptFiles
+from voicegw.runtime.prompts import PromptMaker, wanted_prompts
+from voicegw.runtime.watched_voice import VoicePatience, WatchedVoice
 
 log = logging.getLogger(__name__)
 
+Turn: TypeAlias = tuple[WatchedVoice, TtsRequest]
+"""An engine and the request in its own terms."""
+
 
 class Speech:
-    """Starts and stops the engines; synthesises with the first one that speaks the language and works."""
+    """Starts and stops the engines; synthesises with the first one that speaks the language and works.
 
-    def __init__(self, asr: AsrProvider, tts: Sequence[TtsProvider], counters: Counters) -> None:
+    ``house_prompts`` are what the server itself says in any call; with what agents say to everybody they are made
+    ahead and kept in ``prompt_files``.
+    """
+
+    def __init__(
+        self,
+        asr: AsrProvider,
+        tts: Sequence[TtsProvider],
+        counters: Counters,
+        *,
+        clock: Clock | None = None,
+        patience: VoicePatience | None = None,
+        prompt_files: PromptFiles | None = None,
+        house_prompts: Sequence[str] = (),
+    ) -> None:
         self.asr = asr
-        self._tts = tuple(tts)
+        clock, patience = clock or SystemClock(), patience or VoicePatience()
+        self._tts = tuple(WatchedVoice(provider, patience, clock, counters) for provider in tts)
         self._counters = counters
         self._phrases = PhraseCache()
+        self._house_prompts = tuple(house_prompts)
+        self.prompts = PromptMaker(self._phrases, prompt_files, counters)
 
     async def start(self) -> None:
         """Start all engines at once. A synthesiser that does not start is left out as long as another does."""
         recogniser, *synthesisers = await asyncio.gather(
-            _failure(self.asr.start()), *(_failure(provider.start()) for provider in self._tts)
+            _failure(self.asr.start()), *(_failure(voice.provider.start()) for voice in self._tts)
         )
         for failure in filter(None, synthesisers):
             log.warning("synthesiser left out: %s", failure)
@@ -44,8 +70,11 @@ class Speech:
     async def prepare(self, agents: Iterable[Agent]) -> None:
         """Make the recogniser's models for everything these agents may ask, so that no caller waits for one.
 
-        What cannot be made now is made when it is needed: a warning, no error.
+        What cannot be made now is made when it is needed: a warning, no error. Prompts that are not on disk are
+        made in the background.
         """
+        agents = list(agents)
+        await self.prompts.prepare(wanted_prompts(agents, self._house_prompts, self._tts, _request_for))
         for agent in agents:
             for expected in agent.expectations():
                 options = AsrOptions(agent.language, expected.phrases, expected.boost)
@@ -56,51 +85,68 @@ class Speech:
 
     async def close(self) -> None:
         """Stop all engines."""
+        await self.prompts.close()
         await self.asr.close()
-        for provider in self._tts:
-            await provider.close()
+        for voice in self._tts:
+            await voice.provider.close()
 
     async def synthesize(self, request: TtsRequest, lexicon: Lexicons = NO_WORDS) -> AsyncIterator[SpokenChunk]:
         """Audio of one written sentence, each engine with its own reading of it: numbers and names in words.
 
-        An engine that fails before its first sample is replaced by the next one. Raises :class:`ProviderError`
-        when none can speak, or when one fails in mid-sentence (the caller has heard a part; another voice would
-        say it again).
+        A prompt plays from memory, whatever the engines do. An engine that fails before its first sample, or has
+        none in time, is replaced by the next one. Raises :class:`ProviderError` when none can speak, or when one
+        fails in mid-sentence (the caller has heard a part; another voice would say it again).
         """
         last = ProviderError("tts", f"no engine speaks {request.language}", retryable=False)
-        for provider in self._tts:
-            if not _speaks(provider, request.language):
-                continue
-            reading = lexicon.of(request.language).said(request.text, provider.name)
+        turns = [(voice, own) for voice in self._tts if (own := _request_for(voice.provider, request)) is not None]
+        turns = self._in_order(turns, lexicon)
+        for voice, own in turns:
+            reading = lexicon.of(request.language).said(request.text, voice.name)
             if not reading:
                 return
             heard = False
             try:
                 yield Reading(reading)
-                async for chunk in self._made_by(provider, _fitted(provider, replace(request, text=reading))):
-                    heard = heard or isinstance(chunk, TtsAudio)
-                    yield chunk
+                made = self._made_by(voice, replace(own, text=reading), last=voice is turns[-1][0])
+                async with aclosing(made) as chunks:
+                    async for chunk in chunks:
+                        heard = heard or isinstance(chunk, TtsAudio)
+                        yield chunk
                 return
             except ProviderError as error:
-                self._counters.add(f"tts_failed_{provider.name}")
-                log.warning("synthesis failed: %s", error)
                 if heard:
                     raise
                 last = error
         raise last
 
-    async def _made_by(self, provider: TtsProvider, request: TtsRequest) -> AsyncIterator[TtsChunk]:
+    def _in_order(self, turns: list[Turn], lexicon: Lexicons) -> list[Turn]:
+        """Those that are left alone come last, unless they have said these words as a prompt."""
+
+        def must_wait(turn: Turn) -> bool:
+            voice, own = turn
+            reading = lexicon.of(own.language).said(own.text, voice.name)
+            return not voice.allowed and not self._phrases.pinned(voice.name, replace(own, text=reading))
+
+        return sorted(turns, key=must_wait)
+
+    async def _made_by(
+        self, voice: WatchedVoice, request: TtsRequest, *, last: bool
+    ) -> AsyncGenerator[TtsChunk, None]:
         """From memory, or from the engine and into memory. A sentence that is not wanted to its end is not kept."""
-        if known := self._phrases.get(provider.name, request):
+        if known := self._phrases.pinned(voice.name, request):
+            self._counters.add("tts_from_prompts")
+        elif known := self._phrases.get(voice.name, request):
             self._counters.add("tts_from_memory")
+        if known:
             for chunk in known:
                 yield chunk
             return
         made: list[TtsChunk] = []
-        async for chunk in provider.synthesize(request):
-            made.append(chunk)
-            yield chunk
-        self._phrases.put(provider.name, request, made)
+        async with aclosing(voice.synthesize(request, last=last)) as chunks:
+            async for chunk in chunks:
+                made.append(chunk)
+                yield chunk
+        self._phrases.put(voice.name, request, made)
 
 
 async def _failure(starting: Awaitable[None]) -> ProviderError | None:
@@ -117,7 +163,10 @@ def _speaks(provider: TtsProvider, language: str) -> bool:
     return not known or any(tag.split("-")[0].lower() == base for tag in known)
 
 
-def _fitted(provider: TtsProvider, request: TtsRequest) -> TtsRequest:
-    """The request with a voice that this engine has: a fallback speaks with its own."""
+def _request_for(provider: TtsProvider, request: TtsRequest) -> TtsRequest | None:
+    """The request with a voice that this engine has, for a fallback speaks with its own; None if it does not know
+    the language."""
+    if not _speaks(provider, request.language):
+        return None
     voices = provider.capabilities.voices
     return request if not request.voice or request.voice in voices else replace(request, voice="")

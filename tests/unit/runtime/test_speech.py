@@ -88,7 +88,7 @@ def test_what_a_stand_in_said_is_not_taken_for_the_first_engine() -> None:
     speech = Speech(NoAsr(), [first, second], Counters())
 
     async def before_and_after() -> tuple[list[bytes], list[bytes]]:
-        for _ in range(3):
+        for _ in range(2):
             before = await said(speech, "Hello.")
         first.fails_after = 99
         return before, await said(speech, "Hello.")

@@ -50,6 +50,12 @@ class EspeakProgram:
         rows = (line.split() for line in listed.stdout.splitlines()[1:])
         return tuple(sorted({row[1] for row in rows if len(row) > 1}))
 
+    @cached_property
+    def version(self) -> str:
+        """The first line of ``--version``."""
+        told = subprocess.run([self._path, "--version"], capture_output=True, text=True, check=False, timeout=10)
+        return told.stdout.partition("\n")[0].strip()
+
     def voice_of(self, language: str) -> str:
         """The voice for a tag: the tag itself, else its language, else English."""
         known = {tag.lower(): tag for tag in self.languages}
@@ -162,7 +168,7 @@ class WavHeader:
 def load(channel: WorkerChannel, _arguments: list[str]) -> tuple[Engine, WorkerReady]:
     """Find the program; raises ProviderError if it is not installed."""
     program = EspeakProgram()
-    return EspeakEngine(channel, program), WorkerReady((), program.languages)
+    return EspeakEngine(channel, program), WorkerReady((), program.languages, program.version)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ class OpenAiSpeech:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.name = NAME
-        self.capabilities = TtsCapabilities(streaming=True, word_marks=False)
-        self._config = settings.speech_server
+        config = self._config = settings.speech_server
+        version = f"{config.base_url} {config.model} {config.voice} {config.speed}"
+        self.capabilities = TtsCapabilities(streaming=True, word_marks=False, version=version)
         self._counters = settings.counters
         self._http: httpx.AsyncClient | None = None
 

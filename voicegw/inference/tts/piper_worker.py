@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -125,7 +127,14 @@ def load(channel: WorkerChannel, arguments: list[str]) -> tuple[Engine, WorkerRe
     loaded = LoadedVoices(config)
     loaded.get(voices[0])
     names = tuple(name for voice in voices for name in voice.names)
-    return PiperEngine(channel, voices, loaded), WorkerReady(names, tuple({voice.language for voice in voices}))
+    languages = tuple({voice.language for voice in voices})
+    return PiperEngine(channel, voices, loaded), WorkerReady(names, languages, _version(arguments[1], voices))
+
+
+def _version(config_json: str, voices: Sequence[VoiceFiles]) -> str:
+    """The package, the settings, and the voices by size and date: a file of the same name may be another voice."""
+    stats = [(voice.name, stat.st_size, stat.st_mtime_ns) for voice in voices for stat in (voice.model.stat(),)]
+    return json.dumps([importlib.metadata.version("piper-tts"), config_json, stats])
 
 
 if __name__ == "__main__":

@@ -33,7 +33,10 @@ class PooledTts:
         """Load voices; raises ProviderError naming the package to install if the engine is missing."""
         ready = await self.pool.start()
         self.capabilities = replace(
-            self.capabilities, languages=frozenset(ready.languages), voices=tuple(ready.voices)
+            self.capabilities,
+            languages=frozenset(ready.languages),
+            voices=tuple(ready.voices),
+            version=ready.version,
         )
 
     async def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:

@@ -1,0 +1,95 @@
+"""A synthesiser under watch: one that says nothing in time, or stops in mid-sentence, has failed.
+
+A hung engine raises nothing. Without a watch the caller would hear nothing until they hang up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+
+from voicegw.base.breaker import BreakerConfig, CircuitBreaker
+from voicegw.base.clock import Clock
+from voicegw.base.errors import ProviderError
+from voicegw.base.metrics import Counters
+from voicegw.ports.tts import TtsAudio, TtsChunk, TtsProvider, TtsRequest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VoicePatience:
+    """How long a synthesiser may be silent before another one is asked."""
+
+    first_audio_ms: int = 1500
+    """From the request to the first audio of a sentence. Engines that work need a tenth of it."""
+    stall_ms: int = 1500
+    """Between two pieces of audio of a sentence; they are made much faster than they are heard."""
+    breaker: BreakerConfig = field(default_factory=BreakerConfig)
+    """When an engine is left alone. One that hangs is left alone at once: each trial costs a caller 1.5 s."""
+
+
+class WatchedVoice:
+    """One engine; its breaker is shared by all calls of the node."""
+
+    def __init__(self, provider: TtsProvider, patience: VoicePatience, clock: Clock, counters: Counters) -> None:
+        self.provider = provider
+        self._patience = patience
+        self._clock = clock
+        self._counters = counters
+        self._breaker = CircuitBreaker(patience.breaker)
+
+    @property
+    def name(self) -> str:
+        """The engine's."""
+        return self.provider.name
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may be asked now; a last resort is asked even so."""
+        return self._breaker.allows(self._clock.monotonic())
+
+    async def synthesize(self, request: TtsRequest, *, last: bool = False) -> AsyncGenerator[TtsChunk, None]:
+        """The engine's audio; raises ProviderError when it fails or takes too long.
+
+        ``last``: there is no other engine, so this one gets twice the time to begin.
+        """
+        first_ms = self._patience.first_audio_ms * (2 if last else 1)
+        self._breaker.asked(self._clock.monotonic())
+        chunks = self.provider.synthesize(request)
+        heard = False
+        try:
+            while (chunk := await self._next(chunks, self._patience.stall_ms if heard else first_ms)) is not None:
+                if isinstance(chunk, TtsAudio) and not heard:
+                    heard = True
+                    self._breaker.succeeded()
+                yield chunk
+        except ProviderError as error:
+            self._counters.add(f"tts_failed_{self.name}")
+            log.warning("synthesis failed: %s", error)
+            if error.retryable:
+                self._breaker.failed(self._clock.monotonic(), self._hang_s(error))
+            raise
+        finally:
+            if not heard:
+                self._breaker.abandoned()
+
+    async def _next(self, chunks: AsyncIterator[TtsChunk], limit_ms: int) -> TtsChunk | None:
+        try:
+            async with asyncio.timeout(limit_ms / 1000):
+                return await anext(chunks, None)
+        except TimeoutError:
+            self._counters.add(f"tts_hung_{self.name}")
+            raise Hung(self.name, f"no audio for {limit_ms} ms") from None
+
+    def _hang_s(self, error: ProviderError) -> float | None:
+        return self._patience.breaker.open_s if isinstance(error, Hung) else None
+
+
+class Hung(ProviderError):
+    """The engine did nothing for too long."""
+
+    def __init__(self, provider: str, message: str) -> None:
+        super().__init__(provider, message, retryable=True)
