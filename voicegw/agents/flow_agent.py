@@ -7,6 +7,7 @@ from voicegw.agents.flow import Flow, agent_phrases
 from voicegw.agents.flow_prompts import flow_prompts
 from voicegw.agents.flow_session import FlowSession
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
+from voicegw.call.consent import RecordingPolicy
 from voicegw.ports.http import HttpClient
 
 
@@ -32,6 +33,13 @@ class FlowAgent:
     def voice(self) -> str:
         """The synthesiser's name of the voice."""
         return self.flow.script.voice
+
+    @property
+    def recording(self) -> RecordingPolicy:
+        """As the script has it; one that asks for consent waits for it unless it says otherwise."""
+        script = self.flow.script
+        asks = any(step.consent is not None for step in script.steps)
+        return RecordingPolicy(script.recording or ("after_consent" if asks else "always"))
 
     def phrases(self) -> tuple[str, ...]:
         """All sentences a caller may say."""

@@ -15,6 +15,7 @@ from voicegw.agents.llm_state import LlmState
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.registry import ToolRegistry
+from voicegw.call.consent import RecordingPolicy
 from voicegw.ports.llm import Llm, LlmMessage, LlmRequest, LlmRole
 
 PHONE_RULES = (
@@ -81,6 +82,12 @@ class LlmAgent:
     def voice(self) -> str:
         """The synthesiser's name of the voice."""
         return self._file.voice
+
+    @property
+    def recording(self) -> RecordingPolicy:
+        """As the file has it; one that asks for consent waits for it unless it says otherwise."""
+        asks = self._file.consent is not None
+        return RecordingPolicy(self._file.recording or ("after_consent" if asks else "always"))
 
     def phrases(self) -> tuple[str, ...]:
         """All sentences a caller may say, as far as the file gives some."""
