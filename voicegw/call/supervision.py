@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from voicegw.base.errors import ConfigError
 from voicegw.base.fsm import TransitionTable
 from voicegw.base.ids import LegId
 from voicegw.call.edges import (
@@ -60,6 +61,45 @@ SUPERVISION: TransitionTable[SupervisorMode, SupervisorInput] = TransitionTable(
     },
 )
 """A supervisor comes in listening. Handing back ends in LISTEN: they stay and hear whether it goes well."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionConfig:
+    """How supervisors take part by telephone."""
+
+    prefix: str = "supervise"
+    """A phone that dials ``prefix+CODE`` joins the call that the code was given out for."""
+    code_s: float = 120.0
+    """How long such a code can be used, once."""
+    listen_key: str = "1"
+    """Keys of the supervisor's phone."""
+    whisper_key: str = "2"
+    """The agent hears the supervisor, the caller does not."""
+    barge_key: str = "3"
+    """All three talk."""
+    takeover_key: str = "4"
+    """The supervisor alone talks with the caller."""
+    hand_back_key: str = "5"
+    """The agent goes on; the supervisor listens."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work; raises ConfigError."""
+        keys = self.keys
+        if len(keys) < len(SupervisorInput) - 1 or not set(keys) <= set("0123456789*#"):
+            raise ConfigError("the keys of a supervisor are not five different ones", fix="take 1, 2, 3, 4 and 5")
+        if not self.prefix or "+" in self.prefix:
+            raise ConfigError(f"prefix is {self.prefix!r}", fix="take supervise")
+
+    @property
+    def keys(self) -> dict[str, SupervisorInput]:
+        """What each key does."""
+        return {
+            self.listen_key: SupervisorInput.LISTEN,
+            self.whisper_key: SupervisorInput.WHISPER,
+            self.barge_key: SupervisorInput.BARGE,
+            self.takeover_key: SupervisorInput.TAKE_OVER,
+            self.hand_back_key: SupervisorInput.HAND_BACK,
+        }
 
 
 class Near(Enum):

@@ -17,6 +17,7 @@ from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
 from voicegw.call.machine import CallConfig
 from voicegw.call.redaction import Redactor
+from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
 from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
@@ -136,6 +137,7 @@ class CallServices:
     turn_config: TurnConfig = field(default_factory=TurnConfig)
     on_fact: FactListener = lambda _call_id, _entry: None
     transfers: TransferConfig = field(default_factory=TransferConfig)
+    supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
     eot: EotModel | None = None
     redactor: Callable[[], Redactor] = Redactor
     """Makes what keeps card numbers and patterns out of one call's facts."""
