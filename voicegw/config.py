@@ -16,6 +16,8 @@ from pydantic import BaseModel, Field, create_model
 
 from voicegw.base.errors import ConfigError
 from voicegw.call.machine import CallConfig
+from voicegw.call.supervision import SupervisionConfig
+from voicegw.call.transfer import TransferConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
 from voicegw.gateway.config import SipConfig
 from voicegw.inference.asr.faster_whisper_config import WhisperConfig
@@ -153,6 +155,8 @@ class Config:
     models: ModelsConfig = field(default_factory=ModelsConfig)
     llm: LlmConfig = field(default_factory=LlmConfig)
     call: CallConfig = field(default_factory=CallConfig)
+    transfer: TransferConfig = field(default_factory=TransferConfig)
+    supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
     endpointing: EndpointingConfig = field(default_factory=EndpointingConfig)
     barge_in: BargeInConfig = field(default_factory=BargeInConfig)
     speculation: SpeculationConfig = field(default_factory=SpeculationConfig)

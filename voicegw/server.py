@@ -125,6 +125,8 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
         config.call,
         config.turn,
         on_fact,
+        transfers=config.transfer,
+        supervision=config.supervision,
     )
     manager = CallManager(services, store, config.limits.max_calls)
     return Node(gateway, media, speech, models, manager, store, counters, (http,), log)
