@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from voicegw.agents.agent import Agent
-from voicegw.agents.llm_agent import LlmAgent
-from voicegw.agents.llm_model import LlmAgentFile
+from voicegw.agents.llm_agent import LlmAgent, LlmNeeds
 from voicegw.agents.tools.builtin import make_builtin_tool
 from voicegw.agents.tools.config import CallerLookupConfig, HttpToolConfig, McpToolConfig
 from voicegw.agents.tools.desk import ToolDesk
@@ -71,7 +70,7 @@ class LlmParts:
 
     # ------------------------------------------------------------ for the agents
 
-    def models_of(self, file: LlmAgentFile) -> Callable[[], Llm]:
+    def models_of(self, file: LlmNeeds) -> Callable[[], Llm]:
         """See :class:`~voicegw.agents.llm_agent.LlmHouse`."""
         for name in file.models:
             if name not in self._members:
@@ -88,7 +87,7 @@ class LlmParts:
         budget = BudgetConfig(limits.max_tokens_per_call, limits.max_money_per_call)
         return lambda: chain.for_call(budget)
 
-    def tools_of(self, file: LlmAgentFile) -> Callable[[], ToolRegistry]:
+    def tools_of(self, file: LlmNeeds) -> Callable[[], ToolRegistry]:
         """See :class:`~voicegw.agents.llm_agent.LlmHouse`."""
         fixed: list[Tool] = []
         servers: list[ToolServer] = []

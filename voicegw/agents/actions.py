@@ -6,9 +6,11 @@ A reply is a sequence of actions and always ends with one that says what the cal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from voicegw.agents.entities.slot import Value
 from voicegw.base.causes import HangupCause
 
 
@@ -122,6 +124,15 @@ class ServiceMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class StepFinished:
+    """A model that a script had handed a step to gives it back: ``outcome`` and what it found out, not checked yet
+    by anyone else. For the script; nothing to carry out."""
+
+    outcome: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SlotFilled:
     """Told for the event log: the agent understood ``value`` (plain text) for the variable ``name``."""
 
@@ -156,6 +167,7 @@ AgentAction: TypeAlias = (
     | CallWebhook
     | WebhookReturned
     | ServiceMoved
+    | StepFinished
     | SlotFilled
     | Disclosing
     | ConsentAnswered

@@ -71,6 +71,8 @@ class Flow:
         """What may be listened for, for every question and every read-back: the models to compile ahead."""
         found: dict[Expectation, None] = {}
         for position, step in enumerate(self.script.steps):
+            if step.llm and step.llm.hints:
+                found[Expectation(step.llm.hints, ())] = None
             if self.question(position) is None:
                 continue
             found[Expectation(self.expected(position), self.boost(position))] = None

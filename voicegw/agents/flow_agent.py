@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from voicegw.agents.agent import AgentSession, CallFacts, Expectation
 from voicegw.agents.flow import Flow, agent_phrases
+from voicegw.agents.flow_llm import LlmStepKit
+from voicegw.agents.flow_models import NO_KITS
 from voicegw.agents.flow_prompts import flow_prompts
 from voicegw.agents.flow_session import FlowSession
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
@@ -14,9 +18,16 @@ from voicegw.ports.http import HttpClient
 class FlowAgent:
     """An :class:`~voicegw.agents.agent.Agent` that follows a script."""
 
-    def __init__(self, flow: Flow, http: HttpClient, lexicon: Lexicons = NO_WORDS) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        http: HttpClient,
+        lexicon: Lexicons = NO_WORDS,
+        kits: Mapping[int, LlmStepKit] = NO_KITS,
+    ) -> None:
         self.flow = flow
         self.lexicon = lexicon
+        self._kits = kits
         self._http = http
 
     @property
@@ -55,4 +66,4 @@ class FlowAgent:
 
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""
-        return FlowSession(self.flow, self._http, facts)
+        return FlowSession(self.flow, self._http, facts, self._kits)

@@ -57,6 +57,13 @@ class Answers:
         else:
             self._ask_again(question)
 
+    def wish_to_leave(self, turn: CallerTurn) -> GlobalIntent | None:
+        """What the caller of a model's step wants that is the script's business, not the model's."""
+        if turn.kind is TurnKind.DTMF and turn.dtmf == "0":
+            return GlobalIntent.HUMAN
+        found = self._walker.flow.globals.match(turn.text, SURE) if turn.kind is TurnKind.SPEECH else None
+        return found if found is not GlobalIntent.REPEAT else None
+
     def _start(self) -> None:
         walker = self._walker
         walker.state.started = True

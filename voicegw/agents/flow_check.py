@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
+from voicegw.agents.flow_llm_check import BUILT_IN, llm_problems, llm_targets
 from voicegw.agents.flow_model import FlowFile, JsonTemplate, Step
 from voicegw.agents.slots import slot_problems
 from voicegw.agents.template import Template, TemplateError, parse_template
@@ -12,15 +13,12 @@ from voicegw.base.errors import ConfigError
 from voicegw.dialplan.checked import did_you_mean
 from voicegw.dialplan.yaml_lines import Document, Path
 
-BUILT_IN = frozenset(["called", "calling", "call_id", "today", "now", "heard", "http_status", "value"])
-"""Variables that are always there; ``value`` in read-backs only."""
-
 QUESTIONS = ("ask", "menu", "intent", "consent")
 
 
 def check_flow(script: FlowFile, document: Document) -> list[ConfigError]:
     """All problems, in the order of lines."""
-    checks = (_names, _targets, _intents, _slots, _bodies, _variables)
+    checks = (_names, _targets, _intents, _slots, llm_problems, _bodies, _variables)
     problems = [problem for check in checks for problem in check(script, document)]
     if not problems:
         problems = [*_unreachable(script, document), *_loops(script, document)]
@@ -59,6 +57,8 @@ def _step_targets(step: Step) -> Iterator[tuple[Path, str]]:
         yield ("consent", "refused"), step.consent.refused
     if step.transfer and step.transfer.on_failure is not None:
         yield ("transfer", "on_failure"), step.transfer.on_failure
+    if step.llm:
+        yield from llm_targets(step.llm)
     for i, case in enumerate(step.branch or ()):
         key, branch = ("goto", case.goto) if case.else_ is None else ("else", case.else_)
         if branch is not None:
@@ -161,6 +161,10 @@ def _step_reads(step: Step) -> Iterator[tuple[Path, Template | str]]:
         yield ("ask", "confirm_prompt"), step.ask.confirm_prompt
     if step.webhook:
         yield from _webhook_reads(step)
+    if step.llm:
+        yield ("llm", "instructions"), step.llm.instructions
+        if step.llm.say:
+            yield ("llm", "say"), step.llm.say
     for name, value in (step.set or {}).items():
         if isinstance(value, Template):
             yield ("set", name), value
@@ -202,6 +206,7 @@ def _reads(script: FlowFile) -> Iterator[tuple[Path, str]]:
 def _variables(script: FlowFile, document: Document) -> Iterator[ConfigError]:
     """What is read is set somewhere, and what is declared or fetched is read somewhere."""
     asked = {step.ask.save for step in script.steps if step.ask}
+    asked |= {name for step in script.steps if step.llm for name in step.llm.collect}
     given = _given(script)
     try:
         reads = list(_reads(script))
@@ -233,7 +238,7 @@ def _successors(script: FlowFile, position: int) -> set[int]:
     index = {step.id: i for i, step in enumerate(script.steps) if step.id}
     step = script.steps[position]
     found = {index[target] for _, target in _step_targets(step)}
-    falls = step.next is None and step.kind not in ("menu", "intent", "goto", "transfer", "hangup")
+    falls = step.next is None and step.kind not in ("menu", "intent", "llm", "goto", "transfer", "hangup")
     if step.branch and any(case.else_ is not None for case in step.branch):
         falls = False
     return found | ({position + 1} if falls else set())
@@ -259,7 +264,7 @@ def _loops(script: FlowFile, document: Document) -> Iterator[ConfigError]:
     """Circles without a question and without a choice: the caller would hear one for ever."""
     for start in range(len(script.steps)):
         position, seen = start, [start]
-        while position < len(script.steps) and script.steps[position].kind not in QUESTIONS:
+        while position < len(script.steps) and script.steps[position].kind not in (*QUESTIONS, "llm"):
             following = _successors(script, position)
             if len(following) != 1:
                 break

@@ -16,7 +16,9 @@ from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, TurnKind
 from voicegw.agents.entities.words import tokens
 from voicegw.agents.flow import Flow
 from voicegw.agents.flow_answers import Answers
+from voicegw.agents.flow_llm import LlmStepKit
 from voicegw.agents.flow_model import WebhookStep
+from voicegw.agents.flow_models import NO_KITS, FlowModels
 from voicegw.agents.flow_state import FlowState
 from voicegw.agents.flow_walk import FlowWalker
 from voicegw.agents.flow_webhook import WebhookRequest, WebhookResult, build_request, send_request
@@ -29,24 +31,28 @@ _INTERRUPTED = WebhookResult(0, "the reply was interrupted while the answer was 
 class FlowSession:
     """See :class:`voicegw.agents.agent.AgentSession`."""
 
-    def __init__(self, flow: Flow, http: HttpClient, facts: CallFacts) -> None:
+    def __init__(
+        self, flow: Flow, http: HttpClient, facts: CallFacts, kits: Mapping[int, LlmStepKit] = NO_KITS
+    ) -> None:
         variables: dict[str, Variable] = dict(flow.start_values)
         variables |= {"called": facts.called, "calling": facts.calling, "call_id": str(facts.call_id)}
         self._walker = FlowWalker(flow, FlowState(variables))
         self._answers = Answers(self._walker)
         self._http = http
+        self._models = FlowModels(self._walker, facts, kits)
         self._done: dict[str, WebhookResult] = {}
         self._reusable: dict[str, WebhookResult] = {}
 
     @property
     def speculative(self) -> bool:
-        """A script answers at once, and asks again where the recogniser is not sure: it needs the whole turn."""
-        return False
+        """A script answers at once, and asks again where the recogniser is not sure: it needs the whole turn.
+        A model that leads a step of it does not."""
+        return self._models.run is not None and self._models.run.speculative
 
     @property
     def tools_version(self) -> int:
-        """A script is as it was read."""
-        return 0
+        """A script is as it was read; the tools of a model's step may change."""
+        return self._models.run.tools_version if self._models.run is not None else 0
 
     @property
     def collected(self) -> Mapping[str, str]:
@@ -57,11 +63,12 @@ class FlowSession:
         """See :class:`voicegw.agents.agent.AgentSession`."""
         state = self._walker.state
         state.heard_all = len(tokens(text)) >= sum(len(tokens(say.text)) for say in state.content)
+        self._models.heard(text)
 
     def checkpoint(self) -> object:
         """See :class:`voicegw.agents.agent.AgentSession`."""
         self._done = {}
-        return self._walker.state.copy()
+        return self._walker.state.copy(), self._models.checkpoint()
 
     def restore(self, checkpoint: object) -> None:
         """See :class:`voicegw.agents.agent.AgentSession`.
@@ -69,22 +76,42 @@ class FlowSession:
         What a web service was told cannot be forgotten: where the repeated turn makes the same request again, the
         answer that came the first time is used instead.
         """
-        if isinstance(checkpoint, FlowState):
-            self._walker.state = checkpoint.copy()
-            self._reusable |= self._done
+        match checkpoint:
+            case (FlowState() as state, models):
+                self._walker.state = state.copy()
+                self._models.restore(models)
+                self._reusable |= self._done
 
     async def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncIterator[AgentAction]:
         """See :class:`voicegw.agents.agent.AgentSession`."""
-        walker = self._walker
+        walker, models = self._walker, self._models
         walker.out = []
+        models.new_reply()
         self._refresh(turn, context)
-        self._answers.take(turn, context.now)
-        while walker.advance():
-            request = self._before_webhook()
+        if models.run is None:
+            self._answers.take(turn, context.now)
+        elif wish := self._answers.wish_to_leave(turn):
+            models.leave()
+            walker.leave_by(wish)
+        else:
+            async for action in models.go_on(turn, context):
+                yield action
+            if models.waiting:
+                return
+        while (step := walker.advance()) is not None:
+            if step.webhook is not None:
+                request = self._before_webhook()
+                for action in self._drain():
+                    # Until the answer is known there is no question that an interruption could answer.
+                    yield replace(action, interruptible=False) if isinstance(action, Say) else action
+                await self._webhook(request, context)
+                continue
             for action in self._drain():
-                # Until the answer is known there is no question that an interruption could answer.
-                yield replace(action, interruptible=False) if isinstance(action, Say) else action
-            await self._webhook(request, context)
+                yield action
+            async for action in models.begin(turn, context):
+                yield action
+            if models.waiting:
+                return
         for action in self._drain():
             yield action
 
@@ -131,4 +158,5 @@ class FlowSession:
 
     def _drain(self) -> list[AgentAction]:
         actions, self._walker.out = self._walker.out, []
+        self._models.note(actions)
         return actions

@@ -26,24 +26,25 @@ class FlowWalker:
 
     # ------------------------------------------------------------ walking
 
-    def advance(self) -> bool:
-        """Walk until the reply has its ending; True if a web service must be asked first."""
+    def advance(self) -> Step | None:
+        """Walk until the reply has its ending; a step if a web service or a language model must be asked first."""
         for _ in range(self.flow.script.limits.max_steps):
             if self.state.ending is not None:
                 self._finish(self.state.ending)
-                return False
+                return None
             if self.state.question is not None:
-                return False
+                return None
             if self.state.position >= len(self.flow.script.steps):
                 self.hang_up(self.flow.script.texts.goodbye)
-            elif self.flow.step(self.state.position).webhook is not None:
-                return True
-            else:
-                self._run(self.flow.step(self.state.position))
+                continue
+            step = self.flow.step(self.state.position)
+            if step.webhook is not None or step.llm is not None:
+                return step
+            self._run(step)
         self.out.clear()
         self.hang_up(self.flow.script.texts.failed, HangupCause.INTERNAL_ERROR)
         self._finish(Hangup(HangupCause.INTERNAL_ERROR))
-        return False
+        return None
 
     def _finish(self, ending: Ending) -> None:
         if not self.out or self.out[-1] != ending:

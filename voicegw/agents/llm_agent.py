@@ -8,11 +8,12 @@ from typing import Protocol
 from voicegw.agents.agent import Agent, AgentSession, CallFacts, Expectation
 from voicegw.agents.ladder_model import ladder_prompts
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
-from voicegw.agents.llm_model import LlmAgentFile
+from voicegw.agents.llm_model import LimitsModel, LlmAgentFile
 from voicegw.agents.llm_session import LlmSession
-from voicegw.agents.llm_settings import LlmLimits, LlmSettings, LlmTexts
+from voicegw.agents.llm_settings import LlmSettings, LlmTexts, limits_of
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.tools.call_tools import CallTools
+from voicegw.agents.tools.config import ToolConfig
 from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.registry import ToolRegistry
 from voicegw.call.consent import RecordingPolicy
@@ -26,16 +27,40 @@ PHONE_RULES = (
 """Goes before every agent's own instructions: what is true of every call."""
 
 
+class LlmNeeds(Protocol):
+    """What an agent, or one step of a script, wants of the house."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the house."""
+        ...
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names from the configuration, best first."""
+        ...
+
+    @property
+    def limits(self) -> LimitsModel:
+        """What it may spend, among others."""
+        ...
+
+    @property
+    def tools(self) -> tuple[ToolConfig, ...]:
+        """Its tools."""
+        ...
+
+
 class LlmHouse(Protocol):
     """What LLM agents need of the house; made where adapters may be named."""
 
     desk: ToolDesk
 
-    def models_of(self, file: LlmAgentFile) -> Callable[[], Llm]:
+    def models_of(self, file: LlmNeeds) -> Callable[[], Llm]:
         """A maker of one call's models; raises ConfigError for a name that is not configured."""
         ...
 
-    def tools_of(self, file: LlmAgentFile) -> Callable[[], ToolRegistry]:
+    def tools_of(self, file: LlmNeeds) -> Callable[[], ToolRegistry]:
         """The agent's tools as they are now; those of a server that is down are missing."""
         ...
 
@@ -52,17 +77,11 @@ class LlmAgent:
         self._desk = house.desk
         self._models = house.models_of(file)
         self._tools = house.tools_of(file)
-        texts, limits = file.texts, file.limits
+        texts = file.texts
         self._settings = LlmSettings(
             file.language,
             LlmTexts(file.greeting, texts.no_input, texts.asr_down, texts.failed, texts.goodbye),
-            LlmLimits(
-                limits.max_tool_rounds,
-                limits.max_no_input,
-                limits.no_input_ms,
-                limits.max_tokens_per_answer,
-                limits.max_history_tokens,
-            ),
+            limits_of(file.limits),
             file.hints,
             file.ladder,
         )

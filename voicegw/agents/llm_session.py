@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from voicegw.agents.actions import AgentAction, DtmfPolicy, Gather, Hangup, Say, ServiceMoved, Transfer
+from voicegw.agents.actions import (
+    AgentAction,
+    DtmfPolicy,
+    Gather,
+    Hangup,
+    Say,
+    ServiceMoved,
+    StepFinished,
+    Transfer,
+)
 from voicegw.agents.agent import AgentContext, AgentSession, CallerTurn, TurnKind
 from voicegw.agents.ladder import Ladder, LadderTexts, Place
 from voicegw.agents.llm_settings import LlmSettings
@@ -84,7 +93,12 @@ class LlmSession:
                 if self._fallback is not None:
                     self._fallback.restore(inner)
 
-    async def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncIterator[AgentAction]:
+    def settle(self) -> None:
+        """What its tools did is certain and remembered: an equal wish of a later conversation is a new one."""
+        self._tools.settle(self._done)
+        self._done = []
+
+    async def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncGenerator[AgentAction, None]:
         """See the protocol."""
         self._state = self._state.settled()
         for moved in self._ladder.hear(turn):
@@ -106,8 +120,7 @@ class LlmSession:
                 yield action
             return
         self._state = self._state.with_turn(_as_text(turn, context), self._settings.limits.max_history_tokens)
-        self._tools.settle(self._done)
-        self._done = []
+        self.settle()
         self._tools.begin_reply(self._state.turn)
         try:
             async with aclosing(self._answer(context)) as answer:
@@ -162,11 +175,15 @@ class LlmSession:
                 yield self._gather()
                 return
             rounds += 1
+            finished = False
             async with aclosing(self._use_tools(calls, context)) as effects:
                 async for action in effects:
                     yield action
                     if isinstance(action, Hangup | Transfer):
                         return
+                    finished = finished or isinstance(action, StepFinished)
+            if finished:
+                return
         yield Say(self._settings.texts.failed)
         yield self._gather()
 

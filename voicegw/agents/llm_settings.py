@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from voicegw.agents.ladder_model import LadderModel
+from voicegw.agents.llm_model import LimitsModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,17 @@ class LlmLimits:
     """Of one answer: about two minutes of speech."""
     max_history_tokens: int = 8000
     """Of the conversation that the model is sent; beyond it the older half is left out, in whole exchanges."""
+
+
+def limits_of(model: LimitsModel) -> LlmLimits:
+    """The bounds of a conversation out of those of a file."""
+    return LlmLimits(
+        model.max_tool_rounds,
+        model.max_no_input,
+        model.no_input_ms,
+        model.max_tokens_per_answer,
+        model.max_history_tokens,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from voicegw.agents.agent import Agent
 from voicegw.agents.flow import Flow, compile_flow
 from voicegw.agents.flow_agent import FlowAgent
 from voicegw.agents.flow_check import check_flow
+from voicegw.agents.flow_llm import LlmStepKit
 from voicegw.agents.flow_model import EnvVariable, FlowFile, Scalar
 from voicegw.agents.lexicon import Lexicons, Pronunciation, load_lexicon
 from voicegw.agents.llm_agent import LlmAgent, LlmHouse
@@ -19,7 +20,7 @@ from voicegw.agents.llm_model import LlmAgentFile
 from voicegw.agents.template import Variable
 from voicegw.base.errors import ConfigError
 from voicegw.dialplan.checked import did_you_mean, load_yaml, read_text
-from voicegw.dialplan.yaml_lines import ConfigProblems, parse_yaml
+from voicegw.dialplan.yaml_lines import ConfigProblems, Document, parse_yaml
 from voicegw.ports.http import HttpClient
 
 
@@ -28,10 +29,14 @@ def parse_flow(text: str, file: str = "agent.yaml", environment: Mapping[str, st
 
     Raises :class:`~voicegw.base.errors.ConfigError`, or :class:`ConfigProblems` with all that is wrong.
     """
+    return _parse(text, file, environment)[0]
+
+
+def _parse(text: str, file: str, environment: Mapping[str, str] | None) -> tuple[Flow, Document]:
     script, document = load_yaml(FlowFile, text, file)
     if problems := check_flow(script, document):
         raise ConfigProblems(problems)
-    return compile_flow(script, file, _start_values(script, environment or {}))
+    return compile_flow(script, file, _start_values(script, environment or {})), document
 
 
 def load_flow(path: Path, environment: Mapping[str, str] | None = None) -> Flow:
@@ -62,7 +67,7 @@ def load_agents(
     loader = _Loader[Agent]()
     scripts = [path for path in _files(folder) if not _is_llm(path)]
     for path in scripts:
-        loader.add(path, partial(_load_script, path, http, environment, words))
+        loader.add(path, partial(_load_script, path, http, environment, house, words))
     for path in _files(folder):
         if path not in scripts:
             loader.add(path, partial(_load_llm, path, house, dict(loader.found), words))
@@ -121,10 +126,29 @@ def _is_llm(path: Path) -> bool:
 
 
 def _load_script(
-    path: Path, http: HttpClient, environment: Mapping[str, str] | None, words: tuple[Pronunciation, ...]
+    path: Path,
+    http: HttpClient,
+    environment: Mapping[str, str] | None,
+    house: LlmHouse | None,
+    words: tuple[Pronunciation, ...],
 ) -> Agent:
-    flow = load_flow(path, environment)
-    return FlowAgent(flow, http, _lexicon(flow.script.lexicon, path, words))
+    flow, document = _parse(read_text(path), str(path), environment)
+    kits = dict(_kits(flow, document, house))
+    return FlowAgent(flow, http, _lexicon(flow.script.lexicon, path, words), kits)
+
+
+def _kits(flow: Flow, document: Document, house: LlmHouse | None) -> Iterator[tuple[int, LlmStepKit]]:
+    """What the steps for language models need, by position; raises ConfigError with the line of the step."""
+    for position, step in enumerate(flow.script.steps):
+        if step.llm is None:
+            continue
+        if house is None:
+            raise document.error(("steps", position, "llm"), "language models are not available here")
+        name = f"{flow.name}/{step.id or position + 1}"
+        try:
+            yield position, LlmStepKit(name, step.llm, flow.script, house)
+        except ConfigError as error:
+            raise document.error(("steps", position, "llm"), error.message, error.fix) from None
 
 
 def _lexicon(name: str, agent_file: Path, words: tuple[Pronunciation, ...]) -> Lexicons:

@@ -1,4 +1,4 @@
-"""From the ``ask`` step of a file to the slot that understands its answers."""
+"""From the kind of answer that a file names to the slot that understands it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from voicegw.agents.entities.slot import Slot
 from voicegw.agents.entities.text import TextSlot
 from voicegw.agents.entities.times import TimeSlot
 from voicegw.agents.entities.yes_no import YesNoSlot
+from voicegw.agents.flow_fields import SlotModel
 from voicegw.agents.flow_model import AskStep
 
 _BELONGS = {
@@ -30,12 +31,12 @@ _BELONGS = {
 }
 
 
-def slot_problems(ask: AskStep) -> Iterator[tuple[str, str, str]]:
-    """What contradicts itself in an ask step: key, message and fix."""
+def slot_problems(ask: SlotModel) -> Iterator[tuple[str, str, str]]:
+    """What contradicts itself: key, message and fix."""
     for key, owner in _BELONGS.items():
         if getattr(ask, key) is not None and ask.type != owner:
             yield key, f"'{key}' belongs to type {owner}, not {ask.type}", f"remove it, or use type: {owner}"
-    if ask.corrects and ask.type != "yes_no":
+    if isinstance(ask, AskStep) and ask.corrects and ask.type != "yes_no":
         yield "corrects", f"'corrects' belongs to type yes_no, not {ask.type}", "remove it"
     if ask.type == "choice" and not ask.options:
         yield "type", "a choice needs 'options'", "add options: {red: [red, crimson], blue: [blue]}"
@@ -48,8 +49,8 @@ def slot_problems(ask: AskStep) -> Iterator[tuple[str, str, str]]:
         yield "earliest", "'earliest' is after 'latest'", "exchange them"
 
 
-def build_slot(ask: AskStep) -> Slot:
-    """The slot of a step that has no :func:`slot_problems`."""
+def build_slot(ask: SlotModel) -> Slot:
+    """The slot of a model that has no :func:`slot_problems`."""
     if ask.type == "digits":
         return DigitsSlot(*_lengths(ask))
     if ask.type == "number":
@@ -63,13 +64,13 @@ def build_slot(ask: AskStep) -> Slot:
     return YesNoSlot() if ask.type == "yes_no" else TextSlot(ask.examples or ())
 
 
-def _lengths(ask: AskStep) -> tuple[int, int]:
+def _lengths(ask: SlotModel) -> tuple[int, int]:
     return ask.length or ask.min_length or 1, ask.length or ask.max_length or 20
 
 
-def _earliest(ask: AskStep) -> time:
+def _earliest(ask: SlotModel) -> time:
     return time.fromisoformat(ask.earliest) if ask.earliest else TimeSlot().earliest
 
 
-def _latest(ask: AskStep) -> time:
+def _latest(ask: SlotModel) -> time:
     return time.fromisoformat(ask.latest) if ask.latest else TimeSlot().latest

@@ -20,6 +20,7 @@ from voicegw.agents.actions import (
     SendDtmf,
     ServiceMoved,
     SlotFilled,
+    StepFinished,
     Transfer,
     WebhookReturned,
 )
@@ -370,6 +371,8 @@ class Conversation:
             case ServiceMoved(to, reason):
                 self._services.counters.add(f"ladder_{to.partition(':')[0]}")
                 self._book.note(f.ServiceHasMoved(to, reason))
+            case StepFinished():
+                pass
             case SlotFilled(name, value, confirmed, sensitive):
                 self._book.note(f.SlotWasFilled(name, value, confirmed, sensitive))
             case Disclosing(text):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from voicegw.agents.agent import Agent
-from voicegw.agents.llm_model import LlmAgentFile
+from voicegw.agents.llm_agent import LlmNeeds
 from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.registry import ToolRegistry
 from voicegw.base.clock import SystemClock
@@ -45,12 +45,12 @@ class OneModel:
         self._ledger = SqliteToolLedger(ledger)
         self.desk = ToolDesk(self._ledger, SystemClock(), counters)
 
-    def models_of(self, file: LlmAgentFile) -> Callable[[], Llm]:
+    def models_of(self, file: LlmNeeds) -> Callable[[], Llm]:
         """The one, whatever ``file`` names."""
         assert file.models
         return lambda: self._llm
 
-    def tools_of(self, file: LlmAgentFile) -> Callable[[], ToolRegistry]:
+    def tools_of(self, file: LlmNeeds) -> Callable[[], ToolRegistry]:
         """None, whatever ``file`` names."""
         assert not file.tools
         return ToolRegistry

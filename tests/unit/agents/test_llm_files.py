@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.agents.test_llm_session import MemoryLedger, ScriptedModel
-from voicegw.agents.llm_agent import LlmAgent
-from voicegw.agents.llm_model import LlmAgentFile
+from voicegw.agents.llm_agent import LlmAgent, LlmNeeds
 from voicegw.agents.load import load_agents
 from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.registry import ToolRegistry
@@ -29,12 +28,12 @@ class House:
     def __init__(self) -> None:
         self.desk = ToolDesk(MemoryLedger(), SystemClock(), Counters())
 
-    def models_of(self, file: LlmAgentFile) -> Callable[[], Llm]:
+    def models_of(self, file: LlmNeeds) -> Callable[[], Llm]:
         if "local" not in file.models:
             raise ConfigError(f"there is no language model named '{file.models[0]}'", fix="allowed: local")
         return lambda: ScriptedModel()
 
-    def tools_of(self, file: LlmAgentFile) -> Callable[[], ToolRegistry]:
+    def tools_of(self, file: LlmNeeds) -> Callable[[], ToolRegistry]:
         return ToolRegistry
 
 

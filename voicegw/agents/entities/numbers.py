@@ -45,6 +45,11 @@ class NumberSlot:
             return None
         return Parsed(_plain(found[-1][0]), certain=len(found) == 1)
 
+    def fit(self, value: Decimal) -> Value | None:
+        """``value`` as a slot holds it; None if it is out of bounds."""
+        fitting = self._fit(value)
+        return None if fitting is None else _plain(fitting)
+
     def _fit(self, value: Decimal) -> Decimal | None:
         low = self.minimum is not None and value < self.minimum
         high = self.maximum is not None and value > self.maximum
@@ -56,8 +61,7 @@ class NumberSlot:
         text = keys if self.whole else keys.replace("*", ".", 1)
         if not text.replace(".", "", 1).isdigit() or not text.isascii():
             return None
-        value = self._fit(Decimal(text))
-        return None if value is None else _plain(value)
+        return self.fit(Decimal(text))
 
     def spoken(self, value: Value) -> str:
         """In words."""

@@ -40,6 +40,10 @@ class ToolRegistry:
         """What the model is told, always in the same order, so that prompts have a common beginning."""
         return tuple(tool.spec for _, tool in sorted(self._tools.items()) if tool.offered)
 
+    def having(self, *more: Tool) -> ToolRegistry:
+        """These tools and ``more``; raises ConfigError where a name is taken."""
+        return ToolRegistry([*self._tools.values(), *more], self.version)
+
     @property
     def names(self) -> tuple[str, ...]:
         """All names, offered to the model or not."""

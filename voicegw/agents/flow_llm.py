@@ -1,0 +1,248 @@
+"""A step of a script that a language model leads: what every call shares of it, and one run of it in one call.
+
+The model ends the step by calling a tool with an outcome and the values it found out; values that the script's own
+kinds of answers would refuse are refused, with the reason, and the model asks the caller again. Below the models
+there is no ladder of the step's own: whatever goes wrong, the script goes on at ``on_failure``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from voicegw.agents.actions import AgentAction, ServiceMoved, StepFinished
+from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, TurnKind
+from voicegw.agents.entities.slot import Slot, Value
+from voicegw.agents.flow_llm_model import LlmStep
+from voicegw.agents.flow_model import FlowFile
+from voicegw.agents.llm_agent import PHONE_RULES, LlmHouse
+from voicegw.agents.llm_model import LimitsModel
+from voicegw.agents.llm_session import LlmSession
+from voicegw.agents.llm_settings import LlmSettings, LlmTexts, limits_of
+from voicegw.agents.llm_state import LlmState
+from voicegw.agents.slot_values import checked_value, value_schema
+from voicegw.agents.slots import build_slot
+from voicegw.agents.template import Template, Variables
+from voicegw.agents.tools.call_tools import CallTools
+from voicegw.agents.tools.canonical import JsonObject
+from voicegw.agents.tools.config import ToolConfig
+from voicegw.agents.tools.desk import ToolDesk
+from voicegw.agents.tools.registry import ToolRegistry
+from voicegw.agents.tools.tool import Action, Tool, make_tool
+from voicegw.ports.llm import Llm, LlmMessage, LlmRole
+from voicegw.ports.tools import ToolEffect
+
+FINISH = "finish_step"
+FAILED = ""
+"""The outcome of a step that no model could finish; no file can name it."""
+WAITING = "(The caller is on the line and waits for you to speak.)"
+"""To a model that has to begin where the caller has said nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepNeeds:
+    """See :class:`voicegw.agents.llm_agent.LlmNeeds`."""
+
+    name: str
+    models: tuple[str, ...]
+    limits: LimitsModel
+    tools: tuple[ToolConfig, ...]
+
+
+class LlmStepKit:
+    """What all calls share of one step. Raises ConfigError for a model or a tool that cannot be."""
+
+    def __init__(self, name: str, step: LlmStep, script: FlowFile, house: LlmHouse) -> None:
+        needs = StepNeeds(name, step.models, step.limits, step.tools)
+        self.step = step
+        self.script = script
+        self.desk: ToolDesk = house.desk
+        self.models: Callable[[], Llm] = house.models_of(needs)
+        self.tools: Callable[[], ToolRegistry] = house.tools_of(needs)
+        self.slots: Mapping[str, Slot] = {key: build_slot(slot) for key, slot in step.collect.items()}
+        self.tools().having(self.finish_tool(lambda: datetime.min))
+
+    def finish_tool(self, now: Callable[[], datetime]) -> Tool:
+        """The tool by which the model gives the conversation back."""
+        step = self.step
+
+        def make(arguments: JsonObject) -> AgentAction:
+            outcome = str(arguments["outcome"])
+            values = self._values(arguments, now())
+            if missing := [name for name in step.until[outcome].needs if name not in values]:
+                raise ValueError(f"'{outcome}' needs {', '.join(missing)}: find that out first")
+            return StepFinished(outcome, values)
+
+        outcomes = "\n".join(f"{name}: {one.description}".rstrip(": ") for name, one in step.until.items())
+        properties = {key: value_schema(slot, slot.description) for key, slot in step.collect.items()}
+        schema = {
+            "type": "object",
+            "properties": {
+                "outcome": {"type": "string", "enum": list(step.until), "description": outcomes},
+                **properties,
+            },
+            "required": ["outcome"],
+            "additionalProperties": False,
+        }
+        told = "Ends your part of the call as soon as one of the outcomes is reached. Do not say goodbye before."
+        # It changes nothing outside of the call, and belongs to the reply that asks for it.
+        return make_tool(FINISH, told, schema, Action(make), effect=ToolEffect.NONE)
+
+    def _values(self, arguments: JsonObject, now: datetime) -> dict[str, Value]:
+        """Raises ValueError with everything that is wrong."""
+        values: dict[str, Value] = {}
+        problems: list[str] = []
+        for name, slot in self.slots.items():
+            try:
+                value = checked_value(self.step.collect[name], slot, arguments.get(name), now)
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+                continue
+            if value is not None:
+                values[name] = value
+        if problems:
+            raise ValueError("; ".join(problems))
+        return values
+
+
+class LlmStepRun:
+    """The step in one call, from the moment the script came to it. Its last action may be a StepFinished."""
+
+    def __init__(
+        self,
+        kit: LlmStepKit,
+        tools: StepTools,
+        variables: Variables,
+        collected: Mapping[str, str],
+        turn: CallerTurn,
+        context: AgentContext,
+    ) -> None:
+        self._kit = kit
+        self._tools = tools
+        self._turns = 0
+        script, step = kit.script, kit.step
+
+        def text(template: Template) -> str:
+            return template.spoken(variables)
+
+        self._turn = turn
+        self._opening = text(step.say) if step.say is not None else ""
+        texts = LlmTexts(
+            self._opening,
+            text(script.texts.no_input),
+            text(script.texts.asr_down),
+            text(script.texts.no_match),
+            text(script.texts.goodbye),
+        )
+        limits = replace(limits_of(step.limits), max_no_input=script.limits.max_no_input)
+        settings = LlmSettings(script.language, texts, limits, step.hints)
+        messages = _beginning(step.instructions.plain(variables), collected, context)
+        if self._opening and turn.text:
+            messages.append(LlmMessage(LlmRole.USER, turn.text))
+        state = LlmState(tuple(messages))
+        tools.serve(kit)
+        self._session = LlmSession(settings, state, kit.models(), tools.held, None)
+
+    @property
+    def speculative(self) -> bool:
+        """See :class:`voicegw.agents.agent.AgentSession`."""
+        return self._session.speculative
+
+    @property
+    def tools_version(self) -> int:
+        """See :class:`voicegw.agents.agent.AgentSession`."""
+        return self._session.tools_version
+
+    def heard(self, text: str) -> None:
+        """What the caller heard of the words of this step in the last reply."""
+        self._session.heard(text)
+
+    def checkpoint(self) -> object:
+        """What :meth:`restore` needs."""
+        return self._turns, self._session.checkpoint()
+
+    def restore(self, checkpoint: object) -> None:
+        """As if the replies since had not been."""
+        match checkpoint:
+            case (int() as turns, inner):
+                self._turns = turns
+                self._tools.serve(self._kit)
+                self._session.restore(inner)
+
+    def settle(self) -> None:
+        """The step is over for good."""
+        self._session.settle()
+
+    def begin(self, said: Sequence[str], context: AgentContext) -> AsyncGenerator[AgentAction, None]:
+        """The first reply: the opening, or the model's answer to the turn that made the script come here.
+
+        ``said`` is what the script says in the same reply before it.
+        """
+        turn = self._turn
+        if self._opening:
+            return self._passed_on(CallerTurn(TurnKind.CALL_STARTED), context)
+        spoken = turn.kind in (TurnKind.SPEECH, TurnKind.DTMF)
+        words = turn.text if turn.kind is TurnKind.SPEECH else turn.dtmf
+        text = words if spoken else WAITING
+        if said:
+            text = f"{text}\n(You have just said: {' '.join(said)} Go on from there.)"
+        return self._passed_on(CallerTurn(TurnKind.SPEECH, text, turn.confidence), context)
+
+    def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncGenerator[AgentAction, None]:
+        """Answer a turn of the caller."""
+        if turn.kind in (TurnKind.SPEECH, TurnKind.DTMF):
+            self._turns += 1
+            if self._turns > self._kit.step.max_turns:
+                return _given_up(f"no outcome in {self._kit.step.max_turns} turns")
+        return self._passed_on(turn, context)
+
+    async def _passed_on(self, turn: CallerTurn, context: AgentContext) -> AsyncGenerator[AgentAction, None]:
+        self._tools.now = context.now
+        async with aclosing(self._session.reply(turn, context)) as actions:
+            async for action in actions:
+                if isinstance(action, ServiceMoved) and action.to.partition(":")[0] != "model":
+                    yield ServiceMoved("script", action.reason)
+                    yield StepFinished(FAILED)
+                    return
+                yield action
+
+
+class StepTools:
+    """The tools of one scripted call: those of the step that is under way, with one memory of wishes for all."""
+
+    def __init__(self, facts: CallFacts, kit: LlmStepKit) -> None:
+        self.now = datetime.min
+        self._kit = kit
+        self._finish = kit.finish_tool(lambda: self.now)
+        self._made: tuple[ToolRegistry, ToolRegistry] | None = None
+        self.held = CallTools(facts, self._current, kit.desk)
+
+    def serve(self, kit: LlmStepKit) -> None:
+        """From the next reply on, the tools of this step."""
+        self._kit = kit
+        self._finish = kit.finish_tool(lambda: self.now)
+        self._made = None
+
+    def _current(self) -> ToolRegistry:
+        own = self._kit.tools()
+        if self._made is None or self._made[0] is not own:
+            self._made = (own, own.having(self._finish))
+        return self._made[1]
+
+
+async def _given_up(reason: str) -> AsyncGenerator[AgentAction, None]:
+    yield ServiceMoved("script", reason)
+    yield StepFinished(FAILED)
+
+
+def _beginning(instructions: str, collected: Mapping[str, str], context: AgentContext) -> list[LlmMessage]:
+    """Rules, what is known, and the conversation so far as it was heard."""
+    rules = f"{PHONE_RULES}\n\n{instructions.strip()}"
+    if collected:
+        known = "\n".join(f"{name}: {value}" for name, value in collected.items())
+        rules = f"{rules}\n\nWhat the caller has told so far:\n{known}"
+    roles = {"agent": LlmRole.ASSISTANT, "caller": LlmRole.USER}
+    heard = [LlmMessage(roles[line.speaker], line.text) for line in context.history if line.text]
+    return [LlmMessage(LlmRole.SYSTEM, rules), *heard]
