@@ -67,15 +67,23 @@ class CallLog:
 class Server:
     """``voicegw serve``. Entering waits until it answers OPTIONS; leaving stops it and checks what it left behind.
 
-    ``agent`` is a flow of ``flows/`` (without its suffix) that takes every call.
+    ``agent`` is a flow of ``flows/`` (without its suffix) that takes every call. ``settings`` are more sections of the
+    configuration.
     """
 
-    def __init__(self, work: Path, *, agent: str = "echo_keys", namespace: Namespace | None = None) -> None:
+    def __init__(
+        self,
+        work: Path,
+        *,
+        agent: str = "echo_keys",
+        namespace: Namespace | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
         self.host = namespace.address if namespace else "127.0.0.1"
         self.port = free_udp_port()
         self._home = work / "server"
         self._namespace = namespace
-        self._write_files(agent)
+        self._write_files(agent, settings or {})
 
     @property
     def address(self) -> str:
@@ -122,14 +130,14 @@ class Server:
                 logs.append(CallLog(facts))
         return logs
 
-    def _write_files(self, agent: str) -> None:
+    def _write_files(self, agent: str, settings: dict[str, Any]) -> None:
         (self._home / "agents").mkdir(parents=True)
         text = (FLOWS / f"{agent}.yaml").read_text()
         (self._home / "agents" / f"{agent}.yaml").write_text(text)
         routes = {"routes": [{"name": "everything", "agent": agent}]}
         (self._home / "dialplan.yaml").write_text(yaml.safe_dump(routes))
         first = free_udp_range(_RTP_PORTS)
-        config = {
+        config = settings | {
             "sip": {"listen_ip": self.host, "listen_port": self.port},
             "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1},
             "paths": {
