@@ -1,0 +1,197 @@
+"""Calls as the API shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from voicegw.api.answers import iso, moment
+from voicegw.api.ladder import Step
+from voicegw.storage.call_records import CallDetail, CallSummary, StoredEvent
+
+
+class CallView(BaseModel):
+    """One call. Texts are empty and times null where nothing is known (yet, or any more: ``erased``)."""
+
+    id: str
+    state: str
+    called: str
+    calling: str
+    display_name: str
+    started_at: str
+    answered_at: str | None
+    ended_at: str | None
+    duration_ms: int | None
+    route: str
+    agent: str
+    cause: str
+    side: str
+    failure: bool
+    q850: int
+    caller_turns: int
+    barge_ins: int
+    response_p50_ms: float | None
+    has_recording: bool
+    tags: list[str]
+    node: str
+    sip_call_id: str
+    sealed_at: str | None
+    erased: bool
+
+
+class LegView(BaseModel):
+    """One leg and what was counted at its end."""
+
+    leg_no: int
+    role: str
+    party: str
+    codec: str
+    remote: str
+    packets_sent: int | None
+    packets_received: int | None
+    packets_lost: int | None
+    packets_late: int | None
+    jitter_ms: float | None
+
+
+class TurnView(BaseModel):
+    """From the end of the caller's speech to the first audio of the answer, in milliseconds."""
+
+    at_ms: float
+    endpointing_ms: float
+    asr_ms: float
+    agent_ms: float
+    tts_ms: float
+    playout_ms: float
+    total_ms: float
+
+
+class CallDetailView(BaseModel):
+    """A call with its legs and turns. ``recording_ms``: length of the audio, null where there is none."""
+
+    call: CallView
+    legs: list[LegView]
+    turns: list[TurnView]
+    recording_ms: float | None
+
+
+class LineView(BaseModel):
+    """One line as it was heard; ``at_ms`` counts from the offer."""
+
+    at_ms: float
+    speaker: str
+    text: str
+    interrupted: bool
+
+
+class TranscriptView(BaseModel):
+    """What was said."""
+
+    call_id: str
+    lines: list[LineView]
+
+
+class EventView(BaseModel):
+    """One fact. ``data`` is null where it was erased. ``hash`` chains it to the ones before."""
+
+    seq: int
+    kind: str
+    at_ms: float | None
+    data: Any
+    hash: str
+    erased: bool
+
+
+class StepView(BaseModel):
+    """One SIP message; ``at_ms`` counts from the offer."""
+
+    at_ms: float
+    sender: str
+    receiver: str
+    message: str
+    note: str
+
+
+class LadderView(BaseModel):
+    """SIP messages in order."""
+
+    steps: list[StepView]
+
+    @classmethod
+    def of(cls, steps: Iterable[Step]) -> LadderView:
+        """From the fold of the facts."""
+        return cls(
+            steps=[
+                StepView(at_ms=s.at_ms, sender=s.sender, receiver=s.receiver, message=s.message, note=s.note)
+                for s in steps
+            ]
+        )
+
+
+def call_view(call: CallSummary) -> CallView:
+    """One line of the list."""
+    return CallView(
+        id=call.id,
+        state=call.state.value,
+        called=call.called,
+        calling=call.calling,
+        display_name=call.display_name,
+        started_at=moment(call.started_wall_ms),
+        answered_at=iso(call.answered_wall_ms),
+        ended_at=iso(call.ended_wall_ms),
+        duration_ms=call.duration_ms,
+        route=call.route,
+        agent=call.agent,
+        cause=call.cause,
+        side=call.side,
+        failure=call.failure,
+        q850=call.q850,
+        caller_turns=call.caller_turns,
+        barge_ins=call.barge_ins,
+        response_p50_ms=call.response_p50_ms,
+        has_recording=call.has_recording,
+        tags=list(call.tags),
+        node=call.node,
+        sip_call_id=call.sip_call_id,
+        sealed_at=iso(call.sealed_wall_ms),
+        erased=call.erasure_id is not None,
+    )
+
+
+def detail_view(detail: CallDetail) -> CallDetailView:
+    """One call."""
+    recording = detail.recording
+    alive = recording is not None and recording.deleted_wall_ms is None
+    return CallDetailView(
+        call=call_view(detail.call),
+        legs=[LegView(**_fields(leg, LegView)) for leg in detail.legs],
+        turns=[TurnView(**_fields(turn, TurnView)) for turn in detail.turns],
+        recording_ms=recording.samples / 8 if recording is not None and alive else None,
+    )
+
+
+def transcript_view(detail: CallDetail) -> TranscriptView:
+    """What was said in one call."""
+    lines = [LineView(**_fields(line, LineView)) for line in detail.transcript]
+    return TranscriptView(call_id=detail.call.id, lines=lines)
+
+
+def event_view(event: StoredEvent) -> EventView:
+    """One fact."""
+    entry = event.entry
+    return EventView(
+        seq=event.seq,
+        kind=event.kind,
+        at_ms=entry.at_ms if entry else None,
+        data=msgspec.to_builtins(entry.data) if entry else None,
+        hash=event.hash.hex(),
+        erased=event.erasure_id is not None,
+    )
+
+
+def _fields(record: object, view: type[BaseModel]) -> dict[str, Any]:
+    """Of a record, what the view has too."""
+    return {name: getattr(record, name) for name in view.model_fields}

@@ -1,0 +1,227 @@
+"""Live events: every fact of every call, once encoded, to every watcher who may see it.
+
+Facts come from the runtime's thread; everything else here lives in the API's loop. A watcher who comes back says
+the last id they saw and gets what came since, from a bounded ring. An id that the ring no longer has is answered by
+a ``gap`` event: read the snapshot, then go on. A watcher who cannot keep up is dropped, told so, and delays nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from voicegw.api.live_calls import LiveCalls
+from voicegw.api.permissions import Scope
+from voicegw.base.ids import CallId
+from voicegw.base.metrics import Counters
+from voicegw.call.facts import AnyFact, Entry
+
+TOO_SLOW = "too slow: more events waited for you than are kept; read the snapshot and come back"
+CLOSING = "the server is stopping"
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """One live event as watchers get it. ``sent_wall``: seconds since 1970, to measure the way to the watcher."""
+
+    id: str
+    call_id: CallId
+    seq: int
+    at_ms: float
+    sent_wall: float
+    data: AnyFact
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """An event ready to be sent: as JSON, and as a frame of server-sent events."""
+
+    number: int
+    name: str
+    text: bytes
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An event of the ring with what decides who may see it."""
+
+    event: LiveEvent
+    call_id: CallId
+    called: str
+    calling: str
+    agent: str
+
+
+class Watcher:
+    """One open stream of all calls in ``scope``, or of one. ``reason`` says why it ended.
+
+    ``scope`` may be replaced while the stream is open: rights that change take effect.
+    """
+
+    def __init__(self, scope: Scope, call_id: CallId | None, backlog: int) -> None:
+        self.scope = scope
+        self.reason = ""
+        self._call_id = call_id
+        self._backlog = backlog
+        self._waiting: deque[LiveEvent] = deque()
+        self._wake = asyncio.Event()
+
+    def may_see(self, kept: Kept) -> bool:
+        """Whether an event is for this stream."""
+        if self._call_id is not None and kept.call_id != self._call_id:
+            return False
+        return self.scope.has_call(kept.called, kept.calling, kept.agent)
+
+    def offer(self, event: LiveEvent) -> bool:
+        """Queue an event; False where the watcher is too slow and is done with."""
+        if len(self._waiting) >= self._backlog:
+            self.end(TOO_SLOW)
+            return False
+        self._waiting.append(event)
+        self._wake.set()
+        return True
+
+    def end(self, reason: str) -> None:
+        """No more events; what waits is dropped."""
+        self.reason = reason
+        self._waiting.clear()
+        self._wake.set()
+
+    async def next(self, timeout_s: float) -> list[LiveEvent]:
+        """Everything that waits, or nothing after ``timeout_s`` or at the end."""
+        if not self._waiting and not self.reason:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                return []
+        self._wake.clear()
+        events = list(self._waiting)
+        self._waiting.clear()
+        return events
+
+
+class EventHub:
+    """Takes facts in from any thread and hands them to watchers in the loop that :meth:`attach` was called in."""
+
+    def __init__(
+        self,
+        calls: LiveCalls,
+        counters: Counters,
+        *,
+        ring: int,
+        backlog: int,
+        boot: str,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.calls = calls
+        self._counters = counters
+        self._ring: deque[Kept] = deque(maxlen=ring)
+        self._backlog = backlog
+        self._boot = boot
+        self._wall = wall
+        self._inbox: deque[tuple[CallId, Entry, float]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scheduled = False
+        self._number = 0
+        self._watchers: set[Watcher] = set()
+        self._listeners: list[Callable[[CallId, Entry], None]] = []
+        self._encoder = msgspec.json.Encoder()
+
+    # ------------------------------------------------------------ from any thread
+
+    def publish(self, call_id: CallId, entry: Entry) -> None:
+        """A fact became known. Costs an append; a burst wakes the API's loop once."""
+        self._inbox.append((call_id, entry, self._wall()))
+        loop = self._loop
+        if loop is not None and not self._scheduled:
+            self._scheduled = True
+            try:
+                loop.call_soon_threadsafe(self._drain)
+            except RuntimeError:  # the API's loop is closed: nobody watches any more
+                self._loop = None
+
+    # ------------------------------------------------------------ in the API's loop
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on facts are handed out in this loop."""
+        self._loop = loop
+        self._drain()
+
+    def detach(self) -> None:
+        """End all streams."""
+        self._loop = None
+        for watcher in list(self._watchers):
+            watcher.end(CLOSING)
+        self._watchers.clear()
+
+    def listen(self, listener: Callable[[CallId, Entry], None]) -> None:
+        """Call ``listener`` with every fact, in the API's loop."""
+        self._listeners.append(listener)
+
+    @property
+    def watchers(self) -> int:
+        """How many streams are open."""
+        return len(self._watchers)
+
+    @property
+    def last_id(self) -> str:
+        """The id of the newest event."""
+        return f"{self._boot}-{self._number}"
+
+    def watch(self, scope: Scope, call_id: CallId | None, after: str | None) -> tuple[Watcher, bool]:
+        """Open a stream of what is in scope, of one call or of all. True where events after ``after`` are lost."""
+        watcher = Watcher(scope, call_id, self._backlog)
+        lost = after is not None and self._replay(watcher, after)
+        self._watchers.add(watcher)
+        return watcher, lost
+
+    def _replay(self, watcher: Watcher, after: str) -> bool:
+        """Give the watcher what came after that id; True where some of it is gone."""
+        number = self._number_of(after)
+        oldest = self._ring[0].event.number if self._ring else self._number + 1
+        seen = -1 if number is None else number
+        missed = [kept.event for kept in self._ring if kept.event.number > seen and watcher.may_see(kept)]
+        for event in missed[-self._backlog :]:
+            watcher.offer(event)
+        return number is None or number + 1 < oldest or len(missed) > self._backlog
+
+    def leave(self, watcher: Watcher) -> None:
+        """Close a stream."""
+        self._watchers.discard(watcher)
+
+    def _number_of(self, event_id: str) -> int | None:
+        boot, _, number = event_id.rpartition("-")
+        known = boot == self._boot and number.isascii() and number.isdigit() and len(number) < 18
+        return int(number) if known and int(number) <= self._number else None
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        while self._inbox:
+            call_id, entry, wall = self._inbox.popleft()
+            self._hand_out(call_id, entry, wall)
+
+    def _hand_out(self, call_id: CallId, entry: Entry, wall: float) -> None:
+        call = self.calls.add(call_id, entry.seq, entry.data)
+        self._number += 1
+        event = self._encode(call_id, entry, wall)
+        kept = Kept(event, call_id, call.called, call.calling, call.agent)
+        self._ring.append(kept)
+        for watcher in list(self._watchers):
+            if watcher.may_see(kept) and not watcher.offer(event):
+                self._watchers.discard(watcher)
+                self._counters.add("api_watchers_dropped")
+        for listener in self._listeners:
+            listener(call_id, entry)
+
+    def _encode(self, call_id: CallId, entry: Entry, wall: float) -> LiveEvent:
+        name = type(entry.data).__name__
+        event_id = f"{self._boot}-{self._number}"
+        text = self._encoder.encode(Envelope(event_id, call_id, entry.seq, entry.at_ms, wall, entry.data))
+        frame = b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), name.encode(), text)
+        return LiveEvent(self._number, name, text, frame)

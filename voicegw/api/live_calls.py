@@ -1,0 +1,69 @@
+"""Running calls as their facts tell them: what the live list shows and what limits who may see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from voicegw.api.permissions import Scope
+from voicegw.base.ids import CallId
+from voicegw.call.facts import AnyFact, CallHasEnded, CallWasAnswered, CallWasHeld, CallWasOffered, CallWasRouted
+from voicegw.call.record import CallRecord
+
+
+@dataclass(slots=True)
+class LiveCall:
+    """One running call."""
+
+    call_id: CallId
+    started_at: str = ""
+    called: str = ""
+    calling: str = ""
+    route: str = ""
+    agent: str = ""
+    state: str = "offered"
+    held: bool = False
+    last_seq: int = -1
+    record: CallRecord = field(default_factory=CallRecord)
+
+    def add(self, seq: int, fact: AnyFact) -> None:
+        """Take in the next fact."""
+        self.last_seq = seq
+        self.record.add(fact)
+        match fact:
+            case CallWasOffered():
+                self.started_at, self.called, self.calling = fact.started_at, fact.called, fact.calling
+            case CallWasRouted():
+                self.route, self.agent = fact.route, fact.agent
+            case CallWasAnswered():
+                self.state = "active"
+            case CallWasHeld():
+                self.held = fact.held
+            case CallHasEnded():
+                self.state = "ended"
+            case _:
+                pass
+
+
+class LiveCalls:
+    """All running calls of this node."""
+
+    def __init__(self) -> None:
+        self._calls: dict[CallId, LiveCall] = {}
+
+    def add(self, call_id: CallId, seq: int, fact: AnyFact) -> LiveCall:
+        """Take in a fact and return the call it belongs to; after its last fact the call is forgotten."""
+        call = self._calls.get(call_id)
+        if call is None:
+            call = self._calls[call_id] = LiveCall(call_id)
+        call.add(seq, fact)
+        if isinstance(fact, CallHasEnded):
+            del self._calls[call_id]
+        return call
+
+    def get(self, call_id: CallId) -> LiveCall | None:
+        """A running call."""
+        return self._calls.get(call_id)
+
+    def list(self, scope: Scope) -> list[LiveCall]:
+        """Those in scope, oldest first."""
+        return [call for call in self._calls.values() if scope.has_call(call.called, call.calling, call.agent)]

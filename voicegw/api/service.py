@@ -1,0 +1,231 @@
+"""The API in a thread of its own, with an event loop, connections and an outbox of its own.
+
+The runtime's loop decides when a caller is answered; a page of calls, a password hash or a slow watcher must not
+stand in its way. What both share is :class:`~voicegw.api.bridge.Bridge` in one direction and
+:meth:`~voicegw.api.events_stream.EventHub.publish` in the other. ``docs/decisions`` has the measurement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from voicegw.api import accounts
+from voicegw.api.app import create_app
+from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, BridgedOriginator
+from voicegw.api.config import ApiConfig
+from voicegw.api.control import CallControl, Originator
+from voicegw.api.events_stream import EventHub
+from voicegw.api.installation import Installer
+from voicegw.api.live_calls import LiveCalls
+from voicegw.api.oidc import OidcClient
+from voicegw.api.outbox import Outbox
+from voicegw.api.parts import Node, Parts
+from voicegw.api.passwords import Passwords
+from voicegw.api.recordings import Recordings
+from voicegw.api.throttle import RateLimit
+from voicegw.api.vault import Vault, load_key
+from voicegw.base.clock import Clock
+from voicegw.base.errors import ConfigError, LocalError
+from voicegw.base.ids import CallId, RandomBytes, token
+from voicegw.base.metrics import Counters
+from voicegw.call.facts import Entry
+from voicegw.storage.config import StoreConfig
+from voicegw.storage.errors import StoreUnavailable
+from voicegw.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+STOP_S = 5.0
+"""Requests under way may finish for this long."""
+_STORE_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the node hands to its API. ``control`` and ``originator`` live in the runtime's loop."""
+
+    installer: Installer
+    node: Node = field(default_factory=Node)
+    control: CallControl | None = None
+    originator: Originator | None = None
+    recordings: Recordings | None = None
+
+
+class ApiService:
+    """Starts and stops the API. :meth:`publish` may be called from any thread, at any time."""
+
+    def __init__(
+        self,
+        config: ApiConfig,
+        store: StoreConfig,
+        wiring: Wiring,
+        clock: Clock,
+        random: RandomBytes = os.urandom,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Opens nothing yet, but reads or makes the key of secrets; raises ConfigError."""
+        self._config = config
+        self._store_config = store
+        self._wiring = wiring
+        self._clock = clock
+        self._random = random
+        self._vault = Vault(load_key(Path(config.key_file), random), random)
+        self._oidc_secret = _oidc_secret(config, environment)
+        self.counters = Counters()
+        self.hub = EventHub(
+            LiveCalls(),
+            self.counters,
+            ring=config.event_ring,
+            backlog=config.watcher_backlog,
+            boot=token(random, 6),
+            wall=clock.wall,
+        )
+        self._thread: threading.Thread | None = None
+        self._server: uvicorn.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.port = 0
+        self.setup_link = ""
+
+    def publish(self, call_id: CallId, entry: Entry) -> None:
+        """A fact became known: tell whoever watches."""
+        self.hub.publish(call_id, entry)
+
+    async def start(self) -> None:
+        """Take the port and start the thread. The store need not be there yet; raises LocalError for the port."""
+        listener = _listen(self._config)
+        self.port = listener.getsockname()[1]
+        bridge = Bridge(asyncio.get_running_loop())
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._run(listener, bridge, started)), name="api", daemon=True
+        )
+        self._thread.start()
+        await asyncio.to_thread(started.wait)
+        log.info("the API answers", extra={"url": self._config.url, "port": self.port})
+
+    async def close(self) -> None:
+        """End all streams, let requests finish for a moment, and stop the thread."""
+        if self._thread is None or self._loop is None or self._server is None:
+            return
+        server = self._server
+        self._loop.call_soon_threadsafe(lambda: _stop(server, self.hub))
+        await asyncio.to_thread(self._thread.join)
+        self._thread = None
+
+    # ------------------------------------------------------------ in the API's thread
+
+    async def _run(self, listener: socket.socket, bridge: Bridge, started: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        store, passwords = Store(self._store_config), Passwords()
+        async with httpx.AsyncClient(follow_redirects=False) as http:
+            parts = self._parts(store, passwords, bridge, http)
+            self._server = uvicorn.Server(_uvicorn(self._config, parts))
+            self.hub.attach(self._loop)
+            started.set()
+            aside = [asyncio.create_task(self._keep_store(parts, http))]
+            try:
+                await self._server.serve([listener])
+            finally:
+                self.hub.detach()
+                for task in aside:
+                    task.cancel()
+                await asyncio.wait(aside)
+                passwords.close()
+                await store.close()
+
+    def _parts(self, store: Store, passwords: Passwords, bridge: Bridge, http: httpx.AsyncClient) -> Parts:
+        config, wiring = self._config, self._wiring
+        oidc = None
+        if config.oidc.issuer:
+            back = f"{self._url()}/v1/oidc/callback"
+            oidc = OidcClient(config.oidc, self._oidc_secret, back, self._random, http, self._clock.wall)
+        per_minute = config.requests_per_minute
+        return Parts(
+            config=config,
+            store=store,
+            vault=self._vault,
+            passwords=passwords,
+            clock=self._clock,
+            random=self._random,
+            counters=self.counters,
+            hub=self.hub,
+            installer=BridgedInstaller(bridge, wiring.installer),
+            node=wiring.node,
+            control=BridgedControl(bridge, wiring.control) if wiring.control else None,
+            originator=BridgedOriginator(bridge, wiring.originator) if wiring.originator else None,
+            oidc=oidc,
+            recordings=wiring.recordings,
+            requests=RateLimit(burst=max(1, per_minute // 4), per_minute=per_minute),
+        )
+
+    async def _keep_store(self, parts: Parts, http: httpx.AsyncClient) -> None:
+        """Bring the store up, however long it takes; then say how to begin, and carry webhooks."""
+        while True:
+            try:
+                await parts.store.start()
+                link = await accounts.first_link(parts)
+                break
+            except StoreUnavailable as error:
+                log.error("the API waits for the store: %s", error)
+                await asyncio.sleep(_STORE_AGAIN_S)
+        if link is not None:
+            self.setup_link = f"{self._url()}/setup#{link}"
+            log.warning("there are no users yet; make the first one here, once: %s", self.setup_link)
+        await Outbox(parts.store, parts.vault, http, parts.clock, parts.random, parts.counters).run()
+
+    def _url(self) -> str:
+        """As configured, with the port that we have really got."""
+        if self._config.public_url or self._config.listen_port:
+            return self._config.url
+        return self._config.url.removesuffix(":0") + f":{self.port}"
+
+
+def _stop(server: uvicorn.Server, hub: EventHub) -> None:
+    hub.detach()
+    server.should_exit = True
+
+
+def _listen(config: ApiConfig) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in config.listen_host else socket.AF_INET
+        return socket.create_server((config.listen_host, config.listen_port), family=family, backlog=512)
+    except OSError as error:
+        place = f"{config.listen_host}:{config.listen_port}"
+        raise LocalError(f"the API cannot listen on {place}: {error.strerror}") from None
+
+
+def _uvicorn(config: ApiConfig, parts: Parts) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(parts),
+        loop="asyncio",
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(config.trusted_proxies),
+        forwarded_allow_ips=list(config.trusted_proxies),
+        ssl_certfile=config.tls_cert or None,
+        ssl_keyfile=config.tls_key or None,
+        timeout_graceful_shutdown=int(STOP_S),
+    )
+
+
+def _oidc_secret(config: ApiConfig, environment: Mapping[str, str]) -> str:
+    name = config.oidc.client_secret_env
+    if not config.oidc.issuer or not name:
+        return ""
+    if not environment.get(name):
+        raise ConfigError(f"the environment variable {name} is not set", fix=f"set {name} for the server")
+    return environment[name]
