@@ -1,7 +1,8 @@
 """The way down when the models of an agent are dead: script, keypad menu, person, last words. Never silence.
 
-Each rung is used only if the agent has it; the last one needs nothing. A call stays on the rung it came to, but for
-one case: the menu that is offered because the caller cannot be heard is left as soon as they can be.
+Each rung is used only if the agent has it; the last one needs nothing. A call stays on the rung it came to, but
+for two cases: the menu that is offered because the caller cannot be heard is left as soon as they can be, and the
+models are asked again when a person gives the call back.
 """
 
 from __future__ import annotations
@@ -82,6 +83,9 @@ class Ladder:
         if turn.kind is TurnKind.SPEECH:
             self.place = replace(place, deaf=False, deaf_turns=0)
             return (ServiceMoved(place.rung.value, "the caller can be heard again"),) if place.deaf else ()
+        if turn.kind is TurnKind.HANDED_BACK and self.serves:
+            self.place = Place()
+            return (ServiceMoved(Rung.MODEL.value, "a person gave the call back"),)
         return ()
 
     @property
@@ -141,6 +145,10 @@ class Ladder:
     async def _choose(
         self, menu: LadderMenu, turn: CallerTurn, context: AgentContext
     ) -> AsyncGenerator[AgentAction, None]:
+        if turn.kind is TurnKind.TRANSFER_FAILED:
+            async for action in self.step_down("nobody took the call", context):
+                yield action
+            return
         choice = menu.keys.get(turn.dtmf) if turn.kind is TurnKind.DTMF else None
         if choice is not None:
             self.place = replace(self.place, misses=0)

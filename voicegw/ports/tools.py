@@ -114,7 +114,8 @@ class ToolRunner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolIntent:
-    """What is written down before a body may run. ``at_wall`` is seconds since 1970 UTC."""
+    """What is written down before a body may run. ``at_wall`` is seconds since 1970 UTC; ``calling`` the caller's
+    number, by which all that is known of them can be erased."""
 
     key: IdempotencyKey
     call_id: CallId
@@ -122,6 +123,7 @@ class ToolIntent:
     effect: ToolEffect
     arguments_json: str
     at_wall: float
+    calling: str = ""
 
 
 @dataclass(frozen=True, slots=True)

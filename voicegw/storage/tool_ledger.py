@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -29,7 +29,7 @@ from voicegw.ports.tools import (
 )
 
 T = TypeVar("T")
-_Row = tuple[str, str, str, str, str, float, int, str | None, str | None, float]
+_Row = tuple[str, str, str, str, str, float, int, str | None, str | None, float, str]
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS tool_calls (
@@ -42,22 +42,30 @@ CREATE TABLE IF NOT EXISTS tool_calls (
     attempts INTEGER NOT NULL,
     status TEXT,
     content TEXT,
-    ended_wall REAL NOT NULL
+    ended_wall REAL NOT NULL,
+    calling TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID
 """
+_ADD_CALLING = "ALTER TABLE tool_calls ADD COLUMN calling TEXT NOT NULL DEFAULT ''"
+"""For files of before there was one."""
 _OPEN = "CREATE INDEX IF NOT EXISTS open_tool_calls ON tool_calls (key) WHERE status IS NULL"
-_COLUMNS = "key, call_id, tool, effect, arguments, intended_wall, attempts, status, content, ended_wall"
-_PUT = f"INSERT OR REPLACE INTO tool_calls ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = "key, call_id, tool, effect, arguments, intended_wall, attempts, status, content, ended_wall, calling"
+_PUT = f"INSERT OR REPLACE INTO tool_calls ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _GET = f"SELECT {_COLUMNS} FROM tool_calls WHERE key = ?"
 _LIST_OPEN = f"SELECT {_COLUMNS} FROM tool_calls WHERE status IS NULL ORDER BY intended_wall"
 _LIST_CALL = f"SELECT {_COLUMNS} FROM tool_calls WHERE call_id = ? ORDER BY intended_wall"
 _FORGET = "DELETE FROM tool_calls WHERE status IS NOT NULL AND ended_wall < ?"
+_ERASE_CALLER = "UPDATE tool_calls SET arguments = '{}', content = ?, calling = '' WHERE calling = ?"
+_ERASE_CALL = "UPDATE tool_calls SET arguments = '{}', content = ?, calling = '' WHERE call_id = ?"
+_ERASED = '{"erased":true}'
 
 
 class SqliteToolLedger:
     """A :class:`~voicegw.ports.tools.ToolLedger` in one file, readable for its owner only.
 
-    Arguments and results are kept, because a retry is answered from them; :meth:`forget` ends that.
+    Arguments and results are kept, because a retry is answered from them; :meth:`forget` ends that by age, and
+    :meth:`forget_caller` and :meth:`forget_calls` for people. Those leave the bare entries: what was done once is
+    not done again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,12 +94,30 @@ class SqliteToolLedger:
         """Delete what ended before that moment and return how many; open entries stay."""
         return await self._in_thread(lambda database: database.execute(_FORGET, (before_wall,)).rowcount)
 
+    async def forget_caller(self, calling: str) -> int:
+        """Erase what was asked and answered in all calls from this number; how many entries."""
+        return await self._erase(_ERASE_CALLER, [calling])
+
+    async def forget_calls(self, call_ids: Iterable[CallId]) -> int:
+        """The same for these calls."""
+        return await self._erase(_ERASE_CALL, list(call_ids))
+
     async def close(self) -> None:
         """Close the file after what is under way; later calls raise LocalError."""
         if not self._closed:
             self._closed = True
             await asyncio.get_running_loop().run_in_executor(self._thread, self._shut)
             self._thread.shutdown()
+
+    async def _erase(self, statement: str, keys: Sequence[str]) -> int:
+        """What was erased must not be left in the write-ahead log either."""
+        erased = await self._in_thread(lambda database: _erase(database, statement, keys))
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._empty_log)
+        return erased
+
+    def _empty_log(self) -> None:
+        if self._database is not None:
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``work`` as one transaction; raises LocalError when the disk or the file does not allow it."""
@@ -128,7 +154,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
+        database.execute("PRAGMA secure_delete=ON")
         database.execute(_CREATE)
+        if "calling" not in {row[1] for row in database.execute("PRAGMA table_info(tool_calls)")}:
+            database.execute(_ADD_CALLING)
         database.execute(_OPEN)
     except sqlite3.Error:
         database.close()
@@ -157,6 +186,11 @@ def _recover(database: sqlite3.Connection, at_wall: float) -> Recovery:
     return Recovery(unknown, tuple(entry for entry in entries if entry.result is None))
 
 
+def _erase(database: sqlite3.Connection, statement: str, keys: Sequence[str]) -> int:
+    """An entry without number is of a caller who withheld it: that is nobody in particular."""
+    return sum(database.execute(statement, (_ERASED, key)).rowcount for key in keys if key)
+
+
 def _entry(database: sqlite3.Connection, key: IdempotencyKey) -> LedgerEntry | None:
     found = _entries(database, _GET, key)
     return found[0] if found else None
@@ -174,11 +208,13 @@ def _row(entry: LedgerEntry) -> _Row:
         result.status.value if result else None,
         result.content_json if result else None,
         entry.ended_wall,
+        intent.calling,
     )
 
 
 def _from_row(row: _Row) -> LedgerEntry:
-    key, call_id, tool, effect, arguments, intended_wall, attempts, status, content, ended_wall = row
-    intent = ToolIntent(IdempotencyKey(key), CallId(call_id), tool, ToolEffect(effect), arguments, intended_wall)
+    key, call_id, tool, effect, arguments, intended_wall, attempts, status, content, ended_wall, calling = row
+    effects = ToolEffect(effect)
+    intent = ToolIntent(IdempotencyKey(key), CallId(call_id), tool, effects, arguments, intended_wall, calling)
     result = ToolResult(ToolStatus(status), content or "") if status else None
     return LedgerEntry(intent, attempts, result, ended_wall)

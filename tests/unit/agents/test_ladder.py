@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tests.unit.agents.talk import ASR_DOWN, NO_INPUT, STARTED, FakeHttp, keys, speech
 from tests.unit.agents.test_llm_session import CONTEXT, FACTS, said
 from voicegw.agents.actions import AgentAction, Gather, Hangup, Say, ServiceMoved, Transfer
-from voicegw.agents.agent import AgentSession, CallerTurn
+from voicegw.agents.agent import AgentSession, CallerTurn, TurnKind
 from voicegw.agents.flow_session import FlowSession
 from voicegw.agents.ladder import MAX_DEAF_TURNS, Ladder, LadderTexts, Place, Rung
 from voicegw.agents.ladder_model import LadderModel, MenuChoice
@@ -147,6 +147,22 @@ def test_without_a_menu_the_model_keeps_the_call_until_it_was_deaf_too_often() -
     assert one.given_up_hearing
     one.hear(speech("there you are"))
     assert not one.given_up_hearing
+
+
+def test_a_transfer_that_failed_goes_on_downwards() -> None:
+    failed = CallerTurn(TurnKind.TRANSFER_FAILED, "busy")
+    one = ladder()
+    down(one)
+    take(one, keys("2"))
+    assert take(one, failed)[-1] == Transfer("sip:boss@pbx", LAST)
+    assert take(one, failed)[-1] == Hangup(HangupCause.PROVIDERS_DOWN)
+
+
+def test_the_models_are_asked_again_when_a_person_gives_the_call_back() -> None:
+    one = ladder(menu=False)
+    down(one)
+    assert one.hear(CallerTurn(TurnKind.HANDED_BACK)) == (ServiceMoved("model", "a person gave the call back"),)
+    assert not one.serves
 
 
 def test_a_place_can_be_put_back() -> None:

@@ -178,3 +178,59 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     files = [tmp_path / "tools.db", tmp_path / "tools.db-wal"]
     with_ledger(files[0], story)
     assert [mode & 0o777 for mode in modes] == [0o600, 0o600]
+
+
+def of(calling: str, key: str, call_id: CallId = C1) -> ToolIntent:
+    return ToolIntent(IdempotencyKey(key), call_id, "book", ToolEffect.ONCE, '{"phone":"+15550100"}', 10.0, calling)
+
+
+def test_a_caller_is_forgotten_and_what_was_done_for_them_is_still_done_once(tmp_path: Path) -> None:
+    path = tmp_path / "tools.db"
+
+    async def story(ledger: SqliteToolLedger) -> None:
+        for key, calling in (("mine", "+15550100"), ("open", "+15550100"), ("theirs", "+15550101"), ("hidden", "")):
+            await ledger.claim(of(calling, key))
+        await ledger.conclude(IdempotencyKey("mine"), ToolResult.done({"name": "Ada Lovelace"}), 11.0)
+        assert await ledger.forget_caller("+15550100") == 2
+        assert await ledger.forget_caller("") == 0
+        left = {entry.intent.key: entry for entry in await ledger.of_call(C1)}
+        assert left[IdempotencyKey("mine")].intent.arguments_json == "{}"
+        assert left[IdempotencyKey("theirs")].intent.arguments_json == '{"phone":"+15550100"}'
+        again = await ledger.claim(of("+15550100", "mine"))
+        assert not again.granted
+        assert again.entry.result == ToolResult(ToolStatus.DONE, '{"erased":true}')
+        on_disk = b"".join(file.read_bytes() for file in path.parent.iterdir())
+        assert b"Lovelace" not in on_disk
+
+    with_ledger(path, story)
+
+
+def test_calls_are_forgotten_by_their_ids(tmp_path: Path) -> None:
+    async def story(ledger: SqliteToolLedger) -> None:
+        other = CallId("c2")
+        await ledger.claim(of("+15550100", "a"))
+        await ledger.claim(of("+15550100", "b", other))
+        assert await ledger.forget_calls([C1, CallId("none")]) == 1
+        (kept,) = await ledger.of_call(other)
+        assert kept.intent.calling == "+15550100"
+
+    with_ledger(tmp_path / "tools.db", story)
+
+
+def test_a_file_of_before_callers_were_kept_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "tools.db"
+    before = sqlite3.connect(path)
+    before.execute(
+        "CREATE TABLE tool_calls (key TEXT PRIMARY KEY, call_id TEXT NOT NULL, tool TEXT NOT NULL,"
+        " effect TEXT NOT NULL, arguments TEXT NOT NULL, intended_wall REAL NOT NULL, attempts INTEGER NOT NULL,"
+        " status TEXT, content TEXT, ended_wall REAL NOT NULL) WITHOUT ROWID"
+    )
+    before.execute("INSERT INTO tool_calls VALUES ('k', 'c1', 'book', 'once', '{}', 1.0, 1, 'done', '{}', 2.0)")
+    before.commit()
+    before.close()
+
+    async def story(ledger: SqliteToolLedger) -> None:
+        (entry,) = await ledger.of_call(C1)
+        assert (entry.intent.key, entry.intent.calling) == ("k", "")
+
+    with_ledger(path, story)

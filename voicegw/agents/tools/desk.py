@@ -138,7 +138,8 @@ async def _run(job: Job) -> ToolResult:
 def _intent(job: Job, now_wall: float) -> ToolIntent:
     request = job.request
     arguments = request.call.arguments_json
-    return ToolIntent(request.key, request.call_id, job.tool.spec.name, job.tool.effect, arguments, now_wall)
+    name, effect = job.tool.spec.name, job.tool.effect
+    return ToolIntent(request.key, request.call_id, name, effect, arguments, now_wall, request.calling)
 
 
 def _recorded(entry: LedgerEntry) -> ToolResult:
