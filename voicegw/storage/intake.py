@@ -18,6 +18,7 @@ from voicegw.storage import word_index
 from voicegw.storage.call_records import StoredState
 from voicegw.storage.chain import GENESIS, Link, make_link, seal
 from voicegw.storage.folds import CallFold, Row
+from voicegw.storage.outbox_feed import feed_outbox
 from voicegw.storage.spool import SpooledFact
 from voicegw.storage.tables.calls import call_events, calls, legs, recordings, transcripts, turns
 
@@ -64,6 +65,7 @@ class Intake:
         rows = [_event_row(call_id, link) for call_id, chain in grown.items() for link in chain.added]
         if rows:
             await connection.execute(insert(call_events), rows)
+            await feed_outbox(connection, rows, batch[-1].wall_ms)
         ended = [chain.fold for chain in grown.values() if chain.fold.ended]
         await write_folded(connection, ended)
         for fold in ended:
