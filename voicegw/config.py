@@ -29,6 +29,7 @@ from voicegw.inference.tts.openai_speech_config import SpeechServerConfig
 from voicegw.inference.tts.piper_config import PiperConfig
 from voicegw.media.config import MediaConfig
 from voicegw.recording.config import RecordingConfig
+from voicegw.runtime.privacy_config import PrivacyConfig
 from voicegw.turn.barge_in import BargeInConfig
 from voicegw.turn.endpointing import EndpointingConfig
 from voicegw.turn.machine import TurnConfig
@@ -162,6 +163,7 @@ class Config:
     speculation: SpeculationConfig = field(default_factory=SpeculationConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
     recording: RecordingConfig = field(default_factory=RecordingConfig)
+    privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     log: LogConfig = field(default_factory=LogConfig)
 

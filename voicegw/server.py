@@ -125,6 +125,7 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
         config.call,
         config.turn,
         on_fact,
+        redactor=config.privacy.redactor,
         transfers=config.transfer,
         supervision=config.supervision,
     )

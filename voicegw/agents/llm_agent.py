@@ -12,6 +12,7 @@ from voicegw.agents.llm_model import LimitsModel, LlmAgentFile
 from voicegw.agents.llm_session import LlmSession
 from voicegw.agents.llm_settings import LlmSettings, LlmTexts, limits_of
 from voicegw.agents.llm_state import LlmState
+from voicegw.agents.preface import CONSENT, Preface, PrefaceSession
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.config import ToolConfig
 from voicegw.agents.tools.desk import ToolDesk
@@ -85,6 +86,7 @@ class LlmAgent:
             file.hints,
             file.ladder,
         )
+        self._preface = _preface(file)
         self._system = LlmMessage(LlmRole.SYSTEM, f"{PHONE_RULES}\n\n{file.instructions.strip()}")
 
     @property
@@ -114,7 +116,8 @@ class LlmAgent:
 
     def expectations(self) -> tuple[Expectation, ...]:
         """See the protocol."""
-        own = (Expectation(self._file.hints, ()),) if self._file.hints else ()
+        own = [Expectation(self._file.hints, ())] if self._file.hints else []
+        own += [CONSENT] if self._file.consent is not None else []
         return (*own, *(self._fallback.expectations() if self._fallback is not None else ()))
 
     def prompts(self) -> tuple[str, ...]:
@@ -133,4 +136,15 @@ class LlmAgent:
         """Begin a call."""
         tools = CallTools(facts, self._tools, self._desk)
         fallback = self._fallback.open(facts) if self._fallback is not None else None
-        return LlmSession(self._settings, LlmState((self._system,)), self._models(), tools, fallback)
+        session = LlmSession(self._settings, LlmState((self._system,)), self._models(), tools, fallback)
+        return PrefaceSession(self._preface, session) if self._preface is not None else session
+
+
+def _preface(file: LlmAgentFile) -> Preface | None:
+    """What is said before the model has the call."""
+    consent = file.consent
+    if consent is None and not file.disclosure:
+        return None
+    ends = consent is not None and consent.refused == "goodbye"
+    question = consent.prompt if consent is not None else ""
+    return Preface(file.disclosure, question, file.texts.goodbye if ends else "")

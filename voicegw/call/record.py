@@ -13,6 +13,7 @@ from voicegw.call.facts import (
     CallHasEnded,
     CallWasOffered,
     CallWasRouted,
+    ConsentWasRefused,
     Entry,
     MediaWasMeasured,
     RecordingHasEnded,
@@ -59,6 +60,10 @@ class CallRecord:
                 self.caller_turns.append(fact)
                 text = fact.text or f"[keys {fact.digits}]"
                 self.transcript.append(TranscriptLine(fact.started_ms, "caller", text))
+            case ConsentWasRefused():
+                self.transcript.clear()
+                self.caller_turns.clear()
+                self.slots.clear()
             case AgentSpoke() if fact.heard:
                 line = TranscriptLine(fact.started_ms, "agent", fact.heard, fact.interrupted, self._timing)
                 self._timing = None

@@ -14,6 +14,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from voicegw.base.causes import HangupCause
+from voicegw.call.consent import RecordingPolicy
 from voicegw.dialplan.model import WEEKDAYS, MatchBlock, RouteEntry, TextMatch, TimeWindow, reject_cause
 from voicegw.dialplan.safe_regex import MAX_TEXT, compile_safe
 
@@ -143,6 +144,7 @@ class CompiledRoute:
     agent: str
     cause: HangupCause
     sip_status: int
+    recording: RecordingPolicy | None = None
 
 
 def compile_route(entry: RouteEntry, line: int, default_zone: str) -> CompiledRoute:
@@ -151,7 +153,8 @@ def compile_route(entry: RouteEntry, line: int, default_zone: str) -> CompiledRo
     if entry.reject is not None:
         cause, status = reject_cause(entry.reject)
     conditions = tuple(_conditions(entry.match, default_zone))
-    return CompiledRoute(entry.name, line, conditions, entry.agent or "", cause, status)
+    recording = RecordingPolicy(entry.recording) if entry.recording is not None else None
+    return CompiledRoute(entry.name, line, conditions, entry.agent or "", cause, status, recording)
 
 
 def find_zone(name: str) -> tzinfo:

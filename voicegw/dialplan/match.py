@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voicegw.base.causes import HangupCause
+from voicegw.call.consent import RecordingPolicy
 from voicegw.dialplan.compile import CompiledRoute, RouteRequest
 
 
 @dataclass(frozen=True, slots=True)
 class ToAgent:
-    """Answer with this agent."""
+    """Answer with this agent; ``recording`` is the route's own policy, in place of the agent's."""
 
     route: str
     agent: str
+    recording: RecordingPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +55,5 @@ class Dialplan:
 def decision_of(route: CompiledRoute) -> RouteDecision:
     """What a route that matched decides."""
     if route.agent:
-        return ToAgent(route.name, route.agent)
+        return ToAgent(route.name, route.agent, route.recording)
     return Reject(route.name, route.cause, route.sip_status)

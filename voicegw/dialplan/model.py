@@ -138,6 +138,8 @@ class RouteEntry(StrictModel):
     """Connect to this agent."""
     reject: str | None = None
     """Refuse the call: a cause by name (``busy``) or a SIP status (``486``)."""
+    recording: Literal["always", "after_consent", "never"] | None = None
+    """When calls of this route are recorded, in place of what the agent's file says."""
 
     @field_validator("reject")
     @classmethod
@@ -150,6 +152,8 @@ class RouteEntry(StrictModel):
     def _one_action(self) -> RouteEntry:
         if (self.agent is None) == (self.reject is None):
             raise ValueError("needs either 'agent' or 'reject'\nfix: keep exactly one of the two")
+        if self.recording is not None and self.agent is None:
+            raise ValueError("'recording' means nothing where a call is refused\nfix: remove it")
         return self
 
 

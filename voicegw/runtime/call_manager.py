@@ -116,7 +116,7 @@ class CallManager:
         )
         match decision:
             case ToAgent():
-                call.note_route(decision.route, decision.agent)
+                call.note_route(decision.route, decision.agent, decision.recording)
                 call.post(e.RouteChosen(decision.agent))
             case Reject():
                 call.note_route(decision.route, "")
