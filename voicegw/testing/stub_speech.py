@@ -64,11 +64,15 @@ class StubAsr:
         """Nothing to compile."""
 
     def open(self, options: AsrOptions) -> StubAsrStream:
-        """The caller's next line."""
+        """Listen to the caller's next line."""
+        self.work.jobs += 1
+        return StubAsrStream(self.line_of(options), self._final_after_s, self._time, self.work)
+
+    def line_of(self, options: AsrOptions) -> StubLine:
+        """What the stream that is opened now will understand."""
         line = self._lines[self._opened[options.caller] % len(self._lines)]
         self._opened[options.caller] += 1
-        self.work.jobs += 1
-        return StubAsrStream(line, self._final_after_s, self._time, self.work)
+        return line
 
     async def close(self) -> None:
         """Nothing to stop."""

@@ -21,10 +21,11 @@ class StubTime:
         return self.clock.monotonic()
 
     async def until(self, moment: float) -> None:
-        """Return at ``moment``; at once if it is past. Deadlines are absolute, so that delays do not add up."""
-        left = moment - self.now()
-        if left > 0:
-            await self.wait(left)
+        """Return at ``moment``, or when others had their turn if it is past.
+
+        Deadlines are absolute, so that delays do not add up.
+        """
+        await self.wait(max(moment - self.now(), 0.0))
 
 
 @dataclass(slots=True)

@@ -20,8 +20,10 @@ from voicegw.testing.bench._report import percentile, show
 from voicegw.testing.bench._turn_calls import Load, make_lines, talk_to
 from voicegw.testing.bench._turn_log import STAGES, Result, compare
 from voicegw.testing.bench._turn_node import WORK_DONE, StubDelays
+from voicegw.turn.endpointing import EndpointingConfig, PauseMemory
 
-SILENCE_MS: Final = 600
+SILENCE_MS: Final = PauseMemory().threshold_ms(EndpointingConfig())
+"""What a caller is given of whom nothing is known yet."""
 _STEPS: Final = ("shortest_ms", "longest_ms", "complete_ms", "patient_ms", "sure_ms", "deadline_ms")
 SLOW: Final = StubDelays(final_ms=150.0, first_token_ms=300.0, first_audio_ms=100.0)
 _AIM_SHARE_MS: Final = 40.0

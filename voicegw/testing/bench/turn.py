@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from voicegw.testing.bench import _turn_engines, _turn_stubs
+from voicegw.testing.bench import _turn_engines, _turn_floor, _turn_stubs
 from voicegw.testing.bench._report import conclude, parser
 from voicegw.testing.bench._turn_calls import Load
 
@@ -39,6 +39,12 @@ def _stubs(home: Path, arguments: argparse.Namespace) -> None:
     conclude(_turn_stubs.figures(outcomes), _turn_stubs.verdicts(outcomes), as_json=arguments.json)
 
 
+def _floor(home: Path, arguments: argparse.Namespace) -> None:
+    rows = asyncio.run(_turn_floor.measure(home, arguments.parallel, arguments.sounds))
+    _turn_floor.show_table(rows)
+    conclude(_turn_floor.figures(rows), _turn_floor.verdicts(rows), as_json=arguments.json)
+
+
 def _load(arguments: argparse.Namespace, warm_up_lines: int) -> Load:
     return Load(arguments.calls, arguments.parallel, arguments.lines, warm_up_lines)
 
@@ -48,13 +54,18 @@ def main(argv: Sequence[str]) -> int:
     options = parser("turn", "Answer time and barge-in over real RTP.")
     kinds = options.add_mutually_exclusive_group()
     kinds.add_argument("--stubs", action="store_true", help="engines of fixed delay, with and without speculation")
+    kinds.add_argument("--back-channels", action="store_true", help="who stops the agent, and who should")
     options.add_argument("--calls", type=int, default=4, help="besides one that does not count")
-    options.add_argument("--parallel", type=int, default=2, help="calls at a time")
+    options.add_argument("--parallel", type=int, default=0, help="calls at a time; 2, or 10 with --back-channels")
     options.add_argument("--lines", type=int, default=13, help="what a caller says in a call")
+    options.add_argument("--sounds", type=int, default=0, help="with --back-channels: only so many")
     arguments = options.parse_args(argv)
+    arguments.parallel = arguments.parallel or (10 if arguments.back_channels else 2)
     with tempfile.TemporaryDirectory() as folder:
         if arguments.stubs:
             _stubs(Path(folder), arguments)
+        elif arguments.back_channels:
+            _floor(Path(folder), arguments)
         else:
             _engines(Path(folder), arguments)
     return 0
