@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -372,6 +373,7 @@ class House:
         speaker: Speaker | None = None,
         eot: EotModel | None = None,
         transfers: TransferConfig | None = None,
+        recordings: Path | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.signalling = FakeSignalling()
@@ -392,7 +394,7 @@ class House:
             self.clock,
             seeded.randbytes,
             self.counters,
-            None,
+            recordings,
             eot=eot,
             transfers=transfers or TransferConfig(),
         )
