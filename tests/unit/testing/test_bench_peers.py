@@ -171,7 +171,7 @@ class TestFigures:
 
     def test_all_aims_met(self) -> None:
         found = verdicts([OURS, PIPECAT_FAST, LIVEKIT_FAST])
-        assert len(found) == 12 and all(found.values())
+        assert len(found) == 13 and all(found.values())
 
     def test_the_cheapest_and_fastest_row_of_a_rival_counts(self) -> None:
         thrifty = step("pipecat", 5, 0.01, 60_000, 600, 300)
@@ -188,7 +188,7 @@ class TestFigures:
         broken = Step("voicegw", 5, failures=["call 1: the call ended"])
         assert verdicts([broken, PIPECAT_FAST]) == {}
         found = verdicts([OURS, Step("pipecat", 5, failures=["it did not start"])])
-        assert not found["every call of every system went through"]
+        assert not found["5 calls: every system bore them"] and found["every call to voicegw went through"]
 
     def test_a_row_has_its_ratios(self) -> None:
         rows = figures([OURS, PIPECAT_FAST])["steps"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -59,10 +60,14 @@ def verdicts(steps: Sequence[Step]) -> dict[str, bool]:
     ours = _ours_at(steps, calls)
     if ours is None:
         return {}
-    complete = all(step.spoken and not step.failures for step in steps)
-    found = {"every call of every system went through": complete}
+    own = [step for step in steps if step.system == OURS]
+    judged = [step for step in steps if step.calls == calls]
+    found = {
+        "every call to voicegw went through": all(step.spoken and not step.failures for step in own),
+        f"{calls} calls: every system bore them": all(step.spoken and not step.failures for step in judged),
+    }
     for rival, times in _AIM_CPU.items():
-        rows = [s for s in steps if s.calls == calls and s.system.startswith(rival) and s.spoken]
+        rows = [step for step in judged if step.system.startswith(rival) and step.spoken]
         if not rows:
             continue
         cheapest = min(ratios(row, ours)["cpu"] for row in rows)
@@ -70,7 +75,7 @@ def verdicts(steps: Sequence[Step]) -> dict[str, bool]:
         for what, name in (("responses_ms", "answer sooner"), ("stops_ms", "stop sooner")):
             for percent in _PERCENTS:
                 found[f"{calls} calls: we {name} than {rival}, p{percent:.0f}"] = _faster(ours, rows, what, percent)
-    memory = [step.mb_per_call for step in steps if step.system == OURS and step.calls >= min(AIM_CALLS, calls)]
+    memory = [step.mb_per_call for step in own if step.calls >= min(AIM_CALLS, calls)]
     found[f"at most {_AIM_MB:.0f} MB a call"] = max(memory) <= _AIM_MB
     return found
 
@@ -109,8 +114,8 @@ def show_table(steps: Sequence[Step]) -> None:
     for step in steps:
         if step.talked_over:
             show(f"{step.system}, {step.calls} calls: {step.talked_over} lines were talked over")
-        for failure in step.failures:
-            show(f"{step.system}, {step.calls} calls: {failure}")
+        for failure, count in Counter(step.failures).items():
+            show(f"{step.system}, {step.calls} calls: in {count}, {failure}")
 
 
 def _pair(values: Sequence[float]) -> str:

@@ -17,7 +17,7 @@ from voicegw.testing.bench.rivals.script import Spoken, converse
 from voicegw.testing.bench.rivals.systems import System
 from voicegw.testing.bench.rivals.usage import cpu_s, pss_kb
 
-LINES_A_CALL: Final = 4
+_LINES_A_CALL: Final = 3
 _STAGGER_S: Final = 0.13
 """Callers do not speak in step."""
 _LONGEST_STAGGER_S: Final = 1.3
@@ -73,7 +73,7 @@ async def measure(name: str, system: System, audio: Audio, counts: Sequence[int]
     steps: list[Step] = []
     async with system:
         warm_up = Step(name, 1)
-        await _calls(system, audio, warm_up, _WARM_UP)
+        await _calls(system, audio, warm_up, _WARM_UP, lines=1)
         if warm_up.failures:
             return [Step(name, count, failures=list(warm_up.failures)) for count in counts]
         await asyncio.sleep(_SETTLE_S)
@@ -87,29 +87,29 @@ async def measure(name: str, system: System, audio: Audio, counts: Sequence[int]
     return steps
 
 
-async def _calls(system: System, audio: Audio, step: Step, first: int) -> None:
+async def _calls(system: System, audio: Audio, step: Step, first: int, lines: int = _LINES_A_CALL) -> None:
     """All calls of a step at once; ``growth_kb`` is set to the memory while they last."""
-    lines: list[Line] = []
+    phones: list[Line] = []
     try:
         for number in range(step.calls):
-            lines.append(await system.dial(first + number))
+            phones.append(await system.dial(first + number))
         began, used = time.monotonic(), cpu_s(system.pid)
-        await asyncio.gather(*(_talk(line, audio, step, number) for number, line in enumerate(lines)))
+        await asyncio.gather(*(_talk(phone, audio, step, number, lines) for number, phone in enumerate(phones)))
         call_seconds = step.calls * (time.monotonic() - began)
         step.cores_per_call = (cpu_s(system.pid) - used) / call_seconds
         step.growth_kb = pss_kb(system.pid)
     except (VoicegwError, OSError) as error:
-        step.failures.append(f"call {len(lines) + 1} was not answered: {error}")
+        step.failures.append(f"not connected: {error}")
     finally:
-        await asyncio.gather(*(line.hang_up() for line in lines))
+        await asyncio.gather(*(phone.hang_up() for phone in phones))
 
 
-async def _talk(line: Line, audio: Audio, step: Step, number: int) -> None:
+async def _talk(phone: Line, audio: Audio, step: Step, number: int, lines: int) -> None:
     await asyncio.sleep(min(number * _STAGGER_S, _LONGEST_STAGGER_S))
     voice = audio[number % len(audio)]
-    said = [voice[(number + index) % len(voice)] for index in range(LINES_A_CALL)]
+    said = [voice[(number + index) % len(voice)] for index in range(lines)]
     try:
-        step.spoken += await converse(line, said, number)
+        await converse(phone, said, number, step.spoken)
         await asyncio.sleep(_LISTEN_S)
     except VoicegwError as error:
-        step.failures.append(f"call {number + 1}: {error}")
+        step.failures.append(str(error))

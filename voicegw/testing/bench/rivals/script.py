@@ -1,4 +1,4 @@
-"""What every caller does, whatever the system: ask, hear the answer out, ask again, interrupt twice, hang up."""
+"""What every caller does, whatever the system: hear the greeting, ask, interrupt the answers, hang up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INTERRUPT_AFTER_S: Final = (0.8, 1.1, 0.95, 1.25)
 """Into the agent's answer; not always the same place of a frame."""
 _TAIL_S: Final = 0.06
 """An agent heard this shortly before the caller's last sound has not let them finish."""
-_PATIENCE_S: Final = 12.0
+_PATIENCE_S: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,19 @@ def date_line(heard: Sequence[Heard], onset: float, end: float, *, interrupts: b
     return Spoken(onset, end, answer.at, stopped, talked_over)
 
 
-async def converse(line: Line, lines: Sequence[NDArray[np.int16]], number: int) -> list[Spoken]:
-    """Speak ``lines``: the first two into silence, the others in mid-word of the answer; raises LocalError."""
-    spoken: list[Spoken] = []
+async def converse(line: Line, lines: Sequence[NDArray[np.int16]], number: int, spoken: list[Spoken]) -> None:
+    """Speak ``lines``: the first into silence, the others in mid-word of the answer; raises LocalError.
+
+    Each is added to ``spoken`` when it has been answered. ``number`` is the caller's.
+    """
     since = 0.0
     for index, pcm in enumerate(lines):
-        interrupts = index > 1
+        interrupts = index > 0
         after_s = _INTERRUPT_AFTER_S[(number + index) % len(_INTERRUPT_AFTER_S)]
         await _wait_turn(line, since, after_s if interrupts else None)
-        spoken.append(await _speak(line, pcm, interrupts=interrupts))
-        since = spoken[-1].answer_at - 0.001
-    return spoken
+        answered = await _speak(line, pcm, interrupts=interrupts)
+        spoken.append(answered)
+        since = answered.answer_at - 0.001
 
 
 async def _wait_turn(line: Line, since: float, interrupt_after_s: float | None) -> None:
