@@ -57,9 +57,9 @@ class SpeechConfig:
     """Recognition processes. One decodes about six callers who all speak at once."""
     tts_workers: int = 1
     """Synthesis processes. One makes speech about thirty times faster than it is spoken."""
-    tts_first_audio_ms: int = 1500
+    tts_first_audio_ms: int = 1250
     """A synthesiser that has made no audio of a sentence by then has failed for it, and the next one is asked. The
-    last one that is left gets twice the time."""
+    last one that is left gets twice that, less what the others took."""
     tts_stall_ms: int = 1500
     """Between two pieces of a sentence; more, and the rest of it is given up."""
     asr_final_ms: int = 4000

@@ -22,7 +22,7 @@ from voicegw.ports.http import HttpClient
 from voicegw.recording.seal_keys import read_public_keys
 from voicegw.recording.wav_file import recover_partial
 from voicegw.runtime.call_manager import CallManager
-from voicegw.runtime.conversation import APOLOGY, FILLER, PARTING
+from voicegw.runtime.conversation import APOLOGY, FILLERS, PARTING
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
@@ -87,7 +87,7 @@ def make_speech(config: Config, counters: Counters) -> Speech:
         counters,
         patience=VoicePatience(speech.tts_first_audio_ms, speech.tts_stall_ms),
         prompt_files=PromptFiles(Path(config.paths.cache) / "prompts"),
-        house_prompts=(FILLER, *PARTING.values(), APOLOGY),
+        house_prompts=(*FILLERS, *PARTING.values(), APOLOGY),
     )
 
 

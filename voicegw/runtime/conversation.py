@@ -48,7 +48,8 @@ from voicegw.turn.history import Speaker
 from voicegw.turn.keypad import Keypad, KeypadPolicy
 from voicegw.turn.machine import TurnMachine
 
-FILLER = "One moment, please."
+FILLERS = ("One moment, please.", "I am still on it.", "Thank you for waiting.")
+"""Said in turn while a reply is awaited."""
 PARTING = {
     HangupCause.CALL_TOO_LONG: "We have reached the longest time for a call. Thank you, and goodbye.",
     HangupCause.DRAINING: "I am sorry, our system has to restart now. Please call again in a minute. Goodbye.",
@@ -111,6 +112,8 @@ class Conversation:
         )
         self._gather: Gather | None = None
         self._ending: HangupCause | Transfer | None = None
+        self._fillers: list[UtteranceId] = []
+        """Said during the running reply; they are no part of it."""
         self._over = False
         self._notes = TurnBook(book, services.clock)
         self._asr_down_at = float("-inf")
@@ -217,7 +220,8 @@ class Conversation:
             return
         utterance, playout = ended
         self._notes.spoken(utterance, playout, at, cut=cut)
-        self._replies.heard(playout.heard_text)
+        if utterance_id not in self._fillers:
+            self._replies.heard(playout.heard_text)
         if not cut:
             self._after_utterance()
 
@@ -413,6 +417,7 @@ class Conversation:
 
     def _begin_reply(self) -> None:
         self._gather = None
+        self._fillers = []
         self._links.recorder.settle()
         self._keypad.ignore()
         self._tell(e.ReplyStarted())
@@ -428,10 +433,11 @@ class Conversation:
             self._mouth.cut()
             self._keys_complete(digits)
 
-    def _say(self, say: Say) -> None:
+    def _say(self, say: Say) -> UtteranceId:
         utterance_id = self._mouth.say(self._request(say), interruptible=say.interruptible)
         for made in self._mouth.take_made(utterance_id):
             self.on_speech(made)
+        return utterance_id
 
     def _request(self, say: Say) -> TtsRequest:
         voice, language = say.voice or self._agent.voice, say.language or self._agent.language
@@ -467,8 +473,13 @@ class Conversation:
         if silent is None:
             return
         if silent.failure and self._ending is None:
-            # Without a voice there is no conversation, and dead air is worse than a clear end.
+            # Without a voice there is no conversation, and dead air is worse than a clear end. The apology is a
+            # prompt: it is heard although no engine works.
             self._ending = HangupCause.INTERNAL_ERROR
+            self._replies.drop()
+            if self._mouth.playing() is None:
+                self._mouth.cut()
+            self._say(Say(APOLOGY, interruptible=False))
         self._after_utterance()
 
     # ------------------------------------------------------------ commands of the turn machine
@@ -541,7 +552,8 @@ class Conversation:
     def _reply_late(self) -> None:
         self._services.counters.add("reply_late")
         if not self._mouth.busy:
-            self._say(Say(FILLER, interruptible=False))
+            filler = FILLERS[len(self._fillers) % len(FILLERS)]
+            self._fillers.append(self._say(Say(filler, interruptible=False)))
 
     # ------------------------------------------------------------ small things
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from voicegw.agents.agent import Agent
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Turn: TypeAlias = tuple[WatchedVoice, TtsRequest]
 """An engine and the request in its own terms."""
+Make: TypeAlias = Callable[[TtsRequest], AsyncGenerator[TtsChunk, None]]
 
 
 class Speech:
@@ -46,8 +48,8 @@ class Speech:
         house_prompts: Sequence[str] = (),
     ) -> None:
         self.asr = asr
-        clock, patience = clock or SystemClock(), patience or VoicePatience()
-        self._tts = tuple(WatchedVoice(provider, patience, clock, counters) for provider in tts)
+        self._clock, patience = clock or SystemClock(), patience or VoicePatience()
+        self._tts = tuple(WatchedVoice(provider, patience, self._clock, counters) for provider in tts)
         self._counters = counters
         self._phrases = PhraseCache()
         self._house_prompts = tuple(house_prompts)
@@ -100,6 +102,7 @@ class Speech:
         last = ProviderError("tts", f"no engine speaks {request.language}", retryable=False)
         turns = [(voice, own) for voice in self._tts if (own := _request_for(voice.provider, request)) is not None]
         turns = self._in_order(turns, lexicon)
+        began = self._clock.monotonic()
         for voice, own in turns:
             reading = lexicon.of(request.language).said(request.text, voice.name)
             if not reading:
@@ -107,7 +110,9 @@ class Speech:
             heard = False
             try:
                 yield Reading(reading)
-                made = self._made_by(voice, replace(own, text=reading), last=voice is turns[-1][0])
+                gone_ms = (self._clock.monotonic() - began) * 1000
+                patience = partial(voice.synthesize, last=voice is turns[-1][0], gone_ms=gone_ms)
+                made = self._made_by(voice.name, replace(own, text=reading), patience)
                 async with aclosing(made) as chunks:
                     async for chunk in chunks:
                         heard = heard or isinstance(chunk, TtsAudio)
@@ -129,24 +134,22 @@ class Speech:
 
         return sorted(turns, key=must_wait)
 
-    async def _made_by(
-        self, voice: WatchedVoice, request: TtsRequest, *, last: bool
-    ) -> AsyncGenerator[TtsChunk, None]:
+    async def _made_by(self, name: str, request: TtsRequest, make: Make) -> AsyncGenerator[TtsChunk, None]:
         """From memory, or from the engine and into memory. A sentence that is not wanted to its end is not kept."""
-        if known := self._phrases.pinned(voice.name, request):
+        if known := self._phrases.pinned(name, request):
             self._counters.add("tts_from_prompts")
-        elif known := self._phrases.get(voice.name, request):
+        elif known := self._phrases.get(name, request):
             self._counters.add("tts_from_memory")
         if known:
             for chunk in known:
                 yield chunk
             return
         made: list[TtsChunk] = []
-        async with aclosing(voice.synthesize(request, last=last)) as chunks:
+        async with aclosing(make(request)) as chunks:
             async for chunk in chunks:
                 made.append(chunk)
                 yield chunk
-        self._phrases.put(voice.name, request, made)
+        self._phrases.put(name, request, made)
 
 
 async def _failure(starting: Awaitable[None]) -> ProviderError | None:

@@ -23,12 +23,17 @@ log = logging.getLogger(__name__)
 class VoicePatience:
     """How long a synthesiser may be silent before another one is asked."""
 
-    first_audio_ms: int = 1500
-    """From the request to the first audio of a sentence. Engines that work need a tenth of it."""
+    first_audio_ms: int = 1250
+    """From the request to the first audio of a sentence. Engines that work need a tenth of it. The last engine that
+    is left gets twice that, less what others took: giving up on it ends the call, and 2.5 s are long enough."""
     stall_ms: int = 1500
     """Between two pieces of audio of a sentence; they are made much faster than they are heard."""
     breaker: BreakerConfig = field(default_factory=BreakerConfig)
-    """When an engine is left alone. One that hangs is left alone at once: each trial costs a caller 1.5 s."""
+    """When an engine is left alone. One that hangs is left alone at once: each trial costs a caller a second."""
+
+    def first_ms(self, *, last: bool, gone_ms: float) -> float:
+        """The limit for an engine that is asked when ``gone_ms`` were spent on others."""
+        return max(self.first_audio_ms, 2 * self.first_audio_ms - gone_ms) if last else self.first_audio_ms
 
 
 class WatchedVoice:
@@ -51,12 +56,14 @@ class WatchedVoice:
         """Whether it may be asked now; a last resort is asked even so."""
         return self._breaker.allows(self._clock.monotonic())
 
-    async def synthesize(self, request: TtsRequest, *, last: bool = False) -> AsyncGenerator[TtsChunk, None]:
+    async def synthesize(
+        self, request: TtsRequest, *, last: bool = False, gone_ms: float = 0.0
+    ) -> AsyncGenerator[TtsChunk, None]:
         """The engine's audio; raises ProviderError when it fails or takes too long.
 
-        ``last``: there is no other engine, so this one gets twice the time to begin.
+        ``last`` and ``gone_ms`` as for :meth:`VoicePatience.first_ms`.
         """
-        first_ms = self._patience.first_audio_ms * (2 if last else 1)
+        first_ms = self._patience.first_ms(last=last, gone_ms=gone_ms)
         self._breaker.asked(self._clock.monotonic())
         chunks = self.provider.synthesize(request)
         heard = False
@@ -76,13 +83,13 @@ class WatchedVoice:
             if not heard:
                 self._breaker.abandoned()
 
-    async def _next(self, chunks: AsyncIterator[TtsChunk], limit_ms: int) -> TtsChunk | None:
+    async def _next(self, chunks: AsyncIterator[TtsChunk], limit_ms: float) -> TtsChunk | None:
         try:
             async with asyncio.timeout(limit_ms / 1000):
                 return await anext(chunks, None)
         except TimeoutError:
             self._counters.add(f"tts_hung_{self.name}")
-            raise Hung(self.name, f"no audio for {limit_ms} ms") from None
+            raise Hung(self.name, f"no audio for {limit_ms:.0f} ms") from None
 
     def _hang_s(self, error: ProviderError) -> float | None:
         return self._patience.breaker.open_s if isinstance(error, Hung) else None

@@ -56,7 +56,6 @@ class TurnMachine:
         self._no_input_ms = 0
         self._no_input_at: float | None = None
         self._deadline: float | None = None
-        self._late_after_ms = config.reply_late_ms
 
     # ------------------------------------------------------------ inputs
 
@@ -86,7 +85,6 @@ class TurnMachine:
                 return self._restart_no_input(now)
             case e.ReplyStarted():
                 self._replying = True
-                self._late_after_ms = self._config.reply_late_ms
                 return self._arm(now)
             case e.ReplyEmpty():
                 return self._reply_empty(now)
@@ -210,7 +208,6 @@ class TurnMachine:
             self._pauses = self._pauses.spoke(self._config.endpointing, spoke_ms)
         self._step(_T.TURN_ENDED)
         self._replying = True
-        self._late_after_ms = self._config.reply_late_ms
         return [c.FinishRecognition(self._offset_at, waited_ms), *self._arm(now)]
 
     def _silence_needed_ms(self) -> int:
@@ -292,7 +289,7 @@ class TurnMachine:
         return self._arm(now)
 
     def _bridge(self, now: float) -> list[c.TurnCommand]:
-        self._late_after_ms *= 2
+        """Silence is as long to callers the third time: the interval stays the same."""
         return [c.ReplyLate(), *self._arm(now)]
 
     # ------------------------------------------------------------ keypad and hand-over
@@ -323,7 +320,6 @@ class TurnMachine:
             case _:
                 pass
         self._replying = self.state is not _S.SUSPENDED
-        self._late_after_ms = self._config.reply_late_ms
         return [*commands, *self._arm(now)]
 
     def _suspended(self, now: float) -> list[c.TurnCommand]:
@@ -351,7 +347,7 @@ class TurnMachine:
         config = self._config
         match self.state:
             case _S.LISTENING if self._replying:
-                return now + self._late_after_ms / 1000
+                return now + config.reply_late_ms / 1000
             case _S.LISTENING:
                 return None if self._talking else self._no_input_at
             case _S.CALLER_SPEAKING:
@@ -360,7 +356,7 @@ class TurnMachine:
                 return self._offset_at + self._silence_needed_ms() / 1000
             case _S.THINKING:
                 # Counted from now: every event that re-arms it is a sign of life.
-                return now + self._late_after_ms / 1000
+                return now + config.reply_late_ms / 1000
             case _S.SPEAKING:
                 overlap = self._talking and self._interruptible
                 return self._onset_at + config.barge_in.confirm_ms / 1000 if overlap else None

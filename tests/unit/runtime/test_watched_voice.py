@@ -84,7 +84,7 @@ def test_a_hung_engine_is_replaced_in_time_and_left_alone_afterwards() -> None:
     stage = Stage(hung, well)
 
     async def story() -> None:
-        assert await stage.says("One.", 3.0) == ("b", 1.6, "")
+        assert await stage.says("One.", 3.0) == ("b", 1.4, "")
         assert await stage.says("Two.", 3.0) == ("b", 0.1, "")
         assert (hung.asked, hung.closed) == (1, 1)
         assert stage.counters.get("tts_hung_a") == 1
@@ -115,10 +115,10 @@ def test_a_stall_in_mid_sentence_ends_the_sentence() -> None:
 
 
 def test_the_last_engine_that_is_left_gets_more_time() -> None:
-    stage = Stage(SlowVoice("a", 2.5, "late"))
+    stage = Stage(SlowVoice("a", 2.2, "late"))
 
     async def story() -> None:
-        assert await stage.says("One.", 4.0) == ("late", 2.5, "")
+        assert await stage.says("One.", 4.0) == ("late", 2.2, "")
 
     run_by(stage.clock, story())
 
@@ -127,8 +127,8 @@ def test_when_all_hang_it_is_told_within_the_patience_of_all() -> None:
     stage = Stage(SlowVoice("a", 1000.0), SlowVoice("b", 1000.0))
 
     async def story() -> None:
-        assert (await stage.says("One.", 4.6))[2] == "b: no audio for 3000 ms"
-        assert (await stage.says("Two.", 4.6))[2], "those that are left alone are still asked before nobody speaks"
+        assert (await stage.says("One.", 2.6))[2].startswith("b: no audio")
+        assert (await stage.says("Two.", 2.6))[2], "those that are left alone are still asked before nobody speaks"
 
     run_by(stage.clock, story())
 
