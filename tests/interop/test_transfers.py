@@ -1,0 +1,225 @@
+"""Callers who are put through to a desk: sipp and baresip take the call, refuse it, let it ring or hang up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.interop.baresip_peer import Baresip, dial, hang_up, listen
+from tests.interop.namespace import Namespace
+from tests.interop.ports import free_udp_port
+from tests.interop.rtp import RtpPeer
+from tests.interop.server import CallLog, Server
+from tests.interop.sipp_peer import Sipp
+from tests.interop.sound import seconds_with, silence, speech_seconds, tone
+
+pytestmark = [pytest.mark.interop, pytest.mark.realtime]
+
+CALLER_HZ, DESK_HZ, RINGING_HZ = 1000, 1700, 425
+
+
+class Desk:
+    """The port that the server calls, and a server that puts every caller through to it."""
+
+    def __init__(self, work: Path, kind: str = "bridged", **settings: float) -> None:
+        self.port = free_udp_port()
+        target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{self.port}", "kind": kind}
+        section = {"targets": [target], **settings}
+        self.server = Server(work, agent="put_through", settings={"transfer": section})
+        self._work = work
+
+    def sipp(self, scenario: str, **values: str) -> Sipp:
+        """What happens at the desk."""
+        return Sipp(self._work, scenario, port=self.port, values=values)
+
+    def caller(self, scenario: str, media: RtpPeer, **values: str) -> Sipp:
+        """Who calls the server; their media is ``media``."""
+        given = {"rtp_port": str(media.port), "hold_ms": "20000"} | values
+        return Sipp(self._work, scenario, target=self.server.address, values=given)
+
+
+def steps(log: CallLog) -> list[str]:
+    return [str(fact["step"]) for fact in log.all("TransferHasProgressed")]
+
+
+def test_caller_and_desk_hear_one_another_until_the_desk_hangs_up(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.server as server, RtpPeer() as here, RtpPeer() as there:
+        with (
+            desk.sipp("target_hangs_up", rtp_port=str(there.port), after_ms="4000") as target,
+            desk.caller("uac_hung_up", here) as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 20))
+            invite = target.wait_for("INVITE")
+            there.start(_media_of(invite.body), tone(DESK_HZ, 20))
+            caller.passed()
+            target.passed()
+        log = server.call()
+        said, sent = server.recording(log)
+    assert invite.header("Subject") == "" and "sipp" in invite.header("From")
+    assert steps(log) == ["dialled", "ringing", "answered"]
+    assert log.cause == "callee_hangup"
+    assert seconds_with(here.heard(), DESK_HZ) >= 3
+    assert seconds_with(here.heard(), CALLER_HZ) == 0
+    assert seconds_with(there.heard(), CALLER_HZ) >= 3
+    assert seconds_with(there.heard(), DESK_HZ) == 0
+    assert seconds_with(sent, DESK_HZ) >= 3, "the recording goes on"
+    assert seconds_with(said, CALLER_HZ) >= 3
+
+
+@pytest.mark.parametrize(("status", "reason"), [("486 Busy Here", "busy"), ("603 Decline", "refused")])
+def test_a_desk_that_refuses_sends_the_caller_back(tmp_path: Path, status: str, reason: str) -> None:
+    desk = Desk(tmp_path)
+    with desk.server as server, RtpPeer() as here:
+        with desk.sipp("target_refuses", status=status) as target, desk.caller("uac_hung_up", here) as caller:
+            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            caller.passed()
+            target.passed()
+        log = server.call()
+    assert log.one("TransferHasFailed")["reason"] == reason
+    assert "Nobody can take your call." in log.agent_said
+    assert log.cause == "agent_hangup"
+
+
+def test_a_desk_that_nobody_answers_is_cancelled(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ring_s=4.0)
+    with desk.server as server, RtpPeer() as here:
+        with desk.sipp("target_rings") as target, desk.caller("uac_hung_up", here) as caller:
+            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            caller.passed()
+            target.passed()
+        log = server.call()
+    assert log.one("TransferHasFailed")["reason"] == "no_answer"
+    assert "Nobody can take your call." in log.agent_said
+    assert seconds_with(here.heard(), RINGING_HZ) >= 0.3
+
+
+def test_the_caller_hangs_up_while_it_rings(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.server as server, RtpPeer() as here:
+        with desk.sipp("target_rings") as target, desk.caller("uac", here, hold_ms="4000") as caller:
+            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            caller.passed()
+            target.passed()
+        log = server.call()
+    assert log.one("TransferHasFailed")["reason"] == "caller_gone"
+    assert log.cause == "caller_hangup"
+
+
+def test_an_attended_desk_hears_a_summary_and_takes_the_call(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, kind="attended", accept_s=0.5)
+    with desk.server as server, RtpPeer() as here, RtpPeer() as there:
+        with (
+            desk.sipp("target_answers", rtp_port=str(there.port)) as target,
+            desk.caller("uac", here, hold_ms="16000") as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 20))
+            there.start(_media_of(target.wait_for("INVITE").body), silence(20))
+            caller.passed()
+            target.passed()
+        log = server.call()
+    assert steps(log) == ["dialled", "ringing", "answered", "briefed"]
+    assert speech_seconds(there.heard()) >= 3
+    assert 1 <= seconds_with(there.heard(), CALLER_HZ) <= 10, "the desk hears the caller after the summary only"
+    assert log.one("CallerWasConnected")["target"] == "desk"
+
+
+def test_an_attended_desk_refuses_by_key(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, kind="attended")
+    with desk.server as server, RtpPeer() as here, RtpPeer() as there:
+        with (
+            desk.sipp("target_answers", rtp_port=str(there.port)) as target,
+            desk.caller("uac_hung_up", here) as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            place = _media_of(target.wait_for("INVITE").body)
+            target.wait_for("ACK")
+            there.start(place, silence(20), digits="2")
+            caller.passed()
+            target.passed()
+        log = server.call()
+    assert log.one("TransferHasFailed")["reason"] == "refused"
+    assert "Nobody can take your call." in log.agent_said
+
+
+def test_an_attended_desk_hangs_up_during_the_summary(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, kind="attended")
+    with desk.server as server, RtpPeer() as here, RtpPeer() as there:
+        with (
+            desk.sipp("target_hangs_up", rtp_port=str(there.port), after_ms="1500") as target,
+            desk.caller("uac_hung_up", here) as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            caller.passed()
+            target.passed()
+        log = server.call()
+    assert log.one("TransferHasFailed")["reason"] == "hung_up"
+    assert "Nobody can take your call." in log.agent_said
+
+
+def test_the_caller_hangs_up_during_the_summary(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, kind="attended")
+    with desk.server as server, RtpPeer() as here, RtpPeer() as there:
+        with (
+            desk.sipp("target_answers", rtp_port=str(there.port)) as target,
+            desk.caller("uac", here, hold_ms="5500") as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            caller.passed()
+            target.passed()
+        log = server.call()
+    assert log.one("TransferHasFailed")["reason"] == "caller_gone"
+    assert speech_seconds(there.heard()) >= 0.5
+
+
+@pytest.mark.parametrize(("final", "moved"), [("200 OK", True), ("486 Busy Here", False)])
+def test_a_refer_is_followed_to_its_end(tmp_path: Path, final: str, moved: bool) -> None:
+    desk = Desk(tmp_path, kind="blind")
+    with desk.server as server, RtpPeer() as here:
+        with desk.caller("uac_referred", here, final=final) as caller:
+            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            refer = caller.wait_for("REFER")
+            caller.passed()
+        log = server.call()
+    assert refer.header("Refer-To") == f"<sip:desk@127.0.0.1:{desk.port}>"
+    assert log.cause == ("transferred" if moved else "agent_hangup")
+    assert bool(log.all("CallerWasMoved")) is moved
+    assert ("Nobody can take your call." in log.agent_said) is not moved
+
+
+def test_where_refer_is_refused_the_desk_is_called(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, kind="blind")
+    with desk.server as server, RtpPeer() as here, RtpPeer() as there:
+        with (
+            desk.sipp("target_hangs_up", rtp_port=str(there.port), after_ms="1500") as target,
+            desk.caller("uac_refer_refused", here, status="405 Method Not Allowed") as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            caller.passed()
+            target.passed()
+        log = server.call()
+    assert steps(log) == ["refer_refused", "dialled", "ringing", "answered"]
+    assert log.cause == "callee_hangup"
+
+
+def test_baresip_is_put_through_to_baresip(tmp_path: Path, namespace: Namespace) -> None:
+    with (
+        Baresip(tmp_path, namespace, tone(DESK_HZ, 30)) as target,
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 30)) as caller,
+    ):
+        known = {"name": "desk", "uri": f"sip:bare@{namespace.address}:{target.port}"}
+        settings = {"transfer": {"targets": [known]}}
+        with Server(tmp_path, agent="put_through", namespace=namespace, settings=settings) as server:
+            caller.do([*dial(server.uri), *listen(8), *hang_up()])
+            log = server.call()
+    assert log.cause == "caller_hangup"
+    assert log.all("CallerWasConnected")
+    assert seconds_with(caller.heard(), DESK_HZ) >= 2
+    assert seconds_with(target.heard(), CALLER_HZ) >= 2
+    assert seconds_with(caller.heard(), CALLER_HZ) == 0
+
+
+def _media_of(sdp: str) -> tuple[str, int]:
+    line = next(line for line in sdp.splitlines() if line.startswith("m=audio"))
+    return "127.0.0.1", int(line.split()[1])
