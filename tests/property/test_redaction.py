@@ -136,3 +136,16 @@ def test_the_code_behind_a_card_is_masked(card: str, number: int, frame: str) ->
 def test_what_is_a_card_number() -> None:
     assert is_card_number("4242424242424242") and is_card_number("378282246310005")
     assert not is_card_number("4242424242424241") and not is_card_number("0" * 12) and not is_card_number("0" * 20)
+
+
+@given(st.lists(st.text("0123456789", min_size=4, max_size=6), min_size=2, max_size=6), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_numbers_that_the_agent_took_one_by_one_are_not_one_long_number(numbers: list[str], keyed: bool) -> None:
+    redactor = Redactor()
+    for number in numbers:
+        if keyed:
+            assert "".join(redactor.key(key) for key in number) == number
+            assert redactor.caller(number) == number and redactor.value(number) == number
+        else:
+            spoken = " ".join(ENGLISH[int(digit)] for digit in number)
+            assert redactor.value(number) == number and redactor.caller(spoken) == spoken

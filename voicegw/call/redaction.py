@@ -58,6 +58,9 @@ class Redactor:
         self._patterns = dict(patterns or {})
         self._cards = cards
         self._open = ""
+        """What was dictated in the last turns and may go on in the next one."""
+        self._filled = ""
+        """The number that the agent took out of the turn that is about to be told."""
         self._keys = 0
         self._codes = 0
         self._numbers: dict[str, str] = {}
@@ -70,7 +73,16 @@ class Redactor:
         return self._others(self._mask(text, ""))
 
     def value(self, text: str) -> str:
-        """A value that the agent understood; a code that follows a card may stand alone."""
+        """A value that the agent understood; a code that follows a card may stand alone.
+
+        A number that the agent took is over: what is said next is another one. It is told before the turn that it
+        comes from, or after it if that was keyed.
+        """
+        digits = "".join(run.digits for run in find_runs(text))
+        if digits and self._open.endswith(digits):
+            self._open = ""
+        else:
+            self._filled = digits
         masked = self.text(text)
         return CODE if self._codes and _is_code(masked) else masked
 
@@ -83,6 +95,9 @@ class Redactor:
         if runs and ends(text, runs[-1]):
             alone = len(runs) == 1 and begins(text, runs[-1])
             self._open = ((carried if alone else "") + runs[-1].digits)[: _CARD_DIGITS[-1]]
+        if self._filled and self._open.endswith(self._filled):
+            self._open = ""
+        self._filled = ""
         return self._others(masked)
 
     def key(self, digit: str) -> str:
