@@ -213,7 +213,7 @@ class FakeStream:
 
     def finish(self) -> None:
         self.finished = True
-        self.give(AsrFinal(self._ear.text, self._ear.confidence, 500.0, 10.0))
+        self.give(AsrFinal(self._ear.text, self._ear.confidence, 500.0, 10.0, self._ear.language))
         self._ear.text = ""
 
     def close(self) -> None:
@@ -238,6 +238,7 @@ class FakeAsr:
     def __init__(self) -> None:
         self.text = ""
         self.confidence = 0.9
+        self.language = ""
         self.dead = False
         self.stream: FakeStream | None = None
         self.options: AsrOptions | None = None
@@ -284,6 +285,7 @@ class ScriptedAgent:
     language: str = "en-US"
     voice: str = ""
     lexicon: Lexicons = NO_WORDS
+    languages: Mapping[str, str] = field(default_factory=lambda: {"en-US": ""})
     collected: Mapping[str, str] = field(default_factory=dict)
     tools_version: int = 0
     speculative: bool = False
@@ -330,6 +332,7 @@ class OneSession:
     language: str = "en-US"
     voice: str = ""
     lexicon: Lexicons = NO_WORDS
+    languages: Mapping[str, str] = field(default_factory=lambda: {"en-US": ""})
 
     recording = RecordingPolicy.ALWAYS
 

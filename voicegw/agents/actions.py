@@ -124,6 +124,13 @@ class ServiceMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchLanguage:
+    """Hear and speak this one of the agent's languages from here on: recogniser, voice and back-channels."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     """A model that a script had handed a step to gives it back: ``outcome`` and what it found out, not checked yet
     by anyone else. For the script; nothing to carry out."""
@@ -167,6 +174,7 @@ AgentAction: TypeAlias = (
     | CallWebhook
     | WebhookReturned
     | ServiceMoved
+    | SwitchLanguage
     | StepFinished
     | SlotFilled
     | Disclosing

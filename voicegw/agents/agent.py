@@ -35,12 +35,16 @@ class TurnKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CallerTurn:
-    """What the caller did. ``confidence`` 0 to 1 is the recogniser's own."""
+    """What the caller did. ``confidence`` 0 to 1 is the recogniser's own.
+
+    ``language``: the caller has changed to this one of the agent's languages; empty where they have not.
+    """
 
     kind: TurnKind
     text: str = ""
     confidence: float = 1.0
     dtmf: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,11 @@ class Agent(Protocol):
     @property
     def voice(self) -> str:
         """The TTS engine's name of its voice, empty for the default."""
+        ...
+
+    @property
+    def languages(self) -> Mapping[str, str]:
+        """All that it speaks in a call, its own included, each with its voice."""
         ...
 
     @property

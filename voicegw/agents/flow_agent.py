@@ -46,6 +46,11 @@ class FlowAgent:
         return self.flow.script.voice
 
     @property
+    def languages(self) -> Mapping[str, str]:
+        """See the protocol."""
+        return {self.language: self.voice}
+
+    @property
     def recording(self) -> RecordingPolicy:
         """As the script has it; one that asks for consent waits for it unless it says otherwise."""
         script = self.flow.script

@@ -29,6 +29,7 @@ from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.canonical import JsonObject
 from voicegw.agents.tools.config import ToolConfig
 from voicegw.agents.tools.desk import ToolDesk
+from voicegw.agents.tools.having import AlwaysHaving
 from voicegw.agents.tools.registry import ToolRegistry
 from voicegw.agents.tools.tool import Action, Tool, make_tool
 from voicegw.ports.llm import Llm, LlmMessage, LlmRole
@@ -214,22 +215,15 @@ class StepTools:
 
     def __init__(self, facts: CallFacts, kit: LlmStepKit) -> None:
         self.now = datetime.min
-        self._kit = kit
-        self._finish = kit.finish_tool(lambda: self.now)
-        self._made: tuple[ToolRegistry, ToolRegistry] | None = None
-        self.held = CallTools(facts, self._current, kit.desk)
+        self._current = self._of(kit)
+        self.held = CallTools(facts, lambda: self._current(), kit.desk)
 
     def serve(self, kit: LlmStepKit) -> None:
         """From the next reply on, the tools of this step."""
-        self._kit = kit
-        self._finish = kit.finish_tool(lambda: self.now)
-        self._made = None
+        self._current = self._of(kit)
 
-    def _current(self) -> ToolRegistry:
-        own = self._kit.tools()
-        if self._made is None or self._made[0] is not own:
-            self._made = (own, own.having(self._finish))
-        return self._made[1]
+    def _of(self, kit: LlmStepKit) -> AlwaysHaving:
+        return AlwaysHaving(kit.tools, kit.finish_tool(lambda: self.now))
 
 
 async def _given_up(reason: str) -> AsyncGenerator[AgentAction, None]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from voicegw.agents.agent import Agent, AgentSession, CallFacts, Expectation
 from voicegw.agents.ladder_model import ladder_prompts
+from voicegw.agents.languages import language_rule, switch_tool
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
-from voicegw.agents.llm_model import LimitsModel, LlmAgentFile
+from voicegw.agents.llm_model import LanguageModel, LimitsModel, LlmAgentFile, TextsModel
 from voicegw.agents.llm_session import LlmSession
-from voicegw.agents.llm_settings import LlmSettings, LlmTexts, limits_of
+from voicegw.agents.llm_settings import LlmSettings, LlmTexts, LlmTongue, limits_of
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.preface import CONSENT, Preface, PrefaceSession
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.config import ToolConfig
 from voicegw.agents.tools.desk import ToolDesk
+from voicegw.agents.tools.having import AlwaysHaving
 from voicegw.agents.tools.registry import ToolRegistry
 from voicegw.call.consent import RecordingPolicy
 from voicegw.ports.llm import Llm, LlmMessage, LlmRequest, LlmRole
@@ -77,17 +79,25 @@ class LlmAgent:
         self._fallback = fallback
         self._desk = house.desk
         self._models = house.models_of(file)
-        self._tools = house.tools_of(file)
-        texts = file.texts
+        tags = {file.language: file.voice} | {tag: one.voice for tag, one in file.languages.items()}
+        self.languages: Mapping[str, str] = tags
+        own_tools = house.tools_of(file)
+        self._tools = AlwaysHaving(own_tools, switch_tool(tags)) if file.languages else own_tools
         self._settings = LlmSettings(
             file.language,
-            LlmTexts(file.greeting, texts.no_input, texts.asr_down, texts.failed, texts.goodbye),
+            _texts(file, file.texts),
             limits_of(file.limits),
             file.hints,
             file.ladder,
+            {tag: _tongue(file, one) for tag, one in file.languages.items()},
         )
         self._preface = _preface(file)
-        self._system = LlmMessage(LlmRole.SYSTEM, f"{PHONE_RULES}\n\n{file.instructions.strip()}")
+        rules = (
+            PHONE_RULES,
+            language_rule(file.language, tags) if file.languages else "",
+            file.instructions.strip(),
+        )
+        self._system = LlmMessage(LlmRole.SYSTEM, "\n\n".join(filter(None, rules)))
 
     @property
     def name(self) -> str:
@@ -148,3 +158,11 @@ def _preface(file: LlmAgentFile) -> Preface | None:
     ends = consent is not None and consent.refused == "goodbye"
     question = consent.prompt if consent is not None else ""
     return Preface(file.disclosure, question, file.texts.goodbye if ends else "")
+
+
+def _texts(file: LlmAgentFile, texts: TextsModel) -> LlmTexts:
+    return LlmTexts(file.greeting, texts.no_input, texts.asr_down, texts.failed, texts.goodbye)
+
+
+def _tongue(file: LlmAgentFile, language: LanguageModel) -> LlmTongue:
+    return LlmTongue(_texts(file, language.texts or file.texts), language.hints)

@@ -45,6 +45,15 @@ class ConsentModel(StrictModel):
         return {"prompt": value} if isinstance(value, str) else value
 
 
+class LanguageModel(StrictModel):
+    """Another language in which the agent may go on."""
+
+    voice: str = ""
+    texts: TextsModel | None = None
+    """Default: those of the agent, whatever language they are in."""
+    hints: tuple[str, ...] = ()
+
+
 class LlmAgentFile(StrictModel):
     """``models`` are names from the configuration, best first; ``fallback`` is a script for when none answers.
 
@@ -56,6 +65,8 @@ class LlmAgentFile(StrictModel):
     name: str
     language: str = "en-US"
     voice: str = ""
+    languages: dict[str, LanguageModel] = Field(default_factory=dict)
+    """Further ones, by BCP 47 tag; a caller may change to them in the middle of the call."""
     lexicon: str = ""
     models: tuple[str, ...] = Field(min_length=1)
     instructions: str = Field(min_length=1)

@@ -14,11 +14,12 @@ from voicegw.agents.actions import (
     Say,
     ServiceMoved,
     StepFinished,
+    SwitchLanguage,
     Transfer,
 )
 from voicegw.agents.agent import AgentContext, AgentSession, CallerTurn, TurnKind
 from voicegw.agents.ladder import Ladder, LadderTexts, Place
-from voicegw.agents.llm_settings import LlmSettings
+from voicegw.agents.llm_settings import LlmSettings, LlmTongue
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.sentences import ProseSplitter
 from voicegw.agents.tools.call_tools import CallTools, PreparedCall
@@ -114,6 +115,8 @@ class LlmSession:
                 yield action
 
     async def _as_model(self, turn: CallerTurn, context: AgentContext) -> AsyncGenerator[AgentAction, None]:
+        if turn.language:
+            yield self._switched(SwitchLanguage(turn.language))
         fixed = self._without_model(turn)
         if fixed is not None:
             for action in fixed:
@@ -129,6 +132,9 @@ class LlmSession:
             return
         except ProviderError as error:
             reason = str(error)
+        if self._language != self._settings.language:
+            # What stands below the models is written in the agent's own language.
+            yield self._switched(SwitchLanguage(self._settings.language))
         async with aclosing(self._ladder.step_down(reason, context)) as steps:
             async for action in steps:
                 yield action
@@ -136,7 +142,7 @@ class LlmSession:
     # ------------------------------------------------------------ without a model
 
     def _without_model(self, turn: CallerTurn) -> Sequence[AgentAction] | None:
-        texts, limits = self._settings.texts, self._settings.limits
+        texts, limits = self._tongue.texts, self._settings.limits
         match turn.kind:
             case TurnKind.CALL_STARTED:
                 self._state = self._state.said(texts.greeting)
@@ -152,7 +158,7 @@ class LlmSession:
                 return None
 
     def _gather(self) -> Gather:
-        return Gather(self._settings.hints, (), None, KEYS, self._settings.limits.no_input_ms)
+        return Gather(self._tongue.hints, (), None, KEYS, self._settings.limits.no_input_ms)
 
     # ------------------------------------------------------------ with one
 
@@ -184,7 +190,7 @@ class LlmSession:
                     finished = finished or isinstance(action, StepFinished)
             if finished:
                 return
-        yield Say(self._settings.texts.failed)
+        yield Say(self._tongue.texts.failed)
         yield self._gather()
 
     async def _use_tools(
@@ -206,14 +212,14 @@ class LlmSession:
             ran.append(prepared)
             results.append(outcome.result.content_json)
             for action in outcome.actions:
-                yield action
+                yield self._switched(action) if isinstance(action, SwitchLanguage) else action
         self._state = self._state.with_tools(tuple(calls), tuple(results))
         # Only what is in the history from now on: a round that is cut off in its middle is wished for again.
         self._done += ran
 
     async def _speak(self, calls: list[ToolCallRequested], *, torn: bool) -> AsyncGenerator[AgentAction, None]:
         """The words of one round, sentence by sentence; its tool calls are appended to ``calls``."""
-        splitter = ProseSplitter(self._settings.language)
+        splitter = ProseSplitter(self._language)
         async with aclosing(self._models.stream(self._request(torn=torn))) as events:
             async for event in events:
                 match event:
@@ -226,7 +232,7 @@ class LlmSession:
                     case ToolCallRequested():
                         calls.append(event)
                     case LlmRestarted():
-                        splitter = ProseSplitter(self._settings.language)
+                        splitter = ProseSplitter(self._language)
                     case LlmFinished() | LlmUsage():
                         pass
         for piece in splitter.finish():
@@ -246,9 +252,21 @@ class LlmSession:
         self._state = replace(self._state, model=provider)
         return ServiceMoved(f"model:{provider}", instead_of or "it answers again")
 
+    @property
+    def _language(self) -> str:
+        return self._state.language or self._settings.language
+
+    @property
+    def _tongue(self) -> LlmTongue:
+        return self._settings.tongue(self._language)
+
+    def _switched(self, action: SwitchLanguage) -> SwitchLanguage:
+        self._state = replace(self._state, language=action.language)
+        return action
+
     def _say(self, piece: str) -> Say:
         self._state = self._state.said(piece)
-        return Say(piece)
+        return Say(piece, language=self._state.language)
 
 
 def _as_text(turn: CallerTurn, context: AgentContext) -> str:
@@ -262,4 +280,5 @@ def _as_text(turn: CallerTurn, context: AgentContext) -> str:
         case TurnKind.HANDED_BACK:
             return f"[{stamp}] (a colleague who had the caller has given them back to you: go on from here)"
         case _:
-            return f"[{stamp}] {turn.text or '(something that was not understood)'}"
+            changed = f" (the caller speaks {turn.language} now: answer in it)" if turn.language else ""
+    return f"[{stamp}]{changed} {turn.text or '(something that was not understood)'}"

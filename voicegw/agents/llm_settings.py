@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from voicegw.agents.ladder_model import LadderModel
@@ -47,11 +48,27 @@ def limits_of(model: LimitsModel) -> LlmLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class LlmTongue:
+    """What is said without a model in one language, and what callers may say in it."""
+
+    texts: LlmTexts
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LlmSettings:
-    """``hints`` help recognisers that take phrases; ``ladder`` is for when no model answers."""
+    """``hints`` help recognisers that take phrases; ``ladder`` is for when no model answers.
+
+    ``languages`` are those that the call may change to besides ``language``.
+    """
 
     language: str
     texts: LlmTexts
     limits: LlmLimits = field(default_factory=LlmLimits)
     hints: tuple[str, ...] = ()
     ladder: LadderModel = field(default_factory=LadderModel)
+    languages: Mapping[str, LlmTongue] = field(default_factory=dict)
+
+    def tongue(self, language: str) -> LlmTongue:
+        """That of a language, or the agent's own."""
+        return self.languages.get(language) or LlmTongue(self.texts, self.hints)

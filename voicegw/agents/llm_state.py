@@ -28,7 +28,7 @@ class Round:
 class LlmState:
     """``rounds`` are the messages of the running reply that asked for tools, ``pieces`` what was said after them;
     ``heard`` is what of all that was played, None where nobody told (then all of it). ``model`` is the one of the
-    chain that answered last, empty as long as it is the first."""
+    chain that answered last, empty as long as it is the first. ``language`` is what the call has changed to."""
 
     messages: tuple[LlmMessage, ...]
     turn: int = 0
@@ -37,6 +37,7 @@ class LlmState:
     heard: str | None = None
     no_inputs: int = 0
     model: str = ""
+    language: str = ""
 
     @property
     def silent(self) -> bool:

@@ -21,6 +21,7 @@ from voicegw.agents.actions import (
     ServiceMoved,
     SlotFilled,
     StepFinished,
+    SwitchLanguage,
     Transfer,
     WebhookReturned,
 )
@@ -41,6 +42,7 @@ from voicegw.runtime.mouth import Mouth, SpeechMail
 from voicegw.runtime.replies import Replies, Report
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
+from voicegw.runtime.tongue import Tongue
 from voicegw.runtime.turn_book import TurnBook
 from voicegw.turn import commands as c
 from voicegw.turn import events as e
@@ -95,6 +97,7 @@ class Conversation:
         self._services = services
         self._book = book
         self._links = links
+        self._tongue = Tongue(agent, services.asr.capabilities.languages)
         self._turn = TurnMachine(services.turn_config, agent.language)
         self._keypad = Keypad()
         self._ear = Ear(services.asr, tasks, links.post, services.clock, services.random)
@@ -263,7 +266,7 @@ class Conversation:
         asked = self._notes.history.last(Speaker.AGENT)
         text = _joined(self._notes.carried, self._text)
         pcm = self._ear.recent(self._guesser.audio_ms)
-        self._guesser.ask(EotQuestion(text, asked.text if asked else "", self._agent.language, pcm))
+        self._guesser.ask(EotQuestion(text, asked.text if asked else "", self._tongue.language, pcm))
 
     def _words_heard(self, text: str) -> None:
         self._text = text
@@ -290,9 +293,11 @@ class Conversation:
             self._tell(e.ReplyEmpty())
             return
         self._notes.take(text, final.confidence)
+        if language := self._tongue.changed_by(final):
+            self._replies.forget_speculation()  # it would have been in the old one
         prepared = self._replies.commit(text, self._notes.history)
         if prepared is None:
-            self._reply(CallerTurn(TurnKind.SPEECH, text, final.confidence))
+            self._reply(CallerTurn(TurnKind.SPEECH, text, final.confidence, language=language))
         else:
             self._carry_on_with(prepared)
 
@@ -375,6 +380,10 @@ class Conversation:
             case ServiceMoved(to, reason):
                 self._services.counters.add(f"ladder_{to.partition(':')[0]}")
                 self._book.note(f.ServiceHasMoved(to, reason))
+            case SwitchLanguage(language):
+                if self._tongue.switch(language):
+                    self._services.counters.add("language_switched")
+                    self._tell(e.LanguageChanged(language))
             case StepFinished():
                 pass
             case SlotFilled(name, value, confirmed, sensitive):
@@ -418,6 +427,7 @@ class Conversation:
     def _begin_reply(self) -> None:
         self._gather = None
         self._fillers = []
+        self._tongue.mark()
         self._links.recorder.settle()
         self._keypad.ignore()
         self._tell(e.ReplyStarted())
@@ -440,8 +450,8 @@ class Conversation:
         return utterance_id
 
     def _request(self, say: Say) -> TtsRequest:
-        voice, language = say.voice or self._agent.voice, say.language or self._agent.language
-        return TtsRequest(say.text, voice=voice, language=language)
+        language = say.language or self._tongue.language
+        return TtsRequest(say.text, voice=say.voice or self._tongue.voice(language), language=language)
 
     # ------------------------------------------------------------ from the synthesiser
 
@@ -514,6 +524,8 @@ class Conversation:
                 self._ear.drop()
             case c.DropReply():
                 self._replies.undo()
+                if self._tongue.undo():
+                    self._tell(e.LanguageChanged(self._tongue.language))
                 self._links.recorder.undo()
                 self._mouth.cut()
             case c.PausePlayout():
@@ -572,7 +584,7 @@ class Conversation:
         gather = self._gather
         phrases = gather.phrases if gather and gather.phrases else self._agent.phrases()
         boost = gather.boost if gather else ()
-        return AsrOptions(self._agent.language, phrases, boost, caller=str(self._call_id))
+        return AsrOptions(self._tongue.recognised_as, phrases, boost, caller=str(self._call_id))
 
     def _local_time(self) -> datetime:
         return datetime.fromtimestamp(self._services.clock.wall()).astimezone()
