@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from pathlib import Path
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from voicegw.agents.actions import AgentAction
 from voicegw.agents.agent import Agent, AgentContext, AgentSession, CallerTurn, CallFacts, Expectation

@@ -72,9 +72,9 @@ class Gather:
 class Transfer:
     """Hand the caller over to ``target`` (a SIP URI or a name the runtime knows), and end the reply.
 
-    ``apology`` is said, and the call ended, where the runtime knows no such target. ``kind`` is bridged, attended or
-    blind, empty for the target's own; ``summary`` is what the target is told, empty for what the agent collected.
-    Where the transfer does not come about, a turn of kind TRANSFER_FAILED follows.
+    ``apology`` is said, and the call ended, where the runtime knows no such target. ``kind`` is bridged, attended
+    or blind, empty for the target's own; ``summary`` is what the target is told, empty for what the agent
+    collected. Where the transfer does not come about, a turn of kind TRANSFER_FAILED follows.
     """
 
     target: str
