@@ -31,7 +31,7 @@ def test_keys_are_heard_and_repeated(tmp_path: Path, namespace: Namespace) -> No
         phone.do([*dial(server.uri), *listen(2), *press("4711"), *listen(6), *hang_up()])
         log = server.call()
     assert log.keys == "4711"
-    assert "four seven one one" in log.agent_said
+    assert "4 7 1 1" in log.agent_said
 
 
 def test_agent_hangs_up(tmp_path: Path, namespace: Namespace) -> None:

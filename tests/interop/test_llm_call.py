@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.interop.chat import chat_server, words
 from tests.interop.fault_server import FaultServer
 from tests.interop.server import FLOWS
-from voicegw.testing.faulty_llm_server import Fault, FaultyLlmServer, Script
+from voicegw.testing.faulty_llm_server import Fault, Script
 
 pytestmark = pytest.mark.interop
 
@@ -25,27 +22,6 @@ greeting: Clerk here.
 instructions: You repeat keys.
 fallback: echo_keys
 """
-
-
-@contextmanager
-def chat_server(*scripts: Script) -> Iterator[FaultyLlmServer]:
-    """The scripted chat server on a loop of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="chat server")
-    thread.start()
-    server = FaultyLlmServer(*scripts)
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result()
-    try:
-        yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(server.close(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-def words(text: str) -> tuple[str, ...]:
-    return tuple(f"{word} " for word in text.split())
 
 
 def test_a_model_talks_is_interrupted_and_is_replaced_by_the_script_when_it_dies(tmp_path: Path) -> None:
@@ -78,6 +54,6 @@ def test_a_model_talks_is_interrupted_and_is_replaced_by_the_script_when_it_dies
             phone.press("4#")
             server.wait_said(phone, "Please press four keys.")
             phone.press("4711")
-            server.wait_said(phone, "You pressed four seven one one.")
+            server.wait_said(phone, "You pressed 4 7 1 1.")
             phone.hang_up()
             assert server.wait_ended(phone).cause == "caller_hangup"

@@ -89,6 +89,10 @@ class FaultyLlmServer:
         """For :class:`voicegw.inference.llm.config.ChatServerConfig`."""
         return f"http://127.0.0.1:{self.port}/v1"
 
+    def serve(self, *scripts: Script) -> None:
+        """From the next request on, these."""
+        self._scripts = list(scripts)
+
     async def start(self) -> None:
         """Listen; :attr:`port` is the real one when 0 was asked."""
         self._server = await asyncio.start_server(self._client, "127.0.0.1", self.port)
