@@ -26,6 +26,9 @@ class BargeInConfig:
 
     words: BackChannelConfig = field(default_factory=BackChannelConfig)
     """What counts as a word, and what as a back-channel."""
+    settle_ms: int = 600
+    """Words heard sooner are a recogniser's first guesses, and "o-" may become "okay" or "over": the playout is
+    paused all the while, so that waiting costs the caller nothing."""
     confirm_ms: int = 950
     """A sound still going on after this long is an interruption even without a recognised word. A cough lasts
     200–500 ms, and its end is known up to 330 ms later."""
@@ -36,10 +39,12 @@ class BargeInConfig:
     of a question as often as not."""
 
 
-def judge(config: BargeInConfig, heard: Heard, language: str, *, overdue: bool) -> Verdict:
-    """Words confirm at once, a back-channel that is over is none. At the deadline (``overdue``) a caller who still
-    makes a sound has interrupted, and one who has fallen silent without a word has not. Whether it is overdue is
-    the timer's word, never a difference of floats: a deadline that fires must decide."""
+def judge(config: BargeInConfig, heard: Heard, language: str, *, settled: bool, overdue: bool) -> Verdict:
+    """Words confirm once they have ``settled``, a back-channel that is over is none. At the deadline (``overdue``) a
+    caller who still makes a sound has interrupted, and one who has fallen silent without a word has not. Whether it
+    is time is the timer's word, never a difference of floats: a deadline that fires must decide."""
+    if heard.still_speaking and not settled:
+        return Verdict.WAIT
     kind = hearing(config.words, heard, language)
     if kind is Hearing.REAL:
         return Verdict.CONFIRM

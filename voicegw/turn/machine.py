@@ -51,6 +51,7 @@ class TurnMachine:
         self._pauses = PauseMemory()
         self._stretches = 0
         self._murmur: tuple[str, float] | None = None
+        self._settled = False
         self._replying = False
         self._interruptible = True
         self._no_input_ms = 0
@@ -125,6 +126,9 @@ class TurnMachine:
                 return self._bridge(now)
             case _S.SPEAKING:
                 return self._yield_floor(paused=False, now=now)
+            case _S.YIELDED if not self._settled:
+                self._settled = True
+                return self._judge(now)
             case _S.YIELDED | _S.DECIDING:
                 return self._judge(now, overdue=True)
             case _S.SUSPENDED:
@@ -153,6 +157,7 @@ class TurnMachine:
             case _S.SPEAKING if self._interruptible:
                 return self._yield_floor(paused=event.paused, now=now)
             case _S.DECIDING:
+                self._settled = False
                 self._step(_T.SPEECH_STARTED)
                 return [c.BeginRecognition(event.onset_at), *self._arm(now)]
             case _S.SUSPENDED:
@@ -218,14 +223,14 @@ class TurnMachine:
 
     def _yield_floor(self, *, paused: bool, now: float) -> list[c.TurnCommand]:
         self._text, self._complete, self._stretches = "", False, 1
-        self._murmur = None
+        self._murmur, self._settled = None, False
         self._step(_T.SPEECH_STARTED)
         pause: list[c.TurnCommand] = [] if paused else [c.PausePlayout()]
         return [*pause, c.BeginRecognition(self._onset_at), *self._arm(now)]
 
     def _judge(self, now: float, *, overdue: bool = False) -> list[c.TurnCommand]:
         config, heard = self._config.barge_in, self._heard(now)
-        verdict = judge(config, heard, self._language, overdue=overdue)
+        verdict = judge(config, heard, self._language, settled=self._settled, overdue=overdue)
         if verdict is Verdict.CONFIRM:
             self._step(_T.BARGE_IN_CONFIRMED)
             self._replying = False
@@ -361,7 +366,8 @@ class TurnMachine:
                 overlap = self._talking and self._interruptible
                 return self._onset_at + config.barge_in.confirm_ms / 1000 if overlap else None
             case _S.YIELDED:
-                return self._onset_at + self._confirm_ms() / 1000
+                wait_ms = self._confirm_ms() if self._settled else config.barge_in.settle_ms
+                return self._onset_at + wait_ms / 1000
             case _S.DECIDING:
                 return self._offset_at + config.barge_in.decide_ms / 1000
             case _S.SUSPENDED:

@@ -65,17 +65,20 @@ def test_a_pause_inside_a_sentence_keeps_the_turn() -> None:
     assert turn.state is TurnState.CALLER_SPEAKING
 
 
-def test_words_confirm_a_barge_in_at_once() -> None:
+def test_words_confirm_a_barge_in_once_they_have_settled() -> None:
     turn = speaking()
     assert kinds(turn.handle(e.SpeechStarted(1.0, True), 1.06)) == [c.BeginRecognition]
     assert turn.state is TurnState.YIELDED
-    assert turn.handle(e.PartialHeard("wait", complete=False), 1.3) == [c.CutPlayout(c.CutReason.SPEECH)]
+    assert turn.handle(e.PartialHeard("wait", complete=False), 1.3) == [], "it may still become another word"
+    assert turn.get_timer() == 1.6
+    assert turn.handle_timer(1.6) == [c.CutPlayout(c.CutReason.SPEECH)]
     assert turn.state is TurnState.CALLER_SPEAKING
 
 
 def test_long_speech_without_words_confirms_by_deadline() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    assert turn.handle_timer(1.6) == []
     assert turn.get_timer() == 1.95
     assert turn.handle_timer(1.95) == [c.CutPlayout(c.CutReason.SPEECH)]
 
@@ -103,6 +106,7 @@ def test_murmuring_on_and_on_is_the_beginning_of_something() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     turn.handle(e.PartialHeard("okay okay", complete=False), 1.4)
+    assert turn.handle_timer(1.6) == []
     assert turn.get_timer() == 2.5
     assert turn.handle_timer(2.5) == [c.CutPlayout(c.CutReason.SPEECH)]
 
@@ -110,7 +114,16 @@ def test_murmuring_on_and_on_is_the_beginning_of_something() -> None:
 def test_a_yes_that_answers_the_question_is_no_back_channel() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
-    assert turn.handle(e.PartialHeard("yes", complete=True), 1.3) == [c.CutPlayout(c.CutReason.SPEECH)]
+    turn.handle(e.PartialHeard("yes", complete=True), 1.3)
+    assert kinds(turn.handle(e.SpeechStopped(1.3), 1.5)) == [c.CutPlayout, c.Speculate]
+
+
+def test_a_first_guess_that_becomes_an_okay_does_not_stop_the_agent() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    turn.handle(e.PartialHeard("over", complete=False), 1.2)
+    turn.handle(e.PartialHeard("okay", complete=False), 1.4)
+    assert kinds(turn.handle(e.SpeechStopped(1.35), 1.55)) == [c.DropRecognition, c.ResumePlayout]
 
 
 def murmured(finished_at: float) -> list[c.TurnCommand]:
