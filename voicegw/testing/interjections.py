@@ -82,8 +82,8 @@ INTERRUPTIONS: Final = (
     "my name is miller",
     "goodbye",
 )
-FLITE_VOICES: Final = ("rms", "awb", "slt")
-ESPEAK_VOICES: Final = ("en-gb", "en-us+f3")
+FLITE_VOICES: Final = ("rms", "slt", "awb")
+ESPEAK_VOICES: Final = ("en-gb",)
 PACKET: Final = 160
 LEVELS_DBOV: Final = (-20.0, -26.0, -32.0)
 """A handset near the mouth, an ordinary one, and one held away."""

@@ -7,6 +7,7 @@ For benches: what is left of a measured time without them is the platform's own.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from voicegw.testing.stub_work import StubTime, StubWork
 
 RATE_HZ = 8000
 BYTES_PER_MS = RATE_HZ * 2 // 1000
-PIECE_MS = 20
+PIECE_MS = 100
 MS_PER_CHARACTER = 60
 _LEVEL = 6000.0
 _PITCH_HZ = 125
@@ -165,7 +166,7 @@ class StubTts:
         """Nothing to stop."""
 
     async def synthesize(self, request: TtsRequest) -> AsyncIterator[TtsChunk]:
-        """Marks and pieces of 20 ms; closing the iterator counts what was made as thrown away."""
+        """Marks and pieces of 100 ms; closing the iterator counts what was made as thrown away."""
         self.work.jobs += 1
         first_at = self.time.now() + self.first_after_s
         made_ms = 0
@@ -216,10 +217,10 @@ _voices: dict[int, bytes] = {}
 
 
 def _pieces(request: TtsRequest) -> list[bytes]:
-    """The first pieces of one endless buzz a rate: a period of syllables, made once."""
+    """The first pieces of one endless buzz a rate: a period of syllables and pieces, made once."""
     rate = request.sample_rate_hz
     if rate not in _voices:
-        _voices[rate] = voice_like(_SYLLABLE_MS, rate)
+        _voices[rate] = voice_like(math.lcm(_SYLLABLE_MS, PIECE_MS), rate)
     size = PIECE_MS * rate // 1000 * 2
     voice = _voices[rate]
     steps = len(voice) // size

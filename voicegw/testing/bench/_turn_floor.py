@@ -81,7 +81,7 @@ def _share_wrong(trials: Sequence[Trial]) -> float:
     return sum(trial.wrong for trial in trials) / len(trials) if trials else 1.0
 
 
-class _Line:
+class TrialBook:
     """The calls that are going on, by the number that the caller gives, and the sound each of them is at."""
 
     def __init__(self, truth: Truth) -> None:
@@ -142,7 +142,7 @@ async def _row(
     home: Path, name: str, make: Callable[[Truth], AsrProvider], sounds: Sequence[Sound], parallel: int
 ) -> Row:
     truth = Truth()
-    line = _Line(truth)
+    line = TrialBook(truth)
     config = local_config(load_config(None), home)
     config = replace(config, log=replace(config.log, level="warning"))
     row = Row(name, [], [])
@@ -169,7 +169,9 @@ async def _row(
     return row
 
 
-async def _call(phone: WirePhone, uri: str, number: str, sounds: Sequence[Sound], line: _Line, row: Row) -> None:
+async def _call(
+    phone: WirePhone, uri: str, number: str, sounds: Sequence[Sound], line: TrialBook, row: Row
+) -> None:
     """Make all the sounds, each when the agent speaks."""
     trials: list[Trial] = []
     call = await phone.dial(uri, f"sip:{number}@127.0.0.1")
@@ -187,7 +189,7 @@ async def _call(phone: WirePhone, uri: str, number: str, sounds: Sequence[Sound]
             show(_told(trial))
 
 
-async def _interject(call: WireCall, number: str, sound: Sound, line: _Line) -> Trial:
+async def _interject(call: WireCall, number: str, sound: Sound, line: TrialBook) -> Trial:
     trial = Trial(sound)
     first, last = speech_bounds(sound.pcm)
     began = time.monotonic()

@@ -45,9 +45,9 @@ HINTS: Final = (
 """What the agent's author expects callers to say; nearly all interruptions, and no back-channel but "yes"."""
 _LECTURE: Final = " ".join(
     f"This is sentence number {number} of a lecture that nobody has asked for, and it goes on."
-    for number in range(1, 21)
+    for number in range(1, 13)
 )
-"""A minute and a half."""
+"""A minute."""
 
 
 @dataclass(frozen=True, slots=True)

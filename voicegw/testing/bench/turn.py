@@ -56,11 +56,11 @@ def main(argv: Sequence[str]) -> int:
     kinds.add_argument("--stubs", action="store_true", help="engines of fixed delay, with and without speculation")
     kinds.add_argument("--back-channels", action="store_true", help="who stops the agent, and who should")
     options.add_argument("--calls", type=int, default=4, help="besides one that does not count")
-    options.add_argument("--parallel", type=int, default=0, help="calls at a time; 2, or 10 with --back-channels")
+    options.add_argument("--parallel", type=int, default=0, help="calls at a time; 2, or 6 with --back-channels")
     options.add_argument("--lines", type=int, default=13, help="what a caller says in a call")
     options.add_argument("--sounds", type=int, default=0, help="with --back-channels: only so many")
     arguments = options.parse_args(argv)
-    arguments.parallel = arguments.parallel or (10 if arguments.back_channels else 2)
+    arguments.parallel = arguments.parallel or (6 if arguments.back_channels else 2)
     with tempfile.TemporaryDirectory() as folder:
         if arguments.stubs:
             _stubs(Path(folder), arguments)
