@@ -69,8 +69,8 @@ class Parts:
         return int(self.clock.wall() * 1000)
 
 
-def parts_of(connection: HTTPConnection) -> Parts:
-    """The parts of the app that a request came to."""
+async def parts_of(connection: HTTPConnection) -> Parts:
+    """The parts of the app that a request came to. A coroutine, because FastAPI runs anything else in a thread."""
     return cast(Parts, connection.app.state.parts)
 
 

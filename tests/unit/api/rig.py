@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 from argon2 import PasswordHasher
 
 from tests.unit.storage.sample_call import sample_call
@@ -31,7 +32,7 @@ from voicegw.api.vault import Vault
 from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
-from voicegw.call.facts import Entry, encode_entry
+from voicegw.call.facts import Entry, RecordingHasEnded, encode_entry
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.intake import Intake
 from voicegw.storage.spool import SpooledFact
@@ -294,7 +295,15 @@ class Rig:
                 bytes(16),
                 encode_entry(entry)[:-1],
             )
-            for entry in entries
+            for entry in map(_recorded_here, entries)
         ]
         async with self.parts.store.write() as unit:
             await Intake("here").take(unit.connection, facts)
+
+
+def _recorded_here(entry: Entry) -> Entry:
+    """The recording of a sample call lies in the rig's directory."""
+    if isinstance(entry.data, RecordingHasEnded):
+        here = msgspec.structs.replace(entry.data, path=Path(entry.data.path).name)
+        return msgspec.structs.replace(entry, data=here)
+    return entry

@@ -44,50 +44,46 @@ _AUDIO: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Search:
+async def search_of(
+    q: Annotated[Words | None, Query(description="words that were said, or in names and numbers")] = None,
+    number: Annotated[Number | None, Query(description="of either party; `*` at the end: a beginning")] = None,
+    called: Annotated[Number | None, Query()] = None,
+    calling: Annotated[Number | None, Query()] = None,
+    agent: Annotated[Words | None, Query()] = None,
+    route: Annotated[Words | None, Query()] = None,
+    cause: Annotated[Words | None, Query(examples=["caller_hangup"])] = None,
+    state: Annotated[Literal["open", "ended", "lost"] | None, Query()] = None,
+    failure: Annotated[bool | None, Query()] = None,
+    tag: Annotated[Words | None, Query()] = None,
+    since: Annotated[AwareDatetime | None, Query(examples=["2026-03-01T00:00:00Z"])] = None,
+    until: Annotated[AwareDatetime | None, Query()] = None,
+) -> CallFilter:
     """What a list of calls is narrowed by; all of what is given must hold."""
-
-    def __init__(
-        self,
-        q: Annotated[Words | None, Query(description="words that were said, or in names and numbers")] = None,
-        number: Annotated[Number | None, Query(description="of either party; `*` at the end: a beginning")] = None,
-        called: Annotated[Number | None, Query()] = None,
-        calling: Annotated[Number | None, Query()] = None,
-        agent: Annotated[Words | None, Query()] = None,
-        route: Annotated[Words | None, Query()] = None,
-        cause: Annotated[Words | None, Query(examples=["caller_hangup"])] = None,
-        state: Annotated[Literal["open", "ended", "lost"] | None, Query()] = None,
-        failure: Annotated[bool | None, Query()] = None,
-        tag: Annotated[Words | None, Query()] = None,
-        since: Annotated[AwareDatetime | None, Query(examples=["2026-03-01T00:00:00Z"])] = None,
-        until: Annotated[AwareDatetime | None, Query()] = None,
-    ) -> None:
-        self.filter = CallFilter(
-            number=number,
-            called=called,
-            calling=calling,
-            agent=agent,
-            route=route,
-            cause=cause,
-            state=StoredState(state) if state else None,
-            failure=failure,
-            tag=tag,
-            text=q or None,
-            from_wall_ms=int(since.timestamp() * 1000) if since else None,
-            until_wall_ms=int(until.timestamp() * 1000) if until else None,
-        )
+    return CallFilter(
+        number=number,
+        called=called,
+        calling=calling,
+        agent=agent,
+        route=route,
+        cause=cause,
+        state=StoredState(state) if state else None,
+        failure=failure,
+        tag=tag,
+        text=q or None,
+        from_wall_ms=int(since.timestamp() * 1000) if since else None,
+        until_wall_ms=int(until.timestamp() * 1000) if until else None,
+    )
 
 
 @router.get("", responses=refusals(), summary="List and search calls")
 async def list_calls(
     parts: PartsDep,
     visitor: Reader,
-    search: Annotated[Search, Depends(Search)],
+    wanted: Annotated[CallFilter, Depends(search_of)],
     cursor: Cursor = None,
     limit: Limit = DEFAULT,
 ) -> Page[CallView]:
     """The newest first. Searching for words needs the permission to read transcripts."""
-    wanted = search.filter
     if wanted.text is not None and not visitor.who.may(Permission.TRANSCRIPTS):
         raise forbidden(f"searching in what was said needs the permission '{Permission.TRANSCRIPTS}'")
     after = decode_cursor(cursor, TimePosition)

@@ -44,7 +44,7 @@ VersionInPath = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 VersionNumber = Annotated[int, Query(ge=1, le=2**31 - 1)]
 
 
-def kind_of(request: Request) -> str:
+async def kind_of(request: Request) -> str:
     """Which of the two a request is about."""
     return AGENT if request.url.path.startswith("/v1/agents") else DIALPLAN
 
