@@ -142,13 +142,13 @@ async def _row(
     home: Path, name: str, make: Callable[[Truth], AsrProvider], sounds: Sequence[Sound], parallel: int
 ) -> Row:
     truth = Truth()
-    line = TrialBook(truth)
+    book = TrialBook(truth)
     config = local_config(load_config(None), home)
     config = replace(config, log=replace(config.log, level="warning"))
     row = Row(name, [], [])
     waiting = [sounds[at : at + _SOUNDS_PER_CALL] for at in range(0, len(sounds), _SOUNDS_PER_CALL)]
     numbers = iter(range(len(waiting)))
-    node = lecture_node(config, make(truth), home, line.on_fact)
+    node = lecture_node(config, make(truth), home, book.on_fact)
     show(f"\n{name}")
     await node.start()
     try:
@@ -159,7 +159,7 @@ async def _row(
             async def keep_calling() -> None:
                 for number in numbers:
                     try:
-                        await _call(phone, uri, str(number), waiting[number], line, row)
+                        await _call(phone, uri, str(number), waiting[number], book, row)
                     except LocalError as error:
                         row.failures.append(f"call {number}: {error}")
 
@@ -178,7 +178,7 @@ async def _call(
     try:
         for sound in sounds:
             await call.until(lambda: _speaks_steadily(call), _PATIENCE_S, "the agent speaks")
-            trials.append(await _interject(call, number, sound, line))
+            trials.append(await _interject(call, number, sound, book))
         # What was understood is written down when it is answered.
         await call.until(lambda: _speaks_steadily(call), _PATIENCE_S, "the agent speaks")
     finally:
@@ -189,11 +189,11 @@ async def _call(
             show(_told(trial))
 
 
-async def _interject(call: WireCall, number: str, sound: Sound, line: TrialBook) -> Trial:
+async def _interject(call: WireCall, number: str, sound: Sound, book: TrialBook) -> Trial:
     trial = Trial(sound)
     first, last = speech_bounds(sound.pcm)
     began = time.monotonic()
-    line.begin(number, trial, Uttered(sound, began + first / 8000, began + last / 8000))
+    book.begin(number, trial, Uttered(sound, began + first / 8000, began + last / 8000))
     said = call.media.say(sound.pcm)
     await call.until(lambda: said.done, _PATIENCE_S, "the caller is heard")
     await asyncio.sleep(_DECIDED_S)
