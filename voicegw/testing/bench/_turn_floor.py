@@ -170,7 +170,7 @@ async def _row(
 
 
 async def _call(
-    phone: WirePhone, uri: str, number: str, sounds: Sequence[Sound], line: TrialBook, row: Row
+    phone: WirePhone, uri: str, number: str, sounds: Sequence[Sound], book: TrialBook, row: Row
 ) -> None:
     """Make all the sounds, each when the agent speaks."""
     trials: list[Trial] = []
