@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, delete, exists, false, i
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voicegw.call.facts import Entry, decode_entry
-from voicegw.storage import word_index
+from voicegw.storage import certificates, word_index
 from voicegw.storage.call_records import (
     CallCursor,
     CallDetail,
@@ -29,6 +29,7 @@ from voicegw.storage.call_records import (
 from voicegw.storage.chain import Link, flaws, seal
 from voicegw.storage.errors import NotFound
 from voicegw.storage.tables.calls import call_events, call_tags, calls, legs, recordings, transcripts, turns
+from voicegw.storage.tables.proofs import erasures
 
 _COLUMNS = [calls.c[name] for name in CallSummary.__slots__ if name != "tags"]
 _LAST_CHARACTER = "\U0010ffff"
@@ -109,7 +110,16 @@ class CallRepository:
             found.append("the call does not end where its record says: events are missing or too many")
         if head.seal is not None and head.seal != seal(call_id, head.events, head.head_hash):
             found.append("its seal does not fit")
+        found += await self._unproven_erasures(call_id, links)
         return Verdict(tuple(found), len(links), last_seq + 1 - len(links), head.seal is not None)
+
+    async def _unproven_erasures(self, call_id: str, links: list[Link]) -> list[str]:
+        """Contents that are missing under an erasure of which no certificate tells."""
+        ids = {link.erasure_id for link in links if link.erasure_id is not None}
+        query = select(erasures.c.id, erasures.c.certificate_json, erasures.c.hash).where(erasures.c.id.in_(ids))
+        rows = list(await self._connection.execute(query)) if ids else []
+        proven = {row.id for row in rows if _is_certified(row.certificate_json, row.hash, call_id)}
+        return [f"erasure {id}: no certificate names this call" for id in sorted(ids - proven)]
 
     async def _with_tags(self, found: list[CallSummary]) -> list[CallSummary]:
         wanted = call_tags.c.call_id.in_([one.id for one in found])
@@ -151,6 +161,12 @@ def _decoded(content: bytes | None) -> Entry | None:
 
 def _link(row: Row[Any]) -> Link:
     return Link(row.seq, row.kind, row.salt, row.content, row.commitment, row.prev_hash, row.hash, row.erasure_id)
+
+
+def _is_certified(written: str, hash: bytes, call_id: str) -> bool:
+    if hash != certificates.hash_of(written):
+        return False
+    return any(one.call_id == call_id for one in certificates.decode(written).calls)
 
 
 def _conditions(wanted: CallFilter, dialect: str) -> list[ColumnElement[bool]]:

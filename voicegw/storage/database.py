@@ -23,6 +23,13 @@ from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import Conflict, Refused, StoreUnavailable
 
 _WRITES = "voicegw_writes"
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",  # what is erased is overwritten
+    "cache_size=-16000",
+)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -90,7 +97,7 @@ class Database:
             yield connection
 
 
-def alembic_config(connection: Connection) -> AlembicConfig:
+def alembic_config(connection: Connection | None = None) -> AlembicConfig:
     """Alembic's own configuration, for migrations over this connection."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(_MIGRATIONS))
@@ -127,7 +134,7 @@ def _sqlite(url: URL, config: StoreConfig) -> AsyncEngine:
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -80,8 +80,7 @@ class SpoolDirectory:
         self.path = path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = (path / "lock").open("wb")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = _locked(path / "lock")
             self.node = self._node_name(random)
         except BlockingIOError:
             raise LocalError(f"the spool {path} belongs to another process") from None
@@ -201,6 +200,16 @@ class SpoolWriter:
         self._file = self._directory.segment(self._number).open("xb", buffering=0)
         _sync_directory(self._directory.path)
         return self._file
+
+
+def _locked(path: Path) -> BinaryIO:
+    file = path.open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def _size(path: Path) -> int:

@@ -53,8 +53,8 @@ _Item = tuple[CallId, Entry] | _Mark
 class StoreWriter:
     """A :class:`~voicegw.runtime.services.FactSink`. Thread-safe to append to; close it once.
 
-    Counts ``store_facts_dropped`` (queue full), ``store_spool_full``, ``store_spool_errors`` and what
-    :class:`Delivery` counts.
+    Counts ``store_facts_dropped`` (queue full), ``store_facts_unwritable``, ``store_spool_full``,
+    ``store_spool_errors`` and what :class:`Delivery` counts.
     """
 
     def __init__(self, config: StoreConfig, counters: Counters, random: RandomBytes = os.urandom) -> None:
@@ -63,7 +63,7 @@ class StoreWriter:
         self._random = random
         self._batch_s = config.batch_ms / 1000
         self._max_bytes = config.spool_mb * _MIB
-        for name in ("store_facts_dropped", "store_spool_full", "store_spool_errors"):
+        for name in ("store_facts_dropped", "store_facts_unwritable", "store_spool_full", "store_spool_errors"):
             counters.add(name, 0)  # two threads count; none of them may change the keys
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._hurry = threading.Event()
@@ -130,7 +130,8 @@ class StoreWriter:
     def _write(self, facts: Sequence[tuple[CallId, Entry]], *, patient: bool) -> None:
         """Sync these facts. A disk that fails is tried again unless somebody waits."""
         wall_ms = time.time_ns() // 1_000_000
-        records = self._admitted([(self._spooled(one, entry, wall_ms), entry) for one, entry in facts])
+        spooled = [(self._spooled(call_id, entry, wall_ms), entry) for call_id, entry in facts]
+        records = self._admitted([(fact, entry) for fact, entry in spooled if fact is not None])
         while records:
             try:
                 self._spool.write(records)
@@ -163,7 +164,11 @@ class StoreWriter:
             log.error("the spool is full: facts of calls are being lost", extra={"path": str(self._directory.path)})
         self._is_full = full
 
-    def _spooled(self, call_id: CallId, entry: Entry, wall_ms: int) -> SpooledFact:
-        content = encode_entry(entry)[:-1]
+    def _spooled(self, call_id: CallId, entry: Entry, wall_ms: int) -> SpooledFact | None:
+        try:
+            content = encode_entry(entry)[:-1]
+        except UnicodeEncodeError:  # a lone surrogate, from a peer that sends no UTF-8
+            self._counters.add("store_facts_unwritable")
+            return None
         kind = type(entry.data).__name__
         return SpooledFact(call_id, entry.seq, kind, wall_ms, self._random(SALT_BYTES), content)

@@ -1,0 +1,1 @@
+"""The store against real databases and real ends of processes."""

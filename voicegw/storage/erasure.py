@@ -1,0 +1,189 @@
+"""Erasing: contents go, chains stay. Everything of a number, or what is due of a class of data.
+
+What stays of an erased call is when it was, how long, over which route and how it ended. Files are removed before
+the transaction that says so: after a failure in between the order is simply carried out again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Table, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from voicegw.base.ids import RandomBytes, token
+from voicegw.storage import word_index
+from voicegw.storage.audit import AuditNote
+from voicegw.storage.call_records import StoredState
+from voicegw.storage.certificates import Certificate, ErasedCall, encode, hash_of, subject_hash
+from voicegw.storage.schema_check import WORD_INDEX
+from voicegw.storage.store import Unit
+from voicegw.storage.tables.calls import call_events, call_tags, calls, legs, recordings, transcripts
+from voicegw.storage.tables.hooks import webhook_deliveries
+from voicegw.storage.tables.people import audit
+from voicegw.storage.tables.proofs import erasures
+
+SPOKEN_KINDS = ("AgentSpoke", "CallerSpoke", "KeyWasPressed", "SlotWasFilled")
+"""Events that repeat what was said or keyed in."""
+_GONE: dict[str, Any] = {"salt": None, "content": None}
+_SALT_BYTES = 16
+
+
+class Scope(Enum):
+    """What of a call is erased."""
+
+    EVERYTHING = "everything"
+    SPOKEN = "spoken"
+    RECORDING = "recording"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who wants what erased and why. ``subject`` is the number that it is about, if it is about one."""
+
+    scope: Scope
+    reason: str
+    actor: str
+    now_wall_ms: int
+    subject: str = ""
+
+
+async def calls_of_number(connection: AsyncConnection, number: str) -> tuple[str, ...]:
+    """Every ended call of a number, as caller or as called."""
+    mine = and_(or_(calls.c.calling == number, calls.c.called == number), _ended())
+    return tuple(await connection.scalars(select(calls.c.id).where(mine).order_by(calls.c.id)))
+
+
+async def recordings_of(connection: AsyncConnection, call_ids: Sequence[str]) -> tuple[str, ...]:
+    """The paths of what was recorded in these calls and is still there."""
+    there = and_(recordings.c.call_id.in_(call_ids), recordings.c.deleted_wall_ms.is_(None))
+    return tuple(await connection.scalars(select(recordings.c.path).where(there).order_by(recordings.c.call_id)))
+
+
+async def erase(unit: Unit, order: Order, call_ids: Sequence[str], random: RandomBytes = os.urandom) -> Certificate:
+    """Erase these calls' contents and note it in the audit. The recordings' files are gone already."""
+    id = token(random, 20)
+    erased = [await _erase_call(unit.connection, order, call_id, id) for call_id in call_ids]
+    deliveries = 0
+    entries: tuple[int, ...] = ()
+    if order.scope is Scope.EVERYTHING:
+        deliveries = await _erase_deliveries(unit.connection, call_ids, order.subject)
+        entries = await _erase_audit(unit.connection, _about(call_ids), order.subject, id)
+        await _settle_word_index(unit.connection)
+    return await _certify(unit, order, id, tuple(erased), entries, deliveries, random)
+
+
+async def erase_audit_details(unit: Unit, order: Order, before_wall_ms: int) -> Certificate | None:
+    """Erase the details of audit entries from before that moment; None when there are none."""
+    old = and_(audit.c.at_wall_ms < before_wall_ms, audit.c.content.is_not(None))
+    if await unit.connection.scalar(select(audit.c.seq).where(old).limit(1)) is None:
+        return None
+    id = token(os.urandom, 20)
+    erased = update(audit).where(old).values(**_GONE, erasure_id=id).returning(audit.c.seq)
+    entries = tuple(sorted(await unit.connection.scalars(erased)))
+    return await _certify(unit, order, id, (), entries, 0, os.urandom)
+
+
+async def _erase_call(connection: AsyncConnection, order: Order, call_id: str, erasure_id: str) -> ErasedCall:
+    events = lines = 0
+    if order.scope is not Scope.RECORDING:
+        events = await _erase_events(connection, order.scope, call_id, erasure_id)
+        lines = await _count(connection, transcripts, call_id)
+        await connection.execute(delete(transcripts).where(transcripts.c.call_id == call_id))
+        await word_index.forget(connection, [call_id])
+    audio = 0
+    if order.scope is not Scope.SPOKEN:
+        gone = update(recordings).where(recordings.c.call_id == call_id, recordings.c.deleted_wall_ms.is_(None))
+        values = {"path": "", "deleted_wall_ms": order.now_wall_ms}
+        audio = (await connection.execute(gone.values(values))).rowcount
+        await connection.execute(update(calls).where(calls.c.id == call_id).values(has_recording=False))
+    if order.scope is Scope.EVERYTHING:
+        await _erase_parties(connection, call_id, erasure_id)
+    seal = await connection.scalar(select(calls.c.seal).where(calls.c.id == call_id))
+    return ErasedCall(call_id, events, lines, audio, (seal or b"").hex())
+
+
+async def _erase_events(connection: AsyncConnection, scope: Scope, call_id: str, erasure_id: str) -> int:
+    there = and_(call_events.c.call_id == call_id, call_events.c.content.is_not(None))
+    if scope is Scope.SPOKEN:
+        there = and_(there, call_events.c.kind.in_(SPOKEN_KINDS))
+    erased = update(call_events).where(there).values(**_GONE, erasure_id=erasure_id)
+    return (await connection.execute(erased)).rowcount
+
+
+async def _erase_parties(connection: AsyncConnection, call_id: str, erasure_id: str) -> None:
+    nobody = {"called": "", "calling": "", "display_name": "", "sip_call_id": "", "erasure_id": erasure_id}
+    await connection.execute(update(calls).where(calls.c.id == call_id).values(nobody))
+    await connection.execute(update(legs).where(legs.c.call_id == call_id).values(party="", remote=""))
+    await connection.execute(delete(call_tags).where(call_tags.c.call_id == call_id))
+
+
+async def _erase_deliveries(connection: AsyncConnection, call_ids: Sequence[str], subject: str) -> int:
+    """Webhook messages about these calls go as a whole; their receivers have been told, or never will be."""
+    payload = webhook_deliveries.c.payload_json
+    about = [payload.contains(word, autoescape=True) for word in (*call_ids, *filter(None, [subject]))]
+    if not about:
+        return 0
+    return (await connection.execute(delete(webhook_deliveries).where(or_(*about)))).rowcount
+
+
+def _about(call_ids: Sequence[str]) -> Any:
+    return and_(audit.c.object_kind == "call", audit.c.object_id.in_(call_ids))
+
+
+async def _erase_audit(connection: AsyncConnection, about: Any, subject: str, erasure_id: str) -> tuple[int, ...]:
+    """Details of entries about these calls, and of all that mention the number."""
+    rows = await connection.execute(select(audit.c.seq, audit.c.content).where(audit.c.content.is_not(None), about))
+    entries = {row.seq for row in rows}
+    if subject:
+        mentions = select(audit.c.seq, audit.c.content).where(audit.c.content.is_not(None))
+        needle = subject.encode()
+        async for row in await connection.stream(mentions):
+            if needle in row.content:
+                entries.add(row.seq)
+    erased = update(audit).where(audit.c.seq.in_(entries)).values(**_GONE, erasure_id=erasure_id)
+    if entries:
+        await connection.execute(erased)
+    return tuple(sorted(entries))
+
+
+async def _settle_word_index(connection: AsyncConnection) -> None:
+    """FTS5 keeps deleted words until its parts are merged. PostgreSQL's dead rows go with its next vacuum."""
+    if connection.dialect.name == "sqlite":
+        await connection.execute(text(f"INSERT INTO {WORD_INDEX} ({WORD_INDEX}) VALUES ('optimize')"))
+
+
+async def _certify(
+    unit: Unit,
+    order: Order,
+    id: str,
+    erased: tuple[ErasedCall, ...],
+    entries: tuple[int, ...],
+    deliveries: int,
+    random: RandomBytes,
+) -> Certificate:
+    salt = random(_SALT_BYTES) if order.subject else b""
+    subject = subject_hash(order.subject, salt) if order.subject else ""
+    head = (id, order.scope.value, order.reason, order.actor, order.now_wall_ms, subject, salt.hex())
+    certificate = Certificate(*head, erased, entries, deliveries)
+    written = encode(certificate)
+    values = {"id": id, "reason": order.reason, "actor": order.actor, "made_wall_ms": order.now_wall_ms}
+    row = {**values, "certificate_json": written, "hash": hash_of(written)}
+    await unit.connection.execute(insert(erasures).values(row))
+    after = f'{{"certificate":"{hash_of(written).hex()}"}}'
+    note = AuditNote(order.now_wall_ms, order.actor, "data.erase", "erasure", id, after_json=after)
+    await unit.audit.append(note)
+    return certificate
+
+
+async def _count(connection: AsyncConnection, table: Table, call_id: str) -> int:
+    query = select(func.count()).select_from(table).where(table.c.call_id == call_id)
+    return int(await connection.scalar(query) or 0)
+
+
+def _ended() -> Any:
+    return calls.c.state != StoredState.OPEN.value

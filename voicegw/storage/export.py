@@ -1,0 +1,53 @@
+"""Everything that is known of calls, as files of JSON that need no voicegw to be read and verified.
+
+For each call: what is folded from it, and its events with salts, commitments and hashes, so that a stranger can
+compute the chain anew (``docs/storage.md`` says how).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, or_, select
+
+from voicegw.storage.store import Store
+from voicegw.storage.tables.calls import call_events, calls
+
+
+async def exported_calls(store: Store, call_ids: Sequence[str]) -> AsyncIterator[tuple[str, bytes]]:
+    """For each call the name of its file and the file; raises NotFound."""
+    for call_id in call_ids:
+        async with store.read() as unit:
+            detail = await unit.calls.detail(call_id)
+            head = select(calls.c.head_hash, calls.c.seal).where(calls.c.id == call_id)
+            ends = (await unit.connection.execute(head)).one()
+            mine = select(call_events).where(call_events.c.call_id == call_id).order_by(call_events.c.seq)
+            events = [_event(row) for row in await unit.connection.execute(mine)]
+        chain = {"head_hash": ends.head_hash.hex(), "seal": ends.seal.hex() if ends.seal else None}
+        document = {**msgspec.to_builtins(detail), "chain": chain, "events": events}
+        yield f"calls/{call_id}.json", msgspec.json.format(msgspec.json.encode(document), indent=2)
+
+
+async def calls_to_export(store: Store, number: str) -> tuple[str, ...]:
+    """All calls of a number, open ones too."""
+    mine = or_(calls.c.calling == number, calls.c.called == number)
+    async with store.read() as unit:
+        return tuple(await unit.connection.scalars(select(calls.c.id).where(mine).order_by(calls.c.id)))
+
+
+async def export_zip(store: Store, call_ids: Sequence[str], path: Path) -> None:
+    """Write these calls into a ZIP file; raises NotFound and OSError."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        async for name, content in exported_calls(store, call_ids):
+            archive.writestr(name, content)
+
+
+def _event(row: Row[Any]) -> dict[str, object]:
+    known: dict[str, object] = {"seq": row.seq, "kind": row.kind, "erasure_id": row.erasure_id}
+    content = None if row.content is None else row.content.decode()
+    hashes = {name: getattr(row, name).hex() for name in ("commitment", "prev_hash", "hash")}
+    return {**known, "content": content, "salt": row.salt.hex() if row.salt else None, **hashes}
