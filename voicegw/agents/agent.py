@@ -81,6 +81,8 @@ class AgentContext:
     facts: CallFacts
     now: datetime
     history: tuple[HistoryLine, ...] = ()
+    notes: tuple[str, ...] = ()
+    """All that happened in the call where the agent could not hear it: a supervisor's words, for example."""
     committed: Callable[[], Awaitable[None]] = already_committed
 
 

@@ -37,6 +37,8 @@ class LlmState:
     heard: str | None = None
     no_inputs: int = 0
     model: str = ""
+    notes: int = 0
+    """How many of the call's notes the model has read."""
     language: str = ""
 
     @property

@@ -91,7 +91,7 @@ class MediaEngine:
         """Run one frame of media time."""
         self._ticks += 1
         self._receive(now)
-        plan = self._current_plan()
+        plan = self._current_plan(now)
         if plan.legs:
             heard = self._bank.frames(plan.rows)
             self._detect_speech(plan, heard, now)
@@ -119,10 +119,14 @@ class MediaEngine:
             if any(isinstance(event, m.MediaLatched) for event in events):
                 self._board.stale = True  # the target of a leg changed
 
-    def _current_plan(self) -> TickPlan:
+    def _current_plan(self, now: float) -> TickPlan:
         if self._board.stale or self._sender.stale:
             self._plan = self._board.plan()
             self._sender.plan(self._plan.senders)
+            for call in self._board.calls.values():
+                if not call.mixed:
+                    call.mixed = True
+                    self._events.append(m.MixChanged(call.call_id, call.edges, now))
         return self._plan
 
     def _detect_speech(self, plan: TickPlan, heard: Pcm, now: float) -> None:
@@ -301,7 +305,7 @@ class MediaEngine:
             return
         match command:
             case m.SetMix(edges=edges):
-                call.edges = edges
+                call.edges, call.mixed = edges, False
                 self._board.stale = True
             case m.QueueAudio():
                 self._queue_audio(call, command)

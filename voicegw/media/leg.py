@@ -81,6 +81,8 @@ class Call:
     legs: dict[str, Leg] = field(default_factory=dict)
     voices: dict[str, Voice] = field(default_factory=dict)
     """By name; the agent's is there always."""
+    mixed: bool = True
+    """Whether it has been told that the edges are in force."""
     recording: bool = False
     ears: dict[str, int] = field(default_factory=dict)
     """Where the ears that hear something are in the mixer's output."""

@@ -210,6 +210,14 @@ class MediaTimedOut(Message, frozen=True):
     silent_ms: int
 
 
+class MixChanged(Message, frozen=True):
+    """The ``edges`` of a SetMix are in force since the tick at ``at``."""
+
+    call_id: CallId
+    edges: tuple[tuple[str, str, float], ...]
+    at: float
+
+
 class SpeechStarted(Message, frozen=True):
     """The VAD gate opened. ``onset_at`` is when the speech began (before detection); playout that was
     interruptible was paused in the same tick: ``paused`` says so."""
@@ -369,6 +377,7 @@ Event: TypeAlias = (
     | LegClosed
     | MediaLatched
     | MediaTimedOut
+    | MixChanged
     | SpeechStarted
     | SpeechPaused
     | SpeechStopped

@@ -165,6 +165,18 @@ class Conversation:
         """Something that is no speech of the caller wants an answer of the agent."""
         self._reply(turn)
 
+    def note(self, text: str) -> None:
+        """Tell the agent something that it could not hear; it knows from its next reply on."""
+        self._replies.note(text)
+
+    def leave(self, transfer: Transfer) -> None:
+        """Somebody wants the caller moved: what is being said is said to its end, then it happens."""
+        if self._ending is None and not self._over:
+            self._replies.drop()
+            self._ending = transfer
+            if not self._mouth.busy:
+                self._finish(transfer)
+
     @property
     def collected(self) -> Mapping[str, str]:
         """What the agent has understood, by name."""

@@ -29,6 +29,10 @@ class LogBook:
         """A monotonic time as milliseconds since the call was offered."""
         return round((at - self._started) * 1000, 1)
 
+    def now_ms(self) -> float:
+        """The present in milliseconds since the call was offered."""
+        return self.position_ms(self._monotonic())
+
     def note(self, fact: AnyFact) -> None:
         """Append a fact."""
         for written in self.censor.take(fact):

@@ -84,6 +84,7 @@ class MediaChanged:
 MediaMail: TypeAlias = (
     m.MediaLatched
     | m.MediaTimedOut
+    | m.MixChanged
     | m.SpeechStarted
     | m.SpeechPaused
     | m.SpeechStopped

@@ -51,6 +51,11 @@ class Replies:
         self._held: list[Report] = []
         self._checkpoint: object = None
         self._heard: list[str] = []
+        self._notes: tuple[str, ...] = ()
+
+    def note(self, text: str) -> None:
+        """Something that the agent should know with its next reply."""
+        self._notes = (*self._notes, text)
 
     @property
     def pending(self) -> bool:
@@ -156,7 +161,7 @@ class Replies:
         return self._current is not None and self._current.state is state
 
     def _basis(self, text: str, history: History) -> Basis:
-        return Basis(text, len(history.entries), self._session.tools_version)
+        return Basis(text, len(history.entries) + len(self._notes), self._session.tools_version)
 
     def _kill(self) -> None:
         if self._current is not None and (self.pending or self.speculating):
@@ -185,7 +190,7 @@ class Replies:
         async def wait_until_committed() -> None:
             await committed.wait()
 
-        context = AgentContext(self._facts, now, lines, wait_until_committed)
+        context = AgentContext(self._facts, now, lines, self._notes, wait_until_committed)
         self._task = self._tasks.spawn(
             "agent",
             self._report(generation_id, turn, context),
