@@ -122,7 +122,9 @@ class LlmSession:
             for action in fixed:
                 yield action
             return
-        self._state = self._state.with_turn(_as_text(turn, context), self._settings.limits.max_history_tokens)
+        text = _as_text(turn, context, context.notes[self._state.notes :])
+        self._state = self._state.with_turn(text, self._settings.limits.max_history_tokens)
+        self._state = replace(self._state, notes=len(context.notes))
         self.settle()
         self._tools.begin_reply(self._state.turn)
         try:
@@ -269,16 +271,23 @@ class LlmSession:
         return Say(piece, language=self._state.language)
 
 
-def _as_text(turn: CallerTurn, context: AgentContext) -> str:
-    """The caller's turn as the model reads it. The time stands with the turn, never in the system message."""
+def _as_text(turn: CallerTurn, context: AgentContext, notes: Sequence[str]) -> str:
+    """The turn as the model reads it, after what happened outside of its hearing.
+
+    The time stands with the turn, never in the system message.
+    """
     stamp = context.now.strftime("%A %d %B %Y, %H:%M")
+    return "\n".join([*(f"({note})" for note in notes), f"[{stamp}] {_words(turn)}"])
+
+
+def _words(turn: CallerTurn) -> str:
     match turn.kind:
         case TurnKind.DTMF:
-            return f"[{stamp}] (the caller pressed these keys: {turn.dtmf})"
+            return f"(the caller pressed these keys: {turn.dtmf})"
         case TurnKind.TRANSFER_FAILED:
-            return f"[{stamp}] (the transfer failed: {turn.text}; the caller is with you again, tell them)"
+            return f"(the transfer failed: {turn.text}; the caller is with you again, tell them)"
         case TurnKind.HANDED_BACK:
-            return f"[{stamp}] (a colleague who had the caller has given them back to you: go on from here)"
+            return "(a colleague who had the caller has given them back to you: go on from here)"
         case _:
-            changed = f" (the caller speaks {turn.language} now: answer in it)" if turn.language else ""
-    return f"[{stamp}]{changed} {turn.text or '(something that was not understood)'}"
+            changed = f"(the caller speaks {turn.language} now: answer in it) " if turn.language else ""
+            return f"{changed}{turn.text or '(something that was not understood)'}"

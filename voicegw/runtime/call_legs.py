@@ -14,6 +14,8 @@ from voicegw.media import messages as m
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
+from voicegw.sip.grammar import to_wire
+from voicegw.sip.uri import escape_user
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +75,9 @@ class CallLegs:
                 uri,
                 local_ip,
                 port,
-                f"sip:{caller.user or 'anonymous'}@{host}",
-                display_name=caller.display_name,
-                headers=caller.headers,
+                f"sip:{escape_user(caller.user) or 'anonymous'}@{host}",
+                display_name=to_wire(caller.display_name),
+                headers=[(name, to_wire(value)) for name, value in caller.headers],
             )
         except (LocalError, RemoteProtocolError) as error:
             log.warning("cannot call %s: %s", uri, error)
