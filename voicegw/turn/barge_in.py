@@ -40,9 +40,9 @@ class BargeInConfig:
 
 
 def judge(config: BargeInConfig, heard: Heard, language: str, *, settled: bool, overdue: bool) -> Verdict:
-    """Words confirm once they have ``settled``, a back-channel that is over is none. At the deadline (``overdue``) a
-    caller who still makes a sound has interrupted, and one who has fallen silent without a word has not. Whether it
-    is time is the timer's word, never a difference of floats: a deadline that fires must decide."""
+    """Words confirm once they have ``settled``, a back-channel that is over is none. At the deadline (``overdue``)
+    a caller who still makes a sound has interrupted, and one who has fallen silent without a word has not. Whether
+    it is time is the timer's word, never a difference of floats: a deadline that fires must decide."""
     if heard.still_speaking and not settled:
         return Verdict.WAIT
     kind = hearing(config.words, heard, language)
