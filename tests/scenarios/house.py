@@ -29,6 +29,7 @@ from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsAudio, TtsRequest
 from voicegw.runtime.call_runtime import CallRuntime, Offer
 from voicegw.runtime.services import CallServices, Speaker
+from voicegw.runtime.watched_asr import WatchedAsr
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.testing.manual_clock import ManualClock
 
@@ -213,6 +214,8 @@ class FakeStream:
 
     def finish(self) -> None:
         self.finished = True
+        if self._ear.hung:
+            return
         self.give(AsrFinal(self._ear.text, self._ear.confidence, 500.0, 10.0, self._ear.language))
         self._ear.text = ""
 
@@ -240,6 +243,7 @@ class FakeAsr:
         self.confidence = 0.9
         self.language = ""
         self.dead = False
+        self.hung = False
         self.stream: FakeStream | None = None
         self.options: AsrOptions | None = None
 
@@ -377,8 +381,12 @@ class House:
         eot: EotModel | None = None,
         transfers: TransferConfig | None = None,
         recordings: Path | None = None,
+        clock: ManualClock | None = None,
+        counters: Counters | None = None,
+        *,
+        watched: bool = False,
     ) -> None:
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.signalling = FakeSignalling()
         self.worker = FakeWorker(self.clock)
         self.asr = FakeAsr()
@@ -386,12 +394,12 @@ class House:
         self.agent = ScriptedAgent(replies)
         self.facts = FactList()
         seeded = random.Random(1)
-        self.counters = Counters()
+        self.counters = counters or Counters()
         services = CallServices(
             self.signalling,
             self.worker,
             speaker or self.speaker,
-            self.asr,
+            WatchedAsr(self.asr, self.counters) if watched else self.asr,
             self.facts,
             {"scripted": agent or self.agent},
             self.clock,

@@ -28,8 +28,9 @@ class TurnConfig:
     endpointing: EndpointingConfig = field(default_factory=EndpointingConfig)
     barge_in: BargeInConfig = field(default_factory=BargeInConfig)
     speculation: SpeculationConfig = field(default_factory=SpeculationConfig)
-    reply_late_ms: int = 2500
-    """With nothing to hear for this long after their turn, callers ask whether anybody is there."""
+    reply_late_ms: int = 2300
+    """With nothing to hear for this long after their turn, something is said to bridge the wait. The half second
+    before its end was silent too, and after three seconds callers ask whether anybody is there."""
     noise_grace_ms: int = 1500
     """After a noise that was no turn, the caller gets at least this long before a no-input prompt."""
 
@@ -53,6 +54,8 @@ class TurnMachine:
         self._murmur: tuple[str, float] | None = None
         self._settled = False
         self._replying = False
+        self._quiet_since = 0.0
+        """Since when somebody who waits for a reply has heard nothing."""
         self._interruptible = True
         self._no_input_ms = 0
         self._no_input_at: float | None = None
@@ -68,7 +71,7 @@ class TurnMachine:
         """Take one event and return what is to be done about it, in order."""
         match event:
             case e.SpeechStarted():
-                return self._speech_started(event, now)
+                return self._speech_started(event)
             case e.SpeechPaused():
                 return self._speculate() if self.state is _S.CALLER_SPEAKING else []
             case e.SpeechStopped():
@@ -77,7 +80,7 @@ class TurnMachine:
                 return self._partial_heard(event, now)
             case e.EndOfTurnGuessed(probability):
                 self._end_probability = probability
-                return self._arm(now)
+                return self._arm()
             case e.LanguageChanged(language):
                 self._language = language
                 return []
@@ -85,8 +88,8 @@ class TurnMachine:
                 self._no_input_ms, self._patient = event.no_input_ms, event.patient
                 return self._restart_no_input(now)
             case e.ReplyStarted():
-                self._replying = True
-                return self._arm(now)
+                self._await_reply(now)
+                return self._arm()
             case e.ReplyEmpty():
                 return self._reply_empty(now)
             case e.UtteranceStarted():
@@ -98,7 +101,7 @@ class TurnMachine:
             case e.TurnSettled():
                 return self._turn_settled(now)
             case e.AgentSuspended():
-                return self._suspended(now)
+                return self._suspended()
             case e.AgentResumed():
                 self._step(_T.AGENT_RESUMED)
                 return self._restart_no_input(now)
@@ -114,8 +117,8 @@ class TurnMachine:
                 return self._bridge(now)
             case _S.LISTENING:
                 self._no_input_at = None
-                self._replying = True
-                return [c.PromptNoInput(), *self._arm(now)]
+                self._await_reply(now)
+                return [c.PromptNoInput(), *self._arm()]
             case _S.CALLER_SPEAKING:
                 self._offset_at = now
                 self._step(_T.SPEECH_STOPPED)
@@ -125,71 +128,71 @@ class TurnMachine:
             case _S.THINKING:
                 return self._bridge(now)
             case _S.SPEAKING:
-                return self._yield_floor(paused=False, now=now)
+                return self._yield_floor(paused=False)
             case _S.YIELDED if not self._settled:
                 self._settled = True
                 return self._judge(now)
             case _S.YIELDED | _S.DECIDING:
                 return self._judge(now, overdue=True)
             case _S.SUSPENDED:
-                return self._arm(now)
+                return self._arm()
             case _:
                 assert_never(self.state)
 
     # ------------------------------------------------------------ speech
 
-    def _speech_started(self, event: e.SpeechStarted, now: float) -> list[c.TurnCommand]:
+    def _speech_started(self, event: e.SpeechStarted) -> list[c.TurnCommand]:
         self._talking = True
         self._onset_at = event.onset_at
         self._end_probability = None
         match self.state:
             case _S.LISTENING if not self._replying:
-                return self._begin_turn(now)
+                return self._begin_turn()
             case _S.ENDPOINTING:
                 self._learn_pause()
                 self._step(_T.SPEECH_STARTED)
-                return [c.BeginRecognition(event.onset_at), *self._arm(now)]
+                return [c.BeginRecognition(event.onset_at), *self._arm()]
             case _S.THINKING:
                 self._learn_pause()
                 self._step(_T.SPEECH_STARTED)
                 self._replying = False
-                return [c.DropReply(), c.BeginRecognition(event.onset_at), *self._arm(now)]
+                return [c.DropReply(), c.BeginRecognition(event.onset_at), *self._arm()]
             case _S.SPEAKING if self._interruptible:
-                return self._yield_floor(paused=event.paused, now=now)
+                return self._yield_floor(paused=event.paused)
             case _S.DECIDING:
                 self._settled = False
                 self._step(_T.SPEECH_STARTED)
-                return [c.BeginRecognition(event.onset_at), *self._arm(now)]
+                return [c.BeginRecognition(event.onset_at), *self._arm()]
             case _S.SUSPENDED:
                 self._step(_T.SPEECH_STARTED)
-                return self._arm(now)
+                return self._arm()
             case _:
-                return self._arm(now)
+                return self._arm()
 
     def _speech_stopped(self, event: e.SpeechStopped, now: float) -> list[c.TurnCommand]:
         self._talking = False
         self._offset_at = event.offset_at
         match self.state:
             case _S.LISTENING if self._replying:
-                return self._arm(now)
+                return self._arm()
             case _S.YIELDED:
                 self._step(_T.SPEECH_STOPPED)
                 return self._judge(now) or [c.AskForFinal()]
             case _S.CALLER_SPEAKING:
                 self._step(_T.SPEECH_STOPPED)
-                return [c.AskForFinal(), *self._speculate(), *self._arm(now)]
+                return [c.AskForFinal(), *self._speculate(), *self._arm()]
             case _ if TURN_TABLE.accepts(self.state, _T.SPEECH_STOPPED):
                 self._step(_T.SPEECH_STOPPED)
-                return self._arm(now)
+                return self._arm()
             case _:
-                return self._arm(now)
+                return self._arm()
 
     def _partial_heard(self, event: e.PartialHeard, now: float) -> list[c.TurnCommand]:
         self._text, self._complete = event.text, event.complete
         if self.state in (_S.YIELDED, _S.DECIDING):
             return self._judge(now)
         speculate = self._speculate() if self.state is _S.ENDPOINTING else []
-        return [*speculate, *self._arm(now)]
+        return [*speculate, *self._arm()]
 
     def _speculate(self) -> list[c.TurnCommand]:
         """Prepare the reply, unless everything says that more is to come."""
@@ -202,18 +205,18 @@ class TurnMachine:
         self._pauses = self._pauses.paused(self._config.endpointing, pause_ms)
         self._stretches += 1
 
-    def _begin_turn(self, now: float) -> list[c.TurnCommand]:
+    def _begin_turn(self) -> list[c.TurnCommand]:
         self._text, self._complete, self._stretches = "", False, 1
         self._step(_T.SPEECH_STARTED)
-        return [c.BeginRecognition(self._onset_at), *self._arm(now)]
+        return [c.BeginRecognition(self._onset_at), *self._arm()]
 
     def _end_turn(self, now: float, waited_ms: int) -> list[c.TurnCommand]:
         if self._stretches == 1:
             spoke_ms = (self._offset_at - self._onset_at) * 1000
             self._pauses = self._pauses.spoke(self._config.endpointing, spoke_ms)
         self._step(_T.TURN_ENDED)
-        self._replying = True
-        return [c.FinishRecognition(self._offset_at, waited_ms), *self._arm(now)]
+        self._replying, self._quiet_since = True, now
+        return [c.FinishRecognition(self._offset_at, waited_ms), *self._arm()]
 
     def _silence_needed_ms(self) -> int:
         so_far = TurnSoFar(self._complete, self._patient, self._end_probability)
@@ -221,12 +224,12 @@ class TurnMachine:
 
     # ------------------------------------------------------------ barge-in
 
-    def _yield_floor(self, *, paused: bool, now: float) -> list[c.TurnCommand]:
+    def _yield_floor(self, *, paused: bool) -> list[c.TurnCommand]:
         self._text, self._complete, self._stretches = "", False, 1
         self._murmur, self._settled = None, False
         self._step(_T.SPEECH_STARTED)
         pause: list[c.TurnCommand] = [] if paused else [c.PausePlayout()]
-        return [*pause, c.BeginRecognition(self._onset_at), *self._arm(now)]
+        return [*pause, c.BeginRecognition(self._onset_at), *self._arm()]
 
     def _judge(self, now: float, *, overdue: bool = False) -> list[c.TurnCommand]:
         config, heard = self._config.barge_in, self._heard(now)
@@ -235,13 +238,13 @@ class TurnMachine:
             self._step(_T.BARGE_IN_CONFIRMED)
             self._replying = False
             ended = self._speculate() if self.state is _S.ENDPOINTING else []
-            return [c.CutPlayout(c.CutReason.SPEECH), *ended, *self._arm(now)]
+            return [c.CutPlayout(c.CutReason.SPEECH), *ended, *self._arm()]
         if verdict is Verdict.REJECT:
             self._step(_T.BARGE_IN_REJECTED)
             if is_back_channel(config, heard, self._language):
                 self._murmur = (self._text, self._offset_at)
-            return [c.DropRecognition(), c.ResumePlayout(), *self._arm(now)]
-        return self._arm(now)
+            return [c.DropRecognition(), c.ResumePlayout(), *self._arm()]
+        return self._arm()
 
     def _heard(self, now: float) -> Heard:
         still_speaking = self.state is _S.YIELDED
@@ -263,16 +266,22 @@ class TurnMachine:
             self._onset_at = now if self._talking else self._onset_at
         self._interruptible = event.interruptible
         self._replying = True
-        return self._arm(now)
+        return self._arm()
+
+    def _await_reply(self, now: float) -> None:
+        """Who waits already has waited since before: what goes on behind the scenes is nothing to hear."""
+        if not self._replying:
+            self._quiet_since = now
+        self._replying = True
 
     def _utterance_finished(self, now: float) -> list[c.TurnCommand]:
         self._replying = False
         if self.state is not _S.SPEAKING:
-            return self._arm(now)
+            return self._arm()
         self._step(_T.UTTERANCE_FINISHED)
         restarted = self._restart_no_input(now)
         if self._talking:
-            return [*restarted, *self._begin_turn(now)]
+            return [*restarted, *self._begin_turn()]
         return [*restarted, *self._late_answer(now)]
 
     def _late_answer(self, now: float) -> list[c.TurnCommand]:
@@ -290,12 +299,13 @@ class TurnMachine:
             soonest = now + self._config.noise_grace_ms / 1000
             self._no_input_at = max(self._no_input_at or 0.0, soonest)
         if self.state is _S.LISTENING and self._talking:
-            return self._begin_turn(now)
-        return self._arm(now)
+            return self._begin_turn()
+        return self._arm()
 
     def _bridge(self, now: float) -> list[c.TurnCommand]:
         """Silence is as long to callers the third time: the interval stays the same."""
-        return [c.ReplyLate(), *self._arm(now)]
+        self._quiet_since = now
+        return [c.ReplyLate(), *self._arm()]
 
     # ------------------------------------------------------------ keypad and hand-over
 
@@ -324,15 +334,18 @@ class TurnMachine:
                 commands.append(c.DropReply())
             case _:
                 pass
-        self._replying = self.state is not _S.SUSPENDED
-        return [*commands, *self._arm(now)]
+        if self.state is _S.SUSPENDED:
+            self._replying = False
+        else:
+            self._await_reply(now)
+        return [*commands, *self._arm()]
 
-    def _suspended(self, now: float) -> list[c.TurnCommand]:
+    def _suspended(self) -> list[c.TurnCommand]:
         if self.state is _S.SUSPENDED:
             return []
         self._step(_T.AGENT_SUSPENDED)
         self._replying = False
-        return [c.CutPlayout(c.CutReason.SUSPENDED), c.DropRecognition(), *self._arm(now)]
+        return [c.CutPlayout(c.CutReason.SUSPENDED), c.DropRecognition(), *self._arm()]
 
     # ------------------------------------------------------------ plumbing
 
@@ -341,18 +354,18 @@ class TurnMachine:
 
     def _restart_no_input(self, now: float) -> list[c.TurnCommand]:
         self._no_input_at = now + self._no_input_ms / 1000 if self._no_input_ms else None
-        return self._arm(now)
+        return self._arm()
 
-    def _arm(self, now: float) -> list[c.TurnCommand]:
+    def _arm(self) -> list[c.TurnCommand]:
         """Set the one deadline of the present state. Returns nothing to do, for use at the end of a handler."""
-        self._deadline = self._next_deadline(now)
+        self._deadline = self._next_deadline()
         return []
 
-    def _next_deadline(self, now: float) -> float | None:
+    def _next_deadline(self) -> float | None:
         config = self._config
         match self.state:
             case _S.LISTENING if self._replying:
-                return now + config.reply_late_ms / 1000
+                return self._quiet_since + config.reply_late_ms / 1000
             case _S.LISTENING:
                 return None if self._talking else self._no_input_at
             case _S.CALLER_SPEAKING:
@@ -360,8 +373,7 @@ class TurnMachine:
             case _S.ENDPOINTING:
                 return self._offset_at + self._silence_needed_ms() / 1000
             case _S.THINKING:
-                # Counted from now: every event that re-arms it is a sign of life.
-                return now + config.reply_late_ms / 1000
+                return self._quiet_since + config.reply_late_ms / 1000
             case _S.SPEAKING:
                 overlap = self._talking and self._interruptible
                 return self._onset_at + config.barge_in.confirm_ms / 1000 if overlap else None
