@@ -157,6 +157,13 @@ class Disclosing:
 
 
 @dataclass(frozen=True, slots=True)
+class Concealing:
+    """Told for the event log: ``text``, which is said next, repeats something sensitive and is not written down."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentAnswered:
     """The caller said yes or no to being recorded, in these words: the recorder and the transcript follow."""
 
@@ -178,6 +185,7 @@ AgentAction: TypeAlias = (
     | StepFinished
     | SlotFilled
     | Disclosing
+    | Concealing
     | ConsentAnswered
 )
 Ending: TypeAlias = Gather | Transfer | Hangup

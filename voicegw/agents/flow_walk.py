@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from voicegw.agents.actions import AgentAction, Disclosing, Ending, Gather, Hangup, Say, SlotFilled, Transfer
+from voicegw.agents.actions import (
+    AgentAction,
+    Concealing,
+    Disclosing,
+    Ending,
+    Gather,
+    Hangup,
+    Say,
+    SlotFilled,
+    Transfer,
+)
 from voicegw.agents.entities.slot import Value
 from voicegw.agents.flow import Flow
 from voicegw.agents.flow_model import Step
 from voicegw.agents.flow_state import FlowState
 from voicegw.agents.global_intents import GlobalIntent
-from voicegw.agents.questions import Question, dtmf_policy
+from voicegw.agents.questions import ConfirmQuestion, Question, dtmf_policy
 from voicegw.agents.template import Template, plain
 from voicegw.base.causes import HangupCause
 
@@ -117,7 +127,10 @@ class FlowWalker:
             self.state.content = ()
         if before:
             self.out.append(Say(before))
-        self.say(Say(self.text(question.prompt)))
+        asked = self.text(question.prompt)
+        if isinstance(question, ConfirmQuestion) and question.step.sensitive:
+            self.out.append(Concealing(asked))
+        self.say(Say(asked))
         if self.state.asr_down:
             self.out.append(Say(f"Please {question.keypad.hint}."))
         self.listen(question)

@@ -50,6 +50,7 @@ class Censor:
     def __init__(self, redactor: Redactor | None = None) -> None:
         self._redactor = redactor or Redactor()
         self._disclosures: list[str] = []
+        self._hidden: set[str] = set()
         self.withheld = False
         """Whether what is said may not be written down now."""
         self.sensitive = False
@@ -58,6 +59,10 @@ class Censor:
     def disclosing(self, text: str) -> None:
         """The agent is about to say this, and it is a disclosure: how much of it was heard becomes a fact."""
         self._disclosures.append(text)
+
+    def conceal(self, text: str) -> None:
+        """The agent is about to say this, and it repeats something sensitive."""
+        self._hidden.add(text)
 
     def take(self, fact: AnyFact) -> list[AnyFact]:
         """The fact as it may be written down, and what follows from it."""
@@ -68,6 +73,8 @@ class Censor:
         return facts
 
     def _censored(self, fact: AnyFact) -> AnyFact:
+        if isinstance(fact, AgentSpoke) and fact.text in self._hidden:
+            fact = msgspec.structs.replace(fact, text=HIDDEN, heard=HIDDEN if fact.heard else "")
         changes = {
             name: self._field(fact, name, value)
             for name, value in msgspec.structs.asdict(fact).items()

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from voicegw.agents.actions import (
     CallWebhook,
+    Concealing,
     ConsentAnswered,
     Disclosing,
     Gather,
@@ -402,6 +403,8 @@ class Conversation:
                 self._book.note(f.SlotWasFilled(name, value, confirmed, sensitive))
             case Disclosing(text):
                 self._book.censor.disclosing(text)
+            case Concealing(text):
+                self._book.censor.conceal(text)
             case ConsentAnswered():
                 self._links.recorder.answered(mail.action)
             case _:

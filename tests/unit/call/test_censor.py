@@ -62,6 +62,13 @@ def test_a_sensitive_answer_its_value_and_its_read_back() -> None:
     assert censor.take(said("Thank you, ada lovelace!")) == [said("Thank you, [sensitive]!")]
 
 
+def test_a_read_back_of_something_sensitive_is_hidden_as_a_whole() -> None:
+    censor = Censor()
+    censor.conceal("I heard March second. Is that right?")
+    assert censor.take(said("I heard March second. Is that right?")) == [said(HIDDEN)]
+    assert censor.take(said("I heard you.")) == [said("I heard you.")]
+
+
 def test_before_consent_nothing_that_was_said_is_written_down() -> None:
     censor = Censor()
     censor.withheld = True

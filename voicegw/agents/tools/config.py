@@ -157,11 +157,16 @@ class HttpToolConfig(ToolModel):
     """Said while the caller waits."""
     offered: bool = True
     """Whether the model may use it; no: only for a caller look-up."""
+    sensitive: tuple[str, ...] = ()
+    """Arguments that the ledger of tools must not keep; card numbers it never keeps."""
 
     @model_validator(mode="after")
     def _known_holes(self) -> HttpToolConfig:
         properties = self.parameters.get("properties", {})
-        known = {*FACTS, *(properties if isinstance(properties, dict) else {})}
+        arguments = set(properties) if isinstance(properties, dict) else set()
+        for name in sorted(set(self.sensitive) - arguments):
+            raise ValueError(f"'{name}' is not an argument\nfix: {did_you_mean(name, arguments)}")
+        known = {*FACTS, *arguments}
         texts = [
             self.url,
             *self.query.values(),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from voicegw.agents.tools.exactly_once import LOST, RUN_TABLE, TRIGGER_OF, RunState, RunTrigger
 from voicegw.agents.tools.tool import Tool, check_result
+from voicegw.agents.tools.written import written_arguments
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
@@ -137,7 +138,7 @@ async def _run(job: Job) -> ToolResult:
 
 def _intent(job: Job, now_wall: float) -> ToolIntent:
     request = job.request
-    arguments = request.call.arguments_json
+    arguments = written_arguments(request.call.arguments_json, job.tool.sensitive)
     name, effect = job.tool.spec.name, job.tool.effect
     return ToolIntent(request.key, request.call_id, name, effect, arguments, now_wall, request.calling)
 

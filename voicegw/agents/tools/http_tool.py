@@ -121,6 +121,7 @@ def make_http_tool(
         timeout_s=config.timeout_s,
         say=config.say,
         offered=config.offered,
+        sensitive=config.sensitive,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from voicegw.agents.actions import AgentAction
@@ -30,7 +30,8 @@ class Action:
 class Tool:
     """``result`` is None where anything may come back. ``say``: said while the caller waits, empty for nothing.
 
-    ``offered``: whether the model may use it; a caller look-up may be for the agent alone.
+    ``offered``: whether the model may use it; a caller look-up may be for the agent alone. ``sensitive``: arguments
+    that are not written down.
     """
 
     spec: ToolSpec
@@ -41,6 +42,7 @@ class Tool:
     timeout_s: float = DEFAULT_TIMEOUT_S
     say: str = ""
     offered: bool = True
+    sensitive: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,13 @@ def make_tool(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     say: str = "",
     offered: bool = True,
+    sensitive: Iterable[str] = (),
 ) -> Tool:
     """A tool from its schemas; raises :class:`~voicegw.agents.tools.schema.SchemaError`."""
     schema = Schema(parameters)
     checked = Schema(result) if result is not None else None
-    return Tool(ToolSpec(name, description, schema.text), schema, work, effect, checked, timeout_s, say, offered)
+    spec = ToolSpec(name, description, schema.text)
+    return Tool(spec, schema, work, effect, checked, timeout_s, say, offered, frozenset(sensitive))
 
 
 def check_result(tool: Tool, result: ToolResult) -> ToolResult:
