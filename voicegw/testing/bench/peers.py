@@ -35,7 +35,7 @@ _LINES = (
 )
 _VOICES = ("rms", "awb", "kal16")
 _COUNTS = "1,5,10,20"
-_NAMES = ("voicegw", "pipecat", "pipecat-fast", "livekit", "livekit-fast")
+_NAMES = ("voicegw", "voicegw-fast", "pipecat", "pipecat-fast", "livekit", "livekit-fast")
 
 
 async def compare(home: Path, names: Sequence[str], counts: Sequence[int]) -> list[Step]:

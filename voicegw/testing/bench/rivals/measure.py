@@ -26,6 +26,7 @@ _WARM_UP: Final = 9000
 _LISTEN_S: Final = 0.3
 _SETTLE_S: Final = 0.5
 _CALLERS: Final = 100
+_NOT_TRIED: Final = "not tried: fewer calls were too many"
 
 
 @dataclass(slots=True)
@@ -83,6 +84,10 @@ async def measure(name: str, system: System, audio: Audio, counts: Sequence[int]
             await _calls(system, audio, step, _CALLERS * count)
             step.growth_kb -= idle_kb
             steps.append(step)
+            if step.failures:
+                # What it cannot bear it is not asked to bear twice over.
+                steps += [Step(name, more, failures=[_NOT_TRIED]) for more in counts if more > count]
+                break
             await asyncio.sleep(_SETTLE_S)
     return steps
 

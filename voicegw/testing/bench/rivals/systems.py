@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final, Protocol, Self
@@ -24,6 +24,8 @@ _ANSWER_S: Final = 10.0
 _HOST: Final = "127.0.0.1"
 PIPECAT: Final = Environment("pipecat")
 LIVEKIT: Final = Environment("livekit")
+_OURS_FAST: Final = {"endpointing": dict.fromkeys(("shortest_ms", "longest_ms", "complete_ms"), 250)}
+"""As short a silence as the rivals' fast rows wait for; replies are prepared meanwhile, as by default."""
 
 
 class System(AbstractAsyncContextManager["System"], Protocol):
@@ -40,10 +42,10 @@ class System(AbstractAsyncContextManager["System"], Protocol):
 
 
 class Voicegw:
-    """voicegw over SIP and RTP."""
+    """voicegw over SIP and RTP, with its defaults but for ``sections``."""
 
-    def __init__(self, home: Path) -> None:
-        self._node = NodeProcess(home, program=("-m", "voicegw.testing.bench.rivals.house"))
+    def __init__(self, home: Path, sections: Mapping[str, Mapping[str, object]] | None = None) -> None:
+        self._node = NodeProcess(home, sections, ("-m", "voicegw.testing.bench.rivals.house"))
         self._phone = WirePhone()
 
     @property
@@ -176,6 +178,7 @@ def makers(home: Path, work: Work) -> dict[str, Callable[[], System]]:
 
     return {
         "voicegw": lambda: Voicegw(home / "voicegw"),
+        "voicegw-fast": lambda: Voicegw(home / "voicegw-fast", _OURS_FAST),
         "pipecat": pipecat("default"),
         "pipecat-fast": pipecat("fast"),
         "livekit": livekit("default"),
