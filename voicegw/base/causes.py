@@ -48,6 +48,7 @@ class HangupCause(Enum):
     TRANSFERRED = Cause("transferred", 200, 16, Side.AGENT, False, "the caller was moved to somebody else")
     TRANSFER_OFF = Cause("transfer_off", 487, 16, Side.LOCAL, False, "the transfer did not come about")
     SUPERVISION_OVER = Cause("supervision_over", 200, 16, Side.LOCAL, False, "the supervised call is over")
+    SUPERVISOR_ENDED = Cause("supervisor_ended", 200, 16, Side.OPERATOR, False, "a supervisor ended the call")
     NO_INPUT = Cause("no_input", 200, 16, Side.AGENT, False, "the caller said nothing for too long")
     CALL_TOO_LONG = Cause(
         "call_too_long", 200, 31, Side.OPERATOR, False, "the longest allowed duration was reached"

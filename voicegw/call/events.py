@@ -154,6 +154,19 @@ class SupervisorOffered:
     leg_id: LegId
     name: str
     uri: str = ""
+    wanted: SupervisorInput = SupervisorInput.LISTEN
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorDismissed:
+    """The supervisor is to leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequested:
+    """Somebody of ours wants the call to end now."""
+
+    cause: HangupCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,4 +198,6 @@ CallEvent: TypeAlias = (
     | KeyPressed
     | SupervisorOffered
     | SupervisorChose
+    | SupervisorDismissed
+    | EndRequested
 )

@@ -128,6 +128,11 @@ class CallMachine:
                 return self._supervisor_offered(event)
             case e.SupervisorChose():
                 return self._supervisor_chose(event.happened, now)
+            case e.SupervisorDismissed():
+                leg_id = self._presence.leg_id
+                return self._end_leg(self.legs[leg_id], HangupCause.SUPERVISION_OVER) if leg_id else []
+            case e.EndRequested():
+                return self._end_all(event.cause)
             case _:
                 return self._handle_transfer(event, now)
 
@@ -189,7 +194,7 @@ class CallMachine:
                 is_target = self._transfer is not None and leg.leg_id == self._transfer.request.leg_id
                 return self._moved(self._transfer.answered(now), now) if self._transfer and is_target else []
             case LegRole.SUPERVISOR:
-                return self._presence.join()
+                return self._joined(now)
 
     def _start_agent(self, now: float) -> list[c.CallCommand]:
         if self._agent_started:
@@ -330,8 +335,12 @@ class CallMachine:
         self.legs[event.leg_id] = leg
         if caller is None or caller.over or self._presence.leg_id is not None:
             return self._end_leg(leg, HangupCause.BUSY)
-        self._presence.expect(event.leg_id, event.name)
+        self._presence.expect(event.leg_id, event.name, event.wanted)
         return [c.DialSupervisor(event.leg_id, event.uri) if ours else c.OpenMedia(event.leg_id)]
+
+    def _joined(self, now: float) -> list[c.CallCommand]:
+        joined, wanted = self._presence.join(), self._presence.wanted
+        return [*joined, *self._supervisor_chose(wanted, now)] if joined else []
 
     def _supervisor_chose(self, happened: SupervisorInput, now: float) -> list[c.CallCommand]:
         chosen = self._presence.choose(happened)

@@ -17,15 +17,17 @@ class Presence:
         """Their leg, also while it is still ringing."""
         self.name = ""
         self.mode = SupervisorMode.NONE
+        self.wanted = SupervisorInput.LISTEN
+        """What they are going to do once their leg is up."""
 
     @property
     def has_caller(self) -> bool:
         """Whether the caller is theirs alone."""
         return self.mode is SupervisorMode.TAKEOVER
 
-    def expect(self, leg_id: LegId, name: str) -> None:
+    def expect(self, leg_id: LegId, name: str, wanted: SupervisorInput) -> None:
         """Their leg is on its way."""
-        self.leg_id, self.name = leg_id, name
+        self.leg_id, self.name, self.wanted = leg_id, name, wanted
 
     def join(self) -> list[c.CallCommand]:
         """Their leg is up; the first thing that they do is to listen. Again after a re-INVITE: nothing."""

@@ -31,6 +31,7 @@ from voicegw.runtime.call_runtime import CallRuntime, Offer
 from voicegw.runtime.dialplan_store import DialplanStore
 from voicegw.runtime.mail import Mail, MediaChanged
 from voicegw.runtime.services import CallServices
+from voicegw.runtime.supervision_codes import SupervisionCodes
 from voicegw.runtime.worker_tally import WorkerTally
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class CallManager:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tally = WorkerTally(services.counters)
+        self.codes = SupervisionCodes(services.supervision, services.clock, services.random)
+        """For supervisors who dial into a call."""
         self.on_call_ended: Callable[[CallId], None] = lambda _call_id: None
 
     @property
@@ -80,7 +83,21 @@ class CallManager:
             case _:
                 assert_never(event)
 
+    def _supervisor_invited(self, event: LegInvited) -> None:
+        """A supervisor's phone dialled a code: it is no call of its own but a leg of the one the code is for."""
+        admission = self.codes.redeem(event.called)
+        call = self._calls.get(admission.call_id) if admission is not None else None
+        if admission is None or call is None:
+            self._services.counters.add("supervision_refused")
+            self._services.signalling.reject(event.leg_id, HangupCause.ROUTE_REJECTED)
+            return
+        self._adopt(call, event.leg_id)
+        call.post(e.SupervisorOffered(event.leg_id, admission.name, wanted=admission.wanted))
+
     def _invited(self, event: LegInvited) -> None:
+        if self.codes.is_code(event.called):
+            self._supervisor_invited(event)
+            return
         self._services.counters.add("calls_offered")
         if len(self._calls) >= self._max_calls:
             self._services.counters.add("calls_refused_full")
@@ -123,6 +140,14 @@ class CallManager:
                 call.post(e.RouteRefused(decision.cause))
             case _:
                 assert_never(decision)
+
+    def find(self, call_id: CallId) -> CallRuntime | None:
+        """A running call."""
+        return self._calls.get(call_id)
+
+    def calls(self) -> tuple[CallRuntime, ...]:
+        """All of them."""
+        return tuple(self._calls.values())
 
     def _adopt(self, call: CallRuntime, leg_id: LegId) -> None:
         """Another leg belongs to a call: what happens to it is told to that call."""

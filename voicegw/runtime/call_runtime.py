@@ -19,8 +19,9 @@ from voicegw.call import events as e
 from voicegw.call import facts as f
 from voicegw.call.censor import Censor
 from voicegw.call.consent import RecordingPolicy
-from voicegw.call.edges import AGENT_EAR
+from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
+from voicegw.call.states import CallState
 from voicegw.call.transfer_request import TransferKind, TransferRequest
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
@@ -29,7 +30,9 @@ from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation, ConversationLinks
 from voicegw.runtime.log_book import LogBook
+from voicegw.runtime.orders import Dismiss, EndCall, MoveCall, Order, Ordered, Supervise, WhisperText
 from voicegw.runtime.services import CallServices
+from voicegw.runtime.supervision import SupervisionDesk, SupervisionLinks
 from voicegw.runtime.tasks import ChildTasks
 from voicegw.runtime.transfers import TransferDesk, failed_turn
 from voicegw.sdp.negotiate import MediaSession
@@ -78,6 +81,8 @@ class CallRuntime:
         self._conversation: Conversation | None = None
         self._gate: AgentGate | None = None
         self._transfers: TransferDesk | None = None
+        self._supervision: SupervisionDesk | None = None
+        self._edges: tuple[Edge, ...] = ()
         self._held = False
         self._cause: HangupCause | None = None
         self._closing_at: float | None = None
@@ -99,6 +104,19 @@ class CallRuntime:
         """20 ms of what an ear of the call got."""
         if self._conversation is not None and ear == AGENT_EAR:
             self._conversation.hear(pcm)
+        if self._supervision is not None:
+            self._supervision.hear(pcm, ear)
+
+    def ask(self, order: Order) -> asyncio.Future[None]:
+        """Order something; the future is done when the effect is in force, or raises Refused."""
+        ordered = Ordered(order, asyncio.get_running_loop().create_future())
+        self.post(ordered)
+        return ordered.answer
+
+    @property
+    def machine(self) -> CallMachine:
+        """To look at only."""
+        return self._machine
 
     async def run(self) -> None:
         """Live until the record is closed. The boundary of the call: whatever fails inside ends this call only."""
@@ -121,7 +139,7 @@ class CallRuntime:
             self._close_record()
             # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
             # included, is free now and not when the garbage collector comes by.
-            self._conversation = self._gate = self._transfers = None
+            self._conversation = self._gate = self._transfers = self._supervision = None
             self._on_gone(self.call_id)
 
     # ------------------------------------------------------------ the mailbox
@@ -156,7 +174,8 @@ class CallRuntime:
     def get_timer(self) -> float | None:
         """When :meth:`handle_timers` is due, or None."""
         conversation = self._conversation.get_timer() if self._conversation else None
-        timers = (self._machine.get_timer(), conversation, self._closing_at)
+        supervision = self._supervision.get_timer() if self._supervision else None
+        timers = (self._machine.get_timer(), conversation, supervision, self._closing_at)
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timers(self) -> None:
@@ -164,12 +183,16 @@ class CallRuntime:
         self._obey(self._machine.handle_timer(self._services.clock.monotonic()))
         if self._conversation is not None:
             self._conversation.handle_timer()
+        if self._supervision is not None:
+            self._supervision.handle_timer(self._services.clock.monotonic())
 
     def handle(self, mail: mail_types.Mail) -> None:
         """Handle one thing now."""
         match mail:
             case mail_types.MediaChanged(leg_id, session):
                 self._session_agreed(leg_id, session)
+            case Ordered():
+                self._ordered(mail)
             case (
                 mail_types.AsrReported()
                 | mail_types.EndOfTurnEstimated()
@@ -194,7 +217,8 @@ class CallRuntime:
             return
         match mail:
             case mail_types.AsrReported():
-                conversation.on_asr(mail)
+                if self._supervision is None or not self._supervision.on_asr(mail):
+                    conversation.on_asr(mail)
             case mail_types.EndOfTurnEstimated():
                 conversation.on_end_estimated(mail)
             case mail_types.AgentActed():
@@ -216,9 +240,16 @@ class CallRuntime:
             case m.MediaTimedOut():
                 self.handle(e.MediaSilent(mail.leg_id, mail.silent_ms))
             case m.DtmfReceived() if mail.leg_id != self.leg_id:
-                self.handle(e.KeyPressed(mail.leg_id, mail.digit))
-            case m.SpeechStarted() | m.SpeechPaused() | m.SpeechStopped() if mail.leg_id != self.leg_id:
-                pass
+                if self._supervision is None or not self._supervision.on_key(mail.leg_id, mail.digit):
+                    self.handle(e.KeyPressed(mail.leg_id, mail.digit))
+            case m.SpeechStarted() | m.SpeechPaused() | m.SpeechStopped():
+                if self._supervision is not None:
+                    self._supervision.on_speech(mail)
+                if self._conversation is not None and mail.leg_id == self.leg_id:
+                    self._conversation.on_media(mail)
+            case m.MixChanged():
+                if self._supervision is not None:
+                    self._supervision.mixed(mail)
             case m.PlayoutFinished() if self._transfers is not None and self._transfers.ended(mail.utterance_id):
                 pass
             case _:
@@ -230,6 +261,8 @@ class CallRuntime:
     def _obey(self, commands: list[c.CallCommand]) -> None:
         for command in commands:
             self._carry_out(command)
+        if self._supervision is not None:
+            self._supervision.mode_changed()
 
     def _carry_out(self, command: c.CallCommand) -> None:
         signalling = self._services.signalling
@@ -254,13 +287,17 @@ class CallRuntime:
             case c.StopAgent():
                 if self._conversation is not None:
                     self._conversation.stop()
+                if self._supervision is not None:
+                    self._supervision.stop()
             case c.FinishCall(cause):
                 self._cause = cause
                 self._closing_at = self._services.clock.monotonic() + CLOSING_S
             case c.ChangeMix(edges):
+                self._edges = edges
                 self._recorder.mix(edges)
             case c.RecordFact(fact):
-                self._book.note(fact)
+                if self._supervision is None or not self._supervision.awaits(fact, self._edges):
+                    self._book.note(fact)
             case c.SuspendAgent(absence):
                 if self._gate is not None:
                     self._gate.close(Reason(absence.value))
@@ -336,9 +373,42 @@ class CallRuntime:
         self._transfers = TransferDesk(
             self.call_id, services, agent, self._legs, self._tasks, self._book, (offer.calling, offer.display_name)
         )
+        supervision = SupervisionLinks(self._machine.supervisor, self.post, self._conversation.note, self.call_id)
+        self._supervision = SupervisionDesk(services, agent, self._tasks, self._book, supervision)
         if self._held:
             self._gate.close(Reason.HOLD)
         self._conversation.start()
+
+    # ------------------------------------------------------------ orders from outside
+
+    def _ordered(self, ordered: Ordered) -> None:
+        """What people want of the call."""
+        match ordered.order:
+            case Supervise() | Dismiss() | WhisperText():
+                self._order_supervision(ordered)
+                return
+            case EndCall():
+                self.handle(e.EndRequested(HangupCause.SUPERVISOR_ENDED))
+            case MoveCall(target, kind):
+                if self._conversation is None or not self._can_move(target):
+                    ordered.refuse(f"there is nobody called {target!r} to transfer to")
+                    return
+                self._order_move(Transfer(target, "", kind.value), self._conversation)
+        ordered.carried_out()
+
+    def _order_move(self, transfer: Transfer, conversation: Conversation) -> None:
+        if self._gate is not None and self._gate.is_open:
+            conversation.leave(transfer)
+        else:
+            self._move(transfer)
+
+    def _order_supervision(self, ordered: Ordered) -> None:
+        if self._supervision is None or self._machine.state is not CallState.ACTIVE:
+            ordered.refuse("the call is not up")
+            return
+        event = self._supervision.order(ordered)
+        if event is not None:
+            self.handle(event)
 
     # ------------------------------------------------------------ transfer
 

@@ -14,6 +14,7 @@ from voicegw.call.events import CallEvent
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrEvent
 from voicegw.ports.tts import SpokenChunk
+from voicegw.runtime.orders import Ordered
 from voicegw.sdp.negotiate import MediaSession
 
 
@@ -106,4 +107,4 @@ MediaMail: TypeAlias = (
 ChildMail: TypeAlias = (
     AsrReported | EndOfTurnEstimated | AgentActed | AgentReplied | SentenceBegun | SpeechMade | SpeechDone
 )
-Mail: TypeAlias = CallEvent | MediaMail | ChildMail | MediaChanged
+Mail: TypeAlias = CallEvent | MediaMail | ChildMail | MediaChanged | Ordered

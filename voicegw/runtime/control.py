@@ -1,0 +1,111 @@
+"""Running calls in the hands of people: for the admin API and whatever else controls calls.
+
+All methods run in the event loop of the calls and return when the effect is in force in the media worker. They raise
+:class:`NoSuchCall` and :class:`Refused`, nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from voicegw.base.clock import Clock
+from voicegw.base.ids import CallId, LegId, RandomBytes, token
+from voicegw.call.states import CallState, Control
+from voicegw.call.supervision import SupervisorInput, SupervisorMode
+from voicegw.call.transfer_request import TransferKind
+from voicegw.runtime.call_manager import CallManager
+from voicegw.runtime.orders import (
+    Dismiss,
+    EndCall,
+    MoveCall,
+    NoSuchCall,
+    Order,
+    Refused,
+    Supervise,
+    WhisperText,
+)
+
+PATIENCE_S: Final = 30.0
+"""A supervisor's phone may ring for this long."""
+_INPUTS: Final = {
+    SupervisorMode.LISTEN: SupervisorInput.LISTEN,
+    SupervisorMode.WHISPER: SupervisorInput.WHISPER,
+    SupervisorMode.BARGE: SupervisorInput.BARGE,
+    SupervisorMode.TAKEOVER: SupervisorInput.TAKE_OVER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """A running call as it is now; its story is in its facts."""
+
+    call_id: CallId
+    state: CallState
+    control: Control
+    supervisor: str
+    mode: SupervisorMode
+
+
+class RuntimeControl:
+    """The implementation of call control."""
+
+    def __init__(self, manager: CallManager, clock: Clock, random: RandomBytes) -> None:
+        self._manager = manager
+        self._clock = clock
+        self._random = random
+
+    def live(self) -> list[LiveCall]:
+        """All calls that have not ended."""
+        found = []
+        for call in self._manager.calls():
+            machine = call.machine
+            presence = machine.supervisor
+            name = presence.name if presence.leg_id is not None else ""
+            found.append(LiveCall(call.call_id, machine.state, machine.control, name, presence.mode))
+        return found
+
+    def admit(self, call_id: CallId, name: str, mode: SupervisorMode = SupervisorMode.LISTEN) -> str:
+        """A code that lets the phone that dials it supervise this call, once, for a short time."""
+        if self._manager.find(call_id) is None:
+            raise NoSuchCall(f"no call {call_id}")
+        return self._manager.codes.issue(call_id, name, _input(mode))
+
+    async def supervise(self, call_id: CallId, name: str, address: str, mode: SupervisorMode) -> None:
+        """Let ``name`` take part, or change how they do. Their phone at ``address`` (a SIP URI) is called first."""
+        leg_id = LegId(token(self._random, 16))
+        await self._order(call_id, Supervise(name, _input(mode), leg_id, address))
+
+    async def whisper_text(self, call_id: CallId, name: str, text: str) -> None:
+        """Tell the agent something; it knows from its next answer on."""
+        await self._order(call_id, WhisperText(name, text))
+
+    async def hand_back(self, call_id: CallId, name: str) -> None:
+        """The supervisor leaves; the agent goes on with what was said meanwhile."""
+        await self._order(call_id, Dismiss(name))
+
+    async def end(self, call_id: CallId) -> None:
+        """End the call."""
+        await self._order(call_id, EndCall())
+
+    async def transfer(self, call_id: CallId, target: str, kind: TransferKind) -> None:
+        """Move the caller; returns when the move has begun. How it went is told by the call's facts."""
+        await self._order(call_id, MoveCall(target, kind))
+
+    async def _order(self, call_id: CallId, order: Order) -> None:
+        call = self._manager.find(call_id)
+        if call is None:
+            raise NoSuchCall(f"no call {call_id}")
+        answer = call.ask(order)
+        done, _ = await asyncio.wait({answer}, timeout=PATIENCE_S)
+        if not done:
+            answer.cancel()
+            raise Refused("nothing came of it in time")
+        answer.result()
+
+
+def _input(mode: SupervisorMode) -> SupervisorInput:
+    if mode not in _INPUTS:
+        raise Refused(f"nobody can take part as {mode.value}")
+    return _INPUTS[mode]
