@@ -162,7 +162,7 @@ class Ladder:
                 yield action
             return
         if turn.kind is TurnKind.ASR_DOWN:
-            yield Say(self._texts.asr_down)
+            yield Say(self._texts.asr_down, interruptible=False)
         for action in self._offer(menu):
             yield action
 

@@ -184,7 +184,9 @@ class Conversation:
         return self._replies.collected
 
     def get_timer(self) -> float | None:
-        """When :meth:`handle_timer` is due, or None."""
+        """When :meth:`handle_timer` is due, or None: after the last word there is nothing to wait for."""
+        if self._over:
+            return None
         timers = [timer for timer in (self._turn.get_timer(), self._keypad.get_timer()) if timer is not None]
         return min(timers, default=None)
 
