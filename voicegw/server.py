@@ -100,14 +100,13 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
     recordings = make_directory(config.paths.recordings, "paths.recordings") if config.paths.recordings else None
     if recordings is not None:
         recover_partial(str(recordings))
-    read_public_keys(config.recording.seal_to)  # the worker reads them; what is wrong with one is told here
     speech = make_speech(config, counters)
     log = EventLog(make_directory(config.paths.calls, "paths.calls"), counters)
     gateway = SipGateway(
         config.sip, lambda event: manager.on_leg_event(event), random=os.urandom, clock=clock, counters=counters
     )
     media = MediaClient(
-        command_line(config.media, log_level=config.log.level, seal_to=config.recording.seal_to),
+        command_line(config.media, log_level=config.log.level, seal_to=read_public_keys(config.recording.seal_to)),
         lambda event: manager.on_media_event(event),
         lambda reason: manager.on_media_lost(reason),
     )

@@ -34,7 +34,7 @@ from voicegw.ports.recorder import (
     RecorderFailed,
     RecorderStarted,
 )
-from voicegw.recording.seal_keys import SealPublicKey, read_public_keys
+from voicegw.recording.seal_keys import SealPublicKey
 from voicegw.recording.seal_writer import SealedWavFile
 from voicegw.recording.wav_file import StereoWavFile
 from voicegw.recording.writer import (
@@ -51,16 +51,17 @@ _log = logging.getLogger(__name__)
 
 
 def command_line(
-    config: MediaConfig, *, vad: bool = True, log_level: str = "info", seal_to: Sequence[str] = ()
+    config: MediaConfig, *, vad: bool = True, log_level: str = "info", seal_to: Sequence[SealPublicKey] = ()
 ) -> list[str]:
     """What starts a worker, but for ``--fd``: see :class:`voicegw.media.client.MediaClient`.
 
-    ``seal_to`` are files of public keys to which recordings are sealed.
+    ``seal_to`` are the keys to which recordings are sealed; they go along, so that a worker which starts later
+    needs no file that may be gone by then.
     """
     settings = msgspec.json.encode(config).decode()
     line = [sys.executable, "-m", "voicegw.server_media", "--settings", settings, "--log-level", log_level]
-    for path in seal_to:
-        line += ["--seal-to", path]
+    for key in seal_to:
+        line += ["--seal-to", key.to_bytes().hex()]
     return line if vad else [*line, "--no-vad"]
 
 
@@ -115,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="voicegw.server_media", description="The media worker of voicegw.")
     parser.add_argument("--fd", type=int, required=True, help="inherited stream socket to the gateway")
     parser.add_argument("--settings", default="{}", help="a MediaConfig as JSON")
-    parser.add_argument("--seal-to", action="append", default=[], help="a public key that recordings are sealed to")
+    parser.add_argument("--seal-to", action="append", default=[], help="public key of recordings, in hex")
     parser.add_argument("--no-vad", action="store_true", help="detect no speech")
     parser.add_argument("--log-level", default="info")
     arguments = parser.parse_args(argv)
@@ -127,9 +128,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with socket.socket(fileno=arguments.fd) as sock:
         try:
             config = msgspec.json.decode(arguments.settings, type=MediaConfig)
-            seal_to = read_public_keys(arguments.seal_to)
+            seal_to = [SealPublicKey.from_bytes(bytes.fromhex(key)) for key in arguments.seal_to]
             vad = None if arguments.no_vad else SileroVad(config.max_legs)
-        except (VoicegwError, msgspec.MsgspecError) as error:
+        except (VoicegwError, msgspec.MsgspecError, ValueError) as error:
             _log.error("the media worker cannot begin: %s", error)
             return 1
         clock = SystemClock()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 
 from voicegw.config import load_config
+from voicegw.recording.seal_keys import read_key_ring, read_public_keys
 from voicegw.server import load_offline
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Load everything; errors end the command with status 1 and their text."""
     config = load_config(arguments.config)
+    read_public_keys(config.recording.seal_to)
+    read_key_ring(config.recording.unseal_with)
     installation = load_offline(config)
     routes = len(installation.dialplan.routes)
     print(f"ok: {routes} routes in {config.paths.dialplan}")
