@@ -48,7 +48,11 @@ class FlowAgent:
     @property
     def languages(self) -> Mapping[str, str]:
         """See the protocol."""
-        return {self.language: self.voice}
+        others = self.flow.script.languages
+        return {self.language: self.voice} | {tag: one.voice or self._voice_of(tag) for tag, one in others.items()}
+
+    def _voice_of(self, language: str) -> str:
+        return self.voice if language == self.language else ""
 
     @property
     def recording(self) -> RecordingPolicy:

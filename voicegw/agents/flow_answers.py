@@ -34,7 +34,7 @@ class Answers:
 
     def take(self, turn: CallerTurn, now: datetime) -> None:
         """Let the turn change what is to be done next."""
-        state, texts = self._walker.state, self._walker.flow.script.texts
+        state, texts = self._walker.state, self._walker.texts
         question = state.question
         if turn.kind is TurnKind.TRANSFER_FAILED:
             self._transfer_failed()
@@ -56,6 +56,15 @@ class Answers:
             self._no_input(question, self._walker.text(texts.asr_down))
         else:
             self._ask_again(question)
+
+    def change_language(self, language: str) -> bool:
+        """The caller speaks another language: go where the script has it, if it does."""
+        known = self._walker.flow.script.languages.get(language)
+        if known is None or known.goto is None or self._walker.state.ending is not None:
+            return False
+        self._walker.speak(language)
+        self._walker.move(self._walker.flow.index[known.goto])
+        return True
 
     def wish_to_leave(self, turn: CallerTurn) -> GlobalIntent | None:
         """What the caller of a model's step wants that is the script's business, not the model's."""
@@ -137,7 +146,7 @@ class Answers:
                 for name, value in outcome.values.items():
                     walker.fill(name, value)
                 walker.state.no_inputs = walker.state.no_matches = 0
-                walker.ask(question, walker.text(walker.flow.script.texts.corrected))
+                walker.ask(question, walker.text(walker.texts.corrected))
             case AskFor():
                 self._ask_for(outcome.variable, question)
             case Consented():
@@ -164,7 +173,7 @@ class Answers:
             self._no_match(question)
             return
         slot = walker.flow.slots[position]
-        value, texts = outcome.value, walker.flow.script.texts
+        value, texts = outcome.value, walker.texts
         readable = slot.spoken(value) if isinstance(value, str) and not isinstance(value, Digits) else value
         walker.state.variables["value"] = readable
         walker.state.no_inputs = 0
@@ -189,7 +198,7 @@ class Answers:
             self._give_up(HangupCause.AGENT_HANGUP)
             return
         original = walker.flow.question(walker.state.position)
-        walker.ask(original or question, walker.text(walker.flow.script.texts.rejected))
+        walker.ask(original or question, walker.text(walker.texts.rejected))
 
     # ------------------------------------------------------------ asking again and giving up
 
@@ -200,7 +209,7 @@ class Answers:
         if walker.state.no_matches >= walker.flow.script.limits.max_no_match:
             self._give_up(HangupCause.AGENT_HANGUP)
         else:
-            apology = walker.text(walker.flow.script.texts.no_match)
+            apology = walker.text(walker.texts.no_match)
             self._ask_again(question, walker.state.no_matches, apology)
 
     def _no_input(self, question: Question, apology: str) -> None:
@@ -230,7 +239,7 @@ class Answers:
         if isinstance(walker.state.question, ConsentQuestion):
             self._consented(Consented(given=False, answer=""), walker.state.question)
             return
-        texts, limits = walker.flow.script.texts, walker.flow.script.limits
+        texts, limits = walker.texts, walker.flow.script.limits
         if text := walker.text(texts.gave_up):
             walker.out.append(Say(text))
         if limits.give_up == "human":

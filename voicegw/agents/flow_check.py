@@ -18,7 +18,7 @@ QUESTIONS = ("ask", "menu", "intent", "consent")
 
 def check_flow(script: FlowFile, document: Document) -> list[ConfigError]:
     """All problems, in the order of lines."""
-    checks = (_names, _targets, _intents, _slots, llm_problems, _bodies, _variables)
+    checks = (_names, _targets, _languages, _intents, _slots, llm_problems, _bodies, _variables)
     problems = [problem for check in checks for problem in check(script, document)]
     if not problems:
         problems = [*_unreachable(script, document), *_loops(script, document)]
@@ -70,6 +70,18 @@ def _global_targets(script: FlowFile) -> Iterator[tuple[Path, str]]:
         target = getattr(script.globals, name).goto
         if target is not None:
             yield ("globals", name, "goto"), target
+    for tag, language in script.languages.items():
+        if language.goto is not None:
+            yield ("languages", tag, "goto"), language.goto
+
+
+def _languages(script: FlowFile, document: Document) -> Iterator[ConfigError]:
+    """A step changes to a language that the script has."""
+    known = (script.language, *script.languages)
+    for i, step in enumerate(script.steps):
+        if step.language is not None and step.language not in known:
+            message = f"the script has no language '{step.language}'"
+            yield document.error(("steps", i, "language"), message, did_you_mean(step.language, known))
 
 
 def _targets(script: FlowFile, document: Document) -> Iterator[ConfigError]:
@@ -196,6 +208,9 @@ def _reads(script: FlowFile) -> Iterator[tuple[Path, str]]:
     if script.greeting:
         texts.append((("greeting",), script.greeting))
     texts += [(("texts", name), getattr(script.texts, name)) for name in type(script.texts).model_fields]
+    for tag, one in script.languages.items():
+        own = one.texts or script.texts
+        texts += [(("languages", tag, "texts", name), getattr(own, name)) for name in type(own).model_fields]
     for i, step in enumerate(script.steps):
         texts += [(("steps", i, *path), text) for path, text in _step_reads(step)]
     for path, text in texts:

@@ -17,14 +17,15 @@ from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, TurnKind
 from voicegw.agents.entities.slot import Slot, Value
 from voicegw.agents.flow_llm_model import LlmStep
 from voicegw.agents.flow_model import FlowFile
+from voicegw.agents.languages import language_rule, switch_tool
 from voicegw.agents.llm_agent import PHONE_RULES, LlmHouse
 from voicegw.agents.llm_model import LimitsModel
 from voicegw.agents.llm_session import LlmSession
-from voicegw.agents.llm_settings import LlmSettings, LlmTexts, limits_of
+from voicegw.agents.llm_settings import LlmSettings, LlmTexts, LlmTongue, limits_of
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.slot_values import checked_value, value_schema
 from voicegw.agents.slots import build_slot
-from voicegw.agents.template import Template, Variables
+from voicegw.agents.template import Variables
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.canonical import JsonObject
 from voicegw.agents.tools.config import ToolConfig
@@ -63,7 +64,20 @@ class LlmStepKit:
         self.models: Callable[[], Llm] = house.models_of(needs)
         self.tools: Callable[[], ToolRegistry] = house.tools_of(needs)
         self.slots: Mapping[str, Slot] = {key: build_slot(slot) for key, slot in step.collect.items()}
-        self.tools().having(self.finish_tool(lambda: datetime.min))
+        own = [script.language] if script.languages else []
+        self.languages = tuple(dict.fromkeys([*own, *script.languages]))
+        self.tools().having(*self.own_tools(lambda: datetime.min))
+
+    def rules(self, known: Known) -> str:
+        """What the model is told to do."""
+        languages = language_rule(known.language, self.languages) if self.languages else ""
+        parts = (PHONE_RULES, languages, self.step.instructions.plain(known.variables).strip())
+        return "\n\n".join(filter(None, parts))
+
+    def own_tools(self, now: Callable[[], datetime]) -> tuple[Tool, ...]:
+        """Those that every such step has."""
+        switch = (switch_tool(self.languages),) if self.languages else ()
+        return (self.finish_tool(now), *switch)
 
     def finish_tool(self, now: Callable[[], datetime]) -> Tool:
         """The tool by which the model gives the conversation back."""
@@ -108,43 +122,41 @@ class LlmStepKit:
         return values
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Where the script stands when it hands a step over."""
+
+    variables: Variables
+    collected: Mapping[str, str]
+    language: str
+
+
 class LlmStepRun:
     """The step in one call, from the moment the script came to it. Its last action may be a StepFinished."""
 
     def __init__(
-        self,
-        kit: LlmStepKit,
-        tools: StepTools,
-        variables: Variables,
-        collected: Mapping[str, str],
-        turn: CallerTurn,
-        context: AgentContext,
+        self, kit: LlmStepKit, tools: StepTools, known: Known, turn: CallerTurn, context: AgentContext
     ) -> None:
         self._kit = kit
         self._tools = tools
         self._turns = 0
-        script, step = kit.script, kit.step
-
-        def text(template: Template) -> str:
-            return template.spoken(variables)
-
         self._turn = turn
-        self._opening = text(step.say) if step.say is not None else ""
-        texts = LlmTexts(
-            self._opening,
-            text(script.texts.no_input),
-            text(script.texts.asr_down),
-            text(script.texts.no_match),
-            text(script.texts.goodbye),
-        )
+        script, step = kit.script, kit.step
+        self._opening = step.say.spoken(known.variables) if step.say is not None else ""
         limits = replace(limits_of(step.limits), max_no_input=script.limits.max_no_input)
-        settings = LlmSettings(script.language, texts, limits, step.hints)
-        messages = _beginning(step.instructions.plain(variables), collected, context)
+        languages = {tag: LlmTongue(self._texts(tag, known), step.hints) for tag in kit.languages}
+        texts = self._texts(known.language, known)
+        settings = LlmSettings(known.language, texts, limits, step.hints, languages=languages)
+        messages = _beginning(kit.rules(known), known.collected, context)
         if self._opening and turn.text:
             messages.append(LlmMessage(LlmRole.USER, turn.text))
-        state = LlmState(tuple(messages))
         tools.serve(kit)
-        self._session = LlmSession(settings, state, kit.models(), tools.held, None)
+        self._session = LlmSession(settings, LlmState(tuple(messages)), kit.models(), tools.held, None)
+
+    def _texts(self, language: str, known: Known) -> LlmTexts:
+        texts = self._kit.script.texts_in(language)
+        standing = (texts.no_input, texts.asr_down, texts.no_match, texts.goodbye)
+        return LlmTexts(self._opening, *(text.spoken(known.variables) for text in standing))
 
     @property
     def speculative(self) -> bool:
@@ -223,7 +235,7 @@ class StepTools:
         self._current = self._of(kit)
 
     def _of(self, kit: LlmStepKit) -> AlwaysHaving:
-        return AlwaysHaving(kit.tools, kit.finish_tool(lambda: self.now))
+        return AlwaysHaving(kit.tools, *kit.own_tools(lambda: self.now))
 
 
 async def _given_up(reason: str) -> AsyncGenerator[AgentAction, None]:
@@ -231,9 +243,8 @@ async def _given_up(reason: str) -> AsyncGenerator[AgentAction, None]:
     yield StepFinished(FAILED)
 
 
-def _beginning(instructions: str, collected: Mapping[str, str], context: AgentContext) -> list[LlmMessage]:
+def _beginning(rules: str, collected: Mapping[str, str], context: AgentContext) -> list[LlmMessage]:
     """Rules, what is known, and the conversation so far as it was heard."""
-    rules = f"{PHONE_RULES}\n\n{instructions.strip()}"
     if collected:
         known = "\n".join(f"{name}: {value}" for name, value in collected.items())
         rules = f"{rules}\n\nWhat the caller has told so far:\n{known}"

@@ -25,7 +25,7 @@ Scalar: TypeAlias = bool | int | float | str
 JsonTemplate: TypeAlias = JsonValue
 
 _TALKING = ("say", "ask", "menu", "intent", "llm", "webhook", "disclose", "consent")
-KINDS = (*_TALKING, "set", "branch", "goto", "transfer", "hangup")
+KINDS = (*_TALKING, "set", "language", "branch", "goto", "transfer", "hangup")
 
 
 class SayStep(FlowModel):
@@ -192,6 +192,8 @@ class Step(FlowModel):
     set: dict[VariableName, Text | bool | int] | None = None
     branch: tuple[BranchCase, ...] | None = Field(default=None, min_length=1)
     goto: StepName | None = None
+    language: str | None = None
+    """Go on in this one of ``languages``, or in the agent's own: another voice, and another recogniser."""
     transfer: TransferStep | None = None
     hangup: HangupStep | None = None
 
@@ -293,6 +295,16 @@ class Texts(FlowModel):
     failed: Text = parse_template("I'm sorry, something went wrong on our side. Please call again later. Goodbye.")
 
 
+class FlowLanguage(FlowModel):
+    """Another language in which the script may go on."""
+
+    voice: str = ""
+    texts: Texts | None = None
+    """The standing sentences in it; default those of the script."""
+    goto: StepName | None = None
+    """Where to go when the recogniser hears the caller speak it; default: nowhere, only a step changes to it."""
+
+
 class FlowFile(FlowModel):
     """The whole file."""
 
@@ -301,6 +313,8 @@ class FlowFile(FlowModel):
     language: str = "en-US"
     voice: str = ""
     """The synthesiser's name of a voice; empty for its default."""
+    languages: dict[str, FlowLanguage] = Field(default_factory=dict)
+    """Further ones by BCP 47 tag; the agent's own may be here too, for its ``goto``."""
     lexicon: str = ""
     """A file of pronunciations beside this one; its words go before the installation's."""
     greeting: Text | None = None
@@ -314,3 +328,8 @@ class FlowFile(FlowModel):
     limits: Limits = Limits()
     texts: Texts = Texts()
     steps: tuple[Step, ...] = Field(min_length=1)
+
+    def texts_in(self, language: str) -> Texts:
+        """The standing sentences in a language, or the script's own."""
+        known = self.languages.get(language)
+        return known.texts if known is not None and known.texts is not None else self.texts

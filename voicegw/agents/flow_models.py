@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
 
-from voicegw.agents.actions import AgentAction, Hangup, Say, StepFinished, Transfer
+from voicegw.agents.actions import AgentAction, Hangup, Say, StepFinished, SwitchLanguage
 from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts
-from voicegw.agents.flow_llm import FAILED, LlmStepKit, LlmStepRun, StepTools
+from voicegw.agents.flow_llm import FAILED, Known, LlmStepKit, LlmStepRun, StepTools
 from voicegw.agents.flow_walk import FlowWalker
 
 NO_KITS: Mapping[int, LlmStepKit] = MappingProxyType({})
@@ -71,7 +71,8 @@ class FlowModels:
             self._take_back(StepFinished(FAILED))
             return
         self._tools = self._tools or StepTools(self._facts, kit)
-        self.run = LlmStepRun(kit, self._tools, state.variables, state.collected, turn, context)
+        known = Known(state.variables, state.collected, state.language or self._walker.flow.script.language)
+        self.run = LlmStepRun(kit, self._tools, known, turn, context)
         self._before = tuple(self._said)
         async with aclosing(self._led(self.run.begin(self._before, context))) as actions:
             async for action in actions:
@@ -96,7 +97,10 @@ class FlowModels:
                 if isinstance(action, StepFinished):
                     finished = finished or action
                     continue
-                if isinstance(action, Hangup | Transfer):
+                if isinstance(action, SwitchLanguage):
+                    self._walker.state.language = action.language
+                if isinstance(action, Hangup):
+                    # After a transfer that does not come about the model has the caller back.
                     self.leave()
                     self._walker.state.ending = action
                 self.note([action])

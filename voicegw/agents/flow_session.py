@@ -89,7 +89,8 @@ class FlowSession:
         models.new_reply()
         self._refresh(turn, context)
         if models.run is None:
-            self._answers.take(turn, context.now)
+            if not self._answers.change_language(turn.language):
+                self._answers.take(turn, context.now)
         elif wish := self._answers.wish_to_leave(turn):
             models.leave()
             walker.leave_by(wish)

@@ -30,6 +30,8 @@ class FlowState:
     """What was said last and is worth repeating: no apologies."""
     greeting: Say | None = None
     heard_all: bool = False
+    language: str = ""
+    """What the call has changed to; empty for the agent's own."""
 
     def copy(self) -> FlowState:
         """A state of its own; everything inside but the dicts is immutable."""

@@ -11,11 +11,12 @@ from voicegw.agents.actions import (
     Hangup,
     Say,
     SlotFilled,
+    SwitchLanguage,
     Transfer,
 )
 from voicegw.agents.entities.slot import Value
 from voicegw.agents.flow import Flow
-from voicegw.agents.flow_model import Step
+from voicegw.agents.flow_model import Step, Texts
 from voicegw.agents.flow_state import FlowState
 from voicegw.agents.global_intents import GlobalIntent
 from voicegw.agents.questions import ConfirmQuestion, Question, dtmf_policy
@@ -34,6 +35,16 @@ class FlowWalker:
         self.state = state
         self.out: list[AgentAction] = []
 
+    @property
+    def texts(self) -> Texts:
+        """The standing sentences in the language of the moment."""
+        return self.flow.script.texts_in(self.state.language)
+
+    def speak(self, language: str) -> None:
+        """Go on in another language."""
+        self.state.language = language
+        self.out.append(SwitchLanguage(language))
+
     # ------------------------------------------------------------ walking
 
     def advance(self) -> Step | None:
@@ -45,14 +56,14 @@ class FlowWalker:
             if self.state.question is not None:
                 return None
             if self.state.position >= len(self.flow.script.steps):
-                self.hang_up(self.flow.script.texts.goodbye)
+                self.hang_up(self.texts.goodbye)
                 continue
             step = self.flow.step(self.state.position)
             if step.webhook is not None or step.llm is not None:
                 return step
             self._run(step)
         self.out.clear()
-        self.hang_up(self.flow.script.texts.failed, HangupCause.INTERNAL_ERROR)
+        self.hang_up(self.texts.failed, HangupCause.INTERNAL_ERROR)
         self._finish(Hangup(HangupCause.INTERNAL_ERROR))
         return None
 
@@ -61,12 +72,15 @@ class FlowWalker:
             self.out.append(ending)
 
     def _run(self, step: Step) -> None:
-        state, texts = self.state, self.flow.script.texts
+        state, texts = self.state, self.texts
         if step.say is not None:
             self.say(Say(self.text(step.say.text), step.say.interruptible))
             state.position = self.after()
         elif step.disclose is not None:
             self._disclose(self.text(step.disclose.text))
+            state.position = self.after()
+        elif step.language is not None:
+            self.speak(step.language)
             state.position = self.after()
         elif step.set is not None:
             for name, value in step.set.items():
@@ -169,9 +183,9 @@ class FlowWalker:
         if target is not None and cause is HangupCause.AGENT_HANGUP:
             self.move(self.flow.index[target])
         elif human:
-            self.transfer(HUMAN_TARGET, script.texts.no_human)
+            self.transfer(HUMAN_TARGET, self.texts.no_human)
         else:
-            self.hang_up(script.texts.goodbye, cause)
+            self.hang_up(self.texts.goodbye, cause)
 
     def transfer(self, target: str, apology: Template) -> None:
         """End the reply, and our part in the call."""

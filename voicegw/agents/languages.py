@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from voicegw.agents.actions import SwitchLanguage
 from voicegw.agents.tools.tool import Action, Tool, make_tool
@@ -48,8 +48,8 @@ def language_rule(current: str, languages: Iterable[str]) -> str:
     )
 
 
-def switch_tool(languages: Mapping[str, str]) -> Tool:
-    """For a model: go on in another language. ``languages`` has their voices."""
+def switch_tool(languages: Iterable[str]) -> Tool:
+    """For a model: go on in another language."""
     schema = {
         "type": "object",
         "properties": {"language": {"type": "string", "enum": list(languages)}},
