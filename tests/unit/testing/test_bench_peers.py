@@ -11,6 +11,7 @@ import pytest
 from voicegw.audio.g711 import Law, encode
 from voicegw.base.errors import LocalError, RemoteError
 from voicegw.testing.bench._wire import Heard
+from voicegw.testing.bench.peers import plan_of
 from voicegw.testing.bench.rivals.environment import Environment
 from voicegw.testing.bench.rivals.figures import figures, ratios, verdicts
 from voicegw.testing.bench.rivals.line import audible_after, audible_before
@@ -200,6 +201,18 @@ class TestFigures:
         rows = figures([OURS, PIPECAT_FAST])["steps"]
         assert isinstance(rows, list)
         assert "ratios" not in rows[0] and rows[1]["ratios"]["cpu"] == 50.0
+
+
+class TestPlan:
+    def test_default_rows_stop_at_the_number_that_is_judged(self) -> None:
+        plan = plan_of(["voicegw", "pipecat-fast"], [1, 5, 10, 20], every=False)
+        assert plan == {"voicegw": [1, 5], "pipecat-fast": [1, 5, 10, 20]}
+
+    def test_every_row_at_every_number(self) -> None:
+        assert plan_of(["voicegw"], [1, 5, 10], every=True) == {"voicegw": [1, 5, 10]}
+
+    def test_many_calls_alone_are_still_measured(self) -> None:
+        assert plan_of(["voicegw"], [50, 100], every=False) == {"voicegw": [50]}
 
 
 class TestEnvironments:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from voicegw.base.errors import LocalError
 from voicegw.inference.registry import make_tts
 from voicegw.inference.settings import EngineSettings
 from voicegw.testing.bench._report import conclude, parser, show
-from voicegw.testing.bench.rivals.figures import AIM_CALLS, figures, show_table, verdicts
+from voicegw.testing.bench.rivals.figures import AIM_CALLS, FAST, figures, show_table, verdicts
 from voicegw.testing.bench.rivals.measure import Step, measure
 from voicegw.testing.bench.rivals.systems import LIVEKIT, PIPECAT, makers
 from voicegw.testing.bench.rivals.work import make_work
@@ -38,18 +38,28 @@ _COUNTS = "1,5,10,20"
 _NAMES = ("voicegw", "voicegw-fast", "pipecat", "pipecat-fast", "livekit", "livekit-fast")
 
 
-async def compare(home: Path, names: Sequence[str], counts: Sequence[int]) -> list[Step]:
+async def compare(home: Path, plan: Mapping[str, Sequence[int]]) -> list[Step]:
     """One system after the other."""
     audio = await _make_audio(home / "cache")
     systems = makers(home, make_work(home))
     steps: list[Step] = []
-    for name in names:
+    for name, counts in plan.items():
         show(f"{name}: {', '.join(map(str, counts))} calls")
         try:
             steps += await measure(name, systems[name](), audio, counts)
         except LocalError as error:
             steps += [Step(name, count, failures=[str(error)]) for count in counts]
     return steps
+
+
+def plan_of(names: Sequence[str], counts: Sequence[int], *, every: bool) -> dict[str, list[int]]:
+    """How many calls each system is measured at.
+
+    The rows with defaults go to the number that is judged and the fast ones to the end, unless ``every`` is asked
+    for: what more calls do to a system shows in either, and a run stays short.
+    """
+    few = [count for count in counts if count <= AIM_CALLS] or list(counts[:1])
+    return {name: list(counts) if every or name.endswith(FAST) else few for name in names}
 
 
 async def _make_audio(cache: Path) -> list[list[NDArray[np.int16]]]:
@@ -70,6 +80,7 @@ def main(argv: Sequence[str]) -> int:
         "--calls", default=_COUNTS, help=f"numbers of calls at once; aims are judged at {AIM_CALLS}"
     )
     options.add_argument("--systems", default=",".join(_NAMES), help=f"some of {', '.join(_NAMES)}")
+    options.add_argument("--every", action="store_true", help="the default rows at every number of calls, too")
     arguments = options.parse_args(argv)
     counts = sorted({int(count) for count in arguments.calls.split(",")})
     names = arguments.systems.split(",")
@@ -79,7 +90,7 @@ def main(argv: Sequence[str]) -> int:
         if any(name.startswith(environment.name) for name in names):
             environment.ensure()
     with tempfile.TemporaryDirectory() as folder:
-        steps = asyncio.run(compare(Path(folder), names, counts))
+        steps = asyncio.run(compare(Path(folder), plan_of(names, counts, every=arguments.every)))
     show_table(steps)
     versions = {"pipecat": PIPECAT.version_of("pipecat-ai"), "livekit": LIVEKIT.version_of("livekit-agents")}
     conclude({"versions": versions, **figures(steps)}, verdicts(steps), as_json=arguments.json)
