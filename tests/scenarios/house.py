@@ -132,6 +132,7 @@ class FakeWorker:
         match command:
             case m.SetMix():
                 self.edges = {(source, sink) for source, sink, _ in command.edges}
+                self.events.append(m.MixChanged(CALL, command.edges, self.clock.monotonic()))
             case m.QueueAudio(voice=voice) if voice != AGENT:
                 item = self.announced.setdefault(voice, _Queued(command.utterance_id))
                 item.samples += len(command.pcm) // 2
@@ -284,6 +285,7 @@ class ScriptedAgent:
 
     replies: list[list[AgentAction]]
     turns: list[CallerTurn] = field(default_factory=list)
+    contexts: list[AgentContext] = field(default_factory=list)
     heard_texts: list[str] = field(default_factory=list)
     name: str = "scripted"
     language: str = "en-US"
@@ -321,6 +323,7 @@ class ScriptedAgent:
 
     async def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncIterator[AgentAction]:
         self.turns.append(turn)
+        self.contexts.append(context)
         self._last = self.replies.pop(0)
         for action in self._last:
             yield action

@@ -152,15 +152,14 @@ class SupervisionDesk:
 
     def mixed(self, event: m.MixChanged) -> None:
         """The media worker has changed who hears whom."""
-        done = next((i for i, one in enumerate(self._awaited) if one.edges == _heard(event.edges)), None)
-        if done is None:
-            return
-        for one in self._awaited[: done + 1]:
+        heard = _heard(event.edges)
+        done = max((i for i, one in enumerate(self._awaited, start=1) if one.edges == heard), default=0)
+        for one in self._awaited[:done]:
             # What was overtaken by another change was in force for no tick; it is over at the same moment.
             effect_ms = round((event.at - one.since) * 1000, 1)
             self._book.note(f.SupervisorModeHasChanged(one.fact.name, one.fact.mode, max(0.0, effect_ms)))
             self._answer(SupervisorMode(one.fact.mode))
-        del self._awaited[: done + 1]
+        del self._awaited[:done]
 
     def _answer(self, mode: SupervisorMode) -> None:
         for wanted, ordered in self._waiting:
