@@ -13,13 +13,14 @@ from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call import facts as f
 from voicegw.call.consent import Consent, RecordingPolicy
+from voicegw.call.edges import RECORDED_IN, RECORDED_OUT, Edge
 from voicegw.media import messages as m
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.services import MediaControl
 
 log = logging.getLogger(__name__)
 
-_RECORDED = ("rec_in", "rec_out")
+_RECORDED = (RECORDED_IN, RECORDED_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class CallRecorder:
         self._book = book
         self._counters = counters
         self._state = self._settled = _State(Consent())
-        self._edges: tuple[tuple[str, str, float], ...] = ()
+        self._edges: tuple[Edge, ...] = ()
         self._running = False
         self._ending = 0
         self._over = False
@@ -58,7 +59,7 @@ class CallRecorder:
         self._change(_State(Consent(policy)))
         self.settle()
 
-    def mix(self, edges: Sequence[tuple[str, str, float]]) -> None:
+    def mix(self, edges: Sequence[Edge]) -> None:
         """From now on these hear one another; the recorder among them hears nothing that is sensitive."""
         self._edges = tuple(edges)
         deaf = self._state.sensitive
