@@ -14,6 +14,13 @@ def free_udp_port(host: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
+def free_tcp_port(host: str = "127.0.0.1") -> int:
+    """A TCP port that nothing is bound to."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
 def free_udp_range(size: int, host: str = "127.0.0.1") -> int:
     """The even first port of ``size`` free UDP ports in a row (RTP takes even ports, RFC 3550 §11)."""
     for _ in range(_TRIES):

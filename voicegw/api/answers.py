@@ -44,10 +44,11 @@ class Page(BaseModel, Generic[T]):
 def refusals(*statuses: int, public: bool = False) -> Responses:
     """The problem+json answers of a route, besides those that every route has."""
     common = {422, 429, 503} if public else {401, 403, 422, 429, 503}
-    return {status: _refusal(status) for status in sorted(common | set(statuses))}
+    return {status: refusal(status) for status in sorted(common | set(statuses))}
 
 
-def _refusal(status: int) -> dict[str, Any]:
+def refusal(status: int) -> dict[str, Any]:
+    """One problem+json answer."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from voicegw.api import problems
 from voicegw.api.access import COOKIE, CSRF_HEADER
+from voicegw.api.answers import refusal
 from voicegw.api.guard import Guard
 from voicegw.api.parts import Parts
 from voicegw.api.problems import ApiProblem, FieldProblem, Problem
@@ -180,6 +181,8 @@ def _truthful(document: dict[str, Any]) -> dict[str, Any]:
         for method, operation in operations.items():
             public = (path, method) in PUBLIC
             operation["security"] = [] if public else [{"bearer": []}, {"cookie": []}]
+            if "requestBody" in operation:  # it cannot be read, or there is too much of it
+                operation["responses"] |= {str(status): refusal(status) for status in (400, 413)}
     return document
 
 

@@ -7,6 +7,7 @@ it; ours travels sealed in a short-lived cookie, so that a login may begin at on
 
 from __future__ import annotations
 
+import logging
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from voicegw.api.config import OidcConfig
 from voicegw.api.permissions import Reach, Role
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import RandomBytes, token
+
+log = logging.getLogger(__name__)
 
 _M = TypeVar("_M", bound=msgspec.Struct)
 
@@ -151,6 +154,9 @@ class OidcClient:
         except httpx.HTTPError as error:
             raise OidcRefused("the provider does not answer", retryable=True) from error
         if answer.status_code != httpx.codes.OK:
+            log.warning(
+                "the provider refused a code", extra={"status": answer.status_code, "says": answer.text[:300]}
+            )
             raise OidcRefused("the provider did not take the code")
         return _decoded(answer.content, _Tokens).id_token
 

@@ -29,19 +29,13 @@ Reader = Annotated[Visitor, Depends(Allow(Permission.CONFIG_READ))]
 Publisher = Annotated[Visitor, Depends(Allow(Permission.CONFIG_PUBLISH))]
 
 _YAML: dict[int | str, dict[str, Any]] = {
-    200: {"description": "the bundle", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}
+    200: {"description": "the bundle", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
 }
-_EXAMPLE = """voicegw_bundle: 1
-agents:
-  hello: |
-    name: hello
-    steps:
-      - hangup: Goodbye.
-"""
+_EXAMPLE = {"voicegw_bundle": 1, "agents": {"hello": "name: hello\nsteps:\n  - hangup: Goodbye.\n"}}
 _IN = {
     "requestBody": {
         "required": True,
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "content": {MEDIA_TYPE: {"schema": {"type": "object"}, "example": _EXAMPLE}},
     }
 }
 _MAX_BYTES = 4_000_000

@@ -46,7 +46,7 @@ async def see(name: NameInPath, parts: PartsDep, visitor: Reader, response: Resp
     return view(found)
 
 
-@router.put("/{name}", responses={**refusals(409, 412, 428), 200: ETAG}, summary="Create or change a team")
+@router.put("/{name}", responses={**refusals(404, 409, 412, 428), 200: ETAG}, summary="Create or change a team")
 async def put(
     name: NameInPath,
     body: TeamBody,
