@@ -37,6 +37,13 @@ class CallLog:
     """The facts of one call, as the server wrote them."""
 
     facts: list[dict[str, Any]]
+    moments: tuple[float, ...] = ()
+    """When each became known, in ms since the offer."""
+
+    def dated(self, name: str) -> list[tuple[dict[str, Any], float]]:
+        """Every fact of this kind with its moment."""
+        found = zip(self.facts, self.moments, strict=True)
+        return [(fact, moment) for fact, moment in found if fact["fact"] == name]
 
     def all(self, name: str) -> list[dict[str, Any]]:
         """Every fact of this kind."""
@@ -91,6 +98,11 @@ class Server:
         return f"{self.host}:{self.port}"
 
     @property
+    def configuration(self) -> Path:
+        """The configuration file."""
+        return self._home / "voicegw.yaml"
+
+    @property
     def uri(self) -> str:
         """What a phone dials."""
         return f"sip:demo@{self.address}"
@@ -125,9 +137,10 @@ class Server:
     def _ended(self) -> list[CallLog]:
         logs = []
         for path in (self._home / "calls").glob("*.jsonl"):
-            facts = [json.loads(line)["data"] for line in path.read_text().splitlines()]
+            entries = [json.loads(line) for line in path.read_text().splitlines()]
+            facts = [entry["data"] for entry in entries]
             if facts and facts[-1]["fact"] == "CallHasEnded":
-                logs.append(CallLog(facts))
+                logs.append(CallLog(facts, tuple(entry["at_ms"] for entry in entries)))
         return logs
 
     def _write_files(self, agent: str, settings: dict[str, Any]) -> None:
