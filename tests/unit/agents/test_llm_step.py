@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -207,3 +208,16 @@ def test_a_file_with_a_step_is_loaded_with_the_models_of_the_house(tmp_path: Pat
     assert agents["table"].name == "table"
     with pytest.raises(ConfigError, match="not available here"):
         load_agents(tmp_path, FakeHttp(), {})
+
+
+def test_the_example_of_the_documentation_loads() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "flows.md").read_text()
+    example = text.split("# a step for a model\n")[1].split("```")[0]
+    step = textwrap.indent(example, "  ")
+    around = (
+        "name: table\nsteps:\n  - ask: {save: guests, type: number, prompt: 'How many?'}\n",
+        "  - id: day\n    ask: {save: day, type: date, prompt: 'Which day?'}\n",
+        "  - id: check\n    say: '{{ day }} {{ time }}'\n  - id: bye\n    hangup: Goodbye.\n",
+    )
+    flow = parse_flow(step.join(around[:2]) + around[2])
+    assert flow.script.steps[1].llm is not None
