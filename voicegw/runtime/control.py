@@ -10,7 +10,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from voicegw.base.clock import Clock
 from voicegw.base.ids import CallId, LegId, RandomBytes, token
 from voicegw.call.states import CallState, Control
 from voicegw.call.supervision import SupervisorInput, SupervisorMode
@@ -51,9 +50,8 @@ class LiveCall:
 class RuntimeControl:
     """The implementation of call control."""
 
-    def __init__(self, manager: CallManager, clock: Clock, random: RandomBytes) -> None:
+    def __init__(self, manager: CallManager, random: RandomBytes) -> None:
         self._manager = manager
-        self._clock = clock
         self._random = random
 
     def live(self) -> list[LiveCall]:

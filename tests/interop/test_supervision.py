@@ -1,0 +1,126 @@
+"""baresip calls and another baresip supervises: each plays a tone, so that everybody's ears can be checked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interop.baresip_peer import Baresip, Step, dial, hang_up, listen, press
+from tests.interop.namespace import Namespace
+from tests.interop.server import Server
+from tests.interop.sound import seconds_with, tone
+
+pytestmark = [pytest.mark.interop, pytest.mark.realtime]
+
+CALLER_HZ, BOSS_HZ = 1000, 1700
+_PATIENCE_S = 15.0
+
+
+class Controlled:
+    """The server of :mod:`tests.interop.supervised_server` in the namespace, with its orders."""
+
+    def __init__(self, server: Server, process: subprocess.Popen[str]) -> None:
+        self.server = server
+        self._process = process
+
+    def order(self, **order: str) -> Any:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def admitted(self) -> str:
+        """The code for a supervisor's phone, as soon as there is a call."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while (code := self.order(do="admit")) is None:
+            assert time.monotonic() < deadline, "nobody called"
+            time.sleep(0.1)
+        return str(code)
+
+
+@contextmanager
+def controlled(work: Path, namespace: Namespace) -> Iterator[Controlled]:
+    server = Server(work, namespace=namespace)
+    args = [sys.executable, "-m", "tests.interop.supervised_server", str(server.configuration)]
+    with (work / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            namespace.command(args), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        assert json.loads(process.stdout.readline()) == "ready", (work / "server.log").read_text()
+        yield Controlled(server, process)
+    finally:
+        process.stdin.close()
+        process.wait(30)
+        process.stdout.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path, namespace: Namespace) -> Iterator[Controlled]:
+    with controlled(tmp_path, namespace) as running:
+        yield running
+
+
+@contextmanager
+def calling(caller: Baresip, steps: list[Step]) -> Iterator[Future[Any]]:
+    """The caller goes on calling while the block runs."""
+    with ThreadPoolExecutor(1) as pool:
+        story = pool.submit(caller.do, steps)
+        yield story
+        story.result()
+
+
+def test_a_phone_goes_through_all_modes_by_its_keys(
+    tmp_path: Path, namespace: Namespace, house: Controlled
+) -> None:
+    modes = [step for key in "2345" for step in (*press(key), *listen(1.6))]
+    with (
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 60)) as caller,
+        Baresip(tmp_path, namespace, tone(BOSS_HZ, 60)) as boss,
+    ):
+        with calling(caller, [*dial(house.server.uri), *listen(16), *hang_up()]):
+            uri = f"sip:supervise+{house.admitted()}@{house.server.address}"
+            boss.do([*dial(uri), *listen(1.6), *modes, *hang_up()])
+        log = house.server.call()
+        _said, sent = house.server.recording(log)
+    changes = log.all("SupervisorModeHasChanged")
+    assert [fact["mode"] for fact in changes] == ["listen", "whisper", "barge", "takeover", "listen"]
+    assert all(0 <= fact["effect_ms"] <= 200 for fact in changes)
+    at = {fact["mode"]: moment for fact, moment in log.dated("SupervisorModeHasChanged")}
+    allowed_s = (at["listen"] - at["barge"]) / 1000
+    for heard in (caller.heard(), sent):
+        assert 1.0 <= seconds_with(heard, BOSS_HZ) <= allowed_s + 0.3, "heard in barge and take-over, not before"
+    assert seconds_with(boss.heard(), CALLER_HZ) >= 4
+    assert seconds_with(boss.heard(), BOSS_HZ) == 0
+    assert log.one("SupervisorHasLeft")["had_taken_over"] is False
+
+
+def test_a_phone_is_called_and_lost_and_the_agent_goes_on(
+    tmp_path: Path, namespace: Namespace, house: Controlled
+) -> None:
+    with (
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 60)) as caller,
+        Baresip(tmp_path, namespace, tone(BOSS_HZ, 60)) as boss,
+    ):
+        uri = f"sip:bare@{namespace.address}:{boss.port}"
+        with calling(caller, [*dial(house.server.uri), *listen(13), *hang_up()]):
+            house.admitted()
+            took_ms = house.order(do="supervise", uri=uri, mode="takeover")
+            assert house.order(do="supervise", uri=uri, mode="whisper") <= 1000
+            assert house.order(do="supervise", uri=uri, mode="takeover") <= 1000
+            boss.do([*listen(3), *hang_up()])
+        log = house.server.call()
+    assert took_ms < 5000, "the phone answers by itself"
+    assert log.one("SupervisorHasLeft")["had_taken_over"] is True
+    assert seconds_with(caller.heard(), BOSS_HZ) >= 2
+    assert log.agent_said.endswith("Please press four keys."), "the agent asks again what it asked before"
