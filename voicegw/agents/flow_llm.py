@@ -142,7 +142,7 @@ class LlmStepRun:
         self._turns = 0
         self._turn = turn
         script, step = kit.script, kit.step
-        self._opening = step.say.spoken(known.variables) if step.say is not None else ""
+        self._opening = step.say.spoken(known.variables, known.language) if step.say is not None else ""
         limits = replace(limits_of(step.limits), max_no_input=script.limits.max_no_input)
         languages = {tag: LlmTongue(self._texts(tag, known), step.hints) for tag in kit.languages}
         texts = self._texts(known.language, known)
@@ -156,7 +156,7 @@ class LlmStepRun:
     def _texts(self, language: str, known: Known) -> LlmTexts:
         texts = self._kit.script.texts_in(language)
         standing = (texts.no_input, texts.asr_down, texts.no_match, texts.goodbye)
-        return LlmTexts(self._opening, *(text.spoken(known.variables) for text in standing))
+        return LlmTexts(self._opening, *(text.spoken(known.variables, language) for text in standing))
 
     @property
     def speculative(self) -> bool:

@@ -127,7 +127,7 @@ class FlowWalker:
 
     def text(self, template: Template) -> str:
         """The text with the variables of this moment."""
-        return template.spoken(self.state.variables)
+        return template.spoken(self.state.variables, self.state.language or self.flow.script.language)
 
     def say(self, say: Say) -> None:
         """Say something worth repeating."""

@@ -60,9 +60,14 @@ class Template:
         """All variables it reads."""
         return frozenset(part.name for part in self.parts if isinstance(part, Hole))
 
-    def spoken(self, variables: Variables) -> str:
-        """For the caller's ear: dates, times and digits as words; what is not known is left out."""
-        return " ".join(self._fill(variables, spoken).split())
+    def spoken(self, variables: Variables, language: str = "en-US") -> str:
+        """For the caller's ear: dates, times and digits as words; what is not known is left out.
+
+        Days and times have words in English only; in another language they stay in figures, which its own reading
+        makes into words (:mod:`voicegw.agents.speakable`).
+        """
+        show = spoken if language.lower().startswith("en") else _in_figures
+        return " ".join(self._fill(variables, show).split())
 
     def plain(self, variables: Variables) -> str:
         """For machines: ISO 8601 dates and times, numbers in figures."""
@@ -145,6 +150,13 @@ def spoken(value: Variable) -> str:
     if isinstance(value, date):
         return spoken_date(value)
     return spoken_time(value) if isinstance(value, time) else str(value)
+
+
+def _in_figures(value: Variable) -> str:
+    """As :func:`spoken`, with nothing in English."""
+    if isinstance(value, tuple):
+        return ", ".join(_in_figures(item) for item in value)
+    return spoken(value) if isinstance(value, Digits) else plain(value)
 
 
 def plain(value: Variable) -> str:

@@ -121,3 +121,19 @@ def test_mistakes_are_told_with_their_line(change: tuple[str, str], line: int, m
     with pytest.raises(ConfigError, match=message) as caught:
         parse_flow(LINES.replace(*change))
     assert f":{line}: " in str(caught.value)
+
+
+def test_days_and_times_are_left_to_the_language_that_reads_them() -> None:
+    script = """
+name: tag
+language: de-DE
+variables: {nummer: 5}
+steps:
+  - ask: {save: day, type: date, prompt: 'Welcher Tag?', confirm: never}
+  - ask: {save: at, type: time, prompt: 'Wann?', confirm: never}
+  - hangup: "Notiert: {{ day }} um {{ at }}, Nummer {{ nummer }}."
+"""
+    talk = Talk(parse_flow(script))
+    talk.say("friday", "half past three")
+    assert texts(talk) == ["Notiert: 2026-03-06 um 15:30, Nummer 5."]
+    assert talk.said == "Notiert: sechster März zweitausendsechsundzwanzig um fünfzehn Uhr dreißig, Nummer fünf."
