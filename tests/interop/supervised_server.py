@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from voicegw.base.clock import SystemClock
 from voicegw.base.log import configure
 from voicegw.call.supervision import SupervisorMode
 from voicegw.config import load_config

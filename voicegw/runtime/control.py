@@ -1,7 +1,7 @@
 """Running calls in the hands of people: for the admin API and whatever else controls calls.
 
-All methods run in the event loop of the calls and return when the effect is in force in the media worker. They raise
-:class:`NoSuchCall` and :class:`Refused`, nothing else.
+All methods run in the event loop of the calls and return when the effect is in force in the media worker; they
+raise :class:`NoSuchCall` and :class:`Refused`, nothing else.
 """
 
 from __future__ import annotations

@@ -1,0 +1,122 @@
+"""Call control from outside, and supervisors who dial a code, through the real call manager."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.unit.runtime.test_call_manager import Hall, play
+from voicegw.base.causes import HangupCause
+from voicegw.base.ids import CallId, LegId
+from voicegw.call import facts as f
+from voicegw.call.states import CallState, Control
+from voicegw.call.supervision import SupervisorMode
+from voicegw.call.transfer_request import TransferKind
+from voicegw.gateway.events import LegConfirmed, LegEnded, LegInvited
+from voicegw.media import messages as m
+from voicegw.runtime.control import RuntimeControl
+from voicegw.runtime.orders import NoSuchCall, Refused
+
+NOBODY = CallId("nobody")
+
+
+class ControlledHall(Hall):
+    """A hall whose calls can be controlled; the fake worker's word is passed on."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.control = RuntimeControl(self.manager, bytes)
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+            for event in self.worker.events:
+                if isinstance(event, m.MixChanged):
+                    (live,) = self.control.live()
+                    self.manager.on_media_event(m.MixChanged(live.call_id, event.edges, event.at))
+            self.worker.events.clear()
+
+    async def join(self, code: str, leg: str = "boss") -> None:
+        await self.invite(leg, f"supervise+{code}")
+        self.manager.on_leg_event(LegConfirmed(LegId(leg)))
+        await self.settle()
+
+    @property
+    def call_id(self) -> CallId:
+        (live,) = self.control.live()
+        return live.call_id
+
+    def facts_of(self, kind: type) -> list[f.AnyFact]:
+        return [fact for facts in self.sink.by_call.values() for fact in facts if isinstance(fact, kind)]
+
+
+def test_a_code_lets_a_phone_into_the_call_once() -> None:
+    async def story() -> None:
+        hall = ControlledHall()
+        await hall.talk("a")
+        code = hall.control.admit(hall.call_id, "Ada", SupervisorMode.TAKEOVER)
+        await hall.join(code)
+        (live,) = hall.control.live()
+        assert (live.state, live.control) == (CallState.ACTIVE, Control.SUPERVISOR)
+        assert (live.supervisor, live.mode) == ("Ada", SupervisorMode.TAKEOVER)
+        assert hall.facts_of(f.SupervisorHasJoined) == [f.SupervisorHasJoined("Ada")]
+        await hall.invite("again", f"supervise+{code}")
+        await hall.invite("guess", "supervise+00000000")
+        assert hall.signalling.said[-2:] == ["reject route_rejected"] * 2
+        assert hall.manager.active == 1, "a supervisor is no call"
+
+    play(story())
+
+
+def test_what_happens_to_the_supervisors_leg_is_told_to_the_call() -> None:
+    async def story() -> None:
+        hall = ControlledHall()
+        await hall.talk("a")
+        await hall.join(hall.control.admit(hall.call_id, "Ada"))
+        hall.manager.on_media_event(m.DtmfReceived(LegId("boss"), "3", 100))
+        await hall.settle()
+        assert hall.control.live()[0].mode is SupervisorMode.BARGE
+        hall.manager.on_leg_event(LegEnded(LegId("boss"), HangupCause.CALLER_HANGUP))
+        await hall.settle()
+        assert hall.control.live()[0].supervisor == ""
+
+    play(story())
+
+
+def test_orders_for_no_call_and_orders_that_cannot_be_carried_out() -> None:
+    async def story() -> None:
+        hall = ControlledHall()
+        for work in (
+            hall.control.whisper_text(NOBODY, "Ada", "x"),
+            hall.control.end(NOBODY),
+            hall.control.transfer(NOBODY, "sip:a@b", TransferKind.BLIND),
+            hall.control.hand_back(NOBODY, "Ada"),
+            hall.control.supervise(NOBODY, "Ada", "sip:a@b", SupervisorMode.LISTEN),
+        ):
+            with pytest.raises(NoSuchCall):
+                await work
+        with pytest.raises(NoSuchCall):
+            hall.control.admit(NOBODY, "Ada")
+        await hall.talk("a")
+        with pytest.raises(Refused):
+            await hall.control.transfer(hall.call_id, "nobody", TransferKind.BLIND)
+        with pytest.raises(Refused):
+            await hall.control.supervise(hall.call_id, "Ada", "sip:a@b", SupervisorMode.NONE)
+        await hall.control.whisper_text(hall.call_id, "Ada", "be kind")
+        assert [fact.text for fact in hall.facts_of(f.SupervisorSpoke)] == ["be kind"]
+        await hall.control.end(hall.call_id)
+        assert hall.signalling.said[-1] == "hangup supervisor_ended"
+
+    play(story())
+
+
+def test_a_port_for_a_call_that_is_gone_is_given_back() -> None:
+    async def story() -> None:
+        hall = ControlledHall()
+        hall.manager.on_media_event(m.LegOpened(LegId("late"), 40000))
+        assert hall.worker.commands[-1] == m.CloseLeg(LegId("late"))
+        hall.manager.on_leg_event(LegInvited(LegId("b"), "supervise+x", "+1", "", {}, "b@peer", True))
+        assert hall.signalling.said == ["reject route_rejected"]
+
+    play(story())
