@@ -19,7 +19,7 @@ from voicegw.testing.bench.rivals.measure import Step
 from voicegw.testing.bench.rivals.playout import Playout
 from voicegw.testing.bench.rivals.script import Spoken, date_line
 from voicegw.testing.bench.rivals.systems import LIVEKIT, PIPECAT
-from voicegw.testing.bench.rivals.usage import pss_of, ticks_of
+from voicegw.testing.bench.rivals.usage import busy_ticks, pss_of, ticks_of
 from voicegw.testing.bench.rivals.websocket import Opcode, Receiver, request
 from voicegw.testing.bench.rivals.websocket import encode as encode_frame
 
@@ -130,6 +130,10 @@ def test_ticks_are_user_and_system_time_whatever_the_program_is_called() -> None
     fields = " ".join(str(n) for n in range(3, 53))
     assert ticks_of(f"7 (a (b) c) S {fields}") == 13 + 14
     assert ticks_of("") == 0
+
+
+def test_a_machine_is_busy_with_all_but_idling_and_disks() -> None:
+    assert busy_ticks("cpu  1 2 4 800 1600 8 16 32 64 128") == 1 + 2 + 4 + 8 + 16 + 32
 
 
 def test_pss_is_the_line_of_that_name() -> None:

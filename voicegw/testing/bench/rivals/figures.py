@@ -16,6 +16,8 @@ AIM_CALLS: Final = 5
 _AIM_CPU: Final = {"pipecat": 30.0, "livekit": 10.0}
 """So many times our processor seconds a rival needs, in the cheaper of its rows."""
 _AIM_MB: Final = 2.0
+_QUIET_CORES: Final = 0.15
+"""A machine whose other processes need no more than this is quiet."""
 _PERCENTS: Final = (50.0, 95.0)
 _LATENCIES: Final[dict[str, Callable[[Step], list[float]]]] = {
     "answers sooner": lambda step: step.responses_ms,
@@ -41,6 +43,7 @@ def _row(step: Step, ours: Step | None) -> dict[str, object]:
         "responses": len(step.responses_ms),
         "barge_ins": len(step.stops_ms),
         "talked_over": step.talked_over,
+        "others_cores": round(step.others_cores, 2),
         "failures": step.failures,
     }
     if ours is not None:
@@ -133,6 +136,8 @@ def show_table(steps: Sequence[Step]) -> None:
             f"{_pair(step.responses_ms):>15}{_pair(step.stops_ms):>15}   {times}"
         )
     for step in steps:
+        if step.others_cores > _QUIET_CORES:
+            show(f"{step.system}, {step.calls} calls: others on this machine used {step.others_cores:.1f} cores")
         if step.talked_over:
             show(f"{step.system}, {step.calls} calls: {step.talked_over} lines were talked over")
         for failure, count in Counter(step.failures).items():
@@ -140,4 +145,6 @@ def show_table(steps: Sequence[Step]) -> None:
 
 
 def _pair(values: Sequence[float]) -> str:
+    if not values:
+        return "–"
     return f"{percentile(values, 50):.0f} / {percentile(values, 95):.0f}"

@@ -15,7 +15,7 @@ from voicegw.base.errors import VoicegwError
 from voicegw.testing.bench.rivals.line import Line
 from voicegw.testing.bench.rivals.script import Spoken, converse
 from voicegw.testing.bench.rivals.systems import System
-from voicegw.testing.bench.rivals.usage import cpu_s, pss_kb
+from voicegw.testing.bench.rivals.usage import cpu_s, machine_s, pss_kb
 
 _LINES_A_CALL: Final = 3
 _STAGGER_S: Final = 0.13
@@ -34,13 +34,15 @@ class Step:
     """One system at one number of calls.
 
     ``cores_per_call`` is processor seconds per second and call; ``growth_kb`` what all calls together added to the
-    proportional memory of an idle system that has had one call.
+    proportional memory of an idle system that has had one call. ``others_cores`` is what neither the system nor the
+    callers but the rest of the machine was busy with: with more than a little of it the step says nothing.
     """
 
     system: str
     calls: int
     cores_per_call: float = 0.0
     growth_kb: int = 0
+    others_cores: float = 0.0
     spoken: list[Spoken] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -98,10 +100,11 @@ async def _calls(system: System, audio: Audio, step: Step, first: int, lines: in
     try:
         for number in range(step.calls):
             phones.append(await system.dial(first + number))
-        began, used = time.monotonic(), cpu_s(system.pid)
+        began, used, all_used = time.monotonic(), cpu_s(system.pid), machine_s() - time.process_time()
         await asyncio.gather(*(_talk(phone, audio, step, number, lines) for number, phone in enumerate(phones)))
-        call_seconds = step.calls * (time.monotonic() - began)
-        step.cores_per_call = (cpu_s(system.pid) - used) / call_seconds
+        lasted, used = time.monotonic() - began, cpu_s(system.pid) - used
+        step.cores_per_call = used / lasted / step.calls
+        step.others_cores = (machine_s() - time.process_time() - all_used - used) / lasted
         step.growth_kb = pss_kb(system.pid)
     except (VoicegwError, OSError) as error:
         step.failures.append(f"not connected: {error}")

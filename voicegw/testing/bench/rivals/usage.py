@@ -18,6 +18,17 @@ def cpu_s(pid: int) -> float:
     return sum(ticks_of(_read(number, "stat")) for number in family(pid)) / _TICKS_PER_S
 
 
+def machine_s() -> float:
+    """Processor seconds that everything on this machine has used since it started, guests and idling left out."""
+    return busy_ticks((_PROC / "stat").read_text().splitlines()[0]) / _TICKS_PER_S
+
+
+def busy_ticks(line: str) -> int:
+    """All but idle and waiting for disks in the ``cpu`` line of ``/proc/stat``."""
+    user, nice, system, _idle, _waiting, irq, softirq, steal = map(int, line.split()[1:9])
+    return user + nice + system + irq + softirq + steal
+
+
 def pss_kb(pid: int) -> int:
     """Proportional memory of ``pid`` and its descendants: a page that n processes share counts as 1/n for each."""
     return sum(pss_of(_read(number, "smaps_rollup").splitlines()) for number in family(pid))
