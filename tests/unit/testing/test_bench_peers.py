@@ -147,7 +147,8 @@ def spoken(response_ms: float, stop_ms: float | None, *, talked_over: bool = Fal
 
 
 def step(name: str, calls: int, cores: float, kb: int, response_ms: float, stop_ms: float) -> Step:
-    return Step(name, calls, cores, kb, [spoken(response_ms, None), spoken(response_ms, stop_ms)])
+    lines = [spoken(response_ms, None), spoken(response_ms, stop_ms)]
+    return Step(name, calls, cores, kb, spoken=lines)
 
 
 OURS = step("voicegw", 5, 0.002, 5000, 700, 60)
