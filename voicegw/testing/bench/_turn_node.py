@@ -35,7 +35,7 @@ WORK_DONE: Final = "what the stubs did"
 """The message of the last line of log."""
 _LINE: Final = StubLine("what are your opening hours", ((0.25, "what are"), (0.6, "what are your opening hours")))
 """Whatever is said: every caller's line is longer than that."""
-_GREETING: Final = "Welcome to the bench, which asks nothing and answers everything that anybody wants to know."
+_GREETING: Final = "Welcome to the bench."
 _ANSWER: Final = "Answer {number} begins here. It goes on for a while, so that there is something to interrupt."
 """Never the same twice: what was said before is not made again."""
 _FIRST_PIECE_TOKENS: Final = 5
