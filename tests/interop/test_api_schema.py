@@ -89,6 +89,7 @@ def _try(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, serv
     answers_as_promised()
 
 
+@pytest.mark.timeout(240)
 def test_every_answer_is_one_that_the_document_promises(server: ApiServer) -> None:
     failures: list[str] = []
     for operation in _operations(server):

@@ -30,7 +30,7 @@ class Guard:
             return
         if _declared(scope) > MAX_BODY_BYTES:
             too_long = ApiProblem(413, f"a request may carry {MAX_BODY_BYTES} bytes")
-            await response(too_long)(scope, receive, send)
+            await response(too_long)(scope, receive, _with_headers(send))
             return
         await self._app(scope, _Counted(receive), _with_headers(send))
 
