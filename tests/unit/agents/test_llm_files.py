@@ -61,6 +61,15 @@ def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
         (("greeting: Hello.", "greting: Hello."), 4, "unknown key 'greting'"),
         (("instructions: Help.", "instructions: Help.\nfallback: nobody"), 6, "no scripted agent named 'nobody'"),
         (("instructions: Help.", "instructions: Help.\ntools: [{type: magic}]"), 6, "tools"),
+        (("instructions: Help.", 'instructions: Help.\nladder:\n  menu:\n    keys: {"1": {say: A}}'), 7, "prompt"),
+        (
+            (
+                "instructions: Help.",
+                'instructions: Help.\nladder:\n  menu:\n    prompt: P\n    keys:\n      "1": {}',
+            ),
+            10,
+            "exactly one thing",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_file_and_line(
@@ -69,3 +78,23 @@ def test_what_is_wrong_is_told_with_file_and_line(
     with pytest.raises(ConfigError, match=message) as caught:
         load(tmp_path, MINIMAL.replace(*change))
     assert f"clerk.yaml:{line}" in str(caught.value)
+
+
+def test_everything_that_is_said_without_a_model_is_a_prompt(tmp_path: Path) -> None:
+    menu = '{prompt: Press one., keys: {"1": {say: At the river.}, "2": {transfer: desk}}}'
+    agent = load(tmp_path, MINIMAL + f"ladder: {{menu: {menu}, message: Goodbye then.}}")
+    prompts = agent.prompts()
+    assert prompts[0] == "Hello."
+    assert set(prompts) >= {"Press one.", "At the river.", "Goodbye then.", "Are you still there?"}
+    assert any("put you through" in text for text in prompts), "a key transfers"
+    assert not any("put you through" in text for text in load(tmp_path, MINIMAL).prompts())
+
+
+def test_a_script_names_its_texts_without_holes(tmp_path: Path) -> None:
+    (tmp_path / "reception.yaml").write_text((ROOT / "dialplans" / "agents" / "reception.yaml").read_text())
+    script = load_agents(tmp_path, HttpxClient(), {})["reception"]
+    prompts = script.prompts()
+    assert len(prompts) == len(set(prompts)) > 10
+    assert not any("{{" in text for text in prompts)
+    agent = load(tmp_path, MINIMAL + "fallback: reception\n")
+    assert set(agent.prompts()) > set(prompts)
