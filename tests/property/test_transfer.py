@@ -94,13 +94,13 @@ class World:
             match command:
                 case c.ChangeMix(edges):
                     self.edges = {(source, sink) for source, sink, _ in edges}
-                case c.DialTarget() | c.DialSupervisor() | c.OpenMedia():
+                case c.DialTarget() | c.DialLeg() | c.OpenMedia():
                     self.opening.add(
                         command.request.leg_id if isinstance(command, c.DialTarget) else command.leg_id
                     )
                 case c.InviteTarget(request):
                     self.signalled.add(request.leg_id)
-                case c.InviteSupervisor(leg_id, _):
+                case c.InviteLeg(leg_id, _):
                     self.signalled.add(leg_id)
                 case c.SuspendAgent(absence):
                     self.absent.add(absence)

@@ -135,15 +135,15 @@ class InviteTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class DialSupervisor:
-    """Get a port for a leg to a supervisor's phone, and tell with MediaOpened."""
+class DialLeg:
+    """Get a port for a leg to a supervisor or to a caller whom we call, and tell with MediaOpened."""
 
     leg_id: LegId
     uri: str
 
 
 @dataclass(frozen=True, slots=True)
-class InviteSupervisor:
+class InviteLeg:
     """The port is there: send the INVITE."""
 
     leg_id: LegId
@@ -189,8 +189,8 @@ CallCommand: TypeAlias = (
     | ReferCaller
     | DialTarget
     | InviteTarget
-    | DialSupervisor
-    | InviteSupervisor
+    | DialLeg
+    | InviteLeg
     | ComfortCaller
     | BriefTarget
     | RecordFact

@@ -13,9 +13,10 @@ from voicegw.call.transfer_request import TransferRequest
 
 @dataclass(frozen=True, slots=True)
 class CallOffered:
-    """An INVITE arrived."""
+    """An INVITE arrived, or (``uri``) we are to call somebody, who is the caller then."""
 
     leg_id: LegId
+    uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class Fact(msgspec.Struct, frozen=True, tag=True, tag_field="fact"):
 
 
 class CallWasOffered(Fact, frozen=True):
-    """The INVITE. ``started_at`` is UTC in ISO 8601."""
+    """The INVITE. ``started_at`` is UTC in ISO 8601. ``direction``: in, or out where we called the ``called``."""
 
     call_id: CallId
     sip_call_id: str
@@ -26,6 +26,7 @@ class CallWasOffered(Fact, frozen=True):
     calling: str
     display_name: str
     started_at: str
+    direction: str = "in"
 
 
 class CallWasRouted(Fact, frozen=True):

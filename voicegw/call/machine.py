@@ -54,6 +54,7 @@ class CallMachine:
         self._presence = Presence()
         self._edges: tuple[Edge, ...] = ()
         self._cause: HangupCause | None = None
+        self._wanted_end: HangupCause | None = None
 
     @property
     def state(self) -> CallState:
@@ -89,17 +90,20 @@ class CallMachine:
                 commands += self._end_all(HangupCause.CALL_TOO_LONG)
             else:
                 commands += self._part(HangupCause.CALL_TOO_LONG, now)
-        return [*self._remix(), *commands]
+        return [*self._remix(), *commands, *self._finish()]
 
     def handle(self, event: e.CallEvent, now: float) -> list[c.CallCommand]:
         """Take one event and return what is to be done about it, in order."""
         commands = self._handle(event, now)
-        return [*self._remix(), *commands]
+        return [*self._remix(), *commands, *self._finish()]
 
     def _handle(self, event: e.CallEvent, now: float) -> list[c.CallCommand]:
         match event:
             case e.CallOffered():
-                self.legs[event.leg_id] = CallLeg(event.leg_id, LegRole.CALLER)
+                ours = bool(event.uri)
+                self.legs[event.leg_id] = CallLeg(
+                    event.leg_id, LegRole.CALLER, ours=ours, signalled=not ours, uri=event.uri
+                )
                 return []
             case e.RouteChosen():
                 return self._route_chosen(event)
@@ -143,6 +147,8 @@ class CallMachine:
         leg = self._caller()
         if leg is None or leg.over:
             return []
+        if leg.ours:
+            return [c.DialLeg(leg.leg_id, leg.uri)]
         leg.step(_T.RING)
         return [c.SendRinging(leg.leg_id), c.OpenMedia(leg.leg_id)]
 
@@ -154,8 +160,8 @@ class CallMachine:
         if not leg.ours:
             return [c.AnswerLeg(leg.leg_id)]
         leg.signalled = True
-        if leg.role is LegRole.SUPERVISOR:
-            return [c.InviteSupervisor(leg.leg_id, leg.uri)]
+        if leg.role is not LegRole.CALLEE:
+            return [c.InviteLeg(leg.leg_id, leg.uri)]
         return [c.InviteTarget(self._transfer.request)] if self._transfer is not None else []
 
     def _media_refused(self, event: e.MediaRefused, now: float) -> list[c.CallCommand]:
@@ -336,7 +342,7 @@ class CallMachine:
         if caller is None or caller.over or self._presence.leg_id is not None:
             return self._end_leg(leg, HangupCause.BUSY)
         self._presence.expect(event.leg_id, event.name, event.wanted)
-        return [c.DialSupervisor(event.leg_id, event.uri) if ours else c.OpenMedia(event.leg_id)]
+        return [c.DialLeg(event.leg_id, event.uri) if ours else c.OpenMedia(event.leg_id)]
 
     def _joined(self, now: float) -> list[c.CallCommand]:
         joined, wanted = self._presence.join(), self._presence.wanted
@@ -365,6 +371,7 @@ class CallMachine:
     def _end_all(self, cause: HangupCause) -> list[c.CallCommand]:
         commands = self._transfer.drop(TransferFailure.FAILED) if self._transfer is not None else []
         self._deadline = self._transfer = None
+        self._wanted_end = self._wanted_end or cause
         for leg in self.legs.values():
             commands += self._end_leg(leg, cause)
         return commands
@@ -398,11 +405,15 @@ class CallMachine:
         if leg.media_open:
             leg.media_open = False
             commands.append(c.CloseMedia(leg.leg_id))
-        if self.state is CallState.ENDED and not self._finished:
-            self._finished = True
-            self._deadline = None
-            commands.append(c.FinishCall(self._cause or event.cause))
         return commands
+
+    def _finish(self) -> list[c.CallCommand]:
+        """Close the record once every leg has ended; one of ours may end without the gateway having known it."""
+        if not self.legs or self.state is not CallState.ENDED or self._finished:
+            return []
+        self._finished = True
+        self._deadline = None
+        return [c.FinishCall(self._cause or self._wanted_end or HangupCause.INTERNAL_ERROR)]
 
     def _caller_gone(self, event: e.LegEnded) -> list[c.CallCommand]:
         """Without its caller there is no call: whoever else is in it goes too."""

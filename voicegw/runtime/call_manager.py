@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from voicegw.base.causes import HangupCause
+from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId, token
 from voicegw.call import events as e
 from voicegw.dialplan.compile import RouteRequest
@@ -33,6 +34,7 @@ from voicegw.runtime.mail import Mail, MediaChanged
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision_codes import SupervisionCodes
 from voicegw.runtime.worker_tally import WorkerTally
+from voicegw.sip.uri import SipUri
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,26 @@ class CallManager:
             case _:
                 assert_never(event)
 
+    def originate(self, uri: str, agent: str, calling: str = "") -> CallId:
+        """Call ``uri`` and let ``agent`` talk with whoever answers; the facts of the call tell how that goes.
+
+        Raises LocalError for an unknown agent or when every line is taken, RemoteProtocolError for a bad URI.
+        """
+        called = SipUri.parse(uri).user or ""
+        installation = self._store.current
+        if agent not in installation.agents:
+            raise LocalError(f"there is no agent called {agent!r}")
+        if len(self._calls) >= self._max_calls:
+            raise LocalError("every line of this server is taken")
+        self._services.counters.add("calls_originated")
+        call_id, leg_id = CallId(token(self._services.random, 16)), LegId(token(self._services.random, 16))
+        call = self._open(call_id, Offer(leg_id, "", called, calling, "", {}, uri))
+        call.post(e.CallOffered(leg_id, uri))
+        call.note_route("", agent)
+        call.post(e.RouteChosen(agent))
+        self._run(call)
+        return call_id
+
     def _supervisor_invited(self, event: LegInvited) -> None:
         """A supervisor's phone dialled a code: it is no call of its own but a leg of the one the code is for."""
         admission = self.codes.redeem(event.called)
@@ -103,18 +125,24 @@ class CallManager:
             self._services.counters.add("calls_refused_full")
             self._services.signalling.reject(event.leg_id, HangupCause.OVERLOADED)
             return
-        call_id = CallId(token(self._services.random, 16))
         offer = Offer(
             event.leg_id, event.sip_call_id, event.called, event.calling, event.display_name, event.headers
         )
-        installation = self._store.current
-        services = replace(self._services, agents=installation.agents)
-        call = CallRuntime(call_id, offer, services, self._gone, self._adopt)
-        self._calls[call_id] = self._by_leg[event.leg_id] = call
-        self._idle.clear()
+        call = self._open(CallId(token(self._services.random, 16)), offer)
         call.post(e.CallOffered(event.leg_id))
         self._route(call, offer)
-        task = asyncio.create_task(call.run(), name=f"call {call_id}")
+        self._run(call)
+
+    def _open(self, call_id: CallId, offer: Offer) -> CallRuntime:
+        """A call with the agents as they are now."""
+        services = replace(self._services, agents=self._store.current.agents)
+        call = CallRuntime(call_id, offer, services, self._gone, self._adopt)
+        self._calls[call_id] = self._by_leg[offer.leg_id] = call
+        self._idle.clear()
+        return call
+
+    def _run(self, call: CallRuntime) -> None:
+        task = asyncio.create_task(call.run(), name=f"call {call.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -53,6 +53,8 @@ class Offer:
     calling: str
     display_name: str
     headers: Mapping[str, str]
+    uri: str = ""
+    """Whom we call, where the call is ours; empty for one that came in."""
 
 
 class CallRuntime:
@@ -309,10 +311,11 @@ class CallRuntime:
             case c.DialTarget() | c.InviteTarget() | c.ComfortCaller() | c.BriefTarget():
                 if self._transfers is not None:
                     self._transfers.carry_out(command, self.post)
-            case c.DialSupervisor(leg_id, uri):
+            case c.DialLeg(leg_id, uri):
                 self._legs.open_towards(leg_id, uri)
-            case c.InviteSupervisor(leg_id, uri):
-                self._legs.invite(leg_id, uri, Caller(self._offer.called, "Supervision"))
+            case c.InviteLeg(leg_id, uri):
+                ours = Caller(self._offer.calling, self._offer.display_name)
+                self._legs.invite(leg_id, uri, ours if leg_id == self.leg_id else Caller(self._offer.called))
             case _:
                 assert_never(command)
 
@@ -446,7 +449,13 @@ class CallRuntime:
         started = datetime.fromtimestamp(self._services.clock.wall(), UTC).isoformat(timespec="milliseconds")
         self._book.note(
             f.CallWasOffered(
-                self.call_id, offer.sip_call_id, offer.called, offer.calling, offer.display_name, started
+                self.call_id,
+                offer.sip_call_id,
+                offer.called,
+                offer.calling,
+                offer.display_name,
+                started,
+                "out" if offer.uri else "in",
             )
         )
 

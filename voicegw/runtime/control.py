@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import CallId, LegId, RandomBytes, token
 from voicegw.call.states import CallState, Control
 from voicegw.call.supervision import SupervisorInput, SupervisorMode
@@ -69,6 +70,13 @@ class RuntimeControl:
         if self._manager.find(call_id) is None:
             raise NoSuchCall(f"no call {call_id}")
         return self._manager.codes.issue(call_id, name, _input(mode))
+
+    def originate(self, uri: str, agent: str, calling: str = "") -> CallId:
+        """Call somebody and let an agent talk with them; the id is known before the phone rings."""
+        try:
+            return self._manager.originate(uri, agent, calling)
+        except (LocalError, RemoteProtocolError) as error:
+            raise Refused(str(error)) from None
 
     async def supervise(self, call_id: CallId, name: str, address: str, mode: SupervisorMode) -> None:
         """Let ``name`` take part, or change how they do. Their phone at ``address`` (a SIP URI) is called first."""

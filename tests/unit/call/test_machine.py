@@ -107,3 +107,35 @@ def test_shutdown_parts_from_a_talking_caller_and_rejects_a_ringing_one() -> Non
     ringing = offered()
     ringing.handle(e.RouteChosen("demo"), 0.0)
     assert ringing.handle(e.ShutdownRequested(), 1.0) == [c.RejectLeg(A, HangupCause.DRAINING)]
+
+
+def test_a_call_of_ours_dials_invites_and_starts_its_agent_with_the_answer() -> None:
+    call = CallMachine(CallConfig())
+    call.handle(e.CallOffered(A, "sip:a@192.0.2.9"), 0.0)
+    assert call.handle(e.RouteChosen("demo"), 0.0) == [c.DialLeg(A, "sip:a@192.0.2.9")]
+    assert call.handle(e.MediaOpened(A), 0.1) == [c.InviteLeg(A, "sip:a@192.0.2.9")]
+    assert call.handle(e.LegRinging(A, 180), 1.0) == []
+    assert call.handle(e.SessionAgreed(A, held=False), 3.0)[1:] == [c.StartAgent("demo")]
+    gone = call.handle(e.LegEnded(A, HangupCause.CALLER_HANGUP), 9.0)
+    assert gone == [c.StopAgent(), c.CloseMedia(A), c.FinishCall(HangupCause.CALLER_HANGUP)]
+
+
+def test_a_call_of_ours_that_is_not_answered_is_finished() -> None:
+    call = CallMachine(CallConfig())
+    call.handle(e.CallOffered(A, "sip:a@192.0.2.9"), 0.0)
+    call.handle(e.RouteChosen("demo"), 0.0)
+    call.handle(e.MediaOpened(A), 0.1)
+    refused = call.handle(e.LegEnded(A, HangupCause.NO_ANSWER, 480), 9.0)
+    assert refused == [c.CloseMedia(A), c.FinishCall(HangupCause.NO_ANSWER)]
+
+
+def test_a_call_of_ours_that_was_never_sent_is_finished_at_once() -> None:
+    for event, cause in (
+        (e.MediaRefused(A), HangupCause.OVERLOADED),
+        (e.EndRequested(HangupCause.SUPERVISOR_ENDED), HangupCause.SUPERVISOR_ENDED),
+        (e.ShutdownRequested(), HangupCause.DRAINING),
+    ):
+        call = CallMachine(CallConfig())
+        call.handle(e.CallOffered(A, "sip:a@192.0.2.9"), 0.0)
+        call.handle(e.RouteChosen("demo"), 0.0)
+        assert call.handle(event, 0.1) == [c.FinishCall(cause)]

@@ -13,7 +13,7 @@ from voicegw.call import facts as f
 from voicegw.call.states import CallState, Control
 from voicegw.call.supervision import SupervisorMode
 from voicegw.call.transfer_request import TransferKind
-from voicegw.gateway.events import LegConfirmed, LegEnded, LegInvited
+from voicegw.gateway.events import LegAnswered, LegConfirmed, LegEnded, LegInvited
 from voicegw.media import messages as m
 from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.orders import NoSuchCall, Refused
@@ -118,5 +118,43 @@ def test_a_port_for_a_call_that_is_gone_is_given_back() -> None:
         assert hall.worker.commands[-1] == m.CloseLeg(LegId("late"))
         hall.manager.on_leg_event(LegInvited(LegId("b"), "supervise+x", "+1", "", {}, "b@peer", True))
         assert hall.signalling.said == ["reject route_rejected"]
+
+    play(story())
+
+
+def test_a_call_of_ours_rings_talks_and_is_written_down() -> None:
+    async def story() -> None:
+        hall = ControlledHall()
+        with pytest.raises(Refused):
+            hall.control.originate("sip:a@192.0.2.9", "nobody")
+        with pytest.raises(Refused):
+            hall.control.originate("+4930123", "scripted")
+        call_id = hall.control.originate("sip:a@192.0.2.9", "scripted", "+4930999")
+        await hall.settle()
+        assert hall.signalling.said == ["dial sip:a@192.0.2.9"]
+        leg = hall.signalling.dialled[-1]
+        assert hall.signalling.session is not None
+        hall.manager.on_leg_event(LegAnswered(leg, hall.signalling.session))
+        await hall.settle()
+        assert len(hall.agent.turns) == 1
+        offered = hall.sink.by_call[call_id][0]
+        assert isinstance(offered, f.CallWasOffered)
+        assert (offered.direction, offered.called, offered.calling) == ("out", "a", "+4930999")
+        hall.manager.on_leg_event(LegEnded(leg, HangupCause.CALLER_HANGUP))
+        await hall.settle()
+        hall.manager.on_media_event(m.LegClosed(leg, m.LegStats()))
+        await hall.settle()
+        assert hall.causes() == ["caller_hangup"]
+        assert hall.manager.active == 0
+
+    play(story())
+
+
+def test_no_line_is_left_for_a_call_of_ours() -> None:
+    async def story() -> None:
+        hall = ControlledHall(max_calls=1)
+        await hall.talk("a")
+        with pytest.raises(Refused):
+            hall.control.originate("sip:a@192.0.2.9", "scripted")
 
     play(story())
