@@ -30,6 +30,7 @@ from voicegw.inference.tts.piper_config import PiperConfig
 from voicegw.media.config import MediaConfig
 from voicegw.recording.config import RecordingConfig
 from voicegw.runtime.privacy_config import PrivacyConfig
+from voicegw.storage.config import StoreConfig, absolute_url
 from voicegw.turn.barge_in import BargeInConfig
 from voicegw.turn.endpointing import EndpointingConfig
 from voicegw.turn.machine import TurnConfig
@@ -98,8 +99,8 @@ class PathsConfig:
     """The routes."""
     agents: str = str(SHIPPED_DIALPLANS / "agents")
     """A directory with one YAML file an agent."""
-    calls: str = "var/calls"
-    """One JSON-lines log a call."""
+    calls: str = ""
+    """One JSON-lines log a call beside the store; empty for none. Neither retention nor erasure reaches them."""
     recordings: str = "var/recordings"
     """One stereo WAV a call; empty for no recordings."""
     cache: str = "var/cache"
@@ -162,6 +163,7 @@ class Config:
     barge_in: BargeInConfig = field(default_factory=BargeInConfig)
     speculation: SpeculationConfig = field(default_factory=SpeculationConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
     recording: RecordingConfig = field(default_factory=RecordingConfig)
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
@@ -250,4 +252,8 @@ def _absolute(config: Config, base: Path) -> Config:
         tuple(str(base / path) for path in config.recording.seal_to),
         tuple(str(base / path) for path in config.recording.unseal_with),
     )
-    return dataclasses.replace(config, paths=PathsConfig(**paths), speech=speech, recording=recording)
+    store = dataclasses.replace(
+        config.store, url=absolute_url(config.store.url, base), spool=str(base / config.store.spool)
+    )
+    placed = dataclasses.replace(config, paths=PathsConfig(**paths), store=store)
+    return dataclasses.replace(placed, speech=speech, recording=recording)

@@ -34,6 +34,8 @@ from voicegw.runtime.watched_voice import VoicePatience
 from voicegw.server_llm import LlmParts
 from voicegw.server_media import command_line
 from voicegw.storage.event_log import EventLog
+from voicegw.storage.sinks import Sinks
+from voicegw.storage.writer import StoreWriter
 
 
 def load_installation(config: Config, http: HttpClient, house: LlmHouse) -> Installation:
@@ -91,6 +93,12 @@ def make_speech(config: Config, counters: Counters) -> Speech:
     )
 
 
+def make_fact_sinks(config: Config, counters: Counters) -> Sinks:
+    """Where facts go: the store, and a plain log where one is wished; raises LocalError."""
+    logs = [EventLog(make_directory(config.paths.calls, "paths.calls"), counters)] if config.paths.calls else []
+    return Sinks(StoreWriter(config.store, counters), *logs)
+
+
 def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None) -> Node:
     """Construct a node without effects on the outside but the directories it writes to."""
     counters, clock, http = Counters(), SystemClock(), HttpxClient()
@@ -101,7 +109,7 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
     if recordings is not None:
         recover_partial(str(recordings))
     speech = make_speech(config, counters)
-    log = EventLog(make_directory(config.paths.calls, "paths.calls"), counters)
+    log = make_fact_sinks(config, counters)
     gateway = SipGateway(
         config.sip, lambda event: manager.on_leg_event(event), random=os.urandom, clock=clock, counters=counters
     )

@@ -124,7 +124,9 @@ def test_call_says_that_it_cannot_record(house: FaultServer, tmp_path: Path) -> 
 
 
 def test_a_second_server_on_the_same_port_says_so_and_leaves_nothing(house: FaultServer) -> None:
-    second = Process([VOICEGW, "serve", "-c", "voicegw.yaml"], house.home / "second.log", cwd=house.home)
+    store = "store: {url: 'sqlite:///second.sqlite', spool: second}\n"
+    (house.home / "second.yaml").write_text((house.home / "voicegw.yaml").read_text() + store)
+    second = Process([VOICEGW, "serve", "-c", "second.yaml"], house.home / "second.log", cwd=house.home)
     assert second.wait(_LONGEST_S) == 1
     complaint = f"voicegw: cannot listen for SIP on UDP {house.address}: Address already in use"
     assert second.output.splitlines()[-1] == complaint

@@ -195,7 +195,8 @@ def _limits(config: Config) -> Iterator[Finding]:
 
 
 def _disk(config: Config) -> Iterator[Finding]:
-    for topic, path in (("recordings", config.paths.recordings), ("call logs", config.paths.calls)):
+    places = {"recordings": config.paths.recordings, "spool": config.store.spool, "call logs": config.paths.calls}
+    for topic, path in places.items():
         if not path:
             continue
         folder = _existing(Path(path))

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from voicegw.base.errors import ConfigError
 
 _SCHEMES = ("sqlite:///", "postgresql://")
+
+
+def absolute_url(url: str, base: Path) -> str:
+    """A relative SQLite file under ``base``; every other URL as it is."""
+    file = url.removeprefix(_SCHEMES[0])
+    return url if file == url else f"{_SCHEMES[0]}{base / file}"
 
 
 @dataclass(frozen=True, slots=True)

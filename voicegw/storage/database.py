@@ -30,6 +30,8 @@ _PRAGMAS = (
     "secure_delete=ON",  # what is erased is overwritten
     "cache_size=-16000",
 )
+_STATEMENTS = 12
+"""A statement of PostgreSQL may take so many times as long as waiting for a lock of SQLite may."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -49,10 +51,11 @@ class Database:
 
     def __init__(self, config: StoreConfig) -> None:
         """Opens nothing yet; raises ConfigError where the driver is missing."""
+        self._config = config
         self.url = database_url(config.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         try:
-            self._engine = _sqlite(self.url, config) if self.is_sqlite else _postgresql(self.url, config)
+            self._engine = _sqlite(self.url, config) if self.is_sqlite else _patient(self.url, config)
         except ModuleNotFoundError:
             fix = "pip install 'voicegw[postgres]'"
             raise ConfigError("the driver of PostgreSQL is missing", fix=fix) from None
@@ -78,10 +81,18 @@ class Database:
         """Bring the tables up to a revision; nodes that start at once wait for one another."""
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        async with self.write() as connection:
-            if not self.is_sqlite:
+        if self.is_sqlite:
+            async with self.write() as connection:
+                await connection.run_sync(_upgrade, revision)
+            return
+        # Changing many rows takes as long as it takes, on a connection of its own.
+        engine = _postgresql(self.url, self._config, command_timeout_s=None)
+        try:
+            async with self._transaction(engine) as connection:
                 await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236001)")
-            await connection.run_sync(_upgrade, revision)
+                await connection.run_sync(_upgrade, revision)
+        finally:
+            await engine.dispose()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -110,15 +121,23 @@ def _upgrade(connection: Connection, revision: str) -> None:
     command.upgrade(alembic_config(connection), revision)
 
 
-def _postgresql(url: URL, config: StoreConfig) -> AsyncEngine:
+def _patient(url: URL, config: StoreConfig) -> AsyncEngine:
+    """A statement may take a while, but a connection that has gone silent must not hold everything up."""
+    return _postgresql(url, config, command_timeout_s=_STATEMENTS * config.busy_timeout_ms / 1000)
+
+
+def _postgresql(url: URL, config: StoreConfig, command_timeout_s: float | None) -> AsyncEngine:
     patience_s = config.busy_timeout_ms / 1000
-    settings = {"application_name": "voicegw", "timezone": "UTC"}
+    # Pages of a few rows: starting parallel workers or a compiler takes longer than what they are started for.
+    few = {"max_parallel_workers_per_gather": "0", "jit": "off"}
+    settings = {"application_name": "voicegw", "timezone": "UTC", **few}
+    limits = {"timeout": patience_s, "command_timeout": command_timeout_s}
     return create_async_engine(
         url,
         pool_size=config.pool_size,
         pool_timeout=patience_s,
         pool_pre_ping=True,
-        connect_args={"timeout": patience_s, "command_timeout": 12 * patience_s, "server_settings": settings},
+        connect_args={**limits, "server_settings": settings},
     )
 
 

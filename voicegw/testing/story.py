@@ -19,6 +19,7 @@ from voicegw.media.config import MediaConfig
 from voicegw.runtime.node import Node
 from voicegw.server import build
 from voicegw.sip.address import Address
+from voicegw.storage.config import StoreConfig
 from voicegw.storage.event_log import read_log
 from voicegw.testing.softphone import Softphone
 from voicegw.testing.synthetic_caller import CallerLine, CallerVoice, SpokenLine, converse
@@ -82,7 +83,8 @@ class Outcome:
 def local_config(config: Config, home: Path) -> Config:
     """``config`` on loopback, on a free SIP port, with everything it writes under ``home``."""
     paths = replace(config.paths, calls=str(home / "calls"), recordings=str(home / "recordings"))
-    return replace(config, sip=SipConfig("127.0.0.1", 0), media=SERVER_MEDIA, paths=paths)
+    store = StoreConfig(f"sqlite:///{home}/store.sqlite", spool=str(home / "spool"))
+    return replace(config, sip=SipConfig("127.0.0.1", 0), media=SERVER_MEDIA, paths=paths, store=store)
 
 
 class Stage:

@@ -1,0 +1,55 @@
+"""Facts into several places at once: the store, and a plain log where one is wished."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from voicegw.base.ids import CallId
+from voicegw.call.facts import Entry
+
+
+class Sink(Protocol):
+    """What takes facts: :class:`~voicegw.storage.writer.StoreWriter`, ``EventLog``."""
+
+    def append(self, call_id: CallId, entry: Entry) -> None:
+        """Take one fact; never blocks."""
+        ...
+
+    def finish(self, call_id: CallId) -> None:
+        """No more facts of this call."""
+        ...
+
+    def flush(self) -> None:
+        """Wait until everything appended so far is on disk."""
+        ...
+
+    def close(self) -> None:
+        """Write what is queued and stop."""
+        ...
+
+
+class Sinks:
+    """Passes everything on to each of its sinks, in their order."""
+
+    def __init__(self, *sinks: Sink) -> None:
+        self._sinks = sinks
+
+    def append(self, call_id: CallId, entry: Entry) -> None:
+        """Take one fact."""
+        for sink in self._sinks:
+            sink.append(call_id, entry)
+
+    def finish(self, call_id: CallId) -> None:
+        """No more facts of this call."""
+        for sink in self._sinks:
+            sink.finish(call_id)
+
+    def flush(self) -> None:
+        """Wait until everything appended so far is on disk, everywhere."""
+        for sink in self._sinks:
+            sink.flush()
+
+    def close(self) -> None:
+        """Stop each."""
+        for sink in self._sinks:
+            sink.close()
