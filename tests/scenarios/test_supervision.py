@@ -266,12 +266,12 @@ def test_a_written_whisper_is_known_from_the_next_answer_on() -> None:
 def test_a_call_is_moved_and_ended_by_order() -> None:
     async def story() -> None:
         house = await talking()
-        assert "nobody" in await refusal(house, house.call.ask(MoveCall("desk", TransferKind.BRIDGED)))
-        answer = house.call.ask(MoveCall("sip:desk@192.0.2.7", TransferKind.BRIDGED))
+        assert "nobody" in await refusal(house, house.call.ask(MoveCall("Ada", "desk", TransferKind.BRIDGED)))
+        answer = house.call.ask(MoveCall("Ada", "sip:desk@192.0.2.7", TransferKind.BRIDGED))
         await house.settle()
         assert answer.result() is None
         assert house.signalling.said[-1] == "dial sip:desk@192.0.2.7"
-        ending = house.call.ask(EndCall())
+        ending = house.call.ask(EndCall("Ada"))
         await house.settle()
         assert ending.result() is None
         assert house.signalling.said[-2:] == ["hangup supervisor_ended", "hangup supervisor_ended"]
@@ -282,7 +282,7 @@ def test_a_call_is_moved_and_ended_by_order() -> None:
 def test_a_take_over_calls_a_transfer_off() -> None:
     async def story() -> None:
         house = await supervised()
-        house.call.ask(MoveCall("sip:desk@192.0.2.7", TransferKind.BRIDGED))
+        house.call.ask(MoveCall("Ada", "sip:desk@192.0.2.7", TransferKind.BRIDGED))
         await house.run(1.0)
         target = house.signalling.dialled[-1]
         house.call.post(e.SupervisorChose(Input.TAKE_OVER))
@@ -301,7 +301,7 @@ def test_a_take_over_calls_a_transfer_off() -> None:
 def test_a_whisper_on_a_bridged_call_is_for_the_callee() -> None:
     async def story() -> None:
         house = await supervised()
-        house.call.ask(MoveCall("sip:desk@192.0.2.7", TransferKind.BRIDGED))
+        house.call.ask(MoveCall("Ada", "sip:desk@192.0.2.7", TransferKind.BRIDGED))
         await house.run(1.0)
         target = house.signalling.dialled[-1]
         house.call.post(MediaChanged(target, SESSION))

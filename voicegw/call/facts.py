@@ -291,6 +291,14 @@ class SupervisorSpoke(Fact, frozen=True):
     ended_ms: float
 
 
+class CallWasOrdered(Fact, frozen=True):
+    """Somebody outside of the call wanted it moved or ended. ``what``: move or end; ``to``: where to."""
+
+    by: str
+    what: str
+    to: str = ""
+
+
 class CallHasEnded(Fact, frozen=True):
     """The last fact of every call."""
 
@@ -336,6 +344,7 @@ AnyFact: TypeAlias = (
     | SupervisorModeHasChanged
     | SupervisorHasLeft
     | SupervisorSpoke
+    | CallWasOrdered
     | CallHasEnded
 )
 

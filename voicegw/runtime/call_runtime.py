@@ -390,12 +390,14 @@ class CallRuntime:
             case Supervise() | Dismiss() | WhisperText():
                 self._order_supervision(ordered)
                 return
-            case EndCall():
+            case EndCall(name):
+                self._book.note(f.CallWasOrdered(name, "end"))
                 self.handle(e.EndRequested(HangupCause.SUPERVISOR_ENDED))
-            case MoveCall(target, kind):
+            case MoveCall(name, target, kind):
                 if self._conversation is None or not self._can_move(target):
                     ordered.refuse(f"there is nobody called {target!r} to transfer to")
                     return
+                self._book.note(f.CallWasOrdered(name, "move", target))
                 self._order_move(Transfer(target, "", kind.value), self._conversation)
         ordered.carried_out()
 

@@ -91,13 +91,13 @@ class RuntimeControl:
         """The supervisor leaves; the agent goes on with what was said meanwhile."""
         await self._order(call_id, Dismiss(name))
 
-    async def end(self, call_id: CallId) -> None:
-        """End the call."""
-        await self._order(call_id, EndCall())
+    async def end(self, call_id: CallId, name: str) -> None:
+        """End the call; ``name`` is for the record."""
+        await self._order(call_id, EndCall(name))
 
-    async def transfer(self, call_id: CallId, target: str, kind: TransferKind) -> None:
+    async def transfer(self, call_id: CallId, name: str, target: str, kind: TransferKind) -> None:
         """Move the caller; returns when the move has begun. How it went is told by the call's facts."""
-        await self._order(call_id, MoveCall(target, kind))
+        await self._order(call_id, MoveCall(name, target, kind))
 
     async def _order(self, call_id: CallId, order: Order) -> None:
         call = self._manager.find(call_id)

@@ -53,6 +53,7 @@ class Dismiss:
 class MoveCall:
     """Move the caller to somebody else, once the agent has finished what it is saying."""
 
+    name: str
     target: str
     kind: TransferKind
 
@@ -60,6 +61,8 @@ class MoveCall:
 @dataclass(frozen=True, slots=True)
 class EndCall:
     """End the call now."""
+
+    name: str
 
 
 Order: TypeAlias = Supervise | WhisperText | Dismiss | MoveCall | EndCall

@@ -89,8 +89,8 @@ def test_orders_for_no_call_and_orders_that_cannot_be_carried_out() -> None:
         hall = ControlledHall()
         for work in (
             hall.control.whisper_text(NOBODY, "Ada", "x"),
-            hall.control.end(NOBODY),
-            hall.control.transfer(NOBODY, "sip:a@b", TransferKind.BLIND),
+            hall.control.end(NOBODY, "Ada"),
+            hall.control.transfer(NOBODY, "Ada", "sip:a@b", TransferKind.BLIND),
             hall.control.hand_back(NOBODY, "Ada"),
             hall.control.supervise(NOBODY, "Ada", "sip:a@b", SupervisorMode.LISTEN),
         ):
@@ -100,12 +100,12 @@ def test_orders_for_no_call_and_orders_that_cannot_be_carried_out() -> None:
             hall.control.admit(NOBODY, "Ada")
         await hall.talk("a")
         with pytest.raises(Refused):
-            await hall.control.transfer(hall.call_id, "nobody", TransferKind.BLIND)
+            await hall.control.transfer(hall.call_id, "Ada", "nobody", TransferKind.BLIND)
         with pytest.raises(Refused):
             await hall.control.supervise(hall.call_id, "Ada", "sip:a@b", SupervisorMode.NONE)
         await hall.control.whisper_text(hall.call_id, "Ada", "be kind")
         assert [fact.text for fact in hall.facts_of(f.SupervisorSpoke)] == ["be kind"]
-        await hall.control.end(hall.call_id)
+        await hall.control.end(hall.call_id, "Ada")
         assert hall.signalling.said[-1] == "hangup supervisor_ended"
 
     play(story())

@@ -1,0 +1,84 @@
+"""Call control in the words of the API, carried out by a runtime that says what the test wrote."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from voicegw.api import control as api
+from voicegw.base.ids import CallId
+from voicegw.runtime.orders import NoSuchCall, Refused
+from voicegw.server_control import NodeControl
+
+CALL = CallId("c")
+ADA = api.Supervisor("u1", "Ada", "sip:201@192.0.2.8")
+
+
+class Runtime:
+    """Writes down what it is asked, and refuses what ``error`` says."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        def plain(*values: Any) -> CallId:
+            self.asked.append((name, *(getattr(value, "value", value) for value in values)))
+            if self._error is not None:
+                raise self._error
+            return CallId("new")
+
+        async def waiting(*values: Any) -> None:
+            plain(*values)
+
+        return plain if name == "originate" else waiting
+
+
+def control(error: Exception | None = None) -> tuple[NodeControl, Runtime]:
+    runtime = Runtime(error)
+    return NodeControl(runtime), runtime  # type: ignore[arg-type]
+
+
+def test_every_order_is_passed_on() -> None:
+    async def story() -> None:
+        node, runtime = control()
+        await node.supervise(CALL, ADA, api.Mode.TAKEOVER)
+        await node.whisper_text(CALL, ADA, "be kind")
+        await node.hand_back(CALL, ADA)
+        await node.transfer(CALL, ADA, "desk", api.TransferKind.ATTENDED)
+        await node.end(CALL, ADA)
+        assert await node.originate(api.OutgoingCall("sip:a@b", "demo")) == "new"
+        assert runtime.asked == [
+            ("supervise", CALL, "Ada", ADA.address, "takeover"),
+            ("whisper_text", CALL, "Ada", "be kind"),
+            ("hand_back", CALL, "Ada"),
+            ("transfer", CALL, "Ada", "desk", "attended"),
+            ("end", CALL, "Ada"),
+            ("originate", "sip:a@b", "demo", ""),
+        ]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("inner", "outer"), [(NoSuchCall("x"), api.NoSuchCall), (Refused("x"), api.Refused)])
+def test_refusals_are_told_in_the_apis_words(inner: Exception, outer: type[Exception]) -> None:
+    with pytest.raises(outer, match="x"):
+        asyncio.run(control(inner)[0].end(CALL, ADA))
+
+
+def test_what_is_not_there_yet_is_refused() -> None:
+    async def story() -> None:
+        node, runtime = control()
+        with pytest.raises(api.Refused, match="browser"):
+            await node.supervise(CALL, api.Supervisor("u1", "Ada", "webrtc"), api.Mode.LISTEN)
+        with pytest.raises(api.Refused, match="no tool"):
+            await node.approve_tool(CALL, ADA, "key", True)
+        with pytest.raises(api.Refused, match="trunk"):
+            await node.originate(api.OutgoingCall("sip:a@b", "demo", trunk="main"))
+        assert not runtime.asked
+        with pytest.raises(api.Refused):
+            await control(Refused("full"))[0].originate(api.OutgoingCall("sip:a@b", "demo"))
+
+    asyncio.run(story())
