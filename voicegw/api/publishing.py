@@ -95,6 +95,32 @@ async def install(parts: Parts, documents: Documents) -> None:
         raise wrong_document(error, "version") from None
 
 
+async def adopt(parts: Parts, files: Documents) -> None:
+    """At a node's start: take the files in where the store has no documents yet, else put the store's in force.
+
+    Raises ConfigError where what is stored does not work here; the node then goes on with its files.
+    """
+    now = parts.wall_ms()
+    async with parts.store.write() as unit:
+        stored = await in_force(unit)
+        if not stored.agents and not stored.dialplans:
+            for kind, texts in ((AGENT, files.agents), (DIALPLAN, files.dialplans)):
+                for name, text in texts.items():
+                    await _take_in(unit, kind, name, text, now)
+            return
+    if stored != files:
+        check_all(stored)
+        await parts.installer.rehearse(stored)
+        await parts.installer.install(stored)
+
+
+async def _take_in(unit: Unit, kind: str, name: str, text: str, now_wall_ms: int) -> None:
+    saved = await unit.documents.save(
+        kind, name, text.encode(), author="files", now_wall_ms=now_wall_ms, origin="file"
+    )
+    await unit.documents.publish(kind, name, saved.version, author="files", now_wall_ms=now_wall_ms)
+
+
 async def _demand_same(unit: Unit, document: Document) -> None:
     """Raise Conflict where somebody was faster since the ETag was compared."""
     if await unit.documents.get(document.kind, document.name) != document:

@@ -19,13 +19,13 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-from voicegw.api import accounts
+from voicegw.api import accounts, publishing
 from voicegw.api.app import create_app
 from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, BridgedOriginator
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub
-from voicegw.api.installation import Installer
+from voicegw.api.installation import Documents, Installer
 from voicegw.api.live_calls import LiveCalls
 from voicegw.api.oidc import OidcClient
 from voicegw.api.outbox import Outbox
@@ -59,6 +59,8 @@ class Wiring:
     control: CallControl | None = None
     originator: Originator | None = None
     recordings: Recordings | None = None
+    files: Documents = field(default_factory=Documents)
+    """What the node has loaded from its files; a store without documents begins with them."""
 
 
 class ApiService:
@@ -174,10 +176,14 @@ class ApiService:
             try:
                 await parts.store.start()
                 link = await accounts.first_link(parts)
+                await publishing.adopt(parts, self._wiring.files)
                 break
             except StoreUnavailable as error:
                 log.error("the API waits for the store: %s", error)
                 await asyncio.sleep(_STORE_AGAIN_S)
+            except ConfigError as error:
+                log.error("what is published does not work here, the files stay in force: %s", error)
+                break
         if link is not None:
             self.setup_link = f"{self._url()}/setup#{link}"
             log.warning("there are no users yet; make the first one here, once: %s", self.setup_link)

@@ -23,5 +23,5 @@ class Counters:
         return self._values[name]
 
     def snapshot(self) -> dict[str, int]:
-        """A copy of all counts, under plain strings: packages name theirs by string enums."""
-        return {str.__str__(name): count for name, count in self._values.items()}
+        """A copy of all counts, under plain strings: packages name theirs by string enums. Any thread may ask."""
+        return {str.__str__(name): count for name, count in dict(self._values).items()}
