@@ -22,8 +22,8 @@ from voicegw.ports.http import HttpClient
 from voicegw.recording.seal_keys import read_public_keys
 from voicegw.recording.wav_file import recover_partial
 from voicegw.runtime.call_manager import CallManager
-from voicegw.runtime.conversation import APOLOGY, FILLERS, PARTING
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
+from voicegw.runtime.house_texts import APOLOGY, FILLERS, PARTING
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.prompt_files import PromptFiles

@@ -40,7 +40,7 @@ from voicegw.ports.llm import (
     ToolCallRequested,
 )
 from voicegw.ports.tts import TtsAudio, TtsCapabilities, TtsChunk, TtsRequest
-from voicegw.runtime.conversation import APOLOGY, FILLERS
+from voicegw.runtime.house_texts import APOLOGY, FILLERS
 from voicegw.runtime.speech import Speech
 from voicegw.testing.manual_clock import ManualClock
 from voicegw.testing.manual_loop import run_by, settle

@@ -16,7 +16,7 @@ from voicegw.agents.ladder_model import LadderModel
 from voicegw.agents.load import parse_flow
 from voicegw.call import facts as f
 from voicegw.ports.tools import ToolRequest, ToolResult
-from voicegw.runtime.conversation import APOLOGY, FILLERS
+from voicegw.runtime.house_texts import APOLOGY, FILLERS
 
 MENU_PROMPT = "Press one for our address or two for somebody at the desk."
 LADDER = LadderModel.model_validate(

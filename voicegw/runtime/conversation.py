@@ -32,32 +32,25 @@ from voicegw.base.ids import LegId, UtteranceId
 from voicegw.call import facts as f
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrFailed, AsrFinal, AsrOptions, AsrPartial
-from voicegw.ports.eot import EotQuestion
 from voicegw.ports.tts import TtsRequest
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.call_recorder import CallRecorder
-from voicegw.runtime.ear import Ear
-from voicegw.runtime.end_guesser import EndGuesser
+from voicegw.runtime.house_texts import APOLOGY, FILLERS, PARTING
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.mouth import Mouth, SpeechMail
 from voicegw.runtime.replies import Replies, Report
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
+from voicegw.runtime.told import told
 from voicegw.runtime.tongue import Tongue
 from voicegw.runtime.turn_book import TurnBook
+from voicegw.runtime.turn_ear import TurnEar
 from voicegw.turn import commands as c
 from voicegw.turn import events as e
 from voicegw.turn.history import Speaker
 from voicegw.turn.keypad import Keypad, KeypadPolicy
 from voicegw.turn.machine import TurnMachine
 
-FILLERS = ("One moment, please.", "I am still on it.", "Thank you for waiting.")
-"""Said in turn while a reply is awaited."""
-PARTING = {
-    HangupCause.CALL_TOO_LONG: "We have reached the longest time for a call. Thank you, and goodbye.",
-    HangupCause.DRAINING: "I am sorry, our system has to restart now. Please call again in a minute. Goodbye.",
-}
-APOLOGY = "I am sorry, something went wrong on our side. Please call again. Goodbye."
 NO_MATCH_SPEECH_MS = 600
 """Speech this long with no recognised word is a turn that was not understood; shorter is noise."""
 TAIL_MS = 400
@@ -101,7 +94,7 @@ class Conversation:
         self._tongue = Tongue(agent, services.asr.capabilities.languages)
         self._turn = TurnMachine(services.turn_config, agent.language)
         self._keypad = Keypad()
-        self._ear = Ear(services.asr, tasks, links.post, services.clock, services.random)
+        self._hearing = TurnEar(services, tasks, links.post)
         self._mouth = Mouth(
             facts.call_id, services.speaker, services.media, tasks, links.post, services.random, agent.lexicon
         )
@@ -121,9 +114,6 @@ class Conversation:
         self._over = False
         self._notes = TurnBook(book, services.clock)
         self._asr_down_at = float("-inf")
-        self._text = ""
-        self._early: AsrFinal | AsrFailed | None = None
-        self._guesser = EndGuesser(services.eot, tasks, links.post, services.random, services.counters)
 
     # ------------------------------------------------------------ life
 
@@ -133,13 +123,13 @@ class Conversation:
 
     def hear(self, pcm: bytes) -> None:
         """20 ms of the caller's audio."""
-        self._ear.hear(pcm)
+        self._hearing.hear(pcm)
 
     def part(self, cause: HangupCause) -> None:
         """Say goodbye whatever is going on, then finish with ``cause``."""
         self._replies.drop()
         self._mouth.cut()
-        self._ear.drop()
+        self._hearing.drop()
         self._ending = cause
         self._say(Say(PARTING.get(cause, APOLOGY), interruptible=False))
 
@@ -148,7 +138,7 @@ class Conversation:
         self._notes.commit()
         self._over = True
         self._replies.drop()
-        self._ear.drop()
+        self._hearing.drop()
         self._mouth.cut()
 
     def hold(self) -> None:
@@ -256,36 +246,20 @@ class Conversation:
 
     def on_asr(self, report: mail_types.AsrReported) -> None:
         """A report of a recognition stream; one that is closed is refused."""
-        if not self._ear.accepts(report.stream_id):
-            return
-        match report.event:
+        match heard := self._hearing.take(report):
             case AsrPartial(text):
-                self._words_heard(text)
+                self._tell(e.PartialHeard(text, complete=self._is_complete(text)))
             case AsrFinal() | AsrFailed():
-                self._ear.forget()
-                if self._ear.asked_early:
-                    self._early = report.event
-                    if isinstance(report.event, AsrFinal):
-                        self._words_heard(report.event.text)
-                else:
-                    self._recognised(report.event)
+                self._recognised(heard)
+            case None:
+                pass
             case _:
-                assert_never(report.event)
+                assert_never(heard)
 
     def on_end_estimated(self, mail: mail_types.EndOfTurnEstimated) -> None:
         """The end-of-turn model's word; one about another silence is refused."""
-        if self._guesser.accepts(mail.guess_id):
+        if self._hearing.accepts(mail):
             self._tell(e.EndOfTurnGuessed(mail.probability))
-
-    def _ask_whether_over(self) -> None:
-        asked = self._notes.history.last(Speaker.AGENT)
-        text = _joined(self._notes.carried, self._text)
-        pcm = self._ear.recent(self._guesser.audio_ms)
-        self._guesser.ask(EotQuestion(text, asked.text if asked else "", self._tongue.language, pcm))
-
-    def _words_heard(self, text: str) -> None:
-        self._text = text
-        self._tell(e.PartialHeard(text, complete=self._is_complete(text)))
 
     def _recognised(self, result: AsrFinal | AsrFailed) -> None:
         """The turn is over, and this is what was said in it."""
@@ -327,9 +301,9 @@ class Conversation:
                 self.on_replied(report)
 
     def _speculate(self) -> None:
-        if not self._text or self._ending is not None or self._over or self._mouth.unsettled:
+        if not self._hearing.text or self._ending is not None or self._over or self._mouth.unsettled:
             return
-        turn = CallerTurn(TurnKind.SPEECH, _joined(self._notes.carried, self._text))
+        turn = CallerTurn(TurnKind.SPEECH, _joined(self._notes.carried, self._hearing.text))
         if self._replies.speculate(turn, self._notes.history, self._local_time()):
             self._mouth.forget_prepared()
 
@@ -388,21 +362,17 @@ class Conversation:
                 self._ending = HangupCause.AGENT_HANGUP
             case SendDtmf(digits):
                 self._services.media.send(m.SendDtmf(self._links.caller, digits))
-            case CallWebhook(step, method, url):
-                self._book.note(f.WebhookWasCalled(step, method, url))
-            case WebhookReturned(step, status, error):
-                self._book.note(f.WebhookHasReturned(step, status, error))
-            case ServiceMoved(to, reason):
+            case ServiceMoved(to):
                 self._services.counters.add(f"ladder_{to.partition(':')[0]}")
-                self._book.note(f.ServiceHasMoved(to, reason))
+                self._book.note(told(mail.action))
+            case CallWebhook() | WebhookReturned() | SlotFilled():
+                self._book.note(told(mail.action))
             case SwitchLanguage(language):
                 if self._tongue.switch(language):
                     self._services.counters.add("language_switched")
                     self._tell(e.LanguageChanged(language))
             case StepFinished():
                 pass
-            case SlotFilled(name, value, confirmed, sensitive):
-                self._book.note(f.SlotWasFilled(name, value, confirmed, sensitive))
             case Disclosing(text):
                 self._book.censor.disclosing(text)
             case Concealing(text):
@@ -522,13 +492,11 @@ class Conversation:
     def _carry_out(self, command: c.TurnCommand) -> None:
         match command:
             case c.BeginRecognition(onset_at):
-                self._early = None
-                self._guesser.forget()
-                if self._ear.begin(self._asr_options(), onset_at):
-                    self._text = ""
+                self._hearing.begin(self._asr_options(), onset_at)
             case c.AskForFinal():
-                self._ear.ask_for_final()
-                self._ask_whether_over()
+                asked = self._notes.history.last(Speaker.AGENT)
+                said = asked.text if asked is not None else ""
+                self._hearing.ask_whether_over(self._notes.carried, said, self._tongue.language)
             case c.FinishRecognition(offset_at, waited_ms):
                 self._notes.turn_ended(offset_at, waited_ms)
                 self._finish_recognition()
@@ -537,8 +505,7 @@ class Conversation:
             case c.TakeBackChannel(text, offset_at):
                 self._take_back_channel(text, offset_at)
             case c.DropRecognition():
-                self._early = None
-                self._ear.drop()
+                self._hearing.drop()
             case c.DropReply():
                 self._replies.undo()
                 if self._tongue.undo():
@@ -563,12 +530,14 @@ class Conversation:
                 assert_never(command)
 
     def _finish_recognition(self) -> None:
-        early, self._early = self._early, None
-        if not self._ear.finish():
-            self._replies.forget_speculation()
-            self._tell(e.ReplyEmpty())
-        elif early is not None:
-            self._recognised(early)
+        match result := self._hearing.finish():
+            case AsrFinal() | AsrFailed():
+                self._recognised(result)
+            case False:
+                self._replies.forget_speculation()
+                self._tell(e.ReplyEmpty())
+            case _:
+                pass  # it is on its way
 
     def _take_back_channel(self, text: str, offset_at: float) -> None:
         """A "yes" over the last word of a question; a question with a grammar has judged it already."""
@@ -594,7 +563,7 @@ class Conversation:
             self._links.move(ending)
             return
         self._over = True
-        self._ear.drop()
+        self._hearing.drop()
         self._links.finished(ending)
 
     def _asr_options(self) -> AsrOptions:

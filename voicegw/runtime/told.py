@@ -1,0 +1,26 @@
+"""Actions that are only told, as the facts they become."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, assert_never
+
+from voicegw.agents.actions import CallWebhook, ServiceMoved, SlotFilled, WebhookReturned
+from voicegw.call import facts as f
+
+ToldAction: TypeAlias = CallWebhook | WebhookReturned | ServiceMoved | SlotFilled
+ToldFact: TypeAlias = f.WebhookWasCalled | f.WebhookHasReturned | f.ServiceHasMoved | f.SlotWasFilled
+
+
+def told(action: ToldAction) -> ToldFact:
+    """What the record says of it."""
+    match action:
+        case CallWebhook(step, method, url):
+            return f.WebhookWasCalled(step, method, url)
+        case WebhookReturned(step, status, error):
+            return f.WebhookHasReturned(step, status, error)
+        case ServiceMoved(to, reason):
+            return f.ServiceHasMoved(to, reason)
+        case SlotFilled(name, value, confirmed, sensitive):
+            return f.SlotWasFilled(name, value, confirmed, sensitive)
+        case _:
+            assert_never(action)
