@@ -13,11 +13,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from voicegw.base.clock import SystemClock
 from voicegw.base.errors import VoicegwError
 from voicegw.base.metrics import Counters
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import Refused, StoreUnavailable
 from voicegw.storage.intake import Intake
+from voicegw.storage.maintenance import Maintenance
 from voicegw.storage.spool import Position, SpoolDirectory, SpooledFact
 from voicegw.storage.store import Store
 
@@ -85,11 +87,20 @@ class Delivery:
             if await self._insist(store.start):
                 await self._carry(store, Position(self._first, 0))
                 if await self._insist(lambda: self._give_up_open_calls(store)):
-                    await self._carry_on(store)
+                    await self._carry_on_with_maintenance(store)
         finally:
             with self._changed:
                 self._loop = None
             await store.close()
+
+    async def _carry_on_with_maintenance(self, store: Store) -> None:
+        node = self._directory.node
+        maintenance = Maintenance(store, self._config.retention, SystemClock(), node=node)
+        maintenance.start()
+        try:
+            await self._carry_on(store)
+        finally:
+            await maintenance.close()
 
     async def _carry_on(self, store: Store) -> None:
         while not self._closing.is_set():

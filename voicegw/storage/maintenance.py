@@ -24,13 +24,15 @@ from voicegw.storage.erasure import (
     erase_audit_details,
     recordings_of,
 )
-from voicegw.storage.errors import StoreUnavailable
+from voicegw.storage.errors import Refused, StoreUnavailable
 from voicegw.storage.store import Store
 from voicegw.storage.tables.calls import calls, recordings, transcripts
 
 log = logging.getLogger(__name__)
 
 RemoveRecording = Callable[[str], Awaitable[None]]
+FIRST_S = 60.0
+"""After the start, when calls that were left over are in the database."""
 INTERVAL_S = 3600.0
 DAY_MS = 86_400_000
 KEEP_DELIVERED_MS = 7 * DAY_MS
@@ -52,15 +54,24 @@ class Done:
 
 
 class Maintenance:
-    """Runs once an hour beside the server; :meth:`round` and :meth:`erase_number` can be called at any time."""
+    """Runs once an hour beside the writer; :meth:`round` and :meth:`erase_number` can be called at any time.
+
+    With a ``node`` retention takes care of that node's calls only: the recordings of others are not on this disk.
+    """
 
     def __init__(
-        self, store: Store, retention: RetentionConfig, clock: Clock, remove_recording: RemoveRecording = unlink
+        self,
+        store: Store,
+        retention: RetentionConfig,
+        clock: Clock,
+        remove_recording: RemoveRecording = unlink,
+        node: str | None = None,
     ) -> None:
         self._store = store
         self._retention = retention
         self._clock = clock
         self._remove = remove_recording
+        self._node = node
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -103,21 +114,24 @@ class Maintenance:
         return Done(tuple(made), anchor)
 
     async def _run(self) -> None:
+        await asyncio.sleep(FIRST_S)
         while True:
             try:
                 await self.round()
-            except StoreUnavailable as error:
+            except (StoreUnavailable, Refused) as error:  # refused: another node anchors at the same moment
                 log.warning("the store's round is put off: %s", error)
+            except OSError as error:
+                log.error("a recording cannot be removed: %s", error)
             await asyncio.sleep(INTERVAL_S)
 
     async def _due(self, scope: Scope, days: int, there: ColumnElement[bool], now: int) -> list[Certificate]:
         made: list[Certificate] = []
         order = Order(scope, f"retention of {scope.value} after {days} days", _ACTOR, now)
         while days:
-            old: list[Any] = [
-                calls.c.started_wall_ms < now - days * DAY_MS,
-                calls.c.state != StoredState.OPEN.value,
-            ]
+            old: list[Any] = [calls.c.started_wall_ms < now - days * DAY_MS]
+            old.append(calls.c.state != StoredState.OPEN.value)
+            if self._node is not None:
+                old.append(calls.c.node == self._node)
             query = select(calls.c.id).where(*old, there).order_by(calls.c.started_wall_ms).limit(_BATCH_CALLS)
             async with self._store.read() as unit:
                 call_ids = list(await unit.connection.scalars(query))

@@ -35,6 +35,7 @@ MAX_QUEUED = 50_000
 CLOSE_S = 5.0
 """How long closing waits for the database; the rest stays in the spool for the next start."""
 _RETRY_S = 1.0
+_LOOK_S = 0.5
 _VITAL = (CallWasOffered, CallHasEnded)
 _MIB = 1024 * 1024
 
@@ -110,7 +111,8 @@ class StoreWriter:
         mark = _Mark(threading.Event(), last)
         self._queue.put(mark)
         self._hurry.set()
-        mark.reached.wait()
+        while not mark.reached.wait(_LOOK_S) and self._thread.is_alive():
+            pass  # a thread that has died reaches nothing; who waits for it must not wait for ever
 
     def _run(self) -> None:
         last = False

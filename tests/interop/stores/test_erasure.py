@@ -38,13 +38,15 @@ def filled(config: StoreConfig) -> StoreConfig:
     return config
 
 
-def keeper(store: Store, retention: RetentionConfig, removed: list[str], days: float = 0.0) -> Maintenance:
+def keeper(
+    store: Store, retention: RetentionConfig, removed: list[str], days: float = 0.0, node: str | None = None
+) -> Maintenance:
     async def remove(path: str) -> None:
         removed.append(path)
 
     clock = ManualClock()
     clock.advance(STARTED_WALL_MS / 1000 + days * 86400 - clock.wall())
-    return Maintenance(store, retention, clock, remove)
+    return Maintenance(store, retention, clock, remove, node)
 
 
 async def everything(unit: Unit) -> str:
@@ -118,6 +120,18 @@ def test_each_class_of_data_is_kept_as_long_as_it_is_said(
             detail = await unit.calls.detail("c0")
             assert (len(detail.transcript), detail.call.has_recording, detail.call.calling) == left
             assert (await unit.calls.verify("c0")).whole
+
+    run(filled, body)
+
+
+def test_retention_leaves_the_calls_of_other_nodes_to_them(filled: StoreConfig) -> None:
+    async def body(store: Store) -> None:
+        kept, removed = RetentionConfig(recordings_days=10), list[str]()
+        assert (await keeper(store, kept, removed, days=11, node="another").round()).certificates == ()
+        async with store.read() as unit:
+            node = (await unit.calls.get("c0")).node
+        await keeper(store, kept, removed, days=11, node=node).round()
+        assert len(removed) == 4
 
     run(filled, body)
 

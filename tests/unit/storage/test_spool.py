@@ -12,11 +12,18 @@ from tests.unit.storage.sample_call import call_id, sample_call
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
 from voicegw.storage import spool
+from voicegw.storage import writer as writer_module
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.spool import Position, SpoolDirectory, SpooledFact, SpoolWriter, pack, unpack
 from voicegw.storage.writer import StoreWriter
 
 AWAY = "postgresql://nobody@127.0.0.1:1/nowhere"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a database that does not exist."""
+    monkeypatch.setattr(writer_module, "CLOSE_S", 0.0)
 
 
 def fact(seq: int, size: int = 10) -> SpooledFact:
