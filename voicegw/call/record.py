@@ -18,13 +18,18 @@ from voicegw.call.facts import (
     MediaWasMeasured,
     RecordingHasEnded,
     SlotWasFilled,
+    SupervisorSpoke,
+    TransferHasBegun,
     TurnWasTimed,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
-    """One line as it was heard. ``timing`` is set on the agent's first utterance of an answer."""
+    """One line as it was heard: of caller, agent or supervisor (``whisper``: the caller did not hear it).
+
+    ``timing`` is set on the agent's first utterance of an answer.
+    """
 
     at_ms: float
     speaker: str
@@ -47,6 +52,8 @@ class CallRecord:
     barge_ins: list[CallerBargedIn] = field(default_factory=list)
     timings: list[TurnWasTimed] = field(default_factory=list)
     slots: dict[str, str] = field(default_factory=dict)
+    transfers: list[str] = field(default_factory=list)
+    """The targets that were tried, in order."""
     _timing: TurnWasTimed | None = None
 
     def add(self, fact: AnyFact) -> None:
@@ -68,6 +75,11 @@ class CallRecord:
                 line = TranscriptLine(fact.started_ms, "agent", fact.heard, fact.interrupted, self._timing)
                 self._timing = None
                 self.transcript.append(line)
+            case SupervisorSpoke():
+                speaker = "whisper" if fact.to == "agent" else "supervisor"
+                self.transcript.append(TranscriptLine(fact.started_ms, speaker, fact.text))
+            case TransferHasBegun():
+                self.transfers.append(fact.target)
             case TurnWasTimed():
                 self.timings.append(fact)
                 self._timing = fact
