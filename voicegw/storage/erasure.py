@@ -27,8 +27,27 @@ from voicegw.storage.tables.hooks import webhook_deliveries
 from voicegw.storage.tables.people import audit
 from voicegw.storage.tables.proofs import erasures
 
-SPOKEN_KINDS = ("AgentSpoke", "CallerSpoke", "KeyWasPressed", "SlotWasFilled")
-"""Events that repeat what was said or keyed in."""
+UNSPOKEN_KINDS = (
+    "CallWasOffered",
+    "CallWasRouted",
+    "CallWasAnswered",
+    "CallWasHeld",
+    "CallerWasSilent",
+    "CallerBargedIn",
+    "CallerWasBackground",
+    "TurnWasTimed",
+    "SpeechHasFailed",
+    "RecordingHasEnded",
+    "RecordingHasFailed",
+    "MediaWasMeasured",
+    "TransferHasProgressed",
+    "TransferHasFailed",
+    "SupervisorHasJoined",
+    "SupervisorModeHasChanged",
+    "SupervisorHasLeft",
+    "CallHasEnded",
+)
+"""Events that repeat nothing of what was said or keyed in. A kind that is not listed counts as spoken."""
 _GONE: dict[str, Any] = {"salt": None, "content": None}
 _SALT_BYTES = 16
 
@@ -110,7 +129,7 @@ async def _erase_call(connection: AsyncConnection, order: Order, call_id: str, e
 async def _erase_events(connection: AsyncConnection, scope: Scope, call_id: str, erasure_id: str) -> int:
     there = and_(call_events.c.call_id == call_id, call_events.c.content.is_not(None))
     if scope is Scope.SPOKEN:
-        there = and_(there, call_events.c.kind.in_(SPOKEN_KINDS))
+        there = and_(there, call_events.c.kind.not_in(UNSPOKEN_KINDS))
     erased = update(call_events).where(there).values(**_GONE, erasure_id=erasure_id)
     return (await connection.execute(erased)).rowcount
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
-from voicegw.call.facts import CallWasAnswered, Entry, TurnWasTimed
+from voicegw.call.facts import CallerWasConnected, CallWasAnswered, Entry, SupervisorHasJoined, TurnWasTimed
 from voicegw.call.record import CallRecord
 
 Row = dict[str, Any]
@@ -24,6 +24,7 @@ class CallFold:
     answered: CallWasAnswered | None = None
     answered_at_ms: float = 0.0
     last_at_ms: float = 0.0
+    others: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, entry: Entry) -> None:
         """Take in the next fact."""
@@ -32,6 +33,10 @@ class CallFold:
         match entry.data:
             case CallWasAnswered() if self.answered is None:
                 self.answered, self.answered_at_ms = entry.data, entry.at_ms
+            case CallerWasConnected(uri=uri):
+                self.others.append(("callee", uri))
+            case SupervisorHasJoined(name=name):
+                self.others.append(("supervisor", name))
             case TurnWasTimed():
                 self.timings.append((entry.at_ms, entry.data))
 
@@ -73,24 +78,29 @@ class CallFold:
         }
 
     def legs(self) -> list[Row]:
-        """The caller's leg; counters are None where the media worker said nothing."""
-        if self.answered is None:
-            return []
-        offered, media = self.record.offered, self.record.media
-        return [
-            {
-                "leg_no": 0,
-                "role": "caller",
-                "party": storable(offered.calling) if offered else "",
-                "codec": storable(self.answered.codec),
-                "remote": storable(self.answered.remote),
-                "packets_sent": media.packets_sent if media else None,
-                "packets_received": media.packets_received if media else None,
-                "packets_lost": media.packets_lost if media else None,
-                "packets_late": media.packets_late if media else None,
-                "jitter_ms": media.jitter_ms if media else None,
-            }
+        """The caller's leg, with counters where the media worker told them, and whoever came to the call."""
+        caller = [self._caller_leg(self.answered)] if self.answered is not None else []
+        nothing = dict.fromkeys(("packets_sent", "packets_received", "packets_lost", "packets_late", "jitter_ms"))
+        others = [
+            {"leg_no": number, "role": role, "party": storable(party), "codec": "", "remote": "", **nothing}
+            for number, (role, party) in enumerate(self.others, start=1)
         ]
+        return [*caller, *others]
+
+    def _caller_leg(self, answered: CallWasAnswered) -> Row:
+        offered, media = self.record.offered, self.record.media
+        return {
+            "leg_no": 0,
+            "role": "caller",
+            "party": storable(offered.calling) if offered else "",
+            "codec": storable(answered.codec),
+            "remote": storable(answered.remote),
+            "packets_sent": media.packets_sent if media else None,
+            "packets_received": media.packets_received if media else None,
+            "packets_lost": media.packets_lost if media else None,
+            "packets_late": media.packets_late if media else None,
+            "jitter_ms": media.jitter_ms if media else None,
+        }
 
     def transcript(self) -> list[Row]:
         """Its lines in the order in which they were said."""

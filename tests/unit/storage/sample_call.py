@@ -19,6 +19,7 @@ from voicegw.call.facts import (
     MediaWasMeasured,
     RecordingHasEnded,
     SlotWasFilled,
+    SupervisorHasJoined,
     TurnWasTimed,
 )
 
@@ -57,6 +58,7 @@ def _facts(number: int, turns: int, calling: str, called: str, said: str) -> Ite
         yield AgentSpoke(utterance, "For how many persons?", "For how many", False, turn == 1, at + 500, at + 900)
         if turn == 1:
             yield CallerBargedIn(utterance, 120.0, "voice")
+    yield SupervisorHasJoined("sam")
     yield SlotWasFilled("name", "Fernández", True)
     yield RecordingHasEnded(f"/recordings/c{number}.wav", 16000, 0)
     yield MediaWasMeasured(100, 98, 2, 1, 0, 3.5)
