@@ -18,7 +18,7 @@ from voicegw.base.metrics import Counters
 from voicegw.call.edges import AGENT_EAR
 from voicegw.media import messages as m
 from voicegw.media.bank import LegBank, Pcm
-from voicegw.media.config import FRAME_SAMPLES, MediaConfig
+from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.leg import Call, Leg, Voice
 from voicegw.media.plan import TickPlan
 from voicegw.media.playout import Playout
@@ -139,18 +139,20 @@ class MediaEngine:
             self._tell_speech(plan.leg_of_row[edge.row], edge, now)
 
     def _tell_speech(self, leg: Leg, edge: SpeechEdge, now: float) -> None:
+        # The frame that is heard now came into the jitter buffer this much ago: the caller spoke then.
+        at = edge.at - self._bank.jitter.delay_samples(edge.row) / SAMPLE_RATE_HZ
         if edge.pause:
-            self._events.append(m.SpeechPaused(leg.leg_id, now, edge.at))
+            self._events.append(m.SpeechPaused(leg.leg_id, now, at))
             return
         if not edge.started:
-            self._events.append(m.SpeechStopped(leg.leg_id, now, edge.at))
+            self._events.append(m.SpeechStopped(leg.leg_id, now, at))
             return
         call = self._board.calls[leg.call_id]
         heard_by_agent = any(source == leg.leg_id and sink == AGENT_EAR for source, sink, _ in call.edges)
         paused: list[m.Event] = []
         if heard_by_agent and call.playout.interruptible:
             paused = call.playout.pause(now)
-        self._events.append(m.SpeechStarted(leg.leg_id, now, edge.at, bool(paused)))
+        self._events.append(m.SpeechStarted(leg.leg_id, now, at, bool(paused)))
         self._events += paused
 
     def _take_playouts(self, plan: TickPlan) -> list[tuple[Playout, int]]:

@@ -16,7 +16,10 @@ from voicegw.turn.vad_gate import GateEdge, VadGate
 
 @dataclass(frozen=True, slots=True)
 class SpeechEdge:
-    """Speech of a row began or ended at ``at`` (monotonic seconds), which was before it was noticed."""
+    """Speech of a row began or ended at ``at`` (monotonic seconds), which was before it was noticed.
+
+    The frames that are fed count as arriving when they are: what a jitter buffer kept them is not in ``at``.
+    """
 
     row: int
     started: bool

@@ -199,6 +199,24 @@ def test_speech_stops_are_told_also_when_the_leg_ends_or_is_held() -> None:
     assert (len(rig.of(m.SpeechStarted)), len(rig.of(m.SpeechStopped))) == (3, 3)
 
 
+@pytest.mark.parametrize("buffer_ms", [20, 40, 120])
+def test_speech_is_dated_when_it_arrived_whatever_the_jitter_buffer(buffer_ms: int) -> None:
+    config = MediaConfig(max_legs=16, jitter_start_ms=buffer_ms)
+    rig = Rig(config, vad=LevelVad())
+    caller = rig.open("caller")
+    rig.mix(*BASE)
+    arrived: list[float] = []
+    for loud in [False] * 20 + [True] * 20 + [False] * 30:
+        arrived.append(rig.clock.monotonic())  # its packet is read by the tick that follows, 20 ms later
+        caller.say(tone(400) if loud else np.zeros(160, np.int16))
+        rig.tick()
+    started, paused, stopped = rig.of(m.SpeechStarted)[0], rig.of(m.SpeechPaused)[0], rig.of(m.SpeechStopped)[0]
+    window_s = 0.032  # the model tells a window from the next, no more
+    assert started.onset_at == pytest.approx(arrived[20], abs=window_s)
+    assert stopped.offset_at == pytest.approx(arrived[40], abs=window_s)
+    assert paused.offset_at == pytest.approx(stopped.offset_at)
+
+
 def test_without_vad_the_model_is_not_asked() -> None:
     vad = LevelVad()
     rig = Rig(vad=vad)

@@ -1,4 +1,4 @@
-"""Every mode of a supervisor at the level of packets: each party has a pitch of its own, and nobody hears too much."""
+"""Every mode of a supervisor in packets: each party has a pitch of its own, and nobody hears too much."""
 
 from __future__ import annotations
 
