@@ -14,6 +14,7 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, Field, create_model
 
+from voicegw.api.config import ApiConfig
 from voicegw.base.errors import ConfigError
 from voicegw.call.machine import CallConfig
 from voicegw.call.supervision import SupervisionConfig
@@ -168,6 +169,7 @@ class Config:
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    api: ApiConfig = field(default_factory=ApiConfig)
 
     @property
     def turn(self) -> TurnConfig:
@@ -256,4 +258,10 @@ def _absolute(config: Config, base: Path) -> Config:
         config.store, url=absolute_url(config.store.url, base), spool=str(base / config.store.spool)
     )
     placed = dataclasses.replace(config, paths=PathsConfig(**paths), store=store)
-    return dataclasses.replace(placed, speech=speech, recording=recording)
+    api = dataclasses.replace(
+        config.api,
+        key_file=str(base / config.api.key_file),
+        tls_cert=str(base / config.api.tls_cert) if config.api.tls_cert else "",
+        tls_key=str(base / config.api.tls_key) if config.api.tls_key else "",
+    )
+    return dataclasses.replace(placed, speech=speech, recording=recording, api=api)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from voicegw.api.config import ApiConfig
-from voicegw.api.control import CallControl, Originator
+from voicegw.api.control import Mode, OutgoingCall, Refused, Supervisor, TransferKind
 from voicegw.api.installation import Documents
 from voicegw.api.parts import Node as NodeView
-from voicegw.api.recordings import Recordings
+from voicegw.api.recordings import FileRecordings
 from voicegw.api.service import ApiService, Wiring
-from voicegw.base.clock import Clock
+from voicegw.base.clock import SystemClock
 from voicegw.base.errors import ConfigError
-from voicegw.base.metrics import Counters
+from voicegw.base.ids import CallId
+from voicegw.call.facts import Entry
+from voicegw.call.supervision import SupervisorMode
+from voicegw.config import Config
 from voicegw.dialplan.checked import read_text
 from voicegw.dialplan.yaml_lines import parse_yaml
+from voicegw.ports.http import HttpClient
+from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
-from voicegw.storage.config import StoreConfig
+from voicegw.runtime.http_client import HttpxClient
+from voicegw.runtime.node import Node
+from voicegw.runtime.services import FactListener
+from voicegw.server import build, load_installation
+from voicegw.server_llm import LlmParts
 
 DIALPLAN_NAME = "dialplan"
 """The document that routes calls; others are kept, but asked by nobody."""
@@ -34,9 +44,7 @@ class NodeInstaller:
     So one loader decides what works, and lexicons beside the agents are found. Calls keep what they began with.
     """
 
-    def __init__(
-        self, store: DialplanStore, load: Load, agents: Path, prepared: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, store: DialplanStore, load: Load, agents: Path, prepared: Callable[[], None]) -> None:
         """``agents``: the directory of files; ``prepared``: makes models for what is new, in the background."""
         self._store = store
         self._load = load
@@ -50,7 +58,7 @@ class NodeInstaller:
     async def install(self, documents: Documents) -> None:
         """See :class:`~voicegw.api.installation.Installer`."""
         self._store.current = self._build(documents)
-        await self._prepared()
+        self._prepared()
 
     def _build(self, documents: Documents) -> Installation:
         if DIALPLAN_NAME not in documents.dialplans:
@@ -71,24 +79,96 @@ def documents_of(agents: Path, dialplan: Path) -> Documents:
     return Documents(texts, {DIALPLAN_NAME: read_text(dialplan)})
 
 
-def make_api(
-    config: ApiConfig,
-    store: StoreConfig,
-    installer: NodeInstaller,
-    files: Documents,
-    clock: Clock,
-    counters: Counters,
-    active_calls: Callable[[], int],
-    *,
-    control: CallControl | None = None,
-    originator: Originator | None = None,
-    recordings: Recordings | None = None,
-) -> ApiService | None:
-    """The API, not yet started; None where it is switched off."""
-    if not config.enabled:
-        return None
-    view = NodeView(counters=counters.snapshot, gauges=lambda: {"calls_active": float(active_calls())})
-    return ApiService(config, store, Wiring(installer, view, control, originator, recordings, files), clock)
+class RuntimeDoor:
+    """The runtime's :class:`~voicegw.runtime.control.RuntimeControl` as the API's CallControl and Originator."""
+
+    def __init__(self, control: RuntimeControl) -> None:
+        self._control = control
+
+    async def originate(self, call: OutgoingCall) -> CallId:
+        """See :class:`~voicegw.api.control.Originator`."""
+        if call.trunk or call.variables:
+            raise Refused("calls through a named trunk or with variables are not possible yet")
+        return self._control.originate(call.to, call.agent, call.calling)
+
+    async def supervise(self, call_id: CallId, supervisor: Supervisor, mode: Mode) -> None:
+        """See :class:`~voicegw.api.control.CallControl`."""
+        way = SupervisorMode(mode.value)
+        await self._control.supervise(call_id, supervisor.user_name, supervisor.address, way)
+
+    async def whisper_text(self, call_id: CallId, supervisor: Supervisor, text: str) -> None:
+        """See :class:`~voicegw.api.control.CallControl`."""
+        await self._control.whisper_text(call_id, supervisor.user_name, text)
+
+    async def hand_back(self, call_id: CallId, supervisor: Supervisor) -> None:
+        """See :class:`~voicegw.api.control.CallControl`."""
+        await self._control.hand_back(call_id, supervisor.user_name)
+
+    async def end(self, call_id: CallId, supervisor: Supervisor) -> None:
+        """See :class:`~voicegw.api.control.CallControl`."""
+        await self._control.end(call_id, supervisor.user_name)
+
+    async def transfer(self, call_id: CallId, supervisor: Supervisor, target: str, kind: TransferKind) -> None:
+        """See :class:`~voicegw.api.control.CallControl`."""
+        await self._control.transfer(call_id, supervisor.user_name, target, kind)
+
+    async def approve_tool(self, call_id: CallId, supervisor: Supervisor, tool_call: str, approved: bool) -> None:
+        """See :class:`~voicegw.api.control.CallControl`."""
+        word = "approved" if approved else "refused"
+        by = f"{supervisor.user_name} in call {call_id}"
+        raise Refused(f"no tool waits for a human, so {tool_call} cannot be {word} by {by}")
+
+
+class Served:
+    """A node and, where the configuration has one, the API over it."""
+
+    def __init__(self, config: Config) -> None:
+        """Construct both; raises ConfigError and LocalError."""
+        listeners: list[FactListener] = []
+
+        def tell(call_id: CallId, entry: Entry) -> None:
+            for listener in listeners:
+                listener(call_id, entry)
+
+        self.node = build(config, tell)
+        self._http = HttpxClient()
+        self.api = _api(config, self.node, self._http) if config.api.enabled else None
+        if self.api is not None:
+            listeners.append(self.api.publish)
+
+    async def start(self) -> None:
+        """The node first: the API shows what is there."""
+        await self.node.start()
+        if self.api is not None:
+            await self.api.start()
+
+    async def close(self) -> None:
+        """The API first: nobody takes part in a call of a node that is going away."""
+        if self.api is not None:
+            await self.api.close()
+        await self.node.close()
+        await self._http.close()
+
+
+def _api(config: Config, node: Node, http: HttpClient) -> ApiService:
+    agents, dialplan = Path(config.paths.agents), Path(config.paths.dialplan)
+    house = node.models
+    assert isinstance(house, LlmParts)
+
+    def load(folder: Path, plan: Path) -> Installation:
+        paths = replace(config.paths, agents=str(folder), dialplan=str(plan))
+        return load_installation(replace(config, paths=paths), http, house)
+
+    door = RuntimeDoor(RuntimeControl(node.manager, os.urandom))
+    wiring = Wiring(
+        installer=NodeInstaller(node.store, load, agents, node.prepare),
+        node=NodeView(node.counters.snapshot, lambda: {"calls_active": float(node.manager.active)}),
+        control=door,
+        originator=door,
+        recordings=FileRecordings(Path(config.paths.recordings)) if config.paths.recordings else None,
+        files=documents_of(agents, dialplan),
+    )
+    return ApiService(config.api, config.store, wiring, SystemClock())
 
 
 def _name(path: Path) -> str:

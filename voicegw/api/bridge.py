@@ -16,8 +16,8 @@ from voicegw.base.ids import CallId
 
 T = TypeVar("T")
 
-PATIENCE_S = 15.0
-"""The runtime answers in milliseconds; loading an installation takes a second or two."""
+PATIENCE_S = 35.0
+"""The runtime answers in milliseconds, but a supervisor's phone may ring for half a minute before it does."""
 
 
 class Bridge:

@@ -66,8 +66,8 @@ class OidcConfig:
 class ApiConfig:
     """The admin API."""
 
-    enabled: bool = True
-    """False: no API, no port."""
+    enabled: bool = False
+    """True: ``voicegw serve`` has an API. Off, no port is opened and no key is made."""
     listen_host: str = "127.0.0.1"
     """Reached from this machine only, until you say otherwise and give it TLS."""
     listen_port: int = 8080

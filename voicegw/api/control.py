@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId
+from voicegw.call.transfer_request import TransferKind
+from voicegw.runtime.orders import NoSuchCall, Refused
 
-
-class NoSuchCall(LocalError):
-    """The call is over, or never was."""
-
-
-class Refused(LocalError):
-    """The call is there, but this cannot be done with it now; the text says why."""
+__all__ = [
+    "CallControl",
+    "Mode",
+    "NoSuchCall",
+    "Originator",
+    "OutgoingCall",
+    "Refused",
+    "Supervisor",
+    "TransferKind",
+]
 
 
 class Mode(StrEnum):
@@ -29,13 +33,6 @@ class Mode(StrEnum):
     WHISPER = "whisper"
     BARGE = "barge"
     TAKEOVER = "takeover"
-
-
-class TransferKind(StrEnum):
-    """How a call is moved."""
-
-    BLIND = "blind"
-    ATTENDED = "attended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,6 +218,7 @@ def _uvicorn(config: ApiConfig, parts: Parts) -> uvicorn.Config:
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=bool(config.trusted_proxies),

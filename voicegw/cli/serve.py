@@ -9,8 +9,7 @@ import signal
 
 from voicegw.base.log import configure
 from voicegw.config import Config, load_config
-from voicegw.runtime.node import Node
-from voicegw.server import build
+from voicegw.server_api import Served
 
 log = logging.getLogger(__name__)
 
@@ -19,23 +18,24 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     config = load_config(arguments.config)
     configure(config.log.level, json_lines=config.log.format == "json")
-    asyncio.run(_serve(build(config), config))
+    asyncio.run(_serve(Served(config), config))
     return 0
 
 
-async def _serve(node: Node, config: Config) -> None:
+async def _serve(served: Served, config: Config) -> None:
+    node = served.node
     stop, now = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: now.set() if stop.is_set() else stop.set())
     loop.add_signal_handler(signal.SIGHUP, node.reload)
     try:
-        await node.start()
+        await served.start()
         await stop.wait()
         log.info("draining", extra={"calls": node.manager.active, "patience_s": config.limits.drain_s})
         await _first_of(node.drain(config.limits.drain_s), now.wait())
     finally:
-        await node.close()
+        await served.close()
     log.info("stopped", extra={"counters": node.counters.snapshot()})
 
 

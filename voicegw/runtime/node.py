@@ -125,9 +125,13 @@ class Node:
     def reload(self) -> None:
         """Take the files anew; on any error everything stays as it was. New models are made in the background."""
         if self.store.reload() is None:
-            preparing = asyncio.create_task(self._prepare())
-            self._preparing.add(preparing)
-            preparing.add_done_callback(self._preparing.discard)
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Make models for the agents in force, in the background."""
+        preparing = asyncio.create_task(self._prepare())
+        self._preparing.add(preparing)
+        preparing.add_done_callback(self._preparing.discard)
 
     async def _prepare(self) -> None:
         agents = list(self.store.current.agents.values())

@@ -47,7 +47,7 @@ def test_documents_come_into_force_or_leave_everything_as_it_was(tmp_path: Path)
     async def body() -> None:
         prepared: list[int] = []
 
-        async def prepare() -> None:
+        def prepare() -> None:
             prepared.append(1)
 
         store = DialplanStore(lambda: load(agents, dialplan))
