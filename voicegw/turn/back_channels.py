@@ -24,6 +24,8 @@ class Hearing(Enum):
     """ "Mm-hm": the agent goes on, and nobody answers it."""
     NOISE = "noise"
     """A cough, a door, another voice in the room."""
+    UNDECIDED = "undecided"
+    """The beginning of a back-channel ("of" of "of course"), or of something else."""
     REAL = "real"
     """The caller wants the floor."""
 
@@ -69,6 +71,8 @@ def hearing(config: BackChannelConfig, heard: Heard, language: str = "en-US") ->
     content = _content(words, lists.phrases)
     if words and not content:
         return Hearing.BACK_CHANNEL if heard.speech_ms <= config.back_channel_ms else Hearing.REAL
+    if heard.speech_ms <= config.back_channel_ms and _is_beginning(words, lists.phrases):
+        return Hearing.UNDECIDED
     if len(content) >= max(config.min_words, 1):
         return Hearing.REAL
     long_enough = heard.still_speaking or bool(words)
@@ -116,6 +120,16 @@ def _content(words: list[str], phrases: _Phrases) -> list[str]:
                 left = best[start]
         best.append(left)
     return best[-1]
+
+
+def _is_beginning(words: list[str], phrases: _Phrases) -> bool:
+    """Whether the last words may become a back-channel, and nothing else was said."""
+    longest = max(len(phrase) for phrase in phrases)
+    return any(
+        not _content(words[:-count], phrases)
+        and any(len(phrase) > count and phrase[:count] == tuple(words[-count:]) for phrase in phrases)
+        for count in range(1, min(longest, len(words)) + 1)
+    )
 
 
 def _contains(words: list[str], phrases: _Phrases) -> bool:

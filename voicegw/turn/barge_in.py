@@ -52,7 +52,13 @@ def judge(config: BargeInConfig, heard: Heard, language: str, *, settled: bool, 
         return Verdict.REJECT
     if not overdue:
         return Verdict.WAIT
-    return Verdict.CONFIRM if heard.still_speaking else Verdict.REJECT
+    return Verdict.CONFIRM if heard.still_speaking or kind is Hearing.UNDECIDED else Verdict.REJECT
+
+
+def may_be_back_channel(config: BargeInConfig, text: str, language: str) -> bool:
+    """Whether the words so far are one, or may become one."""
+    kind = hearing(config.words, Heard(text, 0.0), language)
+    return kind in (Hearing.BACK_CHANNEL, Hearing.UNDECIDED)
 
 
 def is_back_channel(config: BargeInConfig, heard: Heard, language: str) -> bool:

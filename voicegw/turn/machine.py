@@ -12,7 +12,7 @@ from typing import assert_never
 from voicegw.turn import commands as c
 from voicegw.turn import events as e
 from voicegw.turn.back_channels import Heard
-from voicegw.turn.barge_in import BargeInConfig, Verdict, is_back_channel, judge
+from voicegw.turn.barge_in import BargeInConfig, Verdict, is_back_channel, judge, may_be_back_channel
 from voicegw.turn.endpointing import EndpointingConfig, PauseMemory, TurnSoFar, silence_needed_ms
 from voicegw.turn.speculation import SpeculationConfig
 from voicegw.turn.states import TURN_TABLE, TurnState, TurnTrigger
@@ -255,7 +255,7 @@ class TurnMachine:
     def _confirm_ms(self) -> int:
         """How long a sound may go on until it is an interruption whatever it says."""
         config = self._config.barge_in
-        murmuring = is_back_channel(config, Heard(self._text, 0.0), self._language)
+        murmuring = may_be_back_channel(config, self._text, self._language)
         return config.words.back_channel_ms if murmuring else config.confirm_ms
 
     # ------------------------------------------------------------ the agent's speech

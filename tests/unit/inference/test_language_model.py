@@ -49,3 +49,12 @@ def test_text_and_key_do_not_depend_on_the_order_of_phrases() -> None:
 
 def test_no_phrases_still_make_a_model() -> None:
     assert Arpa(compile_lm([])).unigrams == {"<s>", "</s>"}
+
+
+def test_what_callers_say_aside_is_known_but_unlikely() -> None:
+    lm = compile_lm(["book a room"], (), LmConfig(asides=("okay", "one moment")))
+    plain = compile_lm(["book a room"])
+    assert "okay" in lm
+    assert "okay" not in plain
+    first = {line.split("\t")[1]: float(line.split("\t")[0]) for line in lm.splitlines() if line.count("\t") > 0}
+    assert first["<s> book"] > first["<s> okay"]

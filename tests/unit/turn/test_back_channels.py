@@ -29,7 +29,7 @@ BACK, NOISE, REAL = Hearing.BACK_CHANNEL, Hearing.NOISE, Hearing.REAL
         ("en-US", Heard("wait", 250), REAL),
         ("en-US", Heard("hold on", 400), REAL),
         ("en-US", Heard("i see the problem", 900), REAL),
-        ("en-US", Heard("go", 300), REAL),
+        ("en-US", Heard("go", 300), Hearing.UNDECIDED),
         ("en-US", Heard("okay okay okay okay okay", 2100), REAL),
         ("en-US", Heard("", 300), NOISE),
         ("en-US", Heard("", 600, still_speaking=True), NOISE),

@@ -291,3 +291,22 @@ def test_suspension_silences_the_agent_and_ends_with_resumption() -> None:
     assert turn.state is TurnState.SUSPENDED
     turn.handle(e.AgentResumed(), 2.0)
     assert turn.state is TurnState.LISTENING
+
+
+def test_half_of_a_back_channel_is_waited_for() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    turn.handle(e.PartialHeard("of", complete=False), 1.3)
+    assert turn.handle_timer(1.6) == [], "it may become 'of course'"
+    turn.handle(e.PartialHeard("of course", complete=False), 1.7)
+    assert kinds(turn.handle(e.SpeechStopped(1.6), 1.8)) == [c.DropRecognition, c.ResumePlayout]
+
+
+def test_a_word_that_stays_the_half_of_one_is_a_word() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    turn.handle(e.PartialHeard("go", complete=False), 1.3)
+    assert turn.handle(e.SpeechStopped(1.4), 1.6) == [c.AskForFinal()]
+    timer = turn.get_timer()
+    assert timer is not None
+    assert kinds(turn.handle_timer(timer)) == [c.CutPlayout, c.Speculate]

@@ -38,12 +38,16 @@ class LmConfig:
 
     ``backoff`` is the weight given to the lower order at each step: 0.2 keeps listed sentences dominant and
     leaves a 1 in 5 chance of leaving one at any word. ``boost_share`` is the probability mass of the boosted
-    phrases. ``oh_share`` is how often "oh" stands for the digit nought against each other digit.
+    phrases. ``oh_share`` is how often "oh" stands for the digit nought against each other digit. ``asides`` are
+    what callers say whatever they are asked ("okay", "one moment"), with the mass ``aside_share``: without them
+    "okay" is heard as the listed word that is most like it.
     """
 
     backoff: float = 0.2
     boost_share: float = 0.85
     oh_share: float = 0.5
+    asides: tuple[str, ...] = ()
+    aside_share: float = 0.1
 
 
 def normalize(phrase: str) -> NGram:
@@ -83,11 +87,14 @@ def compile_lm(phrases: Iterable[str], boost: Iterable[str] = (), config: LmConf
     config = config or LmConfig()
     boosted = sorted(set(boost))
     everything = sorted(set(phrases) | set(boosted))
-    words = sorted(vocabulary(everything))
+    words = sorted(vocabulary([*everything, *config.asides]))
     parts = [(1.0, _Interpolated(everything, words, config))]
     if boosted and len(boosted) < len(everything):
         parts = [(1.0 - config.boost_share, parts[0][1])]
         parts.append((config.boost_share, _Interpolated(boosted, words, config)))
+    if config.asides:
+        parts = [((1.0 - config.aside_share) * share, model) for share, model in parts]
+        parts.append((config.aside_share, _Interpolated(config.asides, words, config)))
     return _arpa(_Mixture(parts), words)
 
 

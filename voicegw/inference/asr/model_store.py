@@ -9,6 +9,10 @@ from pathlib import Path
 
 from voicegw.inference.asr.language_model import LmConfig, compile_lm, vocabulary
 from voicegw.inference.asr.lexicon import Lexicon
+from voicegw.turn.back_channel_words import ENGLISH
+
+CALLERS = LmConfig(asides=(*ENGLISH.phrases, *ENGLISH.urgent))
+"""How people talk on the telephone, whatever they are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,9 @@ class ModelStore:
     def files(self, key: str, phrases: Sequence[str], boost: Sequence[str]) -> ModelFiles:
         """The files of a model, compiled if they are not there. Raises OSError if they cannot be written."""
         files = ModelFiles(self._folder / f"{key}.arpa", self._folder / f"{key}.dict")
+        words = vocabulary([*phrases, *boost, *self._config.asides])
         if not files.dictionary.exists():
-            write_whole(files.dictionary, self._lexicon.compile(vocabulary([*phrases, *boost])))
+            write_whole(files.dictionary, self._lexicon.compile(words))
         if not files.lm.exists():
             write_whole(files.lm, compile_lm(phrases, boost, self._config))
         return files

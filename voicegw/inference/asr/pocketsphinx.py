@@ -6,7 +6,8 @@ import importlib.util
 from collections import OrderedDict
 
 from voicegw.base.errors import ProviderError
-from voicegw.inference.asr.language_model import LmConfig, model_key
+from voicegw.inference.asr.language_model import model_key
+from voicegw.inference.asr.model_store import CALLERS
 from voicegw.inference.asr.pooled import PooledUtterance
 from voicegw.inference.messages import (
     DefineModel,
@@ -78,7 +79,7 @@ class PocketSphinxAsr:
         if key is None:
             if len(self._keys) >= MAX_CALLERS:
                 self._keys.clear()
-            key = self._keys[content] = model_key(options.phrases, options.boost, LmConfig())
+            key = self._keys[content] = model_key(options.phrases, options.boost, CALLERS)
         self.pool.define(key, DefineModel(key, options.phrases, options.boost))
         return key
 

@@ -9,9 +9,8 @@ import pocketsphinx
 
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import StreamId
-from voicegw.inference.asr.language_model import LmConfig
 from voicegw.inference.asr.lexicon import Lexicon
-from voicegw.inference.asr.model_store import ModelStore
+from voicegw.inference.asr.model_store import CALLERS, ModelStore
 from voicegw.inference.asr.recognizer import Recognizer, write_garbage_dictionary
 from voicegw.inference.messages import (
     Command,
@@ -140,7 +139,7 @@ def load(channel: WorkerChannel, arguments: list[str]) -> tuple[Engine, WorkerRe
         write_garbage_dictionary(folder / "en-us" / "noisedict", garbage)
     except OSError as error:
         raise ProviderError("pocketsphinx", f"cannot write to {cache}: {error}", retryable=False) from error
-    store = ModelStore(cache, Lexicon(folder / "cmudict-en-us.dict"), LmConfig())
+    store = ModelStore(cache, Lexicon(folder / "cmudict-en-us.dict"), CALLERS)
     return PocketSphinxEngine(channel, folder / "en-us", store, garbage), WorkerReady((), ("en-US",))
 
 
