@@ -68,6 +68,8 @@ class SpeechConfig:
     """From the end of what a caller said to its text; more, and the recogniser has failed for this turn."""
     lexicon: str = ""
     """A file of pronunciations for all agents; empty for none."""
+    eot: str = ""
+    """An end-of-turn model in the folder of models (``eot/NAME.onnx``); empty for none."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""

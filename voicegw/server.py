@@ -15,7 +15,7 @@ from voicegw.base.metrics import Counters
 from voicegw.config import Config
 from voicegw.dialplan.load import load_dialplan
 from voicegw.gateway.sip_leg import SipGateway
-from voicegw.inference.registry import make_asr, make_tts
+from voicegw.inference.registry import make_asr, make_eot, make_tts
 from voicegw.inference.settings import EngineSettings
 from voicegw.media.client import MediaClient
 from voicegw.ports.http import HttpClient
@@ -90,6 +90,7 @@ def make_speech(config: Config, counters: Counters) -> Speech:
         patience=VoicePatience(speech.tts_first_audio_ms, speech.tts_stall_ms),
         prompt_files=PromptFiles(Path(config.paths.cache) / "prompts"),
         house_prompts=(*FILLERS, *PARTING.values(), APOLOGY),
+        eot=make_eot(speech.eot, settings),
     )
 
 
@@ -135,6 +136,7 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
         redactor=config.privacy.redactor,
         transfers=config.transfer,
         supervision=config.supervision,
+        eot=speech.eot,
     )
     manager = CallManager(services, store, config.limits.max_calls)
     return Node(gateway, media, speech, models, manager, store, counters, (http,), log)

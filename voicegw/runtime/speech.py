@@ -16,6 +16,7 @@ from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.ports.asr import AsrOptions, AsrProvider
+from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import Reading, SpokenChunk, TtsAudio, TtsChunk, TtsProvider, TtsRequest
 from voicegw.runtime.phrase_cache import PhraseCache
 from voicegw.runtime.prompt_files import PromptFiles
@@ -46,8 +47,10 @@ class Speech:
         patience: VoicePatience | None = None,
         prompt_files: PromptFiles | None = None,
         house_prompts: Sequence[str] = (),
+        eot: EotModel | None = None,
     ) -> None:
         self.asr = asr
+        self.eot = eot
         self._clock, patience = clock or SystemClock(), patience or VoicePatience()
         self._tts = tuple(WatchedVoice(provider, patience, self._clock, counters) for provider in tts)
         self._counters = counters
@@ -62,6 +65,8 @@ class Speech:
         )
         for failure in filter(None, synthesisers):
             log.warning("synthesiser left out: %s", failure)
+        if self.eot is not None and (failure := await _failure(self.eot.start())):
+            log.warning("turns end without the end-of-turn model: %s", failure)
         self._tts = tuple(tts for tts, failure in zip(self._tts, synthesisers, strict=True) if failure is None)
         if recogniser is not None:
             raise recogniser
@@ -89,6 +94,8 @@ class Speech:
         """Stop all engines."""
         await self.prompts.close()
         await self.asr.close()
+        if self.eot is not None:
+            await self.eot.close()
         for voice in self._tts:
             await voice.provider.close()
 

@@ -9,6 +9,7 @@ from voicegw.agents.lexicon import Lexicons, parse_lexicon
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.ports.asr import AsrCapabilities, AsrOptions, AsrStream
+from voicegw.ports.eot import EotCapabilities, EotQuestion
 from voicegw.ports.tts import Reading, TtsAudio, TtsCapabilities, TtsChunk, TtsRequest
 from voicegw.runtime.speech import Speech
 
@@ -125,3 +126,38 @@ def test_what_nobody_can_say_is_not_asked_of_an_engine() -> None:
     speech = Speech(NoAsr(), [voice], Counters())
     assert asyncio.run(said(speech, "```x```")) == []
     assert voice.asked == 0
+
+
+class Guess:
+    """An end-of-turn model that starts, or does not."""
+
+    name = "guess"
+    capabilities = EotCapabilities(text=True, audio=False)
+
+    def __init__(self, *, broken: bool) -> None:
+        self.broken = broken
+        self.running = False
+
+    async def start(self) -> None:
+        if self.broken:
+            raise ProviderError(self.name, "no such file", retryable=False)
+        self.running = True
+
+    async def close(self) -> None:
+        self.running = False
+
+    async def probability(self, question: EotQuestion) -> float:
+        return 0.5
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_end_of_turn_model_is_started_and_closed_and_none_is_needed(broken: bool) -> None:
+    async def story() -> None:
+        guess = Guess(broken=broken)
+        speech = Speech(NoAsr(), [Voice("one")], Counters(), eot=guess)
+        await speech.start()
+        assert guess.running is not broken
+        await speech.close()
+        assert not guess.running
+
+    asyncio.run(story())
