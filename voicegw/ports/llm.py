@@ -83,7 +83,7 @@ class LlmRequest:
 
 @dataclass(frozen=True, slots=True)
 class LlmAnswering:
-    """From a chain of providers, before the rest: who answers. Left out as long as it is the first one of the chain.
+    """From a chain of providers, before the rest: who answers. Left out as long as it is the first of the chain.
 
     ``instead_of``: why none of those before it; empty where the first one is back.
     """

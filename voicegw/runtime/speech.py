@@ -65,8 +65,8 @@ class Speech:
         )
         for failure in filter(None, synthesisers):
             log.warning("synthesiser left out: %s", failure)
-        if self.eot is not None and (failure := await _failure(self.eot.start())):
-            log.warning("turns end without the end-of-turn model: %s", failure)
+        if self.eot is not None and (missing := await _failure(self.eot.start())):
+            log.warning("turns end without the end-of-turn model: %s", missing)
         self._tts = tuple(tts for tts, failure in zip(self._tts, synthesisers, strict=True) if failure is None)
         if recogniser is not None:
             raise recogniser
