@@ -72,7 +72,7 @@ def test_call_presses_keys_and_hears_the_answer(house: FaultServer, tmp_path: Pa
     assert speech_seconds(theirs) >= 4
     (log,) = house.calls_of("player")
     assert log.keys == "8642"
-    assert "You pressed eight six four two." in log.agent_said
+    assert "You pressed 8 6 4 2." in log.agent_said
 
 
 def test_call_follows_its_standard_input(house: FaultServer, tmp_path: Path) -> None:
