@@ -236,8 +236,11 @@ class CallManager:
 
     def _gone(self, call_id: CallId) -> None:
         call = self._calls.pop(call_id)
-        for leg_id in call.leg_ids:
-            self._by_leg.pop(leg_id, None)
+        known = set(call.leg_ids)
+        for leg_id in [leg_id for leg_id, owner in self._by_leg.items() if owner is call]:
+            del self._by_leg[leg_id]
+            if leg_id not in known:  # a supervisor's phone that came a moment too late
+                self._services.signalling.hangup(leg_id, HangupCause.SUPERVISION_OVER)
         self._services.counters.add("calls_ended")
         if not self._calls:
             self._idle.set()

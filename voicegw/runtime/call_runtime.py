@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from voicegw.agents.actions import Transfer
 from voicegw.agents.agent import CallFacts
 from voicegw.base.causes import HangupCause
-from voicegw.base.ids import CallId, LegId, token
+from voicegw.base.ids import CallId, LegId
 from voicegw.base.log import call_id_var
 from voicegw.call import commands as c
 from voicegw.call import events as e
@@ -21,16 +20,15 @@ from voicegw.call.censor import Censor
 from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
-from voicegw.call.states import CallState
-from voicegw.call.transfer_request import TransferKind, TransferRequest
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import AgentGate, Reason
 from voicegw.runtime.call_legs import Caller, CallLegs
+from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation, ConversationLinks
 from voicegw.runtime.log_book import LogBook
-from voicegw.runtime.orders import Dismiss, EndCall, MoveCall, Order, Ordered, Supervise, WhisperText
+from voicegw.runtime.orders import Order, Ordered
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision import SupervisionDesk, SupervisionLinks
 from voicegw.runtime.tasks import ChildTasks
@@ -80,6 +78,7 @@ class CallRuntime:
         self._book = LogBook(call_id, services.clock, services.facts, services.on_fact, censor)
         self._recorder = CallRecorder(call_id, services.media, services.recordings, self._book, services.counters)
         self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
+        self._orders = OrderDesk(services, offer.leg_id, self._machine, self._book, self.handle, self.post)
         self._conversation: Conversation | None = None
         self._gate: AgentGate | None = None
         self._transfers: TransferDesk | None = None
@@ -138,10 +137,12 @@ class CallRuntime:
             self._cause = HangupCause.INTERNAL_ERROR
         finally:
             await self._tasks.close()
+            self._refuse_orders()
             self._close_record()
             # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
             # included, is free now and not when the garbage collector comes by.
             self._conversation = self._gate = self._transfers = self._supervision = None
+            self._orders.end()
             self._on_gone(self.call_id)
 
     # ------------------------------------------------------------ the mailbox
@@ -194,7 +195,7 @@ class CallRuntime:
             case mail_types.MediaChanged(leg_id, session):
                 self._session_agreed(leg_id, session)
             case Ordered():
-                self._ordered(mail)
+                self._orders.take(mail)
             case (
                 mail_types.AsrReported()
                 | mail_types.EndOfTurnEstimated()
@@ -366,8 +367,8 @@ class CallRuntime:
             lambda cause: self.post(e.AgentFinished(cause)),
             self.leg_id,
             self._recorder,
-            self._can_move,
-            self._move,
+            self._orders.can_move,
+            self._orders.move,
         )
         agent = services.agents[name]
         self._recorder.begin(self._record_as or agent.recording)
@@ -378,63 +379,20 @@ class CallRuntime:
         )
         supervision = SupervisionLinks(self._machine.supervisor, self.post, self._conversation.note, self.call_id)
         self._supervision = SupervisionDesk(services, agent, self._tasks, self._book, supervision)
+        self._orders.begin(self._conversation, self._gate, self._supervision)
         if self._held:
             self._gate.close(Reason.HOLD)
         self._conversation.start()
 
     # ------------------------------------------------------------ orders from outside
 
-    def _ordered(self, ordered: Ordered) -> None:
-        """What people want of the call."""
-        match ordered.order:
-            case Supervise() | Dismiss() | WhisperText():
-                self._order_supervision(ordered)
-                return
-            case EndCall(name):
-                self._book.note(f.CallWasOrdered(name, "end"))
-                self.handle(e.EndRequested(HangupCause.SUPERVISOR_ENDED))
-            case MoveCall(name, target, kind):
-                if self._conversation is None or not self._can_move(target):
-                    ordered.refuse(f"there is nobody called {target!r} to transfer to")
-                    return
-                self._book.note(f.CallWasOrdered(name, "move", target))
-                self._order_move(Transfer(target, "", kind.value), self._conversation)
-        ordered.carried_out()
-
-    def _order_move(self, transfer: Transfer, conversation: Conversation) -> None:
-        if self._gate is not None and self._gate.is_open:
-            conversation.leave(transfer)
-        else:
-            self._move(transfer)
-
-    def _order_supervision(self, ordered: Ordered) -> None:
-        if self._supervision is None or self._machine.state is not CallState.ACTIVE:
-            ordered.refuse("the call is not up")
-            return
-        event = self._supervision.order(ordered)
-        if event is not None:
-            self.handle(event)
-
-    # ------------------------------------------------------------ transfer
-
-    def _can_move(self, target: str) -> bool:
-        return self._services.transfers.target(target) is not None
-
-    def _move(self, action: Transfer) -> None:
-        """The agent has said what it had to say, and wants the caller moved."""
-        target = self._services.transfers.target(action.target)
-        if target is None or self._conversation is None:
-            return
-        request = TransferRequest(
-            TransferKind(action.kind or target.kind),
-            action.target,
-            target.uri,
-            LegId(token(self._services.random, 16)),
-            action.summary,
-            dict(self._conversation.collected),
-            self._services.signalling.may_refer(self.leg_id),
-        )
-        self.post(e.TransferRequested(request))
+    def _refuse_orders(self) -> None:
+        """Whoever waits for an answer gets it: the call is over."""
+        if self._supervision is not None:
+            self._supervision.stop()
+        while not self._mailbox.empty():
+            if isinstance(mail := self._mailbox.get_nowait(), Ordered):
+                mail.refuse("the call has ended")
 
     # ------------------------------------------------------------ the record
 

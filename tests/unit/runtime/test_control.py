@@ -158,3 +158,21 @@ def test_no_line_is_left_for_a_call_of_ours() -> None:
             hall.control.originate("sip:a@192.0.2.9", "scripted")
 
     play(story())
+
+
+def test_who_comes_when_the_call_is_ending_is_told_so() -> None:
+    async def story() -> None:
+        hall = ControlledHall()
+        await hall.talk("a")
+        call_id = hall.call_id
+        code = hall.control.admit(call_id, "Ada")
+        hall.manager.on_leg_event(LegEnded(LegId("a"), HangupCause.CALLER_HANGUP))
+        hall.manager.on_media_event(m.LegClosed(LegId("a"), m.LegStats()))
+        hall.manager.on_leg_event(LegInvited(LegId("boss"), f"supervise+{code}", "+1", "", {}, "b@peer", True))
+        with pytest.raises((Refused, NoSuchCall)):
+            await hall.control.whisper_text(call_id, "Ada", "too late")
+        await hall.settle()
+        assert hall.manager.active == 0
+        assert hall.signalling.said[-1] in ("hangup supervision_over", "reject busy")
+
+    play(story())
