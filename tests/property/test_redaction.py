@@ -149,3 +149,17 @@ def test_numbers_that_the_agent_took_one_by_one_are_not_one_long_number(numbers:
         else:
             spoken = " ".join(ENGLISH[int(digit)] for digit in number)
             assert redactor.value(number) == number and redactor.caller(spoken) == spoken
+
+
+def test_a_time_that_was_understood_does_not_begin_the_number_after_it() -> None:
+    redactor = Redactor()
+    redactor.value("13:15")
+    assert redactor.caller("one fifteen") == "one fifteen"
+    number = "eight nine eight five nine five"
+    assert redactor.caller(number) == number
+
+
+def test_a_number_that_is_said_once_more_is_no_longer_number() -> None:
+    redactor = Redactor()
+    for number in ("five two four six four", "five two zero four six four"):
+        assert redactor.caller(number) == number

@@ -59,8 +59,8 @@ class Redactor:
         self._cards = cards
         self._open = ""
         """What was dictated in the last turns and may go on in the next one."""
-        self._filled = ""
-        """The number that the agent took out of the turn that is about to be told."""
+        self._taken = False
+        """Whether the agent took a value out of the turn that is about to be told."""
         self._keys = 0
         self._codes = 0
         self._numbers: dict[str, str] = {}
@@ -75,29 +75,31 @@ class Redactor:
     def value(self, text: str) -> str:
         """A value that the agent understood; a code that follows a card may stand alone.
 
-        A number that the agent took is over: what is said next is another one. It is told before the turn that it
-        comes from, or after it if that was keyed.
+        What the agent took a value out of, be it a number or a time, is over: what is said next is something else.
+        A value is told before the turn that it comes from, or after it if that was keyed.
         """
         digits = "".join(run.digits for run in find_runs(text))
         if digits and self._open.endswith(digits):
             self._open = ""
         else:
-            self._filled = digits
+            self._taken = True
         masked = self.text(text)
         return CODE if self._codes and _is_code(masked) else masked
 
     def caller(self, text: str) -> str:
         """The caller's next turn, by voice or by keys."""
         carried, self._open, self._keys = self._open, "", 0
+        if _begins_again(carried, text):
+            carried = ""
         self._codes = max(self._codes - 1, 0)
         masked = self._mask(text, carried, codes=self._codes > 0)
         runs = find_runs(text)
         if runs and ends(text, runs[-1]):
             alone = len(runs) == 1 and begins(text, runs[-1])
             self._open = ((carried if alone else "") + runs[-1].digits)[: _CARD_DIGITS[-1]]
-        if self._filled and self._open.endswith(self._filled):
+        if self._taken:
             self._open = ""
-        self._filled = ""
+        self._taken = False
         return self._others(masked)
 
     def key(self, digit: str) -> str:
@@ -169,6 +171,14 @@ def check_patterns(patterns: Mapping[str, re.Pattern[str]]) -> str:
             if pattern.search(marker):
                 return f"the pattern '{name}' matches {marker}, which stands for what was taken out"
     return ""
+
+
+def _begins_again(carried: str, text: str) -> bool:
+    """Whether a number that was not understood is said once more: about as long, and beginning alike. Groups of a
+    card are shorter."""
+    runs = find_runs(text)
+    digits = runs[0].digits if len(runs) == 1 else ""
+    return len(digits) > 4 and len(digits) >= len(carried) - 1 and digits[:2] == carried[:2]
 
 
 def _is_code(text: str) -> bool:

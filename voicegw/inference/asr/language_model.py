@@ -47,7 +47,7 @@ class LmConfig:
     boost_share: float = 0.85
     oh_share: float = 0.5
     asides: tuple[str, ...] = ()
-    aside_share: float = 0.1
+    aside_share: float = 0.04
 
 
 def normalize(phrase: str) -> NGram:
