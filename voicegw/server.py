@@ -21,9 +21,10 @@ from voicegw.media.client import MediaClient
 from voicegw.ports.http import HttpClient
 from voicegw.recording.seal_keys import read_public_keys
 from voicegw.recording.wav_file import recover_partial
+from voicegw.runtime.browser_legs import BrowserLegs, SignallingWithBrowsers
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
-from voicegw.runtime.house_texts import APOLOGY, FILLERS, PARTING
+from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.prompt_files import PromptFiles
@@ -89,7 +90,7 @@ def make_speech(config: Config, counters: Counters) -> Speech:
         counters,
         patience=VoicePatience(speech.tts_first_audio_ms, speech.tts_stall_ms),
         prompt_files=PromptFiles(Path(config.paths.cache) / "prompts"),
-        house_prompts=(*FILLERS, *PARTING.values(), APOLOGY),
+        house=HouseTexts(config.texts),
         eot=make_eot(speech.eot, settings),
     )
 
@@ -100,8 +101,15 @@ def make_fact_sinks(config: Config, counters: Counters) -> Sinks:
     return Sinks(StoreWriter(config.store, counters), *logs)
 
 
-def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None) -> Node:
-    """Construct a node without effects on the outside but the directories it writes to."""
+def build(
+    config: Config,
+    on_fact: FactListener = lambda _call_id, _entry: None,
+    browsers: BrowserLegs | None = None,
+) -> Node:
+    """Construct a node without effects on the outside but the directories it writes to.
+
+    ``browsers``: those that an API connects to supervise calls.
+    """
     counters, clock, http = Counters(), SystemClock(), HttpxClient()
     make_directory(str(Path(config.paths.tools).parent), "the directory of paths.tools")
     models = make_llm_parts(config, http, clock, counters)
@@ -120,7 +128,7 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
         lambda reason: manager.on_media_lost(reason),
     )
     services = CallServices(
-        gateway,
+        gateway if browsers is None else SignallingWithBrowsers(gateway, browsers),
         media,
         speech,
         speech.asr,
@@ -136,7 +144,10 @@ def build(config: Config, on_fact: FactListener = lambda _call_id, _entry: None)
         redactor=config.privacy.redactor,
         transfers=config.transfer,
         supervision=config.supervision,
+        texts=HouseTexts(config.texts),
         eot=speech.eot,
     )
     manager = CallManager(services, store, config.limits.max_calls)
+    if browsers is not None:
+        browsers.on_event = manager.on_leg_event
     return Node(gateway, media, speech, models, manager, store, counters, (http,), log)

@@ -23,6 +23,7 @@ from voicegw.config import Config
 from voicegw.dialplan.checked import read_text
 from voicegw.dialplan.yaml_lines import parse_yaml
 from voicegw.ports.http import HttpClient
+from voicegw.runtime.browser_legs import BROWSER, SCHEME, BrowserLegs, browser_uri
 from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.http_client import HttpxClient
@@ -93,8 +94,12 @@ class RuntimeDoor:
 
     async def supervise(self, call_id: CallId, supervisor: Supervisor, mode: Mode) -> None:
         """See :class:`~voicegw.api.control.CallControl`."""
-        way = SupervisorMode(mode.value)
-        await self._control.supervise(call_id, supervisor.user_name, supervisor.address, way)
+        way, address = SupervisorMode(mode.value), supervisor.address
+        if address.startswith(SCHEME):
+            raise Refused(f"the address of a browser is {BROWSER!r}: only one's own can take part")
+        if address == BROWSER:
+            address = browser_uri(call_id, supervisor.user_id)
+        await self._control.supervise(call_id, supervisor.user_name, address, way)
 
     async def whisper_text(self, call_id: CallId, supervisor: Supervisor, text: str) -> None:
         """See :class:`~voicegw.api.control.CallControl`."""
@@ -130,9 +135,10 @@ class Served:
             for listener in listeners:
                 listener(call_id, entry)
 
-        self.node = build(config, tell)
+        browsers = BrowserLegs() if config.api.enabled else None
+        self.node = build(config, tell, browsers)
         self._http = HttpxClient()
-        self.api = _api(config, self.node, self._http) if config.api.enabled else None
+        self.api = _api(config, self.node, self._http, browsers) if browsers is not None else None
         if self.api is not None:
             listeners.append(self.api.publish)
 
@@ -150,7 +156,7 @@ class Served:
         await self._http.close()
 
 
-def _api(config: Config, node: Node, http: HttpClient) -> ApiService:
+def _api(config: Config, node: Node, http: HttpClient, browsers: BrowserLegs) -> ApiService:
     agents, dialplan = Path(config.paths.agents), Path(config.paths.dialplan)
     house = node.models
     assert isinstance(house, LlmParts)
@@ -167,6 +173,7 @@ def _api(config: Config, node: Node, http: HttpClient) -> ApiService:
         originator=door,
         recordings=FileRecordings(Path(config.paths.recordings)) if config.paths.recordings else None,
         files=documents_of(agents, dialplan),
+        browsers=browsers,
     )
     return ApiService(config.api, config.store, wiring, SystemClock())
 

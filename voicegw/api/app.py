@@ -16,11 +16,13 @@ from starlette.exceptions import HTTPException
 from voicegw.api import problems
 from voicegw.api.access import COOKIE, CSRF_HEADER
 from voicegw.api.answers import refusal
+from voicegw.api.console_pages import add_console
 from voicegw.api.guard import Guard
 from voicegw.api.parts import Parts
 from voicegw.api.problems import ApiProblem, FieldProblem, Problem
 from voicegw.api.routes import (
     audit,
+    browser,
     bundles,
     calls,
     documents,
@@ -76,10 +78,16 @@ def create_app(parts: Parts) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.parts = parts
-    optional = ((oidc, parts.oidc), (originate, parts.originator), (supervision, parts.control))
+    optional = (
+        (oidc, parts.oidc),
+        (originate, parts.originator),
+        (supervision, parts.control),
+        (browser, parts.browsers),
+    )
     for module in (*_ROUTERS, *(module for module, part in optional if part is not None)):
         app.include_router(module.router)
     _add_pages(app)
+    add_console(app)
     _add_refusals(app)
     app.add_middleware(Guard)
     if parts.config.cors_origins:

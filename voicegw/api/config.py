@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from voicegw.api.browser_config import BrowserAudioConfig
 from voicegw.api.permissions import Role
 from voicegw.base.errors import ConfigError
 
@@ -100,6 +101,8 @@ class ApiConfig:
     """Events that may wait for one watcher; one that is slower is dropped and told why."""
     oidc: OidcConfig = field(default_factory=OidcConfig)
     """Single sign-on."""
+    browser_audio: BrowserAudioConfig = field(default_factory=BrowserAudioConfig)
+    """Supervision by browser."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""

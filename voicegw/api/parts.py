@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from voicegw.api.browser_audio import BrowserAudio
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub
@@ -57,6 +58,8 @@ class Parts:
     oidc: OidcClient | None = None
     recordings: Recordings | None = None
     """None: there are none to be heard."""
+    browsers: BrowserAudio | None = None
+    """None: supervisors take part by telephone only."""
     hearings: OnceAMinute = field(default_factory=OnceAMinute)
     logins: RateLimit = field(default_factory=lambda: RateLimit(burst=10, per_minute=20))
     """Guesses for each address."""

@@ -22,6 +22,7 @@ import uvicorn
 from voicegw.api import accounts, publishing
 from voicegw.api.app import create_app
 from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, BridgedOriginator
+from voicegw.api.browser_audio import BrowserAudio, ice_accounts
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub
@@ -39,6 +40,7 @@ from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId, RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
+from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import StoreUnavailable
 from voicegw.storage.store import Store
@@ -61,6 +63,8 @@ class Wiring:
     recordings: Recordings | None = None
     files: Documents = field(default_factory=Documents)
     """What the node has loaded from its files; a store without documents begins with them."""
+    browsers: BrowserLegs | None = None
+    """Where calls look for supervisors who have no telephone; lives in the runtime's loop."""
 
 
 class ApiService:
@@ -83,6 +87,7 @@ class ApiService:
         self._random = random
         self._vault = Vault(load_key(Path(config.key_file), random), random)
         self._oidc_secret = _oidc_secret(config, environment)
+        self._ice = ice_accounts(config.browser_audio, environment)
         self.counters = Counters()
         self.hub = EventHub(
             LiveCalls(),
@@ -139,6 +144,8 @@ class ApiService:
                 await self._server.serve([listener])
             finally:
                 self.hub.detach()
+                if parts.browsers is not None:
+                    await parts.browsers.close()
                 for task in aside:
                     task.cancel()
                 await asyncio.wait(aside)
@@ -167,8 +174,15 @@ class ApiService:
             originator=BridgedOriginator(bridge, wiring.originator) if wiring.originator else None,
             oidc=oidc,
             recordings=wiring.recordings,
+            browsers=self._browsers(bridge),
             requests=RateLimit(burst=max(1, per_minute // 4), per_minute=per_minute),
         )
+
+    def _browsers(self, bridge: Bridge) -> BrowserAudio | None:
+        if self._wiring.browsers is None:
+            return None
+        config, legs = self._config.browser_audio, self._wiring.browsers
+        return BrowserAudio(config, legs, bridge, self._clock, self._random, self.counters, self._ice)
 
     async def _keep_store(self, parts: Parts, http: httpx.AsyncClient) -> None:
         """Bring the store up, however long it takes; then say how to begin, and carry webhooks."""

@@ -14,9 +14,13 @@ import httpx
 import msgspec
 from argon2 import PasswordHasher
 
+from tests.unit.api.fake_peer import Fakes
 from tests.unit.storage.sample_call import sample_call
 from voicegw.api import tokens
 from voicegw.api.app import create_app
+from voicegw.api.bridge import Bridge
+from voicegw.api.browser_audio import BrowserAudio
+from voicegw.api.browser_config import BrowserAudioConfig
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import Mode, NoSuchCall, OutgoingCall, Refused, Supervisor, TransferKind
 from voicegw.api.events_stream import EventHub
@@ -33,6 +37,7 @@ from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry, RecordingHasEnded, encode_entry
+from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.intake import Intake
 from voicegw.storage.spool import SpooledFact
@@ -119,6 +124,7 @@ class Rig:
         self.runner = asyncio.Runner()
         self.clock = ManualClock(wall=START_WALL)
         self.installer, self.control, self.originator = FakeInstaller(), FakeControl(), FakeOriginator()
+        self.browser_legs, self.peers = BrowserLegs(), Fakes()
         self._random = random.Random(4711)
         self.keys: dict[str, str] = {}
         (directory / "recordings").mkdir()
@@ -229,6 +235,8 @@ class Rig:
     def close(self) -> None:
         async def close() -> None:
             await self.client.aclose()
+            if self.parts.browsers is not None:
+                await self.parts.browsers.close()
             self.parts.passwords.close()
             await self.parts.store.close()
 
@@ -254,6 +262,15 @@ class Rig:
             control=self.control,
             originator=self.originator,
             recordings=FileRecordings(self.directory / "recordings"),
+            browsers=BrowserAudio(
+                BrowserAudioConfig(),
+                self.browser_legs,
+                Bridge(self.runner.get_loop()),
+                self.clock,
+                self.random,
+                counters,
+                make_peer=self.peers,
+            ),
             logins=RateLimit(burst=1000, per_minute=1000),
             requests=RateLimit(burst=100_000, per_minute=100_000),
         )

@@ -74,6 +74,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/readyz"): Row(public=True),
     ("GET", "/setup"): Row(public=True),
     ("GET", "/invitation"): Row(public=True),
+    ("GET", "/console"): Row(public=True),
+    ("GET", "/console/{name}"): Row(public=True, path={"name": "console.js"}),
     ("GET", "/metrics"): Row(P.METRICS),
     ("POST", "/v1/setup"): Row(public=True, body=MISTAKE),
     ("POST", "/v1/invitation"): Row(public=True, body=MISTAKE),
@@ -118,6 +120,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/live/calls/{call_id}/supervision"): Row(
         P.SUPERVISE, LIVE, body={"mode": "listen", "address": "webrtc"}
     ),
+    ("GET", "/v1/live/browser-audio"): Row(P.SUPERVISE),
+    ("POST", "/v1/live/calls/{call_id}/supervision/browser"): Row(P.SUPERVISE, LIVE, body={"sdp": "nonsense"}),
     ("POST", "/v1/live/calls/{call_id}/whisper"): Row(P.SUPERVISE, LIVE, body={"text": "hm"}),
     ("POST", "/v1/live/calls/{call_id}/hand-back"): Row(P.SUPERVISE, LIVE),
     ("POST", "/v1/live/calls/{call_id}/end"): Row(P.SUPERVISE, LIVE),
