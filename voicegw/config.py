@@ -30,6 +30,7 @@ from voicegw.inference.tts.openai_speech_config import SpeechServerConfig
 from voicegw.inference.tts.piper_config import PiperConfig
 from voicegw.media.config import MediaConfig
 from voicegw.recording.config import RecordingConfig
+from voicegw.runtime.house_texts import TextsConfig
 from voicegw.runtime.privacy_config import PrivacyConfig
 from voicegw.storage.config import StoreConfig, absolute_url
 from voicegw.turn.barge_in import BargeInConfig
@@ -159,6 +160,7 @@ class Config:
     speech_server: SpeechServerConfig = field(default_factory=SpeechServerConfig)
     models: ModelsConfig = field(default_factory=ModelsConfig)
     llm: LlmConfig = field(default_factory=LlmConfig)
+    texts: TextsConfig = field(default_factory=TextsConfig)
     call: CallConfig = field(default_factory=CallConfig)
     transfer: TransferConfig = field(default_factory=TransferConfig)
     supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
@@ -220,6 +222,8 @@ def _model_of(kind: type[Any]) -> type[BaseModel]:
             fields[item.name] = (nested, Field(default_factory=nested))
         elif inner := _listed(hint):
             fields[item.name] = (tuple.__class_getitem__((_model_of(inner), ...)), ())
+        elif inner := _mapped(hint):
+            fields[item.name] = (dict.__class_getitem__((str, _model_of(inner))), Field(default_factory=dict))
         else:
             fields[item.name] = (hint, ... if given is dataclasses.MISSING else given)
     return create_model(kind.__name__, __base__=StrictModel, **fields)
@@ -228,6 +232,12 @@ def _model_of(kind: type[Any]) -> type[BaseModel]:
 def _listed(hint: Any) -> type[Any] | None:
     """The dataclass in ``tuple[Dataclass, ...]``, else None."""
     inner = get_args(hint)[0] if get_origin(hint) is tuple else None
+    return cast(type[Any], inner) if dataclasses.is_dataclass(inner) else None
+
+
+def _mapped(hint: Any) -> type[Any] | None:
+    """The dataclass in ``dict[str, Dataclass]``, else None."""
+    inner = get_args(hint)[1] if get_origin(hint) is dict else None
     return cast(type[Any], inner) if dataclasses.is_dataclass(inner) else None
 
 
@@ -240,6 +250,8 @@ def _build(kind: type[Any], values: Mapping[str, Any]) -> Any:
             made[name] = _build(hints[name], value)
         elif inner := _listed(hints[name]):
             made[name] = tuple(_build(inner, one) for one in value)
+        elif inner := _mapped(hints[name]):
+            made[name] = {key: _build(inner, one) for key, one in value.items()}
         else:
             made[name] = value
     return kind(**made)

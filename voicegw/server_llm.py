@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from voicegw.agents.agent import Agent
+from voicegw.agents.flow_agent import FlowAgent
 from voicegw.agents.llm_agent import LlmAgent, LlmNeeds
 from voicegw.agents.tools.builtin import make_builtin_tool
 from voicegw.agents.tools.config import CallerLookupConfig, HttpToolConfig, McpToolConfig
@@ -139,9 +140,14 @@ class LlmParts:
                 await server.start()
             except ProviderError as error:
                 log.warning("an MCP server does not answer: %s", error)
-        for agent in agents:
-            if isinstance(agent, LlmAgent) and agent.name in self._chains:
-                await self._chains[agent.name].warm_up(agent.beginning())
+        beginnings = [
+            (self._chains[name], request)
+            for agent in agents
+            if isinstance(agent, LlmAgent | FlowAgent)
+            for name, request in agent.beginnings()
+        ]
+        for chain, request in beginnings:
+            await chain.warm_up(request)
 
     async def close(self) -> None:
         """Let tools end, then close everything."""

@@ -304,7 +304,7 @@ class ScriptedAgent:
     def expectations(self) -> tuple[Expectation, ...]:
         return ()
 
-    def prompts(self) -> tuple[str, ...]:
+    def prompts(self, language: str) -> tuple[str, ...]:
         return ()
 
     def open(self, facts: CallFacts) -> ScriptedAgent:
@@ -349,7 +349,7 @@ class OneSession:
     def expectations(self) -> tuple[Expectation, ...]:
         return ()
 
-    def prompts(self) -> tuple[str, ...]:
+    def prompts(self, language: str) -> tuple[str, ...]:
         return self.texts
 
     def open(self, facts: CallFacts) -> AgentSession:

@@ -40,7 +40,7 @@ from voicegw.ports.llm import (
     ToolCallRequested,
 )
 from voicegw.ports.tts import TtsAudio, TtsCapabilities, TtsChunk, TtsRequest
-from voicegw.runtime.house_texts import APOLOGY, FILLERS
+from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.speech import Speech
 from voicegw.testing.manual_clock import ManualClock
 from voicegw.testing.manual_loop import run_by, settle
@@ -145,7 +145,7 @@ class Rehearsal:
         session = LlmSession(settings, LlmState((SYSTEM,)), chain.for_call(), held, script)
         fixed = (GREETING, TEXTS.no_input, TEXTS.asr_down, TEXTS.failed, TEXTS.goodbye, *ladder_prompts(ladder))
         self.agent = OneSession(session, texts=fixed)
-        self.speech = Speech(NoAsr(), self.voices, counters, clock=self.clock, house_prompts=(*FILLERS, APOLOGY))
+        self.speech = Speech(NoAsr(), self.voices, counters, clock=self.clock, house=HouseTexts())
         self.house = House([], self.agent, self.speech, clock=self.clock, counters=counters, watched=True)
         self.asr = self.house.asr
         self.counters = counters

@@ -16,8 +16,9 @@ from voicegw.agents.ladder_model import LadderModel
 from voicegw.agents.load import parse_flow
 from voicegw.call import facts as f
 from voicegw.ports.tools import ToolRequest, ToolResult
-from voicegw.runtime.house_texts import APOLOGY, FILLERS
+from voicegw.runtime.house_texts import HouseTexts
 
+HOUSE = HouseTexts().of("en-US")
 MENU_PROMPT = "Press one for our address or two for somebody at the desk."
 LADDER = LadderModel.model_validate(
     {
@@ -104,7 +105,7 @@ def test_the_first_model_dies_in_mid_answer_and_the_second_goes_on(mode: str) ->
     async def story() -> None:
         await stage.answer()
         assert await stage.ask("when are you open") <= LONGEST_SILENCE_S
-        assert [text for text in stage.heard[1:] if text not in FILLERS] == [ANSWERED[0], *ANSWERED]
+        assert [text for text in stage.heard[1:] if text not in HOUSE.fillers] == [ANSWERED[0], *ANSWERED]
         assert stage.moves == ["model:second"]
 
     stage.play(story())
@@ -178,7 +179,7 @@ def test_a_hung_tool_is_bridged_and_the_model_speaks_about_it() -> None:
         await stage.answer()
         assert await stage.ask("where is my order", 20.0) <= LONGEST_SILENCE_S
         assert stage.heard[1] == "Let me look that up."
-        assert stage.heard[2:4] == list(FILLERS[:2])
+        assert stage.heard[2:4] == list(HOUSE.fillers[:2])
         assert stage.heard[-2:] == ANSWERED
         assert stage.counters.get("tool_unknown") == 1
 
@@ -224,7 +225,7 @@ def test_every_voice_fails_and_the_caller_still_hears_an_apology_and_a_clear_end
         for voice in stage.voices:
             voice.mode = mode
         assert await stage.ask("when are you open") <= LONGEST_SILENCE_S + 0.5
-        assert stage.heard[-1] == APOLOGY
+        assert stage.heard[-1] == HOUSE.apology
         assert stage.ended == "hangup internal_error"
         assert stage.house.facts.of(f.SpeechHasFailed)
 
@@ -272,7 +273,7 @@ def test_a_hung_recogniser_is_bridged_and_then_admitted() -> None:
         await stage.answer()
         stage.asr.hung = True
         assert await stage.ask("when are you open", 14.0) <= LONGEST_SILENCE_S
-        assert stage.heard[1:] == [FILLERS[0], TEXTS.asr_down, MENU_PROMPT]
+        assert stage.heard[1:] == [HOUSE.fillers[0], TEXTS.asr_down, MENU_PROMPT]
         assert stage.counters.get("asr_hung_fake") == 1
 
     stage.play(story())
@@ -288,7 +289,7 @@ def test_everything_is_dead_at_once() -> None:
         for voice in stage.voices:
             voice.mode = "hung"
         assert await stage.ask("is anybody there", 40.0) < 10.0, "between prompts the menu waits for a key"
-        assert stage.heard[1:4] == [FILLERS[0], TEXTS.asr_down, MENU_PROMPT]
+        assert stage.heard[1:4] == [HOUSE.fillers[0], TEXTS.asr_down, MENU_PROMPT]
         assert stage.heard[-1] == LADDER.message
         assert stage.ended == "hangup providers_down"
         assert stage.moves == ["menu", "message"]

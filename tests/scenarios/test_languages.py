@@ -8,6 +8,7 @@ from tests.scenarios.house import CALL, House, OneSession
 from tests.scenarios.test_llm_conversation import Step, SteppedModel, spoken
 from tests.unit.agents.test_llm_session import SYSTEM, MemoryLedger
 from voicegw.agents.agent import CallFacts
+from voicegw.agents.ladder_model import LadderModel
 from voicegw.agents.languages import switch_tool
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.agents.llm_session import LlmSession
@@ -19,11 +20,14 @@ from voicegw.agents.tools.registry import ToolRegistry
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
+from voicegw.call import events as e
 from voicegw.ports.llm import TextDelta, ToolCallRequested
 from voicegw.ports.tts import TtsRequest
 
 VOICES = {"en-US": "slt", "de-DE": "thorsten"}
-GERMAN = LlmTongue(LlmTexts("", no_input="Sind Sie noch da?"), ("ja bitte",))
+TEXTS_IN_GERMAN = LlmTexts("", no_input="Sind Sie noch da?", failed="Das geht leider nicht.")
+GERMAN = LlmTongue(TEXTS_IN_GERMAN, ("ja bitte",))
+GERMAN_LADDER = LadderModel(message="Auf Wiederhören.")
 
 
 class TwoVoices:
@@ -43,14 +47,14 @@ class TwoVoices:
         return [(request.language, request.voice, request.text) for request in self.requests]
 
 
-async def on_the_line(*answers: list[Step]) -> tuple[House, TwoVoices, SteppedModel]:
+async def on_the_line(*answers: list[Step], german: LlmTongue = GERMAN) -> tuple[House, TwoVoices, SteppedModel]:
     """An agent of two languages has greeted in English."""
     model = SteppedModel(*answers)
     registry = ToolRegistry([switch_tool(VOICES)])
     held = CallTools(
         CallFacts(CALL, "demo", "+1"), lambda: registry, ToolDesk(MemoryLedger(), SystemClock(), Counters())
     )
-    settings = LlmSettings("en-US", LlmTexts("Hello there."), languages={"de-DE": GERMAN})
+    settings = LlmSettings("en-US", LlmTexts("Hello there."), languages={"de-DE": german})
     agent = OneSession(LlmSession(settings, LlmState((SYSTEM,)), model, held, None), languages=VOICES, voice="slt")
     stage = House([], agent)
     voice = TwoVoices(stage)
@@ -136,5 +140,38 @@ def test_below_the_models_the_agents_own_language_is_spoken_again() -> None:
         await stage.caller_says("ein zimmer bitte")
         await stage.run(2.0)
         assert voice.said[-1][:2] == ("en-US", "slt")
+
+    asyncio.run(story())
+
+
+def test_a_language_may_have_a_way_down_of_its_own() -> None:
+    async def story() -> None:
+        dead = ProviderError("llm", "gone", retryable=True)
+        tongue = LlmTongue(TEXTS_IN_GERMAN, ladder=GERMAN_LADDER)
+        stage, voice, _ = await on_the_line(*[[TextDelta("Guten Tag.")]] * 2, [dead], german=tongue)
+        stage.asr.language = "de"
+        await stage.caller_says("guten tag zusammen")
+        await stage.run(2.0)
+        await stage.caller_says("ein zimmer bitte")
+        await stage.run(3.0)
+        assert voice.said[-1] == ("de-DE", "thorsten", "Auf Wiederhören.")
+        assert "hangup providers_down" in stage.signalling.said
+
+    asyncio.run(story())
+
+
+def test_the_house_speaks_the_language_of_the_call() -> None:
+    async def story() -> None:
+        stage, voice, _ = await on_the_line(*[[TextDelta("Guten Tag.")]] * 2, [asyncio.Event()])
+        stage.asr.language = "de"
+        await stage.caller_says("guten tag zusammen")
+        await stage.run(2.0)
+        await stage.caller_says("eine schwere frage bitte")
+        await stage.run(3.0)
+        assert voice.said[-1] == ("de-DE", "thorsten", "Einen Moment, bitte.")
+        stage.call.post(e.ShutdownRequested())
+        await stage.run(6.0)
+        assert ("de-DE", "thorsten", "Unser System muss leider neu starten.") in voice.said
+        assert voice.said[-1] == ("de-DE", "thorsten", "Auf Wiederhören.")
 
     asyncio.run(story())

@@ -176,8 +176,8 @@ class Agent(Protocol):
         """Every recogniser setting its Gathers may ask for, so that models can be made before the first call."""
         ...
 
-    def prompts(self) -> tuple[str, ...]:
-        """What it says to everybody, word for word, the greeting first: made ahead, in its voice and language."""
+    def prompts(self, language: str) -> tuple[str, ...]:
+        """What it says to everybody in this one of its languages, word for word, the greeting first: made ahead."""
         ...
 
     def open(self, facts: CallFacts) -> AgentSession:

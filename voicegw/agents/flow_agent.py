@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from voicegw.agents.agent import AgentSession, CallFacts, Expectation
 from voicegw.agents.flow import Flow, agent_phrases
-from voicegw.agents.flow_llm import LlmStepKit
+from voicegw.agents.flow_llm import Known, LlmStepKit
 from voicegw.agents.flow_models import NO_KITS
 from voicegw.agents.flow_prompts import flow_prompts
 from voicegw.agents.flow_session import FlowSession
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.call.consent import RecordingPolicy
 from voicegw.ports.http import HttpClient
+from voicegw.ports.llm import LlmRequest
 
 
 class FlowAgent:
@@ -69,9 +70,18 @@ class FlowAgent:
         """Every recogniser setting that its questions ask for, to be compiled before the first call."""
         return self.flow.expectations()
 
-    def prompts(self) -> tuple[str, ...]:
-        """Its texts without holes."""
-        return flow_prompts(self.flow.script)
+    def prompts(self, language: str) -> tuple[str, ...]:
+        """Its texts without holes, and what the tools of its models say."""
+        tools = (
+            [text for kit in self._kits.values() for text in kit.tools().said] if language == self.language else []
+        )
+        return tuple(dict.fromkeys((*flow_prompts(self.flow.script, language), *tools)))
+
+    def beginnings(self) -> Iterator[tuple[str, LlmRequest]]:
+        """Of each step for a model its name in the house, and what its first request begins with."""
+        known = Known(self.flow.start_values, {}, self.language)
+        for kit in self._kits.values():
+            yield kit.name, kit.beginning(known)
 
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""

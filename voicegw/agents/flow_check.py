@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
-from voicegw.agents.flow_llm_check import BUILT_IN, llm_problems, llm_targets
+from voicegw.agents.flow_graph import QUESTIONS, global_targets, step_targets, successors
+from voicegw.agents.flow_llm_check import BUILT_IN, llm_problems
 from voicegw.agents.flow_model import FlowFile, JsonTemplate, Step
 from voicegw.agents.slots import slot_problems
 from voicegw.agents.template import Template, TemplateError, parse_template
 from voicegw.base.errors import ConfigError
 from voicegw.dialplan.checked import did_you_mean
 from voicegw.dialplan.yaml_lines import Document, Path
-
-QUESTIONS = ("ask", "menu", "intent", "consent")
 
 
 def check_flow(script: FlowFile, document: Document) -> list[ConfigError]:
@@ -37,44 +36,6 @@ def _names(script: FlowFile, document: Document) -> Iterator[ConfigError]:
             seen[step.id] = document.line(path)
 
 
-def _step_targets(step: Step) -> Iterator[tuple[Path, str]]:
-    """Where a step may go by name, and the place in it that says so."""
-    if step.next is not None:
-        yield ("next",), step.next
-    if step.goto is not None:
-        yield ("goto",), step.goto
-    if step.menu:
-        for key, item in step.menu.keys.items():
-            yield ("menu", "keys", key, "goto"), item.goto
-    if step.intent:
-        for name, target in step.intent.on.items():
-            yield ("intent", "on", name), target
-        if step.intent.otherwise is not None:
-            yield ("intent", "otherwise"), step.intent.otherwise
-    if step.webhook:
-        yield ("webhook", "on_error"), step.webhook.on_error
-    if step.consent and step.consent.refused is not None:
-        yield ("consent", "refused"), step.consent.refused
-    if step.transfer and step.transfer.on_failure is not None:
-        yield ("transfer", "on_failure"), step.transfer.on_failure
-    if step.llm:
-        yield from llm_targets(step.llm)
-    for i, case in enumerate(step.branch or ()):
-        key, branch = ("goto", case.goto) if case.else_ is None else ("else", case.else_)
-        if branch is not None:
-            yield ("branch", i, key), branch
-
-
-def _global_targets(script: FlowFile) -> Iterator[tuple[Path, str]]:
-    for name in ("human", "goodbye"):
-        target = getattr(script.globals, name).goto
-        if target is not None:
-            yield ("globals", name, "goto"), target
-    for tag, language in script.languages.items():
-        if language.goto is not None:
-            yield ("languages", tag, "goto"), language.goto
-
-
 def _languages(script: FlowFile, document: Document) -> Iterator[ConfigError]:
     """A step changes to a language that the script has."""
     known = (script.language, *script.languages)
@@ -88,9 +49,9 @@ def _targets(script: FlowFile, document: Document) -> Iterator[ConfigError]:
     """Every name that is gone to exists."""
     names = {step.id for step in script.steps if step.id}
     in_steps = (
-        (("steps", i, *path), target) for i, step in enumerate(script.steps) for path, target in _step_targets(step)
+        (("steps", i, *path), target) for i, step in enumerate(script.steps) for path, target in step_targets(step)
     )
-    for path, target in chain(in_steps, _global_targets(script)):
+    for path, target in chain(in_steps, global_targets(script)):
         if target not in names:
             yield document.error(path, f"there is no step named '{target}'", did_you_mean(target, names))
 
@@ -248,27 +209,16 @@ def _given(script: FlowFile) -> Mapping[str, Path]:
     return given
 
 
-def _successors(script: FlowFile, position: int) -> set[int]:
-    """Positions that may follow ``position``; one past the last is the end of the script."""
-    index = {step.id: i for i, step in enumerate(script.steps) if step.id}
-    step = script.steps[position]
-    found = {index[target] for _, target in _step_targets(step)}
-    falls = step.next is None and step.kind not in ("menu", "intent", "llm", "goto", "transfer", "hangup")
-    if step.branch and any(case.else_ is not None for case in step.branch):
-        falls = False
-    return found | ({position + 1} if falls else set())
-
-
 def _unreachable(script: FlowFile, document: Document) -> Iterator[ConfigError]:
     """Steps that no path leads to."""
     index = {step.id: i for i, step in enumerate(script.steps) if step.id}
-    todo = [0, *(index[target] for _, target in _global_targets(script))]
+    todo = [0, *(index[target] for _, target in global_targets(script))]
     reached: set[int] = set()
     while todo:
         position = todo.pop()
         if position < len(script.steps) and position not in reached:
             reached.add(position)
-            todo += _successors(script, position)
+            todo += successors(script, position)
     for i, step in enumerate(script.steps):
         if i not in reached:
             name = f"'{step.id}'" if step.id else f"number {i + 1}"
@@ -280,7 +230,7 @@ def _loops(script: FlowFile, document: Document) -> Iterator[ConfigError]:
     for start in range(len(script.steps)):
         position, seen = start, [start]
         while position < len(script.steps) and script.steps[position].kind not in (*QUESTIONS, "llm"):
-            following = _successors(script, position)
+            following = successors(script, position)
             if len(following) != 1:
                 break
             position = following.pop()

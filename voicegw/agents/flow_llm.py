@@ -33,7 +33,7 @@ from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.having import AlwaysHaving
 from voicegw.agents.tools.registry import ToolRegistry
 from voicegw.agents.tools.tool import Action, Tool, make_tool
-from voicegw.ports.llm import Llm, LlmMessage, LlmRole
+from voicegw.ports.llm import Llm, LlmMessage, LlmRequest, LlmRole
 from voicegw.ports.tools import ToolEffect
 
 FINISH = "finish_step"
@@ -58,6 +58,7 @@ class LlmStepKit:
 
     def __init__(self, name: str, step: LlmStep, script: FlowFile, house: LlmHouse) -> None:
         needs = StepNeeds(name, step.models, step.limits, step.tools)
+        self.name = name
         self.step = step
         self.script = script
         self.desk: ToolDesk = house.desk
@@ -73,6 +74,11 @@ class LlmStepKit:
         languages = language_rule(known.language, self.languages) if self.languages else ""
         parts = (PHONE_RULES, languages, self.step.instructions.plain(known.variables).strip())
         return "\n\n".join(filter(None, parts))
+
+    def beginning(self, known: Known) -> LlmRequest:
+        """What the first request of the step begins with, for warming a server up."""
+        tools = self.tools().having(*self.own_tools(lambda: datetime.min))
+        return LlmRequest((LlmMessage(LlmRole.SYSTEM, self.rules(known)),), tools.specs, max_tokens=1)
 
     def own_tools(self, now: Callable[[], datetime]) -> tuple[Tool, ...]:
         """Those that every such step has."""

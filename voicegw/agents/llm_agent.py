@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from voicegw.agents.agent import Agent, AgentSession, CallFacts, Expectation
@@ -13,7 +13,7 @@ from voicegw.agents.llm_model import LanguageModel, LimitsModel, LlmAgentFile, T
 from voicegw.agents.llm_session import LlmSession
 from voicegw.agents.llm_settings import LlmSettings, LlmTexts, LlmTongue, limits_of
 from voicegw.agents.llm_state import LlmState
-from voicegw.agents.preface import CONSENT, Preface, PrefaceSession
+from voicegw.agents.preface import CONSENT, NO_MATCH, Preface, PrefaceSession
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.config import ToolConfig
 from voicegw.agents.tools.desk import ToolDesk
@@ -130,17 +130,22 @@ class LlmAgent:
         own += [CONSENT] if self._file.consent is not None else []
         return (*own, *(self._fallback.expectations() if self._fallback is not None else ()))
 
-    def prompts(self) -> tuple[str, ...]:
+    def prompts(self, language: str) -> tuple[str, ...]:
         """What it says without a model, what its tools say, and the way down to the last words."""
-        texts, registry = self._settings.texts, self._tools()
-        tools = (tool.say for name in registry.names if (tool := registry.get(name)) is not None)
-        fixed = (texts.greeting, texts.no_input, texts.asr_down, texts.failed, texts.goodbye, *tools)
-        script = self._fallback.prompts() if self._fallback is not None else ()
-        return tuple(dict.fromkeys(filter(None, (*fixed, *ladder_prompts(self._file.ladder), *script))))
+        tongue = self._settings.tongue(language)
+        texts, ladder = tongue.texts, tongue.ladder
+        said = [texts.no_input, texts.asr_down, texts.failed, texts.goodbye]
+        if language == self.language:
+            ladder = self._file.ladder
+            said = [self._file.disclosure, self._file.greeting, *said, *self._tools().said]
+            said += [self._file.consent.prompt, NO_MATCH] if self._file.consent is not None else []
+            said += self._fallback.prompts(self._fallback.language) if self._fallback is not None else ()
+        below = ladder_prompts(ladder) if ladder is not None else ()
+        return tuple(dict.fromkeys(filter(None, (*said, *below))))
 
-    def beginning(self) -> LlmRequest:
-        """What every call's first request begins with, for warming a server up."""
-        return LlmRequest((self._system,), self._tools().specs, max_tokens=1)
+    def beginnings(self) -> Iterator[tuple[str, LlmRequest]]:
+        """Its name, and what every call's first request begins with, for warming a server up."""
+        yield self.name, LlmRequest((self._system,), self._tools().specs, max_tokens=1)
 
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""
@@ -165,4 +170,4 @@ def _texts(file: LlmAgentFile, texts: TextsModel) -> LlmTexts:
 
 
 def _tongue(file: LlmAgentFile, language: LanguageModel) -> LlmTongue:
-    return LlmTongue(_texts(file, language.texts or file.texts), language.hints)
+    return LlmTongue(_texts(file, language.texts or file.texts), language.hints, language.ladder)

@@ -52,6 +52,9 @@ class LanguageModel(StrictModel):
     texts: TextsModel | None = None
     """Default: those of the agent, whatever language they are in."""
     hints: tuple[str, ...] = ()
+    ladder: LadderModel | None = None
+    """The way down for callers who speak it, with a menu and a person of its own, and without the script. Default:
+    the agent's own, in the agent's own language."""
 
 
 class LlmAgentFile(StrictModel):

@@ -18,8 +18,9 @@ from voicegw.agents.actions import (
     Transfer,
 )
 from voicegw.agents.agent import AgentContext, AgentSession, CallerTurn, TurnKind
-from voicegw.agents.ladder import Ladder, LadderTexts, Place
-from voicegw.agents.llm_settings import LlmSettings, LlmTongue
+from voicegw.agents.ladder import Ladder, LadderTexts
+from voicegw.agents.ladder_model import LadderModel
+from voicegw.agents.llm_settings import LlmSettings, LlmTexts, LlmTongue
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.sentences import ProseSplitter
 from voicegw.agents.tools.call_tools import CallTools, PreparedCall
@@ -55,8 +56,10 @@ class LlmSession:
         self._models = models
         self._tools = tools
         self._fallback = fallback
-        texts = LadderTexts(settings.texts.failed, settings.texts.asr_down)
-        self._ladder = Ladder(settings.ladder, texts, settings.limits.no_input_ms, fallback)
+        self._ladders = {settings.language: _ladder(settings.ladder, settings.texts, settings, fallback)}
+        for tag, tongue in settings.languages.items():
+            if tongue.ladder is not None:
+                self._ladders[tag] = _ladder(tongue.ladder, tongue.texts, settings, None)
         self._done: list[PreparedCall] = []
 
     @property
@@ -84,13 +87,16 @@ class LlmSession:
     def checkpoint(self) -> object:
         """See the protocol."""
         inner = self._fallback.checkpoint() if self._fallback is not None else None
-        return self._state, self._ladder.place, tuple(self._done), inner
+        places = tuple(ladder.place for ladder in self._ladders.values())
+        return self._state, places, tuple(self._done), inner
 
     def restore(self, checkpoint: object) -> None:
         """See the protocol. What tools did stays in their ledger: a wish made again is not carried out again."""
         match checkpoint:
-            case (LlmState() as state, Place() as place, tuple() as done, inner):
-                self._state, self._ladder.place, self._done = state, place, list(done)
+            case (LlmState() as state, tuple() as places, tuple() as done, inner):
+                self._state, self._done = state, list(done)
+                for ladder, place in zip(self._ladders.values(), places, strict=True):
+                    ladder.place = place
                 if self._fallback is not None:
                     self._fallback.restore(inner)
 
@@ -102,17 +108,30 @@ class LlmSession:
     async def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncGenerator[AgentAction, None]:
         """See the protocol."""
         self._state = self._state.settled()
-        for moved in self._ladder.hear(turn):
+        ladder = self._ladder
+        for moved in ladder.hear(turn):
             yield moved
-        if self._ladder.serves:
-            replies = self._ladder.reply(turn, context)
-        elif self._ladder.given_up_hearing:
-            replies = self._ladder.step_down("nobody could hear the caller", context)
+        if ladder.serves:
+            replies = self._below_models(ladder.reply(turn, context))
+        elif ladder.given_up_hearing:
+            replies = self._below_models(ladder.step_down("nobody could hear the caller", context))
         else:
             replies = self._as_model(turn, context)
         async with aclosing(replies) as actions:
             async for action in actions:
                 yield action
+
+    @property
+    def _ladder(self) -> Ladder:
+        """That of the call's language, or the agent's own."""
+        return self._ladders.get(self._language) or self._ladders[self._settings.language]
+
+    async def _below_models(self, replies: AsyncGenerator[AgentAction, None]) -> AsyncGenerator[AgentAction, None]:
+        """Said in the language in which it is written."""
+        written_in = "" if self._language in self._ladders else self._settings.language
+        async with aclosing(replies) as actions:
+            async for action in actions:
+                yield replace(action, language=written_in) if isinstance(action, Say) and written_in else action
 
     async def _as_model(self, turn: CallerTurn, context: AgentContext) -> AsyncGenerator[AgentAction, None]:
         if turn.language:
@@ -134,7 +153,7 @@ class LlmSession:
             return
         except ProviderError as error:
             reason = str(error)
-        if self._language != self._settings.language:
+        if self._language not in self._ladders:
             # What stands below the models is written in the agent's own language.
             yield self._switched(SwitchLanguage(self._settings.language))
         async with aclosing(self._ladder.step_down(reason, context)) as steps:
@@ -206,7 +225,7 @@ class LlmSession:
             if isinstance(prepared, ToolResult):
                 results.append(prepared.content_json)
                 continue
-            if self._state.silent and prepared.tool.say:
+            if self._state.silent and prepared.tool.say and self._language == self._settings.language:
                 yield self._say(prepared.tool.say)
             if not prepared.may_speculate:
                 await context.committed()
@@ -269,6 +288,10 @@ class LlmSession:
     def _say(self, piece: str) -> Say:
         self._state = self._state.said(piece)
         return Say(piece, language=self._state.language)
+
+
+def _ladder(model: LadderModel, texts: LlmTexts, settings: LlmSettings, script: AgentSession | None) -> Ladder:
+    return Ladder(model, LadderTexts(texts.failed, texts.asr_down), settings.limits.no_input_ms, script)
 
 
 def _as_text(turn: CallerTurn, context: AgentContext, notes: Sequence[str]) -> str:

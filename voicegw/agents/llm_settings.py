@@ -49,10 +49,14 @@ def limits_of(model: LimitsModel) -> LlmLimits:
 
 @dataclass(frozen=True, slots=True)
 class LlmTongue:
-    """What is said without a model in one language, and what callers may say in it."""
+    """What is said without a model in one language, and what callers may say in it.
+
+    ``ladder``: the way down for those who speak it; None for the agent's own, in the agent's own language.
+    """
 
     texts: LlmTexts
     hints: tuple[str, ...] = ()
+    ladder: LadderModel | None = None
 
 
 @dataclass(frozen=True, slots=True)

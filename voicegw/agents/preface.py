@@ -17,6 +17,7 @@ from voicegw.agents.entities.yes_no import COMMON, YesNoSlot
 
 ATTEMPTS: Final = 3
 """Answers that are none, or silences, until it counts as a no."""
+NO_MATCH: Final = "Sorry, I didn't catch that."
 _YES_NO: Final = YesNoSlot()
 _BEGIN: Final = CallerTurn(TurnKind.CALL_STARTED)
 CONSENT: Final = Expectation(COMMON, COMMON)
@@ -31,7 +32,7 @@ class Preface:
     question: str
     goodbye: str
     """Said before the call is ended after a no; empty to go on."""
-    no_match: str = "Sorry, I didn't catch that."
+    no_match: str = NO_MATCH
     no_input_ms: int = 7000
 
 

@@ -35,7 +35,7 @@ from voicegw.ports.asr import AsrFailed, AsrFinal, AsrOptions, AsrPartial
 from voicegw.ports.tts import TtsRequest
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.call_recorder import CallRecorder
-from voicegw.runtime.house_texts import APOLOGY, FILLERS, PARTING
+from voicegw.runtime.house_texts import HouseWords
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.mouth import Mouth, SpeechMail
 from voicegw.runtime.replies import Replies, Report
@@ -131,7 +131,7 @@ class Conversation:
         self._mouth.cut()
         self._hearing.drop()
         self._ending = cause
-        self._say(Say(PARTING.get(cause, APOLOGY), interruptible=False))
+        self._say_house(self._house_words.parting(cause))
 
     def stop(self) -> None:
         """The caller is gone."""
@@ -394,7 +394,7 @@ class Conversation:
         if mail.failure:
             self._services.counters.add("agent_failed")
             self._ending = HangupCause.INTERNAL_ERROR
-            self._say(Say(APOLOGY, interruptible=False))
+            self._say_house(self._house_words.apology)
         if self._mouth.busy:
             return
         self._notes.commit()
@@ -436,6 +436,15 @@ class Conversation:
             self.on_speech(made)
         return utterance_id
 
+    def _say_house(self, text: str) -> UtteranceId:
+        """The server's own words, in the language of the call where it has some."""
+        language = self._services.texts.language_for(self._tongue.language)
+        return self._say(Say(text, interruptible=False, language=language))
+
+    @property
+    def _house_words(self) -> HouseWords:
+        return self._services.texts.of(self._tongue.language)
+
     def _request(self, say: Say) -> TtsRequest:
         language = say.language or self._tongue.language
         return TtsRequest(say.text, voice=say.voice or self._tongue.voice(language), language=language)
@@ -476,7 +485,7 @@ class Conversation:
             self._replies.drop()
             if self._mouth.playing() is None:
                 self._mouth.cut()
-            self._say(Say(APOLOGY, interruptible=False))
+            self._say_house(self._house_words.apology)
         self._after_utterance()
 
     # ------------------------------------------------------------ commands of the turn machine
@@ -550,8 +559,8 @@ class Conversation:
     def _reply_late(self) -> None:
         self._services.counters.add("reply_late")
         if not self._mouth.busy:
-            filler = FILLERS[len(self._fillers) % len(FILLERS)]
-            self._fillers.append(self._say(Say(filler, interruptible=False)))
+            fillers = self._house_words.fillers
+            self._fillers.append(self._say_house(fillers[len(self._fillers) % len(fillers)]))
 
     # ------------------------------------------------------------ small things
 

@@ -16,6 +16,7 @@ from voicegw.agents.sentences import split_sentences
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.ports.tts import TtsChunk, TtsProvider, TtsRequest
+from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.phrase_cache import PhraseCache
 from voicegw.runtime.prompt_files import PromptFiles, file_name
 from voicegw.runtime.watched_voice import WatchedVoice
@@ -109,24 +110,38 @@ class PromptMaker:
 
 def wanted_prompts(
     agents: Iterable[Agent],
-    house: Sequence[str],
+    house: HouseTexts | None,
     engines: Sequence[WatchedVoice],
     fitted: Callable[[TtsProvider, TtsRequest], TtsRequest | None],
 ) -> tuple[Variants, ...]:
     """Every piece of every prompt as it will be asked for, each once.
 
-    ``house`` are the texts of the server itself; ``fitted`` makes an engine's own request, None where it does not
-    speak the language. A text is cut differently when nothing is being said before it, so both ways are wanted.
+    ``house`` are the texts of the server itself, None for no such prompts; ``fitted`` makes an engine's own
+    request, None where it does not speak the language. A text is cut differently when nothing is being said before
+    it, so both ways are wanted.
     """
     found: dict[tuple[str, TtsRequest], Variants] = {}
     for agent in agents:
-        for text in (*agent.prompts(), *house):
-            for piece in _pieces(text, agent.language):
-                asked = TtsRequest(piece, agent.voice, agent.language)
-                variants = tuple(_variants(agent, asked, engines, fitted))
-                if variants:
-                    found.setdefault((variants[0].engine.name, variants[0].request), variants)
+        for asked in _asked(agent, house):
+            variants = tuple(_variants(agent, asked, engines, fitted))
+            if variants:
+                found.setdefault((variants[0].engine.name, variants[0].request), variants)
     return tuple(found.values())
+
+
+def _asked(agent: Agent, house: HouseTexts | None) -> Iterator[TtsRequest]:
+    """Every language of the agent with its voice, its own first: what is needed most is made first."""
+    voices = {agent.language: agent.voice, **agent.languages}
+    for language, voice in voices.items():
+        for text in agent.prompts(language):
+            for piece in _pieces(text, language):
+                yield TtsRequest(piece, voice, language)
+        if house is None:
+            continue
+        said_in = house.language_for(language)
+        for text in house.of(language).all:
+            for piece in _pieces(text, said_in):
+                yield TtsRequest(piece, voices.get(said_in, ""), said_in)
 
 
 def _pieces(text: str, language: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
 from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsRequest
+from voicegw.runtime.house_texts import HouseTexts
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.turn.machine import TurnConfig
 
@@ -139,5 +140,7 @@ class CallServices:
     transfers: TransferConfig = field(default_factory=TransferConfig)
     supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
     eot: EotModel | None = None
+    texts: HouseTexts = field(default_factory=HouseTexts)
+    """What the server itself says in a call."""
     redactor: Callable[[], Redactor] = Redactor
     """Makes what keeps card numbers and patterns out of one call's facts."""

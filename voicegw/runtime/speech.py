@@ -18,6 +18,7 @@ from voicegw.base.metrics import Counters
 from voicegw.ports.asr import AsrOptions, AsrProvider
 from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import Reading, SpokenChunk, TtsAudio, TtsChunk, TtsProvider, TtsRequest
+from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.phrase_cache import PhraseCache
 from voicegw.runtime.prompt_files import PromptFiles
 from voicegw.runtime.prompts import PromptMaker, wanted_prompts
@@ -33,8 +34,8 @@ Make: TypeAlias = Callable[[TtsRequest], AsyncGenerator[TtsChunk, None]]
 class Speech:
     """Starts and stops the engines; synthesises with the first one that speaks the language and works.
 
-    ``house_prompts`` are what the server itself says in any call; with what agents say to everybody they are made
-    ahead and kept in ``prompt_files``.
+    ``house`` is what the server itself says in any call; with what agents say to everybody it is made ahead and
+    kept in ``prompt_files``.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Speech:
         clock: Clock | None = None,
         patience: VoicePatience | None = None,
         prompt_files: PromptFiles | None = None,
-        house_prompts: Sequence[str] = (),
+        house: HouseTexts | None = None,
         eot: EotModel | None = None,
     ) -> None:
         self.asr = asr
@@ -55,7 +56,7 @@ class Speech:
         self._tts = tuple(WatchedVoice(provider, patience, self._clock, counters) for provider in tts)
         self._counters = counters
         self._phrases = PhraseCache()
-        self._house_prompts = tuple(house_prompts)
+        self._house = house
         self.prompts = PromptMaker(self._phrases, prompt_files, counters)
 
     async def start(self) -> None:
@@ -81,7 +82,7 @@ class Speech:
         made in the background.
         """
         agents = list(agents)
-        await self.prompts.prepare(wanted_prompts(agents, self._house_prompts, self._tts, _request_for))
+        await self.prompts.prepare(wanted_prompts(agents, self._house, self._tts, _request_for))
         for agent in agents:
             for expected in agent.expectations():
                 options = AsrOptions(agent.language, expected.phrases, expected.boost)

@@ -59,6 +59,24 @@ def test_an_agent_has_a_voice_for_each() -> None:
     assert FlowAgent(parse_flow(LINES), FakeHttp()).languages == {"en-US": "slt", "de-DE": "thorsten", "es-ES": ""}
 
 
+def test_what_is_said_to_everybody_is_known_by_language() -> None:
+    agent = FlowAgent(parse_flow(LINES), FakeHttp())
+    english, german_prompts, spanish = (set(agent.prompts(tag)) for tag in ("en-US", "de-DE", "es-ES"))
+    assert {GERMAN, "Der Verkauf ist zu.", "Wie bitte?", "Auf Wiederhören."} <= german_prompts
+    assert not {GERMAN, "Wie bitte?"} & english
+    assert "Sales or service? For German press three." in english - german_prompts
+    assert "Sorry, I didn't catch that." in spanish
+    assert GERMAN not in spanish, "no path leads there in Spanish"
+
+
+def test_what_is_said_before_a_model_leads_is_known_too() -> None:
+    script = SCRIPT.replace("steps:\n", "languages: {de-DE: {}}\nsteps:\n")
+    agent = FlowAgent(parse_flow(script), FakeHttp())
+    assert "Which day suits you?" in agent.prompts("en-US")
+    assert "Goodbye then." in agent.prompts("de-DE"), "the model may have changed the language"
+    assert "Which day suits you?" not in agent.prompts("de-DE"), "but not before it had the call"
+
+
 def test_a_step_changes_the_language_and_the_standing_sentences() -> None:
     talk = Talk(parse_flow(LINES))
     talk.take(keys("3"))

@@ -39,10 +39,21 @@ def test_an_exact_tag_goes_before_a_related_one() -> None:
 def test_an_agent_with_languages_has_their_voices_and_the_tool(tmp_path: Path) -> None:
     plain = load(tmp_path, MINIMAL)
     assert plain.languages == {"en-US": ""}
-    assert plain.beginning().tools == ()
+    assert next(plain.beginnings())[1].tools == ()
     agent = load(tmp_path, MINIMAL + "voice: slt\nlanguages:\n  de-DE: {voice: thorsten}\n")
     assert agent.languages == {"en-US": "slt", "de-DE": "thorsten"}
-    (tool,) = agent.beginning().tools
+    (tool,) = next(agent.beginnings())[1].tools
     assert tool.name == "switch_language"
     assert '"enum":["en-US","de-DE"]' in tool.parameters_json_schema
-    assert "en-US, de-DE" in agent.beginning().messages[0].content
+    assert "en-US, de-DE" in next(agent.beginnings())[1].messages[0].content
+
+
+def test_what_it_says_without_a_model_is_known_by_language(tmp_path: Path) -> None:
+    german = "{texts: {no_input: 'Noch da?'}, ladder: {message: Tschüss.}}"
+    agent = load(tmp_path, MINIMAL + f"disclosure: I am a machine.\nlanguages:\n  de-DE: {german}\n  fr-FR: {{}}\n")
+    own = agent.prompts("en-US")
+    assert own[:2] == ("I am a machine.", "Hello.")
+    assert {"Noch da?", "Tschüss."} <= set(agent.prompts("de-DE"))
+    assert not {"Noch da?", "Tschüss."} & set(own)
+    assert "Hello." not in agent.prompts("de-DE")
+    assert "Are you still there?" in agent.prompts("fr-FR"), "it has no texts of its own"

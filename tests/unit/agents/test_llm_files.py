@@ -51,7 +51,7 @@ def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
     agent = load(tmp_path, example)
     assert agent.phrases() == ("i would like an appointment", "where are you")
     assert len(agent.expectations()) > 1
-    assert "small clinic" in agent.beginning().messages[0].content
+    assert "small clinic" in next(agent.beginnings())[1].messages[0].content
 
 
 @pytest.mark.parametrize(
@@ -83,18 +83,18 @@ def test_what_is_wrong_is_told_with_file_and_line(
 def test_everything_that_is_said_without_a_model_is_a_prompt(tmp_path: Path) -> None:
     menu = '{prompt: Press one., keys: {"1": {say: At the river.}, "2": {transfer: desk}}}'
     agent = load(tmp_path, MINIMAL + f"ladder: {{menu: {menu}, message: Goodbye then.}}")
-    prompts = agent.prompts()
+    prompts = agent.prompts("en-US")
     assert prompts[0] == "Hello."
     assert set(prompts) >= {"Press one.", "At the river.", "Goodbye then.", "Are you still there?"}
     assert any("put you through" in text for text in prompts), "a key transfers"
-    assert not any("put you through" in text for text in load(tmp_path, MINIMAL).prompts())
+    assert not any("put you through" in text for text in load(tmp_path, MINIMAL).prompts("en-US"))
 
 
 def test_a_script_names_its_texts_without_holes(tmp_path: Path) -> None:
     (tmp_path / "reception.yaml").write_text((ROOT / "dialplans" / "agents" / "reception.yaml").read_text())
     script = load_agents(tmp_path, HttpxClient(), {})["reception"]
-    prompts = script.prompts()
+    prompts = script.prompts("en-US")
     assert len(prompts) == len(set(prompts)) > 10
     assert not any("{{" in text for text in prompts)
     agent = load(tmp_path, MINIMAL + "fallback: reception\n")
-    assert set(agent.prompts()) > set(prompts)
+    assert set(agent.prompts("en-US")) > set(prompts)

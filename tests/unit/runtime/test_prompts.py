@@ -16,11 +16,12 @@ from tests.unit.runtime.test_speech import NoAsr, said
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.ports.tts import TtsAudio, TtsCapabilities, TtsChunk, TtsRequest, WordMark
+from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.phrase_cache import PhraseCache
 from voicegw.runtime.prompt_files import PromptFiles, file_name
 from voicegw.runtime.speech import Speech
 
-HELLO, BYE = "Hello and welcome.", "Thank you, and goodbye."
+HELLO, BYE = "Hello and welcome.", "That was all."
 
 
 class Voice:
@@ -56,7 +57,7 @@ class Installation:
             voices,
             counters or Counters(),
             prompt_files=PromptFiles(self.folder / "prompts"),
-            house_prompts=("One moment, please.",),
+            house=HouseTexts(),
         )
 
     @property

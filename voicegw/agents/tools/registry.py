@@ -49,6 +49,11 @@ class ToolRegistry:
         """All names, offered to the model or not."""
         return tuple(sorted(self._tools))
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What its tools say while they run."""
+        return tuple(tool.say for _, tool in sorted(self._tools.items()) if tool.say)
+
     def get(self, name: str) -> Tool | None:
         """The tool of that name."""
         return self._tools.get(name)
