@@ -26,18 +26,27 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take in bytes and return every payload that is now whole."""
-        self._buffer += data
-        payloads: list[bytes] = []
-        start = 0
-        while len(self._buffer) - start >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._buffer, start)
-            if length > MAX_FRAME_BYTES:
-                raise LocalError(f"frame of {length} bytes exceeds {MAX_FRAME_BYTES}")
-            end = start + _LENGTH.size + length
-            if end > len(self._buffer):
-                break
-            payloads.append(bytes(self._buffer[start + _LENGTH.size : end]))
-            start = end
-        if start:
-            del self._buffer[:start]
+        if not self._buffer:
+            payloads, taken = _cut(data)
+            self._buffer += data[taken:]
+        else:
+            self._buffer += data
+            payloads, taken = _cut(self._buffer)
+            del self._buffer[:taken]
         return payloads
+
+
+def _cut(data: bytes | bytearray) -> tuple[list[bytes], int]:
+    """Every whole payload at the beginning of ``data``, and how many bytes they take with their lengths."""
+    payloads: list[bytes] = []
+    start = 0
+    while len(data) - start >= _LENGTH.size:
+        (length,) = _LENGTH.unpack_from(data, start)
+        if length > MAX_FRAME_BYTES:
+            raise LocalError(f"frame of {length} bytes exceeds {MAX_FRAME_BYTES}")
+        end = start + _LENGTH.size + length
+        if end > len(data):
+            break
+        payloads.append(bytes(data[start + _LENGTH.size : end]))
+        start = end
+    return payloads, start

@@ -7,6 +7,7 @@ are gone then: ``on_lost`` says so once for each worker, and legs that are being
 from __future__ import annotations
 
 import asyncio
+import os
 import logging
 import socket
 import subprocess
@@ -30,18 +31,17 @@ from voicegw.media.messages import (
     decode_event,
     encode,
 )
+from voicegw.media.pipe import Pipe
 
 _log = logging.getLogger(__name__)
 
 _STALL_S: Final = 1.0
 _START_S: Final = 20.0
 """A new worker imports numpy and loads the VAD model before its first report; slow disks exist."""
-_CHECK_S: Final = 0.1
 _RESTART_PAUSE_S: Final = 0.2
 """Between a death and the next start: a worker that dies at once must not spin."""
 _STOP_S: Final = 3.0
 _OPEN_S: Final = 2.0
-_READ_BYTES: Final = 256 * 1024
 
 
 class MediaClient:
@@ -64,6 +64,7 @@ class MediaClient:
         self._opening: dict[LegId, asyncio.Future[int]] = {}
         self._supervisor: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._heard_at = 0.0
         self.report: WorkerReport | None = None
         """The newest report of the present worker."""
         self.restarts = 0
@@ -84,7 +85,8 @@ class MediaClient:
             raise LocalError("the media worker did not start; its reason is in the log")
 
     def send(self, command: Command) -> None:
-        """Send one command; dropped when there is no worker, whose calls are lost anyway."""
+        """Send one command, with all others of this turn of the loop; dropped when there is no worker, whose calls
+        are lost anyway."""
         if self._worker is not None:
             self._worker.write(frame(encode(command)))
 
@@ -141,58 +143,40 @@ class MediaClient:
         return reason
 
     async def _watch(self, worker: _Worker) -> str:
-        """Read events until the worker is lost; why it was.
+        """Hand out events until the worker is lost; why it was."""
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._heard_at, patience = time.monotonic(), _START_S
+        worker.pipe.listen(lambda data: self._digest(worker, data, lost), lambda reason: _settle(lost, reason))
+        while True:
+            left = self._heard_at + patience - time.monotonic()
+            await asyncio.wait({lost}, timeout=min(left, _STALL_S))
+            if lost.done():
+                return lost.result()
+            patience = _STALL_S if self._ready.is_set() else _START_S
+            if time.monotonic() - self._heard_at >= patience:
+                return f"no report for {patience:.0f} s"
 
-        The read is a task of its own and looked at from outside: a time limit around it (asyncio.wait_for) may
-        swallow our own cancellation or the bytes that came in the same instant, depending on the Python version.
-        """
-        heard_at, patience = time.monotonic(), _START_S
-        reading = asyncio.create_task(worker.reader.read(_READ_BYTES))
+    def _digest(self, worker: _Worker, data: bytes, lost: asyncio.Future[str]) -> None:
+        """Hand out the events in ``data``; a worker that talks nonsense is lost."""
         try:
-            while True:
-                await asyncio.wait({reading}, timeout=_CHECK_S)
-                if reading.done():
-                    lost, reported = self._digest(worker, reading)
-                    if lost:
-                        return lost
-                    if reported:
-                        heard_at, patience = time.monotonic(), _STALL_S
-                    reading = asyncio.create_task(worker.reader.read(_READ_BYTES))
-                if time.monotonic() - heard_at > patience:
-                    return f"no report for {patience:.0f} s"
-        finally:
-            reading.cancel()
-
-    def _digest(self, worker: _Worker, reading: asyncio.Task[bytes]) -> tuple[str, bool]:
-        """Take what was read: why the worker is lost (empty if it is not), and whether it has reported."""
-        try:
-            data = reading.result()
-            if not data:
-                return "the process ended", False
-            return "", self._take(worker, data)
-        except OSError as error:
-            return f"its socket failed: {error}", False
+            for payload in worker.decoder.feed(data):
+                self._take(decode_event(payload))
         except (msgspec.MsgspecError, LocalError) as error:
-            return f"unreadable event: {error}", False
+            _settle(lost, f"unreadable event: {error}")
 
-    def _take(self, worker: _Worker, data: bytes) -> bool:
-        """Hand out the events in ``data``; whether a report was among them."""
-        reported = False
-        for payload in worker.decoder.feed(data):
-            event = decode_event(payload)
-            match event:
-                case LegOpened(leg_id, port) if leg_id in self._opening:
-                    self._resolve(leg_id, port)
-                case LegFailed(leg_id, reason) if leg_id in self._opening:
-                    self._reject(leg_id, reason)
-                case WorkerReport():
-                    reported = True
-                    self.report = event
-                    self._ready.set()
-                    self._on_event(event)
-                case _:
-                    self._on_event(event)
-        return reported
+    def _take(self, event: Event) -> None:
+        match event:
+            case LegOpened(leg_id, port) if leg_id in self._opening:
+                self._resolve(leg_id, port)
+            case LegFailed(leg_id, reason) if leg_id in self._opening:
+                self._reject(leg_id, reason)
+            case WorkerReport():
+                self._heard_at = time.monotonic()
+                self.report = event
+                self._ready.set()
+                self._on_event(event)
+            case _:
+                self._on_event(event)
 
     def _resolve(self, leg_id: LegId, port: int) -> None:
         future = self._opening.pop(leg_id)
@@ -215,28 +199,30 @@ class _Worker:
     def __init__(self, process: subprocess.Popen[bytes], sock: socket.socket) -> None:
         self.process = process
         self.decoder = FrameDecoder()
-        self.reader = _SocketReader(sock)
+        self.pipe = Pipe(sock)
 
     @classmethod
     def spawn(cls, command_line: Sequence[str]) -> _Worker:
         """Start the process; it inherits its end of a socket pair and nothing else."""
         ours, theirs = socket.socketpair()
-        ours.setblocking(False)
         with theirs:
             process = subprocess.Popen(
                 [*command_line, "--fd", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                # Products as small as ours are slower on several cores, and the worker has one.
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
                 start_new_session=True,  # Ctrl-C is the gateway's to handle: it drains, then says Shutdown
             )
         return cls(process, ours)
 
     def write(self, data: bytes) -> None:
-        self.reader.write(data)
+        """Send frames."""
+        self.pipe.write(data)
 
     async def end(self, grace_s: float) -> None:
         """Close the socket, which ends the process; kill it after ``grace_s`` and reap it."""
-        self.reader.close()
+        self.pipe.close()
         await asyncio.get_running_loop().run_in_executor(None, _reap, self.process, grace_s)
 
 
@@ -248,40 +234,7 @@ def _reap(process: subprocess.Popen[bytes], grace_s: float) -> None:
         process.wait()
 
 
-class _SocketReader:
-    """Bytes in and out of a non-blocking socket on the running loop.
-
-    Writing is synchronous with a buffer for what the socket does not take, so that commands keep their order and
-    :meth:`MediaClient.send` needs no await.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._loop = asyncio.get_running_loop()
-        self._unsent = bytearray()
-
-    async def read(self, count: int) -> bytes:
-        return await self._loop.sock_recv(self._sock, count)
-
-    def write(self, data: bytes) -> None:
-        waiting = bool(self._unsent)
-        self._unsent += data
-        if not waiting:
-            self._flush()
-
-    def _flush(self) -> None:
-        try:
-            while self._unsent:
-                sent = self._sock.send(self._unsent)
-                del self._unsent[:sent]
-        except BlockingIOError:
-            self._loop.add_writer(self._sock, self._flush)
-            return
-        except OSError:
-            self._unsent.clear()  # the reading side notices the end and says why
-        self._loop.remove_writer(self._sock)
-
-    def close(self) -> None:
-        self._loop.remove_writer(self._sock)
-        self._loop.remove_reader(self._sock)
-        self._sock.close()
+def _settle(lost: asyncio.Future[str], reason: str) -> None:
+    """The first reason counts."""
+    if not lost.done():
+        lost.set_result(reason)

@@ -28,6 +28,7 @@ from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation, ConversationLinks
 from voicegw.runtime.log_book import LogBook
+from voicegw.runtime.mailbox import Mailbox
 from voicegw.runtime.orders import Order, Ordered
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision import SupervisionDesk, SupervisionLinks
@@ -72,7 +73,7 @@ class CallRuntime:
         self._services = services
         self._on_gone = on_gone
         self._machine = CallMachine(services.call_config, services.transfers)
-        self._mailbox: asyncio.Queue[mail_types.Mail] = asyncio.Queue()
+        self._mailbox: Mailbox[mail_types.Mail] = Mailbox()
         self._tasks = ChildTasks()
         censor = Censor(services.redactor())
         self._book = LogBook(call_id, services.clock, services.facts, services.on_fact, censor)
@@ -137,6 +138,7 @@ class CallRuntime:
             self._cause = HangupCause.INTERNAL_ERROR
         finally:
             await self._tasks.close()
+            self._mailbox.close()
             self._refuse_orders()
             self._close_record()
             # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
@@ -156,15 +158,13 @@ class CallRuntime:
         return not pending or self._services.clock.monotonic() >= self._closing_at
 
     async def _handle_next(self) -> None:
-        timer = self.get_timer()
-        timeout = None if timer is None else max(0.0, timer - self._services.clock.monotonic())
-        try:
-            async with asyncio.timeout(timeout):
-                mail = await self._mailbox.get()
-        except TimeoutError:
+        if self._mailbox.empty():
+            timer = self.get_timer()
+            await self._mailbox.wait(None if timer is None else timer - self._services.clock.monotonic())
+        if self._mailbox.empty():
             self.handle_timers()
-            return
-        self.handle(mail)
+        else:
+            self.handle(self._mailbox.get_nowait())
 
     def handle_waiting(self) -> int:
         """Handle all that waits in the mailbox and return how much it was."""
