@@ -7,8 +7,8 @@ are gone then: ``on_lost`` says so once for each worker, and legs that are being
 from __future__ import annotations
 
 import asyncio
-import os
 import logging
+import os
 import socket
 import subprocess
 import time

@@ -5,6 +5,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
@@ -58,6 +59,27 @@ def test_speech_is_high_and_everything_else_is_low(speech: Pcm) -> None:
         assert np.quantile(probabilities, 0.9) < 0.3, name
 
 
+def test_the_results_are_those_of_onnxruntime(speech: Pcm) -> None:
+    reference = onnxruntime.InferenceSession(str(find_model()), providers=["CPUExecutionProvider"])
+    model, row = SileroVad(1), np.zeros(1, np.intp)
+    noise = np.random.default_rng(2).normal(0, 3000, 16000).astype(np.int16)
+    state, context = np.stack(model.state(0))[:, np.newaxis], np.zeros((1, 32), np.float32)
+    for window in windows(np.concatenate([speech, noise])):
+        feed = {"input": np.append(context, window[np.newaxis], axis=1), "state": state, "sr": np.array(8000)}
+        expected, state = reference.run(["output", "stateN"], feed)
+        context = window[np.newaxis, -32:]
+        assert model.probabilities(row, window[np.newaxis])[0] == pytest.approx(expected[0, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [31, 32, 33, 70])
+def test_large_batches_are_run_in_parts(speech: Pcm, count: int) -> None:
+    whole, single = SileroVad(count), SileroVad(count)
+    together = windows(speech)[:count]
+    got = whole.probabilities(np.arange(count), together)
+    alone = [single.probabilities(np.array([row]), together[row : row + 1])[0] for row in range(count)]
+    assert got == pytest.approx(np.array(alone), abs=1e-5)
+
+
 def test_a_batch_gives_what_single_windows_give(speech: Pcm) -> None:
     """Each row hears the same voice at another offset; rows come in any order and not all come every time."""
     batch, single = SileroVad(8), SileroVad(1)
@@ -91,6 +113,11 @@ def test_missing_or_wrong_files_are_named_with_the_fix(tmp_path: Path, monkeypat
         SileroVad(1, broken)
     with pytest.raises(ConfigError, match=r"absent\.onnx(.|\n)*fix:"):
         SileroVad(1, tmp_path / "absent.onnx")
+    whole = find_model().read_bytes()
+    for size in (1, 20, 5000, len(whole) // 2, len(whole) - 1):
+        broken.write_bytes(whole[:size])
+        with pytest.raises(ConfigError, match="Silero VAD"):
+            SileroVad(1, broken)
     with pytest.raises(ConfigError, match="8 and 16 kHz"):
         SileroVad(1, find_model("silero_vad_half.onnx"))
     monkeypatch.setattr(silero, "find_spec", lambda name: None)

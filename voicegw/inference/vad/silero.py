@@ -1,4 +1,4 @@
-"""Silero VAD at 8 kHz by onnxruntime, batched over rows.
+"""Silero VAD at 8 kHz, batched over rows.
 
 The weights come with the ``silero-vad`` package. The package itself imports torch, several hundred megabytes that
 nothing here needs, so that it is located but never imported.
@@ -11,16 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
 
 from voicegw.base.errors import ConfigError
+from voicegw.inference.vad.onnx_weights import read_graphs
+from voicegw.inference.vad.silero_net import BATCH, CONTEXT, SHAPES, STATE, WINDOW, SileroNet
 
-_RATE: Final = 8000
-_CONTEXT: Final = 32
-"""Samples of the window before that the model wants in front of each window."""
-_STATE: Final = 128
 _SETTLING_WINDOWS: Final = 32
 _SETTLING_RMS: Final = 10 ** (-50 / 20)
 _FIX: Final = "pip install --no-deps silero-vad, or set the path of a silero_vad.onnx (version 5 or later)"
@@ -39,42 +35,45 @@ def find_model(file_name: str = "silero_vad.onnx") -> Path:
 class SileroVad:
     """:class:`voicegw.ports.vad.VadModel` with ``capacity`` rows.
 
-    One thread: the media worker has one core, and a pool would wake and spin inside every tick.
+    Best on one thread: the media worker is started with OPENBLAS_NUM_THREADS=1.
     """
 
-    window_samples: int = 256
+    window_samples: int = WINDOW
 
     def __init__(self, capacity: int, path: Path | None = None) -> None:
         """Load the model; :class:`ConfigError` if the file is missing or is not Silero VAD for 8 kHz."""
-        self._session = _load(path or find_model())
-        self._state = np.zeros((2, capacity, _STATE), np.float32)
-        self._context = np.zeros((capacity, _CONTEXT), np.float32)
-        self._rate = np.array(_RATE, np.int64)
+        self._net = SileroNet(_load(path or find_model()))
+        self._hidden = np.zeros((capacity, STATE), np.float32)
+        self._cell = np.zeros((capacity, STATE), np.float32)
+        self._context = np.zeros((capacity, CONTEXT), np.float32)
         self._settled = self._settle()
-        self._state[:] = self._settled
+        self._hidden[:], self._cell[:] = self._settled
 
     def probabilities(self, rows: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Speech probability (len(rows),) of the next window (len(rows), 256) of each row, each row once."""
-        if not len(rows):
-            return np.empty(0, np.float32)
-        feed = {
-            "input": np.concatenate([self._context[rows], windows], axis=1, dtype=np.float32),
-            "state": self._state[:, rows],
-            "sr": self._rate,
-        }
-        probability, state = self._session.run(["output", "stateN"], feed)
-        self._state[:, rows] = state
-        self._context[rows] = windows[:, -_CONTEXT:]
-        result: NDArray[np.float32] = probability[:, 0]
+        if len(rows) <= BATCH:
+            return self._run(rows, windows)
+        parts = [slice(start, start + BATCH) for start in range(0, len(rows), BATCH)]
+        return np.concatenate([self._run(rows[part], windows[part]) for part in parts])
+
+    def _run(self, rows: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        hidden, cell = self._hidden[rows], self._cell[rows]
+        result = self._net.forward(self._context[rows], windows, hidden, cell)
+        self._hidden[rows], self._cell[rows] = hidden, cell
+        self._context[rows] = windows[:, -CONTEXT:]
         return result
 
     def reset(self, row: int) -> None:
         """Forget the past of a row: it belongs to another leg now."""
-        self._state[:, row] = self._settled[:, 0]
+        self._hidden[row], self._cell[row] = self._settled
         self._context[row] = 0
 
-    def _settle(self) -> NDArray[np.float32]:
-        """The state after a second of a quiet line, (2, 1, 128): what a new row begins with.
+    def state(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Copies of the hidden and the cell state (128,) of a row: all that it remembers, but for 32 samples."""
+        return self._hidden[row].copy(), self._cell[row].copy()
+
+    def _settle(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The state after a second of a quiet line: what a new row begins with.
 
         From a state of zeros the model needs a window more for the first word of a call, because a row whose line
         is quiet is not run before it (:meth:`voicegw.turn.vad_gate.VadGate.needs_model`). What it settles on
@@ -88,18 +87,17 @@ class SileroVad:
         for window in pink.reshape(_SETTLING_WINDOWS, -1).astype(np.float32):
             self.probabilities(np.zeros(1, np.intp), window[np.newaxis])
         self._context[0] = 0
-        return self._state[:, :1].copy()
+        return self.state(0)
 
 
-def _load(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # the file carries unused initialisers; a warning for each helps nobody
+def _load(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The weights for 8 kHz: the file has the network twice, and the names of both end alike."""
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except (NoSuchFile, InvalidProtobuf, InvalidGraph, Fail) as error:  # they have no root of their own
+        graphs = read_graphs(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot load the Silero VAD model: {error}", file=str(path), fix=_FIX) from error
-    if {node.name for node in session.get_inputs()} != {"input", "state", "sr"}:
-        raise ConfigError("this is not the Silero VAD model for 8 and 16 kHz", file=str(path), fix=_FIX)
-    return session
+    for graph in graphs:
+        weights = {name: value for name in SHAPES for full, value in graph.items() if full.endswith(name)}
+        if {name: value.shape for name, value in weights.items()} == SHAPES:
+            return weights
+    raise ConfigError("this is not the Silero VAD model for 8 and 16 kHz", file=str(path), fix=_FIX)
