@@ -74,8 +74,8 @@ class CallLog:
 class Server:
     """``voicegw serve``. Entering waits until it answers OPTIONS; leaving stops it and checks what it left behind.
 
-    ``agent`` is a flow of ``flows/`` (without its suffix) that takes every call. ``settings`` are more sections of the
-    configuration.
+    ``agent`` is a flow of ``flows/`` (without its suffix) that takes every call. ``settings`` are more sections of
+    the configuration.
     """
 
     def __init__(

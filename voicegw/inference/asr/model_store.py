@@ -11,8 +11,13 @@ from voicegw.inference.asr.language_model import LmConfig, compile_lm, vocabular
 from voicegw.inference.asr.lexicon import Lexicon
 from voicegw.turn.back_channel_words import ENGLISH
 
-CALLERS = LmConfig(asides=(*ENGLISH.phrases, *ENGLISH.urgent))
-"""How people talk on the telephone, whatever they are asked."""
+_HUMS = frozenset("m mm mmm mhm hm hmm".split())
+CALLERS = LmConfig(
+    asides=tuple(
+        phrase for phrase in (*ENGLISH.phrases, *ENGLISH.urgent) if not _HUMS.intersection(phrase.split())
+    )
+)
+"""How people talk on the telephone, whatever they are asked. Hums are left out: every "a.m." would be one."""
 
 
 @dataclass(frozen=True, slots=True)
