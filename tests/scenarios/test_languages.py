@@ -21,6 +21,7 @@ from voicegw.base.clock import SystemClock
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.call import events as e
+from voicegw.call.record import fold
 from voicegw.ports.llm import TextDelta, ToolCallRequested
 from voicegw.ports.tts import TtsRequest
 
@@ -63,6 +64,10 @@ async def on_the_line(*answers: list[Step], german: LlmTongue = GERMAN) -> tuple
     return stage, voice, model
 
 
+def changes(stage: House) -> list[str]:
+    return fold(stage.facts.entries).languages
+
+
 def test_the_recognisers_word_changes_voice_and_recogniser_before_the_answer() -> None:
     async def story() -> None:
         stage, voice, model = await on_the_line(
@@ -85,6 +90,7 @@ def test_the_recognisers_word_changes_voice_and_recogniser_before_the_answer() -
         assert "speaks" not in model.requests[2].messages[-1].content, "it has not changed again"
         await stage.run(9.0)
         assert voice.said[-1] == ("de-DE", "thorsten", "Sind Sie noch da?")
+        assert changes(stage) == ["de-DE"]
 
     asyncio.run(story())
 
@@ -113,6 +119,7 @@ def test_a_reply_that_is_taken_back_takes_its_language_with_it() -> None:
         await stage.caller_says("no sorry a room please")
         await stage.run(1.0)
         assert voice.said[-1] == ("en-US", "slt", "Fine.")
+        assert changes(stage) == ["de-DE", "en-US"], "the record says that it was taken back"
         assert len(model.requests[-1].messages) == 3, "system, greeting and one longer turn"
 
     asyncio.run(story())

@@ -100,6 +100,15 @@ class Flow:
         found = {name: self.asks_for(name) for name in ask.corrects}
         return {name: self.slots[place[0]] for name, place in found.items() if place}
 
+    def sensitive(self, variable: str) -> bool:
+        """Whether any step that finds ``variable`` out declares it so."""
+        steps = self.script.steps
+        asked = (step.ask.sensitive for step in steps if step.ask and step.ask.save == variable)
+        collected = (
+            step.llm.collect[variable].sensitive for step in steps if step.llm and variable in step.llm.collect
+        )
+        return any((*asked, *collected))
+
     def asks_for(self, variable: str) -> tuple[int, AskStep] | None:
         """The first ask step that saves ``variable``."""
         for position, step in enumerate(self.script.steps):

@@ -7,12 +7,12 @@ there is no ladder of the step's own: whatever goes wrong, the script goes on at
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from voicegw.agents.actions import AgentAction, ServiceMoved, StepFinished
+from voicegw.agents.actions import AgentAction, Concealing, Gather, Say, ServiceMoved, StepFinished
 from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, TurnKind
 from voicegw.agents.entities.slot import Slot, Value
 from voicegw.agents.flow_llm_model import LlmStep
@@ -152,11 +152,13 @@ class LlmStepRun:
         limits = replace(limits_of(step.limits), max_no_input=script.limits.max_no_input)
         languages = {tag: LlmTongue(self._texts(tag, known), step.hints) for tag in kit.languages}
         texts = self._texts(known.language, known)
+        spoken = [tongue.texts for tongue in languages.values()]
         settings = LlmSettings(known.language, texts, limits, step.hints, languages=languages)
         messages = _beginning(kit.rules(known), known.collected, context)
         if self._opening and turn.text:
             messages.append(LlmMessage(LlmRole.USER, turn.text))
         tools.serve(kit)
+        self._scripted = {self._opening, *(said for one in (texts, *spoken) for said in one.all)}
         self._session = LlmSession(settings, LlmState(tuple(messages)), kit.models(), tools.held, None)
 
     def _texts(self, language: str, known: Known) -> LlmTexts:
@@ -201,6 +203,7 @@ class LlmStepRun:
         """
         turn = self._turn
         if self._opening:
+            self._session.go_on_from(said)
             return self._passed_on(CallerTurn(TurnKind.CALL_STARTED), context)
         spoken = turn.kind in (TurnKind.SPEECH, TurnKind.DTMF)
         words = turn.text if turn.kind is TurnKind.SPEECH else turn.dtmf
@@ -225,7 +228,17 @@ class LlmStepRun:
                     yield ServiceMoved("script", action.reason)
                     yield StepFinished(FAILED)
                     return
-                yield action
+                for told in self._confidential(action):
+                    yield told
+
+    def _confidential(self, action: AgentAction) -> Iterator[AgentAction]:
+        """In a step that finds out something sensitive nothing is written down but the words of the script."""
+        if self._kit.step.sensitive and isinstance(action, Gather):
+            yield replace(action, sensitive=True)
+            return
+        if self._kit.step.sensitive and isinstance(action, Say) and action.text not in self._scripted:
+            yield Concealing(action.text)
+        yield action
 
 
 class StepTools:

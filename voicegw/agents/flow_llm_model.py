@@ -14,6 +14,9 @@ class CollectedSlot(SlotModel):
 
     description: str = ""
     """For the model: what it is."""
+    sensitive: bool = False
+    """The value is not written down. Nor is what is said in the whole step, and none of it is recorded: nobody
+    knows in which turn of a free conversation it comes."""
 
 
 class LlmOutcome(FlowModel):
@@ -45,3 +48,8 @@ class LlmStep(FlowModel):
     limits: LimitsModel = LimitsModel()
     hints: tuple[Phrase, ...] = ()
     """What callers may say, for recognisers that take phrases."""
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether something is found out that must not be written down."""
+        return any(slot.sensitive for slot in self.collect.values())

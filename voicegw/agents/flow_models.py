@@ -73,8 +73,10 @@ class FlowModels:
         self._tools = self._tools or StepTools(self._facts, kit)
         known = Known(state.variables, state.collected, state.language or self._walker.flow.script.language)
         self.run = LlmStepRun(kit, self._tools, known, turn, context)
-        self._before = tuple(self._said)
-        async with aclosing(self._led(self.run.begin(self._before, context))) as actions:
+        said = tuple(self._said)
+        # What goes before an opening counts as the step's own; a model that begins itself is told of it.
+        self._before = () if kit.step.say is not None else said
+        async with aclosing(self._led(self.run.begin(said, context))) as actions:
             async for action in actions:
                 yield action
 

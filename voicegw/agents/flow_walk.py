@@ -171,8 +171,7 @@ class FlowWalker:
         """Save what the caller said."""
         self.state.variables[name] = value
         self.state.collected[name] = plain(value)
-        found = self.flow.asks_for(name)
-        sensitive = found is not None and found[1].sensitive
+        sensitive = self.flow.sensitive(name)
         self.out.append(SlotFilled(name, plain(value), confirmed, sensitive))
 
     def leave_by(self, intent: GlobalIntent, cause: HangupCause = HangupCause.AGENT_HANGUP) -> None:

@@ -61,6 +61,7 @@ class LlmSession:
             if tongue.ladder is not None:
                 self._ladders[tag] = _ladder(tongue.ladder, tongue.texts, settings, None)
         self._done: list[PreparedCall] = []
+        self._preceding: tuple[str, ...] = ()
 
     @property
     def collected(self) -> Mapping[str, str]:
@@ -99,6 +100,11 @@ class LlmSession:
                     ladder.place = place
                 if self._fallback is not None:
                     self._fallback.restore(inner)
+
+    def go_on_from(self, said: Sequence[str]) -> None:
+        """The greeting, which comes next, follows on these words of somebody else in the same reply: they count as
+        its own, and what :meth:`heard` is told begins with them."""
+        self._preceding = tuple(said)
 
     def settle(self) -> None:
         """What its tools did is certain and remembered: an equal wish of a later conversation is a new one."""
@@ -166,7 +172,9 @@ class LlmSession:
         texts, limits = self._tongue.texts, self._settings.limits
         match turn.kind:
             case TurnKind.CALL_STARTED:
-                self._state = self._state.said(texts.greeting)
+                for said in (*self._preceding, texts.greeting):
+                    self._state = self._state.said(said)
+                self._preceding = ()
                 return [Say(texts.greeting), self._gather()]
             case TurnKind.NO_INPUT:
                 self._state = replace(self._state, no_inputs=self._state.no_inputs + 1)

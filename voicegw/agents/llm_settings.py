@@ -19,6 +19,11 @@ class LlmTexts:
     failed: str = "I am sorry, I cannot help you with that at the moment."
     goodbye: str = "Goodbye."
 
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every text."""
+        return self.greeting, self.no_input, self.asr_down, self.failed, self.goodbye
+
 
 @dataclass(frozen=True, slots=True)
 class LlmLimits:

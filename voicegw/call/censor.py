@@ -38,6 +38,7 @@ _HOUSE: Final = (
     "kind",
     "mode",
     "by",
+    "language",
 )
 PLAIN_FIELDS: Final = frozenset([*_SIGNALLING, *_HOUSE, "name", "to"])
 """Fields that hold no speech: numbers of the signalling stay, or a caller's data could not be found and erased."""

@@ -145,6 +145,15 @@ class ServiceHasMoved(Fact, frozen=True):
     reason: str
 
 
+class LanguageHasChanged(Fact, frozen=True):
+    """From now on the call is heard and spoken in ``language``, a BCP 47 tag.
+
+    Also when a reply that had changed it is taken back, and the language with it.
+    """
+
+    language: str
+
+
 class SpeechHasFailed(Fact, frozen=True):
     """A speech engine failed; the call went on as ``consequence`` says."""
 
@@ -326,6 +335,7 @@ AnyFact: TypeAlias = (
     | WebhookWasCalled
     | WebhookHasReturned
     | ServiceHasMoved
+    | LanguageHasChanged
     | SpeechHasFailed
     | RecordingHasEnded
     | RecordingHasFailed

@@ -15,6 +15,7 @@ from voicegw.call.facts import (
     CallWasRouted,
     ConsentWasRefused,
     Entry,
+    LanguageHasChanged,
     MediaWasMeasured,
     RecordingHasEnded,
     SlotWasFilled,
@@ -54,6 +55,8 @@ class CallRecord:
     slots: dict[str, str] = field(default_factory=dict)
     transfers: list[str] = field(default_factory=list)
     """The targets that were tried, in order."""
+    languages: list[str] = field(default_factory=list)
+    """What the call changed to, in order; empty where it stayed in the agent's own."""
     _timing: TurnWasTimed | None = None
 
     def add(self, fact: AnyFact) -> None:
@@ -80,6 +83,8 @@ class CallRecord:
                 self.transcript.append(TranscriptLine(fact.started_ms, speaker, fact.text))
             case TransferHasBegun():
                 self.transfers.append(fact.target)
+            case LanguageHasChanged():
+                self.languages.append(fact.language)
             case TurnWasTimed():
                 self.timings.append(fact)
                 self._timing = fact

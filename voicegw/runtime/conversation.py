@@ -370,7 +370,7 @@ class Conversation:
             case SwitchLanguage(language):
                 if self._tongue.switch(language):
                     self._services.counters.add("language_switched")
-                    self._tell(e.LanguageChanged(language))
+                    self._language_changed()
             case StepFinished():
                 pass
             case Disclosing(text):
@@ -518,7 +518,7 @@ class Conversation:
             case c.DropReply():
                 self._replies.undo()
                 if self._tongue.undo():
-                    self._tell(e.LanguageChanged(self._tongue.language))
+                    self._language_changed()
                 self._links.recorder.undo()
                 self._mouth.cut()
             case c.PausePlayout():
@@ -580,6 +580,10 @@ class Conversation:
         phrases = gather.phrases if gather and gather.phrases else self._agent.phrases()
         boost = gather.boost if gather else ()
         return AsrOptions(self._tongue.recognised_as, phrases, boost, caller=str(self._call_id))
+
+    def _language_changed(self) -> None:
+        self._book.note(f.LanguageHasChanged(self._tongue.language))
+        self._tell(e.LanguageChanged(self._tongue.language))
 
     def _local_time(self) -> datetime:
         return datetime.fromtimestamp(self._services.clock.wall()).astimezone()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from sqlalchemy import Table, and_, delete, func, insert, or_, select, text, update
@@ -20,6 +19,7 @@ from voicegw.storage import word_index
 from voicegw.storage.audit import AuditNote
 from voicegw.storage.call_records import StoredState
 from voicegw.storage.certificates import Certificate, ErasedCall, encode, hash_of, subject_hash
+from voicegw.storage.node_files import ErasedFiles, Scope
 from voicegw.storage.schema_check import WORD_INDEX
 from voicegw.storage.store import Unit
 from voicegw.storage.tables.calls import call_events, call_tags, calls, legs, recordings, transcripts
@@ -36,6 +36,7 @@ UNSPOKEN_KINDS = (
     "CallerBargedIn",
     "CallerWasBackground",
     "TurnWasTimed",
+    "LanguageHasChanged",
     "SpeechHasFailed",
     "RecordingHasEnded",
     "RecordingHasFailed",
@@ -48,16 +49,13 @@ UNSPOKEN_KINDS = (
     "CallHasEnded",
 )
 """Events that repeat nothing of what was said or keyed in. A kind that is not listed counts as spoken."""
+_CONSENT_KINDS = ("DisclosureWasMade", "ConsentWasGiven", "ConsentWasRefused")
+"""What the caller was told and answered stays when they refuse: it is the proof that they were asked."""
 _GONE: dict[str, Any] = {"salt": None, "content": None}
 _SALT_BYTES = 16
-
-
-class Scope(Enum):
-    """What of a call is erased."""
-
-    EVERYTHING = "everything"
-    SPOKEN = "spoken"
-    RECORDING = "recording"
+_NO_FILES = ErasedFiles()
+_MANY = 5000
+"""Values in one statement; databases take 30,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +81,20 @@ async def recordings_of(connection: AsyncConnection, call_ids: Sequence[str]) ->
     return tuple(await connection.scalars(select(recordings.c.path).where(there).order_by(recordings.c.call_id)))
 
 
-async def erase(unit: Unit, order: Order, call_ids: Sequence[str], random: RandomBytes = os.urandom) -> Certificate:
-    """Erase these calls' contents and note it in the audit. The recordings' files are gone already."""
+async def open_calls_of_number(connection: AsyncConnection, number: str) -> tuple[str, ...]:
+    """Calls of a number that have not ended: nothing of them can be erased yet."""
+    mine = and_(or_(calls.c.calling == number, calls.c.called == number), ~_ended())
+    return tuple(await connection.scalars(select(calls.c.id).where(mine).order_by(calls.c.id)))
+
+
+async def erase(
+    unit: Unit,
+    order: Order,
+    call_ids: Sequence[str],
+    files: ErasedFiles = _NO_FILES,
+    random: RandomBytes = os.urandom,
+) -> Certificate:
+    """Erase these calls' contents and note it in the audit. What lies in files is gone already."""
     id = token(random, 20)
     erased = [await _erase_call(unit.connection, order, call_id, id) for call_id in call_ids]
     deliveries = 0
@@ -93,7 +103,9 @@ async def erase(unit: Unit, order: Order, call_ids: Sequence[str], random: Rando
         deliveries = await _erase_deliveries(unit.connection, call_ids, order.subject)
         entries = await _erase_audit(unit.connection, _about(call_ids), order.subject, id)
         await _settle_word_index(unit.connection)
-    return await _certify(unit, order, id, tuple(erased), entries, deliveries, random)
+    elif order.scope is not Scope.RECORDING:
+        deliveries = await _erase_messages(unit.connection, id)
+    return await _certify(unit, order, _Extent(id, tuple(erased), entries, deliveries, files), random)
 
 
 async def erase_audit_details(unit: Unit, order: Order, before_wall_ms: int) -> Certificate | None:
@@ -104,18 +116,18 @@ async def erase_audit_details(unit: Unit, order: Order, before_wall_ms: int) -> 
     id = token(os.urandom, 20)
     erased = update(audit).where(old).values(**_GONE, erasure_id=id).returning(audit.c.seq)
     entries = tuple(sorted(await unit.connection.scalars(erased)))
-    return await _certify(unit, order, id, (), entries, 0, os.urandom)
+    return await _certify(unit, order, _Extent(id, (), entries, 0, _NO_FILES), os.urandom)
 
 
 async def _erase_call(connection: AsyncConnection, order: Order, call_id: str, erasure_id: str) -> ErasedCall:
-    events = lines = 0
+    events = lines = audio = 0
     if order.scope is not Scope.RECORDING:
         events = await _erase_events(connection, order.scope, call_id, erasure_id)
+    if order.scope in (Scope.EVERYTHING, Scope.SPOKEN):
         lines = await _count(connection, transcripts, call_id)
         await connection.execute(delete(transcripts).where(transcripts.c.call_id == call_id))
         await word_index.forget(connection, [call_id])
-    audio = 0
-    if order.scope is not Scope.SPOKEN:
+    if order.scope in (Scope.EVERYTHING, Scope.RECORDING):
         gone = update(recordings).where(recordings.c.call_id == call_id, recordings.c.deleted_wall_ms.is_(None))
         values = {"path": "", "deleted_wall_ms": order.now_wall_ms}
         audio = (await connection.execute(gone.values(values))).rowcount
@@ -128,8 +140,12 @@ async def _erase_call(connection: AsyncConnection, order: Order, call_id: str, e
 
 async def _erase_events(connection: AsyncConnection, scope: Scope, call_id: str, erasure_id: str) -> int:
     there = and_(call_events.c.call_id == call_id, call_events.c.content.is_not(None))
-    if scope is Scope.SPOKEN:
+    if scope is not Scope.EVERYTHING:
         there = and_(there, call_events.c.kind.not_in(UNSPOKEN_KINDS))
+    if scope is Scope.BEFORE_REFUSAL:
+        refusal = and_(call_events.c.call_id == call_id, call_events.c.kind == "ConsentWasRefused")
+        last = select(func.max(call_events.c.seq)).where(refusal).scalar_subquery()
+        there = and_(there, call_events.c.seq < last, call_events.c.kind.not_in(_CONSENT_KINDS))
     erased = update(call_events).where(there).values(**_GONE, erasure_id=erasure_id)
     return (await connection.execute(erased)).rowcount
 
@@ -139,6 +155,17 @@ async def _erase_parties(connection: AsyncConnection, call_id: str, erasure_id: 
     await connection.execute(update(calls).where(calls.c.id == call_id).values(nobody))
     await connection.execute(update(legs).where(legs.c.call_id == call_id).values(party="", remote=""))
     await connection.execute(delete(call_tags).where(call_tags.c.call_id == call_id))
+
+
+async def _erase_messages(connection: AsyncConnection, erasure_id: str) -> int:
+    """Webhook messages of the events that this erasure has emptied."""
+    emptied = select(call_events.c.call_id, call_events.c.seq).where(call_events.c.erasure_id == erasure_id)
+    names = [f"{row.call_id}-{row.seq}" for row in await connection.execute(emptied)]
+    gone = 0
+    for at in range(0, len(names), _MANY):
+        mine = webhook_deliveries.c.event_id.in_(names[at : at + _MANY])
+        gone += (await connection.execute(delete(webhook_deliveries).where(mine))).rowcount
+    return gone
 
 
 async def _erase_deliveries(connection: AsyncConnection, call_ids: Sequence[str], subject: str) -> int:
@@ -176,19 +203,25 @@ async def _settle_word_index(connection: AsyncConnection) -> None:
         await connection.execute(text(f"INSERT INTO {WORD_INDEX} ({WORD_INDEX}) VALUES ('optimize')"))
 
 
-async def _certify(
-    unit: Unit,
-    order: Order,
-    id: str,
-    erased: tuple[ErasedCall, ...],
-    entries: tuple[int, ...],
-    deliveries: int,
-    random: RandomBytes,
-) -> Certificate:
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """What an erasure has reached."""
+
+    id: str
+    calls: tuple[ErasedCall, ...]
+    audit_entries: tuple[int, ...]
+    deliveries: int
+    files: ErasedFiles
+
+
+async def _certify(unit: Unit, order: Order, extent: _Extent, random: RandomBytes) -> Certificate:
+    id, files = extent.id, extent.files
     salt = random(_SALT_BYTES) if order.subject else b""
     subject = subject_hash(order.subject, salt) if order.subject else ""
     head = (id, order.scope.value, order.reason, order.actor, order.now_wall_ms, subject, salt.hex())
-    certificate = Certificate(*head, erased, entries, deliveries)
+    reach = (extent.calls, extent.audit_entries, extent.deliveries)
+    counts = (files.recording_files, files.log_files, files.tool_entries, files.rejected_facts)
+    certificate = Certificate(*head, *reach, *counts)
     written = encode(certificate)
     values = {"id": id, "reason": order.reason, "actor": order.actor, "made_wall_ms": order.now_wall_ms}
     row = {**values, "certificate_json": written, "hash": hash_of(written)}

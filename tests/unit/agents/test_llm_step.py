@@ -12,7 +12,7 @@ import pytest
 from tests.unit.agents.llm_step import EAGER, SCRIPT, StepHouse, step_session
 from tests.unit.agents.talk import FACTS, MONDAY, NO_INPUT, STARTED, FakeHttp, keys, speech
 from tests.unit.agents.test_llm_session import CountingRunner, ScriptedModel, order_tool
-from voicegw.agents.actions import AgentAction, Gather, Hangup, Say, ServiceMoved, SlotFilled, Transfer
+from voicegw.agents.actions import AgentAction, Concealing, Gather, Hangup, Say, ServiceMoved, SlotFilled, Transfer
 from voicegw.agents.agent import AgentContext, CallerTurn, HistoryLine
 from voicegw.agents.flow_session import FlowSession
 from voicegw.agents.load import load_agents, parse_flow
@@ -72,6 +72,48 @@ def test_the_model_leads_and_the_script_goes_on_with_what_it_found_out() -> None
     assert "Find a day for 4 guests." in told[0]
     assert "guests: 4" in told[0]
     assert told[1:4] == ["The Mill. How many guests?", "four", "Which day suits you?"]
+
+
+NOTED = SCRIPT.replace("  - id: talk\n", "  - say: Four it is then.\n  - id: talk\n")
+
+
+@pytest.mark.parametrize(
+    ("heard", "remembered"),
+    [
+        (None, "Four it is then. Which day suits you?"),
+        ("Four it is then. Which day suits you?", "Four it is then. Which day suits you?"),
+        ("Four it is then. Which", "Four it is then. Which …"),
+        ("Four it", "Four it …"),
+        ("", None),
+    ],
+)
+def test_the_model_knows_what_the_script_said_before_it_as_far_as_it_was_heard(
+    heard: str | None, remembered: str | None
+) -> None:
+    session, model = at_the_step([TextDelta("Friday is fine.")], [TextDelta("Yes.")], script=NOTED)
+    assert said(take(session, speech("four"))) == "Four it is then. Which day suits you?"
+    if heard is not None:
+        session.heard(heard)
+    take(session, speech("friday"))
+    contents = [message.content for message in model.requests[0].messages[1:-1]]
+    assert contents == ["four", *([remembered] if remembered else [])]
+    session.heard("Friday")
+    take(session, speech("sure"))
+    assert model.requests[1].messages[-2].content == "Friday …", "later replies are its own from their first word"
+
+
+def test_a_sensitive_value_and_all_that_is_said_of_it_is_not_written_down() -> None:
+    script = SCRIPT.replace("description: the day}", "sensitive: true}")
+    found = finish(outcome="found", day="2026-03-07", time="19:30")
+    session, _ = at_the_step([TextDelta("Saturday, right?")], [found], script=script)
+    opening = take(session, speech("four"))
+    assert not any(isinstance(action, Concealing) for action in opening), "those are the words of the script"
+    assert isinstance(opening[-1], Gather) and opening[-1].sensitive
+    answer = take(session, speech("saturday"))
+    assert answer[:2] == [Concealing("Saturday, right?"), Say("Saturday, right?")]
+    assert isinstance(answer[-1], Gather) and answer[-1].sensitive
+    filled = [action for action in take(session, speech("yes")) if isinstance(action, SlotFilled)]
+    assert filled == [SlotFilled("day", "2026-03-07", sensitive=True), SlotFilled("time", "19:30")]
 
 
 def test_without_an_opening_the_model_answers_what_was_said_last() -> None:
