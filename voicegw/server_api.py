@@ -9,27 +9,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from voicegw.api.control import Mode, OutgoingCall, Refused, Supervisor, TransferKind
 from voicegw.api.installation import Documents
 from voicegw.api.parts import Node as NodeView
-from voicegw.api.recordings import FileRecordings
+from voicegw.api.sealed_recordings import SealedRecordings
 from voicegw.api.service import ApiService, Wiring
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
 from voicegw.call.facts import Entry
-from voicegw.call.supervision import SupervisorMode
 from voicegw.config import Config
 from voicegw.dialplan.checked import read_text
 from voicegw.dialplan.yaml_lines import parse_yaml
 from voicegw.ports.http import HttpClient
-from voicegw.runtime.browser_legs import BROWSER, SCHEME, BrowserLegs, browser_uri
+from voicegw.recording.seal_keys import read_key_ring
+from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import FactListener
 from voicegw.server import build, load_installation
+from voicegw.server_control import NodeControl
 from voicegw.server_llm import LlmParts
 
 DIALPLAN_NAME = "dialplan"
@@ -80,50 +80,6 @@ def documents_of(agents: Path, dialplan: Path) -> Documents:
     return Documents(texts, {DIALPLAN_NAME: read_text(dialplan)})
 
 
-class RuntimeDoor:
-    """The runtime's :class:`~voicegw.runtime.control.RuntimeControl` as the API's CallControl and Originator."""
-
-    def __init__(self, control: RuntimeControl) -> None:
-        self._control = control
-
-    async def originate(self, call: OutgoingCall) -> CallId:
-        """See :class:`~voicegw.api.control.Originator`."""
-        if call.trunk or call.variables:
-            raise Refused("calls through a named trunk or with variables are not possible yet")
-        return self._control.originate(call.to, call.agent, call.calling)
-
-    async def supervise(self, call_id: CallId, supervisor: Supervisor, mode: Mode) -> None:
-        """See :class:`~voicegw.api.control.CallControl`."""
-        way, address = SupervisorMode(mode.value), supervisor.address
-        if address.startswith(SCHEME):
-            raise Refused(f"the address of a browser is {BROWSER!r}: only one's own can take part")
-        if address == BROWSER:
-            address = browser_uri(call_id, supervisor.user_id)
-        await self._control.supervise(call_id, supervisor.user_name, address, way)
-
-    async def whisper_text(self, call_id: CallId, supervisor: Supervisor, text: str) -> None:
-        """See :class:`~voicegw.api.control.CallControl`."""
-        await self._control.whisper_text(call_id, supervisor.user_name, text)
-
-    async def hand_back(self, call_id: CallId, supervisor: Supervisor) -> None:
-        """See :class:`~voicegw.api.control.CallControl`."""
-        await self._control.hand_back(call_id, supervisor.user_name)
-
-    async def end(self, call_id: CallId, supervisor: Supervisor) -> None:
-        """See :class:`~voicegw.api.control.CallControl`."""
-        await self._control.end(call_id, supervisor.user_name)
-
-    async def transfer(self, call_id: CallId, supervisor: Supervisor, target: str, kind: TransferKind) -> None:
-        """See :class:`~voicegw.api.control.CallControl`."""
-        await self._control.transfer(call_id, supervisor.user_name, target, kind)
-
-    async def approve_tool(self, call_id: CallId, supervisor: Supervisor, tool_call: str, approved: bool) -> None:
-        """See :class:`~voicegw.api.control.CallControl`."""
-        word = "approved" if approved else "refused"
-        by = f"{supervisor.user_name} in call {call_id}"
-        raise Refused(f"no tool waits for a human, so {tool_call} cannot be {word} by {by}")
-
-
 class Served:
     """A node and, where the configuration has one, the API over it."""
 
@@ -165,17 +121,24 @@ def _api(config: Config, node: Node, http: HttpClient, browsers: BrowserLegs) ->
         paths = replace(config.paths, agents=str(folder), dialplan=str(plan))
         return load_installation(replace(config, paths=paths), http, house)
 
-    door = RuntimeDoor(RuntimeControl(node.manager, os.urandom))
+    control = NodeControl(RuntimeControl(node.manager, os.urandom))
     wiring = Wiring(
         installer=NodeInstaller(node.store, load, agents, node.prepare),
         node=NodeView(node.counters.snapshot, lambda: {"calls_active": float(node.manager.active)}),
-        control=door,
-        originator=door,
-        recordings=FileRecordings(Path(config.paths.recordings)) if config.paths.recordings else None,
+        control=control,
+        originator=control,
+        recordings=_recordings(config),
         files=documents_of(agents, dialplan),
         browsers=browsers,
     )
     return ApiService(config.api, config.store, wiring, SystemClock())
+
+
+def _recordings(config: Config) -> SealedRecordings | None:
+    """Raises ConfigError for keys that cannot be read."""
+    if not config.paths.recordings:
+        return None
+    return SealedRecordings(Path(config.paths.recordings), read_key_ring(config.recording.unseal_with))
 
 
 def _name(path: Path) -> str:

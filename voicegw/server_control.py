@@ -2,72 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-
-from voicegw.api import control as api
+from voicegw.api.control import Mode, OutgoingCall, Refused, Supervisor, TransferKind
 from voicegw.base.ids import CallId
 from voicegw.call.supervision import SupervisorMode
-from voicegw.call.transfer_request import TransferKind
+from voicegw.runtime.browser_legs import BROWSER, SCHEME, browser_uri
 from voicegw.runtime.control import RuntimeControl
-from voicegw.runtime.orders import NoSuchCall, Refused
-
-BROWSER = "webrtc"
 
 
 class NodeControl:
-    """Implements the API's CallControl and Originator."""
+    """Implements the API's CallControl and Originator. Both sides refuse with the same classes."""
 
     def __init__(self, control: RuntimeControl) -> None:
         self._control = control
 
-    async def supervise(self, call_id: CallId, supervisor: api.Supervisor, mode: api.Mode) -> None:
-        """See the protocol."""
-        if supervisor.address == BROWSER:
-            raise api.Refused("this server has no audio in the browser: give the SIP URI of a phone")
-        wanted = SupervisorMode(mode.value)
-        await _told(self._control.supervise(call_id, supervisor.user_name, supervisor.address, wanted))
+    async def supervise(self, call_id: CallId, supervisor: Supervisor, mode: Mode) -> None:
+        """See the protocol. A person's own browser is a leg of its own, found by call and user."""
+        address = supervisor.address
+        if address.startswith(SCHEME):
+            raise Refused(f"the address of a browser is {BROWSER!r}: only one's own can take part")
+        if address == BROWSER:
+            address = browser_uri(call_id, supervisor.user_id)
+        await self._control.supervise(call_id, supervisor.user_name, address, SupervisorMode(mode.value))
 
-    async def whisper_text(self, call_id: CallId, supervisor: api.Supervisor, text: str) -> None:
+    async def whisper_text(self, call_id: CallId, supervisor: Supervisor, text: str) -> None:
         """See the protocol."""
-        await _told(self._control.whisper_text(call_id, supervisor.user_name, text))
+        await self._control.whisper_text(call_id, supervisor.user_name, text)
 
-    async def hand_back(self, call_id: CallId, supervisor: api.Supervisor) -> None:
+    async def hand_back(self, call_id: CallId, supervisor: Supervisor) -> None:
         """See the protocol."""
-        await _told(self._control.hand_back(call_id, supervisor.user_name))
+        await self._control.hand_back(call_id, supervisor.user_name)
 
-    async def end(self, call_id: CallId, supervisor: api.Supervisor) -> None:
+    async def end(self, call_id: CallId, supervisor: Supervisor) -> None:
         """See the protocol."""
-        await _told(self._control.end(call_id, supervisor.user_name))
+        await self._control.end(call_id, supervisor.user_name)
 
-    async def transfer(
-        self, call_id: CallId, supervisor: api.Supervisor, target: str, kind: api.TransferKind
-    ) -> None:
+    async def transfer(self, call_id: CallId, supervisor: Supervisor, target: str, kind: TransferKind) -> None:
         """See the protocol."""
-        moving = self._control.transfer(call_id, supervisor.user_name, target, TransferKind(kind.value))
-        await _told(moving)
+        await self._control.transfer(call_id, supervisor.user_name, target, kind)
 
-    async def approve_tool(
-        self, call_id: CallId, supervisor: api.Supervisor, tool_call: str, approved: bool
-    ) -> None:
+    async def approve_tool(self, call_id: CallId, supervisor: Supervisor, tool_call: str, approved: bool) -> None:
         """See the protocol. No tool waits for a human yet."""
         deed = "approve" if approved else "refuse"
-        raise api.Refused(f"{supervisor.user_name} cannot {deed} {tool_call}: no tool of call {call_id} waits")
+        raise Refused(f"{supervisor.user_name} cannot {deed} {tool_call}: no tool of call {call_id} waits")
 
-    async def originate(self, call: api.OutgoingCall) -> CallId:
+    async def originate(self, call: OutgoingCall) -> CallId:
         """See the protocol. ``to`` is a SIP URI: there are no trunks that would know a number's way."""
         if call.trunk:
-            raise api.Refused(f"there is no trunk called {call.trunk!r}")
-        try:
-            return self._control.originate(call.to, call.agent, call.calling)
-        except Refused as refused:
-            raise api.Refused(str(refused)) from None
-
-
-async def _told(work: Coroutine[None, None, None]) -> None:
-    """What the runtime refuses, in the API's words."""
-    try:
-        await work
-    except NoSuchCall as missing:
-        raise api.NoSuchCall(str(missing)) from None
-    except Refused as refused:
-        raise api.Refused(str(refused)) from None
+            raise Refused(f"there is no trunk called {call.trunk!r}")
+        if call.variables:
+            raise Refused("an agent cannot be given variables at the start of a call out yet")
+        return self._control.originate(call.to, call.agent, call.calling)

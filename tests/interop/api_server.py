@@ -14,11 +14,12 @@ import httpx
 from tests.unit.api.rig import PASSWORD, FakeControl, FakeInstaller, FakeOriginator
 from tests.unit.storage.sample_call import sample_call
 from voicegw.api.config import ApiConfig
-from voicegw.api.recordings import FileRecordings
+from voicegw.api.sealed_recordings import SealedRecordings
 from voicegw.api.service import ApiService, Wiring
 from voicegw.base.clock import SystemClock
 from voicegw.base.ids import CallId
 from voicegw.call.facts import encode_entry
+from voicegw.recording.seal_keys import KeyRing
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.intake import Intake
 from voicegw.storage.spool import SpooledFact
@@ -41,7 +42,7 @@ class ApiServer:
             self.installer,
             control=self.control,
             originator=self.originator,
-            recordings=FileRecordings(directory),
+            recordings=SealedRecordings(directory, KeyRing()),
         )
         settings = {"requests_per_minute": 1_000_000, **config}
         api = ApiConfig(listen_port=port, key_file=str(directory / "secrets.key"), **settings)

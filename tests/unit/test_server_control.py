@@ -9,6 +9,7 @@ import pytest
 
 from voicegw.api import control as api
 from voicegw.base.ids import CallId
+from voicegw.runtime.browser_legs import browser_uri
 from voicegw.runtime.orders import NoSuchCall, Refused
 from voicegw.server_control import NodeControl
 
@@ -62,21 +63,32 @@ def test_every_order_is_passed_on() -> None:
     asyncio.run(story())
 
 
-@pytest.mark.parametrize(("inner", "outer"), [(NoSuchCall("x"), api.NoSuchCall), (Refused("x"), api.Refused)])
-def test_refusals_are_told_in_the_apis_words(inner: Exception, outer: type[Exception]) -> None:
-    with pytest.raises(outer, match="x"):
-        asyncio.run(control(inner)[0].end(CALL, ADA))
+@pytest.mark.parametrize("refusal", [NoSuchCall("x"), Refused("x")])
+def test_refusals_of_the_runtime_are_those_of_the_api(refusal: Exception) -> None:
+    with pytest.raises(type(refusal), match="x"):
+        asyncio.run(control(refusal)[0].end(CALL, ADA))
+
+
+def test_a_browser_is_ones_own() -> None:
+    async def story() -> None:
+        node, runtime = control()
+        await node.supervise(CALL, api.Supervisor("u1", "Ada", "webrtc"), api.Mode.LISTEN)
+        assert runtime.asked == [("supervise", CALL, "Ada", browser_uri(CALL, "u1"), "listen")]
+        with pytest.raises(api.Refused, match="one's own"):
+            await node.supervise(CALL, api.Supervisor("u1", "Ada", browser_uri(CALL, "u2")), api.Mode.LISTEN)
+
+    asyncio.run(story())
 
 
 def test_what_is_not_there_yet_is_refused() -> None:
     async def story() -> None:
         node, runtime = control()
-        with pytest.raises(api.Refused, match="browser"):
-            await node.supervise(CALL, api.Supervisor("u1", "Ada", "webrtc"), api.Mode.LISTEN)
         with pytest.raises(api.Refused, match="no tool"):
             await node.approve_tool(CALL, ADA, "key", True)
         with pytest.raises(api.Refused, match="trunk"):
             await node.originate(api.OutgoingCall("sip:a@b", "demo", trunk="main"))
+        with pytest.raises(api.Refused, match="variables"):
+            await node.originate(api.OutgoingCall("sip:a@b", "demo", variables=(("order", "1"),)))
         assert not runtime.asked
         with pytest.raises(api.Refused):
             await control(Refused("full"))[0].originate(api.OutgoingCall("sip:a@b", "demo"))

@@ -29,7 +29,7 @@ from voicegw.api.live_calls import LiveCalls
 from voicegw.api.parts import Node, Parts
 from voicegw.api.passwords import Passwords
 from voicegw.api.permissions import Permission, Team
-from voicegw.api.recordings import FileRecordings
+from voicegw.api.sealed_recordings import SealedRecordings
 from voicegw.api.teams import TEAM, encode_team
 from voicegw.api.throttle import RateLimit
 from voicegw.api.vault import Vault
@@ -37,6 +37,7 @@ from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry, RecordingHasEnded, encode_entry
+from voicegw.recording.seal_keys import KeyRing
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.intake import Intake
@@ -261,7 +262,7 @@ class Rig:
             node=Node(counters=lambda: {"calls_offered": 3}, gauges=lambda: {"calls_active": 1.0}),
             control=self.control,
             originator=self.originator,
-            recordings=FileRecordings(self.directory / "recordings"),
+            recordings=SealedRecordings(self.directory / "recordings", KeyRing()),
             browsers=BrowserAudio(
                 BrowserAudioConfig(),
                 self.browser_legs,
