@@ -48,6 +48,9 @@ class MediaConfig:
     """A late worker sends at most this many frames at once and gives the rest up as lost."""
     report_interval_ms: int = 250
     """Heartbeat to the gateway, which takes the worker for dead after a second without one."""
+    tap_ms: int = 60
+    """Audio goes to the recognisers in pieces of this length, whole frames of 20: each wakes the gateway, and
+    recognisers take longer steps. Before any news of somebody's speech it is brought up to date."""
     outbox_bytes: int = 4 * 1024 * 1024
     """Unsent events kept while the gateway does not read; then taps are dropped and counted."""
 
@@ -63,5 +66,7 @@ class MediaConfig:
                 "jitter delays must satisfy 20 <= min <= start <= max <= 200 ms",
                 fix="leave them out to get 20, 40 and 200",
             )
+        if not FRAME_MS <= self.tap_ms <= 200 or self.tap_ms % FRAME_MS:
+            raise ConfigError("tap_ms must be a multiple of 20 from 20 to 200", fix="leave it out to get 60")
         if self.max_legs < 1 or self.latch_packets < 2 or self.catch_up_frames < 1:
             raise ConfigError("max_legs and catch_up_frames must be at least 1, latch_packets at least 2")

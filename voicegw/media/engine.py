@@ -18,7 +18,7 @@ from voicegw.base.metrics import Counters
 from voicegw.call.edges import AGENT_EAR
 from voicegw.media import messages as m
 from voicegw.media.bank import LegBank, Pcm
-from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
+from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.leg import Call, Leg, Voice
 from voicegw.media.plan import TickPlan
 from voicegw.media.playout import Playout
@@ -28,6 +28,7 @@ from voicegw.media.sender import Departure, RtpSender
 from voicegw.media.sockets import Network, PortPool
 from voicegw.media.speech import SpeechDetector, SpeechEdge
 from voicegw.media.switchboard import Switchboard
+from voicegw.media.taps import Taps
 from voicegw.ports.recorder import Recorder, RecorderDiscarded, RecorderEnded, RecorderFailed, RecorderStarted
 from voicegw.ports.vad import VadModel
 from voicegw.rtp.telephone_event import DIGITS
@@ -60,6 +61,7 @@ class MediaEngine:
         self._speech = SpeechDetector(config, vad) if vad is not None else None
         self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter)
         self._plan: TickPlan = self._board.plan()
+        self._taps = Taps(config.tap_ms // FRAME_MS)
         self._events: list[m.Event] = []
         self._ticks = 0
         self.stopped = False
@@ -121,6 +123,7 @@ class MediaEngine:
 
     def _current_plan(self, now: float) -> TickPlan:
         if self._board.stale or self._sender.stale:
+            self._tell_taps()  # what was heard before is told before
             self._plan = self._board.plan()
             self._sender.plan(self._plan.senders)
             for call in self._board.calls.values():
@@ -135,7 +138,10 @@ class MediaEngine:
         everyone = len(plan.listening) == len(plan.rows)
         rows = plan.rows if everyone else plan.rows[plan.listening]
         frames = heard if everyone else heard[plan.listening]
-        for edge in self._speech.process(rows, frames, now):
+        edges = self._speech.process(rows, frames, now)
+        if edges:
+            self._tell_taps()
+        for edge in edges:
             self._tell_speech(plan.leg_of_row[edge.row], edge, now)
 
     def _tell_speech(self, leg: Leg, edge: SpeechEdge, now: float) -> None:
@@ -175,9 +181,15 @@ class MediaEngine:
                 self._events += events
 
     def _tap(self, plan: TickPlan, mixed: Pcm) -> None:
-        if plan.taps:
-            frames = tuple(m.AudioTapped(call_id, mixed[sink].tobytes(), ear) for call_id, ear, sink in plan.taps)
-            self._events.append(m.AudioBatch(frames))
+        batch = self._taps.add(plan.taps, mixed)
+        if batch is not None:
+            self._events.append(batch)
+
+    def _tell_taps(self) -> None:
+        """Now, because what is told next is about it."""
+        batch = self._taps.take()
+        if batch is not None:
+            self._events.append(batch)
 
     def _record(self, plan: TickPlan, mixed: Pcm) -> None:
         for call in plan.recorded:

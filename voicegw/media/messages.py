@@ -254,7 +254,7 @@ class DtmfReceived(Message, frozen=True):
 
 
 class AudioTapped(Message, frozen=True):
-    """What an ear got in one tick of one call: 20 ms of PCM."""
+    """What an ear of a call got since the last one: one or more frames of 20 ms of PCM."""
 
     call_id: CallId
     pcm: bytes
@@ -262,7 +262,7 @@ class AudioTapped(Message, frozen=True):
 
 
 class AudioBatch(Message, frozen=True):
-    """All taps of one tick: one message a tick, however many calls."""
+    """All taps of some ticks (``tap_ms``): one message, however many calls."""
 
     frames: tuple[AudioTapped, ...]
 

@@ -103,7 +103,7 @@ class CallRuntime:
         return (self.leg_id, *(leg_id for leg_id in self._machine.legs if leg_id != self.leg_id))
 
     def hear(self, pcm: bytes, ear: str = AGENT_EAR) -> None:
-        """20 ms of what an ear of the call got."""
+        """What an ear of the call got since the last time."""
         if self._conversation is not None and ear == AGENT_EAR:
             self._conversation.hear(pcm)
         if self._supervision is not None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Callable
 
 from voicegw.base.clock import Clock
 from voicegw.base.ids import RandomBytes, StreamId, token
 from voicegw.ports.asr import AsrFailed, AsrOptions, AsrProvider, AsrStream
 from voicegw.runtime.mail import AsrReported
+from voicegw.runtime.tape import Tape
 from voicegw.runtime.tasks import ChildTasks
 
-FRAME_S = 0.02
-KEPT_FRAMES = 100
-"""Two seconds: more than detection, a late mailbox and a long protected ending take together."""
-TURN_FRAMES = 1000
-"""Twenty seconds: the longest turn."""
+KEPT_S = 2.0
+"""More than detection, a late mailbox and a long protected ending take together."""
+TURN_S = 20.0
+"""The longest turn."""
 PRE_ROLL_S = 0.24
 """Audio before the detected onset: soft first consonants lie there."""
 
@@ -37,12 +35,12 @@ class Ear:
         self._post = post
         self._clock = clock
         self._random = random
-        self._frames: deque[bytes] = deque(maxlen=KEPT_FRAMES)
+        self._kept = Tape(KEPT_S)
         self._stream: AsrStream | None = None
         self._stream_id: StreamId | None = None
         self._finishing = False
         self._asked_early = False
-        self._turn: deque[bytes] = deque(maxlen=TURN_FRAMES)
+        self._turn = Tape(TURN_S)
 
     @property
     def is_open(self) -> bool:
@@ -55,10 +53,10 @@ class Ear:
         return self._asked_early
 
     def hear(self, pcm: bytes) -> None:
-        """Take 20 ms of the caller's audio. Runs outside the mailbox: it moves data and decides nothing."""
-        self._frames.append(pcm)
+        """Take the caller's next audio. Runs outside the mailbox: it moves data and decides nothing."""
+        self._kept.add(pcm)
         if self._asked_early or (self._stream is not None and self._provider.capabilities.slow_final):
-            self._turn.append(pcm)
+            self._turn.add(pcm)
         if self._stream is not None and not self._finishing:
             self._stream.push(pcm)
 
@@ -69,17 +67,16 @@ class Ear:
         """
         if self._stream is not None and not self._finishing:
             return False
-        again = list(self._turn) if self._asked_early else []
+        again = self._turn.whole() if self._asked_early else b""
         self.drop()
         stream_id = StreamId(token(self._random))
         stream = self._provider.open(options)
         self._stream, self._stream_id, self._finishing = stream, stream_id, False
-        wanted = math.ceil((self._clock.monotonic() - onset_at + PRE_ROLL_S) / FRAME_S)
-        frames = again or list(self._frames)[-max(wanted, 0) :]
-        if frames:
-            stream.push(b"".join(frames))
-        if self._provider.capabilities.slow_final:
-            self._turn.extend(frames)
+        missed = again or self._kept.last(self._clock.monotonic() - onset_at + PRE_ROLL_S)
+        if missed:
+            stream.push(missed)
+        if missed and self._provider.capabilities.slow_final:
+            self._turn.add(missed)
         self._tasks.spawn("asr", self._pump(stream, stream_id), lambda reason: self._lost(stream_id, reason))
         return True
 
@@ -116,8 +113,7 @@ class Ear:
 
     def recent(self, milliseconds: int) -> bytes:
         """The newest audio, up to two seconds of it."""
-        count = math.ceil(milliseconds / 1000 / FRAME_S)
-        return b"".join(list(self._frames)[-count:]) if count > 0 else b""
+        return self._kept.last(milliseconds / 1000)
 
     def accepts(self, stream_id: StreamId) -> bool:
         """Whether a report is about the stream that is open now."""

@@ -24,6 +24,9 @@ def test_the_defaults_are_valid_and_travel_to_the_worker() -> None:
         {"max_legs": 0},
         {"latch_packets": 1},
         {"catch_up_frames": 0},
+        {"tap_ms": 0},
+        {"tap_ms": 50},
+        {"tap_ms": 220},
     ],
 )
 def test_what_cannot_work_is_refused(values: dict[str, int]) -> None:

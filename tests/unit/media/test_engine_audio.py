@@ -87,7 +87,7 @@ def test_the_agent_hears_the_caller_but_not_itself() -> None:
         caller.say_tone(400)
         rig.tick()
     batches = rig.of(m.AudioBatch)
-    assert len(batches) == 30
+    assert len(batches) == 10, "one for three ticks"
     ear = np.frombuffer(b"".join(f.pcm for batch in batches for f in batch.frames), np.int16)[1600:]
     assert power_at(ear, 400) > 7000
     assert power_at(ear, 2000) < 100  # 400 Hz has a little of it after μ-law

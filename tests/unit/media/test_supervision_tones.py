@@ -42,8 +42,8 @@ class Stage:
 
     def tapped(self, ear: str, ticks: int = 20) -> set[str]:
         frames = [frame.pcm for batch in self.rig.of(m.AudioBatch) for frame in batch.frames if frame.ear == ear]
-        audio = np.frombuffer(b"".join(frames[-ticks:]), np.int16)
-        return pitches(audio)
+        audio = np.frombuffer(b"".join(frames), np.int16)
+        return pitches(audio[-160 * ticks :])
 
     def recorded_out(self, ticks: int = 20) -> set[str]:
         return pitches(np.concatenate(self.rig.recorder.right[CALL][-ticks:]))
