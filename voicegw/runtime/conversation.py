@@ -28,7 +28,7 @@ from voicegw.agents.actions import (
 )
 from voicegw.agents.agent import Agent, CallerTurn, CallFacts, TurnKind
 from voicegw.base.causes import HangupCause
-from voicegw.base.ids import LegId, UtteranceId
+from voicegw.base.ids import GenerationId, LegId, UtteranceId
 from voicegw.call import facts as f
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrFailed, AsrFinal, AsrOptions, AsrPartial
@@ -109,7 +109,7 @@ class Conversation:
         )
         self._gather: Gather | None = None
         self._ending: HangupCause | Transfer | None = None
-        self._fillers: list[UtteranceId] = []
+        self._fillers = 0
         """Said during the running reply; they are no part of it."""
         self._over = False
         self._notes = TurnBook(book, services.clock)
@@ -228,8 +228,8 @@ class Conversation:
             return
         utterance, playout = ended
         self._notes.spoken(utterance, playout, at, cut=cut)
-        if utterance_id not in self._fillers:
-            self._replies.heard(playout.heard_text)
+        if utterance.reply is not None:
+            self._replies.heard(utterance.reply, playout.heard_text)
         if not cut:
             self._after_utterance()
 
@@ -350,7 +350,7 @@ class Conversation:
         match mail.action:
             case Say():
                 self._notes.watch.agent_spoke = self._notes.watch.agent_spoke or self._now()
-                self._say(mail.action)
+                self._say(mail.action, mail.generation_id)
             case Gather():
                 self._listen_for(mail.action)
             case Hangup(cause):
@@ -409,11 +409,11 @@ class Conversation:
         if self._ending is not None or self._over:
             return
         self._begin_reply()
-        self._replies.begin(turn, self._notes.history, self._local_time())
+        self._replies.begin(turn, lambda: self._notes.history, self._local_time(), self._mouth.settled)
 
     def _begin_reply(self) -> None:
         self._gather = None
-        self._fillers = []
+        self._fillers = 0
         self._tongue.mark()
         self._links.recorder.settle()
         self._keypad.ignore()
@@ -430,16 +430,15 @@ class Conversation:
             self._mouth.cut()
             self._keys_complete(digits)
 
-    def _say(self, say: Say) -> UtteranceId:
-        utterance_id = self._mouth.say(self._request(say), interruptible=say.interruptible)
+    def _say(self, say: Say, reply: GenerationId | None = None) -> None:
+        utterance_id = self._mouth.say(self._request(say), interruptible=say.interruptible, reply=reply)
         for made in self._mouth.take_made(utterance_id):
             self.on_speech(made)
-        return utterance_id
 
-    def _say_house(self, text: str) -> UtteranceId:
+    def _say_house(self, text: str) -> None:
         """The server's own words, in the language of the call where it has some."""
         language = self._services.texts.language_for(self._tongue.language)
-        return self._say(Say(text, interruptible=False, language=language))
+        self._say(Say(text, interruptible=False, language=language))
 
     @property
     def _house_words(self) -> HouseWords:
@@ -560,7 +559,8 @@ class Conversation:
         self._services.counters.add("reply_late")
         if not self._mouth.busy:
             fillers = self._house_words.fillers
-            self._fillers.append(self._say_house(fillers[len(self._fillers) % len(fillers)]))
+            self._say_house(fillers[self._fillers % len(fillers)])
+            self._fillers += 1
 
     # ------------------------------------------------------------ small things
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -14,7 +15,7 @@ from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.agents.sentences import split_sentences
 from voicegw.agents.speakable.heard import heard_source
 from voicegw.base.errors import ProviderError
-from voicegw.base.ids import CallId, RandomBytes, UtteranceId, token
+from voicegw.base.ids import CallId, GenerationId, RandomBytes, UtteranceId, token
 from voicegw.media import messages as m
 from voicegw.ports.tts import Reading, TtsAudio, TtsRequest, WordMark
 from voicegw.runtime.mail import SentenceBegun, SpeechDone, SpeechMade
@@ -24,6 +25,8 @@ from voicegw.turn.playout import Playout, PlayoutLedger
 
 BYTES_PER_SAMPLE = 2
 SAMPLES_PER_MS = 8
+SETTLING_S = 0.25
+"""The worker tells within two of its ticks how much was heard of what was cut; who waits for it waits no longer."""
 MOST_PREPARED = 2
 """Utterances made before it is certain that they are wanted: the first to be heard at once, the second to go on."""
 
@@ -45,6 +48,8 @@ class Utterance:
     failure: str = ""
     waiting: list[SpeechMail] = field(default_factory=list)
     """What is made of it before it is wanted."""
+    reply: GenerationId | None = None
+    """The reply of the agent that it is a part of; None for the words of the house."""
 
 
 class Mouth:
@@ -69,6 +74,8 @@ class Mouth:
         self._lexicon = lexicon
         self._live: dict[UtteranceId, Utterance] = {}
         self._dying: dict[UtteranceId, Utterance] = {}
+        self._known = asyncio.Event()
+        self._known.set()
         self._prepared: list[Utterance] = []
         self._to_make: asyncio.Queue[Utterance] = asyncio.Queue()
         self._maker: asyncio.Task[None] | None = None
@@ -83,6 +90,13 @@ class Mouth:
         """Whether it is not known yet how much of something was heard."""
         return bool(self._dying)
 
+    async def settled(self) -> None:
+        """Until it is known of everything how much was heard, or nobody is going to tell."""
+        if not self._known.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLING_S):
+                    await self._known.wait()
+
     def get(self, utterance_id: UtteranceId) -> Utterance | None:
         """A live utterance."""
         return self._live.get(utterance_id)
@@ -91,16 +105,14 @@ class Mouth:
         """The utterance the caller is hearing, paused or not."""
         return next((u for u in self._live.values() if u.started_at is not None), None)
 
-    def say(self, request: TtsRequest, *, interruptible: bool) -> UtteranceId:
+    def say(self, request: TtsRequest, *, interruptible: bool, reply: GenerationId | None = None) -> UtteranceId:
         """Speak ``request.text`` after everything said before; see :meth:`take_made`."""
         if self._prepared and self._prepared[0].request == request:
             utterance = self._prepared.pop(0)
-            utterance.interruptible = interruptible
-            self._live[utterance.id] = utterance
-            return utterance.id
-        self.forget_prepared()
-        utterance = self._begin(request, hurried=not self._live)
-        utterance.interruptible = interruptible
+        else:
+            self.forget_prepared()
+            utterance = self._begin(request, hurried=not self._live)
+        utterance.interruptible, utterance.reply = interruptible, reply
         self._live[utterance.id] = utterance
         return utterance.id
 
@@ -192,6 +204,8 @@ class Mouth:
         self._prepared = []
         self._stop_making()
         self._dying |= {key: value for key, value in self._live.items() if value.queued}
+        if self._dying:
+            self._known.clear()
         if self._live:
             self._media.send(m.CutPlayout(self._call_id))
         self._live = {}
@@ -199,6 +213,8 @@ class Mouth:
     def end(self, utterance_id: UtteranceId, sent_samples: int) -> tuple[Utterance, Playout] | None:
         """An utterance finished or was cut; None if nobody knows it any more."""
         utterance = self._live.pop(utterance_id, None) or self._dying.pop(utterance_id, None)
+        if not self._dying:
+            self._known.set()
         if utterance is None:
             return None
         return utterance, utterance.ledger.heard(sent_samples)

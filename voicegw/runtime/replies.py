@@ -7,7 +7,7 @@ wants done is held back here; the agent session is put back to where it was if t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
@@ -22,6 +22,11 @@ from voicegw.turn.history import History
 from voicegw.turn.speculation import SpeculationConfig, SpeculationTally
 
 Report: TypeAlias = AgentActed | AgentReplied
+Settled: TypeAlias = Callable[[], Awaitable[None]]
+
+
+async def already_settled() -> None:
+    """It is known of everything how much was heard."""
 
 
 class Replies:
@@ -50,6 +55,8 @@ class Replies:
         self._committed = asyncio.Event()
         self._held: list[Report] = []
         self._checkpoint: object = None
+        self._told_of: GenerationId | None = None
+        """The reply that the session made last: what it is told was heard is heard of this one."""
         self._heard: list[str] = []
         self._notes: tuple[str, ...] = ()
 
@@ -74,11 +81,17 @@ class Replies:
 
     # ------------------------------------------------------------ a reply that is wanted
 
-    def begin(self, turn: CallerTurn, history: History, now: datetime) -> None:
-        """Ask the agent for its reply to ``turn``; one that is under way is dropped."""
+    def begin(
+        self, turn: CallerTurn, history: Callable[[], History], now: datetime, settled: Settled = already_settled
+    ) -> None:
+        """Ask the agent for its reply to ``turn``; one that is under way is dropped.
+
+        The agent begins once ``settled`` returns: then it has been told how much of its last words was heard, and
+        ``history`` has them.
+        """
         self._clear()
         self._tally = self._tally.next_turn()
-        self._run(turn, history, now)
+        self._run(turn, history, now, settled)
         self._commit()
 
     def accepts(self, generation_id: GenerationId) -> bool:
@@ -99,13 +112,20 @@ class Replies:
         """The current reply was never audible and never will be: as if its turn had not happened yet."""
         if self._current is not None:
             self._kill()
+            if self._told_of == self._current.id:
+                self._told_of = None
+                self._session.restore(self._checkpoint)
             self._current = None
-            self._session.restore(self._checkpoint)
 
-    def heard(self, text: str) -> None:
-        """One more piece of the current reply was heard; the agent is told of all of them together."""
-        self._heard.append(text)
-        self._session.heard(" ".join(self._heard))
+    def heard(self, generation_id: GenerationId, text: str) -> None:
+        """One more piece of a reply was heard; the agent is told of all of them together.
+
+        A piece that is told after the agent began its next reply is in the history only: the agent would take it
+        for the new one's.
+        """
+        if generation_id == self._told_of:
+            self._heard.append(text)
+            self._session.heard(" ".join(self._heard))
 
     # ------------------------------------------------------------ a reply that may be wanted
 
@@ -125,7 +145,7 @@ class Replies:
         self._tally = self._tally.start()
         self._counters.add("speculation_started")
         self._clear()
-        self._run(turn, history, now)
+        self._run(turn, lambda: history, now, already_settled)
         return True
 
     def hold(self, report: Report) -> bool:
@@ -172,7 +192,7 @@ class Replies:
 
     def _clear(self) -> None:
         self.drop()
-        self._heard, self._held = [], []
+        self._held = []
         self._committed = asyncio.Event()
 
     def _commit(self) -> None:
@@ -180,24 +200,27 @@ class Replies:
         self._current = self._current.after(GenerationTrigger.COMMIT)
         self._committed.set()
 
-    def _run(self, turn: CallerTurn, history: History, now: datetime) -> None:
-        self._checkpoint = self._session.checkpoint()
+    def _run(self, turn: CallerTurn, history: Callable[[], History], now: datetime, settled: Settled) -> None:
         generation_id = GenerationId(token(self._random))
-        self._current = Generation(generation_id, self._basis(turn.text, history))
-        lines = tuple(HistoryLine(said.speaker.value, said.text) for said in history.entries)
-        committed = self._committed
+        self._current = Generation(generation_id, self._basis(turn.text, history()))
+        committed, notes = self._committed, self._notes
 
         async def wait_until_committed() -> None:
             await committed.wait()
 
-        context = AgentContext(self._facts, now, lines, self._notes, wait_until_committed)
+        async def report() -> None:
+            await settled()
+            lines = tuple(HistoryLine(said.speaker.value, said.text) for said in history().entries)
+            context = AgentContext(self._facts, now, lines, notes, wait_until_committed)
+            await self._report(generation_id, turn, context)
+
         self._task = self._tasks.spawn(
-            "agent",
-            self._report(generation_id, turn, context),
-            lambda reason: self._post(AgentReplied(generation_id, reason)),
+            "agent", report(), lambda reason: self._post(AgentReplied(generation_id, reason))
         )
 
     async def _report(self, generation_id: GenerationId, turn: CallerTurn, context: AgentContext) -> None:
+        self._checkpoint = self._session.checkpoint()
+        self._told_of, self._heard = generation_id, []
         async for action in self._session.reply(turn, context):
             self._post(AgentActed(generation_id, action))
         self._post(AgentReplied(generation_id))

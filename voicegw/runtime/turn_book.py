@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from voicegw.base.clock import Clock
+from voicegw.base.ids import UtteranceId
 from voicegw.call import facts as f
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.mouth import Utterance
@@ -24,6 +25,8 @@ class TurnBook:
         self._book = book
         self._clock = clock
         self._unanswered: f.CallerSpoke | None = None
+        self._places: dict[UtteranceId, int] = {}
+        """Where in the history an utterance belongs that is audible now: a key may be pressed before it ends."""
         self._onset_at = 0.0
         self._paused_at = 0.0
 
@@ -83,6 +86,7 @@ class TurnBook:
         if timing := self.watch.stop(at):
             self._book.note(timing)
         self.commit()
+        self._places[utterance.id] = len(self.history.entries)
 
     def paused(self, at: float) -> None:
         """The playout was held; its last packet left at ``at``."""
@@ -110,7 +114,8 @@ class TurnBook:
         """An utterance is over: this much of it was heard. One that never began was not said."""
         if cut and utterance.started_at is None:
             return
-        self.history = self.history.add(Speaker.AGENT, playout.heard_text, interrupted=cut)
+        place = self._places.pop(utterance.id, None)
+        self.history = self.history.add(Speaker.AGENT, playout.heard_text, interrupted=cut, place=place)
         started = utterance.started_at if utterance.started_at is not None else at
         self._book.note(
             f.AgentSpoke(

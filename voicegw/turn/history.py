@@ -28,11 +28,12 @@ class History:
 
     entries: tuple[Said, ...] = ()
 
-    def add(self, speaker: Speaker, text: str, *, interrupted: bool = False) -> History:
-        """With one more entry; empty text adds nothing."""
+    def add(self, speaker: Speaker, text: str, *, interrupted: bool = False, place: int | None = None) -> History:
+        """With one more entry, at the end or before the entry that is now at ``place``; empty text adds nothing."""
         if not text:
             return self
-        return History((*self.entries, Said(speaker, text, interrupted)))
+        before, after = self.entries[:place], self.entries[len(self.entries[:place]) :]
+        return History((*before, Said(speaker, text, interrupted), *after))
 
     def last(self, speaker: Speaker) -> Said | None:
         """The newest entry of ``speaker``."""
