@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from voicegw.audio.levels import level_dbov, to_float
 from voicegw.audio.windows import WindowAssembler
 from voicegw.media.bank import Pcm, Rows
@@ -35,7 +33,6 @@ class SpeechDetector:
         self._model = model
         self._gate = VadGate(config.max_legs, config.vad, model.window_samples)
         self._windows = WindowAssembler(config.max_legs, model.window_samples, FRAME_SAMPLES)
-        self._fed = np.zeros(config.max_legs, np.int64)
         self.windows_seen = 0
         self.windows_modelled = 0
 
@@ -44,17 +41,15 @@ class SpeechDetector:
         self._model.reset(row)
         self._gate.reset(row)
         self._windows.reset(row)
-        self._fed[row] = 0
 
     def close(self, row: int, now: float) -> SpeechEdge | None:
         """The leg ends or goes on hold: the end of its speech, if it was speaking."""
-        edge = self._gate.close(row, int(self._fed[row]))
+        edge = self._gate.close(row, int(self._windows.fed[row]))
         return self._edge(edge, now) if edge else None
 
     def process(self, rows: Rows, frames: Pcm, now: float) -> list[SpeechEdge]:
         """Feed one frame of each row that arrived up to ``now``."""
         full, windows, ends = self._windows.push(rows, frames)
-        self._fed[rows] += FRAME_SAMPLES
         if not len(full):
             return []
         needed = self._gate.needs_model(full, level_dbov(windows))
@@ -69,5 +64,5 @@ class SpeechDetector:
         return [*edges, *(self._edge(edge, now, pause=True) for edge in pauses)]
 
     def _edge(self, edge: GateEdge, now: float, *, pause: bool = False) -> SpeechEdge:
-        ago = (int(self._fed[edge.row]) - edge.position) / SAMPLE_RATE_HZ
+        ago = (int(self._windows.fed[edge.row]) - edge.position) / SAMPLE_RATE_HZ
         return SpeechEdge(edge.row, edge.started, now - ago, pause)

@@ -81,129 +81,139 @@ class GateEdge:
     decided: int
 
 
+@dataclass(slots=True)
+class _Line:
+    """What the gate knows of one row; positions in samples."""
+
+    floor: float
+    """Level of the background, dBov."""
+    peak: float
+    """The loudest window of the utterance."""
+    level: float = 0.0
+    """Of the newest window: full scale until told, so that without a level gate all is loud."""
+    linger: int = 0
+    """Windows for which the model still runs."""
+    speaking: bool = False
+    candidate: int = _NONE
+    """Where the speech that is not yet long enough began."""
+    voiced_end: int = 0
+    """End of the last speech window."""
+    loud_end: int = 0
+    """End of the last one that was no tail."""
+    earliest: int = 0
+    """No onset before the last offset."""
+
+
 class VadGate:
     """Gate state of ``capacity`` rows. Call :meth:`needs_model` for every full window, the model for the rows it
-    names, and :meth:`update` with the result; rows that were not named need no update."""
+    names, and :meth:`update` with the result; rows that were not named need no update.
+
+    Plain numbers, one row after another: some sixty array operations took longer for any number of talkers that a
+    worker carries.
+    """
 
     def __init__(self, capacity: int, config: VadGateConfig | None = None, window_samples: int = 256) -> None:
         self.config = config or VadGateConfig()
         self._window = window_samples
         self._rise_db = self.config.floor_rise_db_per_s * window_samples / (1000 * SAMPLES_PER_MS)
         self._linger_windows = -(-self.config.linger_ms * SAMPLES_PER_MS // window_samples)
-        self._speaking = np.zeros(capacity, np.bool_)
-        self._candidate = np.full(capacity, _NONE, np.int64)  # where the speech that is not yet long enough began
-        self._voiced_end = np.zeros(capacity, np.int64)  # end of the last speech window
-        self._loud_end = np.zeros(capacity, np.int64)  # end of the last one that was no tail
-        self._peak = np.full(capacity, self.config.quiet_dbov, np.float32)  # the loudest window of the utterance
-        self._earliest = np.zeros(capacity, np.int64)  # no onset before the last offset
-        self._floor = np.full(capacity, self.config.quiet_dbov, np.float32)
-        self._level = np.zeros(capacity, np.float32)  # full scale until told: without a level gate all is loud
-        self._linger = np.zeros(capacity, np.int64)
+        self._lines = [self._new_line() for _ in range(capacity)]
+
+    def _new_line(self) -> _Line:
+        return _Line(floor=self.config.quiet_dbov, peak=self.config.quiet_dbov)
 
     def reset(self, row: int) -> None:
         """Forget the past of a row: it belongs to another leg now, and its positions begin at 0 again."""
-        self._speaking[row] = False
-        self._candidate[row] = _NONE
-        self._voiced_end[row] = self._loud_end[row] = self._earliest[row] = 0
-        self._floor[row] = self._peak[row] = self.config.quiet_dbov
-        self._level[row] = 0
-        self._linger[row] = 0
+        self._lines[row] = self._new_line()
 
     def is_speaking(self, row: int) -> bool:
         """Whether the gate of the row is open."""
-        return bool(self._speaking[row])
+        return self._lines[row].speaking
 
     def needs_model(self, rows: _Rows, levels_dbov: _Float) -> NDArray[np.bool_]:
         """Which of ``rows`` need the model for this window, whose levels are ``levels_dbov``; in doubt, yes."""
-        config = self.config
-        floor = np.maximum(np.minimum(self._floor[rows], levels_dbov), config.quiet_dbov)
-        self._floor[rows] = floor
-        self._level[rows] = levels_dbov
-        loud = levels_dbov >= self._threshold(floor)
-        busy = self._speaking[rows] | (self._candidate[rows] != _NONE)
-        linger = np.where(loud | busy, self._linger_windows, np.maximum(self._linger[rows] - 1, 0))
-        self._linger[rows] = linger
-        return linger > 0
+        lines, quiet = self._lines, self.config.quiet_dbov
+        needed: list[bool] = []
+        for row, level in zip(rows.tolist(), levels_dbov.tolist(), strict=True):
+            line = lines[row]
+            line.level = level
+            line.floor = max(min(line.floor, level), quiet)
+            if line.speaking or line.candidate != _NONE or level >= self._threshold(line.floor):
+                line.linger = self._linger_windows
+            elif line.linger:
+                line.linger -= 1
+            needed.append(line.linger > 0)
+        return np.array(needed, np.bool_)
 
     def update(self, rows: _Rows, probabilities: _Float, ends: _Positions) -> list[GateEdge]:
         """Take the model's verdict on one window of each row, which ends before sample ``ends`` of that row.
 
         Returns the edges in row order; starts and stops of a row alternate, beginning with a start.
         """
-        config = self.config
-        speaking = self._speaking[rows]
-        self._learn_floor(rows, ~speaking & (probabilities < config.close_threshold))
-        loud = self._level[rows] >= self._threshold(self._floor[rows])
-        voiced = loud & (probabilities >= config.close_threshold)
-        candidate = self._candidates(rows, ends, ~speaking & loud & (probabilities >= config.onset_threshold))
-        opens = (candidate != _NONE) & (probabilities >= config.open_threshold)
-        opens &= ends - candidate >= config.min_speech_ms * SAMPLES_PER_MS
-        voiced_end = np.where(voiced, ends, self._voiced_end[rows])
-        closes = speaking & (ends - voiced_end >= config.hang_over_ms * SAMPLES_PER_MS)
-        onsets = np.maximum(candidate - config.pre_roll_ms * SAMPLES_PER_MS, self._earliest[rows])
-        offsets = self._offsets(rows, ends, speaking | (candidate != _NONE), voiced, voiced_end)
-        self._voiced_end[rows] = voiced_end
-        self._candidate[rows[opens]] = _NONE
-        self._speaking[rows] = (speaking | opens) & ~closes
-        self._earliest[rows] = np.where(closes, voiced_end, self._earliest[rows])
-        return [
-            GateEdge(int(rows[i]), bool(opens[i]), int(onsets[i] if opens[i] else offsets[i]), int(ends[i]))
-            for i in np.flatnonzero(opens | closes)
-        ]
+        edges = map(self._judge, rows.tolist(), probabilities.tolist(), ends.tolist())
+        return [edge for edge in edges if edge is not None]
+
+    def _judge(self, row: int, probability: float, end: int) -> GateEdge | None:
+        """One window of one row; its edge, if it is one."""
+        config, line = self.config, self._lines[row]
+        if not line.speaking and probability < config.close_threshold:
+            line.floor = min(line.floor + self._rise_db, line.level)  # up to where the model heard no speech
+        loud = line.level >= self._threshold(line.floor)
+        self._follow_candidate(line, end, likely=loud and probability >= config.onset_threshold)
+        self._follow_offset(line, end, voiced=loud and probability >= config.close_threshold)
+        if line.speaking:
+            if end - line.voiced_end < config.hang_over_ms * SAMPLES_PER_MS:
+                return None
+            line.speaking, line.earliest = False, line.voiced_end
+            return GateEdge(row, False, line.loud_end, end)
+        if line.candidate == _NONE or probability < config.open_threshold:
+            return None
+        if end - line.candidate < config.min_speech_ms * SAMPLES_PER_MS:
+            return None
+        onset = max(line.candidate - config.pre_roll_ms * SAMPLES_PER_MS, line.earliest)
+        line.speaking, line.candidate = True, _NONE
+        return GateEdge(row, True, onset, end)
 
     def pauses(self, rows: _Rows, ends: _Positions) -> list[GateEdge]:
         """Which rows, after :meth:`update` with the same windows, have just been silent for ``pause_ms`` with the
         gate still open; ``position`` is where the speech ended if no more comes."""
-        silent = ends - self._voiced_end[rows]
         needed = self.config.pause_ms * SAMPLES_PER_MS
-        now = self._speaking[rows] & (silent >= needed) & (silent < needed + self._window)
-        return [
-            GateEdge(int(rows[i]), False, int(self._loud_end[rows[i]]), int(ends[i])) for i in np.flatnonzero(now)
-        ]
+        paused: list[GateEdge] = []
+        for row, end in zip(rows.tolist(), ends.tolist(), strict=True):
+            line = self._lines[row]
+            if line.speaking and needed <= end - line.voiced_end < needed + self._window:
+                paused.append(GateEdge(row, False, line.loud_end, end))
+        return paused
 
     def close(self, row: int, position: int) -> GateEdge | None:
         """Close the gate of a leg that ends or goes on hold at ``position``: its stop, if it spoke."""
-        self._candidate[row] = _NONE
-        if not self._speaking[row]:
+        line = self._lines[row]
+        line.candidate = _NONE
+        if not line.speaking:
             return None
-        self._speaking[row] = False
-        self._earliest[row] = self._voiced_end[row]
-        return GateEdge(row, False, int(self._loud_end[row]), position)
+        line.speaking, line.earliest = False, line.voiced_end
+        return GateEdge(row, False, line.loud_end, position)
 
-    def _offsets(
-        self,
-        rows: _Rows,
-        ends: _Positions,
-        busy: NDArray[np.bool_],
-        voiced: NDArray[np.bool_],
-        voiced_end: _Positions,
-    ) -> _Positions:
+    def _follow_candidate(self, line: _Line, end: int, *, likely: bool) -> None:
+        """Where the stretch of ``likely`` windows that goes on now began."""
+        if line.speaking or not likely:
+            line.candidate = _NONE
+            return
+        begun = line.candidate if line.candidate != _NONE else max(end - self._window, 0)
+        line.candidate = max(begun, end - self.config.longest_onset_ms * SAMPLES_PER_MS)
+
+    def _follow_offset(self, line: _Line, end: int, *, voiced: bool) -> None:
         """Where the speech ended if no more comes: after the last window that was not just dying away."""
-        level = self._level[rows]
-        peak = np.where(
-            busy, np.maximum(self._peak[rows], np.where(voiced, level, -np.inf)), self.config.quiet_dbov
-        )
-        self._peak[rows] = peak
-        loud_end = np.where(voiced & (level >= peak - self.config.tail_db), ends, self._loud_end[rows])
-        loud_end = np.maximum(loud_end, voiced_end - self.config.longest_tail_ms * SAMPLES_PER_MS)
-        self._loud_end[rows] = loud_end
-        return loud_end
+        if not line.speaking and line.candidate == _NONE:
+            line.peak = self.config.quiet_dbov
+        elif voiced:
+            line.peak = max(line.peak, line.level)
+        if voiced:
+            line.voiced_end = end
+            if line.level >= line.peak - self.config.tail_db:
+                line.loud_end = end
+        line.loud_end = max(line.loud_end, line.voiced_end - self.config.longest_tail_ms * SAMPLES_PER_MS)
 
-    def _candidates(self, rows: _Rows, ends: _Positions, likely: NDArray[np.bool_]) -> _Positions:
-        """Where the stretch of ``likely`` windows that goes on now began, or -1."""
-        before = self._candidate[rows]
-        begun = np.where(before == _NONE, np.maximum(ends - self._window, 0), before)
-        begun = np.maximum(begun, ends - self.config.longest_onset_ms * SAMPLES_PER_MS)
-        candidates = np.where(likely, begun, _NONE)
-        self._candidate[rows] = candidates
-        return candidates
-
-    def _threshold(self, floor: _Float) -> _Float:
+    def _threshold(self, floor: float) -> float:
         """What is quieter than this is background."""
-        threshold: _Float = np.minimum(floor + self.config.level_margin_db, self.config.highest_floor_dbov)
-        return threshold
-
-    def _learn_floor(self, rows: _Rows, idle: NDArray[np.bool_]) -> None:
-        """Let the background follow upwards where the model heard no speech."""
-        quiet = rows[idle]
-        self._floor[quiet] = np.minimum(self._floor[quiet] + self._rise_db, self._level[quiet])
+        return min(floor + self.config.level_margin_db, self.config.highest_floor_dbov)
