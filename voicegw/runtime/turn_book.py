@@ -114,7 +114,7 @@ class TurnBook:
         """An utterance is over: this much of it was heard. One that never began was not said."""
         if cut and utterance.started_at is None:
             return
-        place = self._places.pop(utterance.id, None)
+        place = self._place_of(utterance.id, moves_others=bool(playout.heard_text))
         self.history = self.history.add(Speaker.AGENT, playout.heard_text, interrupted=cut, place=place)
         started = utterance.started_at if utterance.started_at is not None else at
         self._book.note(
@@ -128,3 +128,12 @@ class TurnBook:
                 self._book.position_ms(at),
             )
         )
+
+    def _place_of(self, utterance_id: UtteranceId, *, moves_others: bool) -> int | None:
+        """Where its line goes; those that began after it and are not over yet belong behind that line."""
+        began = list(self._places)
+        place = self._places.pop(utterance_id, None)
+        if place is not None and moves_others:
+            for later in began[began.index(utterance_id) + 1 :]:
+                self._places[later] += 1
+        return place
