@@ -11,11 +11,9 @@ from voicegw.inference.asr.language_model import LmConfig, compile_lm, vocabular
 from voicegw.inference.asr.lexicon import Lexicon
 from voicegw.turn.back_channel_words import ENGLISH
 
-_HUMS = frozenset("m mm mmm mhm hm hmm".split())
+_HUMS = frozenset(["m", "mm", "mmm", "mhm", "hm", "hmm"])
 CALLERS = LmConfig(
-    asides=tuple(
-        phrase for phrase in (*ENGLISH.phrases, *ENGLISH.urgent) if not _HUMS.intersection(phrase.split())
-    )
+    asides=tuple(phrase for phrase in (*ENGLISH.phrases, *ENGLISH.urgent) if not _HUMS.intersection(phrase.split()))
 )
 """How people talk on the telephone, whatever they are asked. Hums are left out: every "a.m." would be one."""
 
