@@ -24,11 +24,15 @@ _BLOCK_RULES: tuple[Rule, ...] = (
     (re.compile(r"^[ \t]*\|(.*?)\|?[ \t]*$", re.MULTILINE), lambda m: _row(m[1])),
 )
 _LAST = re.compile(r"\*\*|__|~~|`+")
+_UNMARKED = re.compile(r"[A-Za-z0-9\s.,;:!?'\"()$%/@]*", re.ASCII)
+"""Nothing below begins or ends with any of these: most sentences consist of them."""
 _SELECTORS = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\u00ad\u20e3]")
 
 
 def without_markup(text: str) -> str:
     """The text as plain prose; lists and headings end in punctuation, so that the voice falls."""
+    if _UNMARKED.fullmatch(text):
+        return text
     while "&" in text and (plain := html.unescape(text)) != text:
         text = plain
     text = _SELECTORS.sub("", text)

@@ -29,6 +29,9 @@ FIRST_HELD, LAST_HELD = 0xF0000, 0xFFFFD
 _FIGURE = re.compile("[0-9½¼¾²³]")
 _KEPT = frozenset("½¼¾²³")
 _GROUP_SPACE = re.compile(r"(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")
+_SAYABLE = re.compile(r"[A-Za-z0-9 .,;:!?'\"()-]*")
+_TIDY_TEXT = re.compile(r"\w[\w'-]*(?:[,;:.!?…]? \w[\w'-]*)*[,;:.!?…]?")
+"""Words with one space between them and at most one sign after each: nothing in :data:`_TIDY` applies."""
 _TIMES = re.compile(r"(?<=[0-9]) \* (?=[0-9])")
 _TIDY: tuple[Rule, ...] = (
     (re.compile(r"\(\s*\)|(?<![\w'\"])['\"]+(?=\s|$)"), lambda _: " "),
@@ -48,12 +51,7 @@ def speakable(text: str, language: str = "en-US", languages: Languages = LANGUAG
     known = languages.find(language)
     if known is None:
         return " ".join(without_markup(text).split())
-    for _ in range(PASSES):
-        spoken = _once(known, text)
-        if spoken == text:
-            break
-        text = spoken
-    return text
+    return _spoken(known, text)
 
 
 def spoken_money(amount: object, currency: str = "USD", language: str = "en-US") -> str:
@@ -65,16 +63,31 @@ def spoken_money(amount: object, currency: str = "USD", language: str = "en-US")
     return money_in_words(known, Decimal(value), known.currencies[currency])
 
 
+@lru_cache(maxsize=256)
+def _spoken(language: Language, text: str) -> str:
+    """Kept for a while: each engine that may have to speak a sentence is told it, and prompts come again."""
+    for _ in range(PASSES):
+        spoken = _once(language, text)
+        if spoken == text:
+            break
+        text = spoken
+    return text
+
+
 def _once(language: Language, text: str) -> str:
     text = without_markup(_TIMES.sub(" × ", _plain_characters(language, text)))
     for pattern, replacement in _rules(language, figures=_FIGURE.search(text) is not None):
         text = pattern.sub(replacement, text)
     text = spelled_acronyms(language, text)
-    return _tidy("".join(char if _is_sayable(char) else " " for char in text))
+    if not _SAYABLE.fullmatch(text):
+        text = "".join(char if _is_sayable(char) else " " for char in text)
+    return _tidy(text)
 
 
 def _tidy(text: str) -> str:
     """Without what the signs that were taken out leave behind; brackets in brackets go one by one."""
+    if _TIDY_TEXT.fullmatch(text):
+        return text
     while True:
         tidy = text
         for pattern, replacement in _TIDY:
