@@ -29,6 +29,7 @@ from voicegw.base.metrics import Counters
 from voicegw.call import facts as f
 from voicegw.inference.llm.attempt import Guarded
 from voicegw.inference.llm.chain import ProviderChain
+from voicegw.inference.llm.config import BudgetConfig
 from voicegw.media import messages as m
 from voicegw.ports.llm import (
     FinishReason,
@@ -56,7 +57,10 @@ PATIENT_MS = 60_000
 
 @dataclass
 class Model:
-    """A language model. ``mode``: well, slow (2.5 s), hung, dead, torn or stalled (in mid-answer), tool."""
+    """A language model.
+
+    ``mode``: well, late (1 s), slow (2.5 s), hung, dead, torn or stalled (in mid-answer), tool.
+    """
 
     name: str
     mode: str = "well"
@@ -74,7 +78,7 @@ class Model:
 
     async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmEvent, None]:
         self.asked += 1
-        await asyncio.sleep({"slow": 2.5, "hung": NEVER_S}.get(self.mode, 0.3))
+        await asyncio.sleep({"slow": 2.5, "late": 1.0, "hung": NEVER_S}.get(self.mode, 0.3))
         if self.mode == "hung":
             raise ProviderError(self.name, "no first word", retryable=True)
         if self.mode == "dead":
@@ -128,6 +132,7 @@ class Rehearsal:
         *tools: Tool,
         script: AgentSession | None = None,
         no_input_ms: int = PATIENT_MS,
+        budget: BudgetConfig | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.first, self.second = Model("first"), Model("second")
@@ -142,7 +147,7 @@ class Rehearsal:
             ToolDesk(MemoryLedger(), self.clock, counters),
         )
         settings = LlmSettings("en-US", TEXTS, LlmLimits(no_input_ms=no_input_ms), ladder=ladder)
-        session = LlmSession(settings, LlmState((SYSTEM,)), chain.for_call(), held, script)
+        session = LlmSession(settings, LlmState((SYSTEM,)), chain.for_call(budget), held, script)
         fixed = (GREETING, TEXTS.no_input, TEXTS.asr_down, TEXTS.failed, TEXTS.goodbye, *ladder_prompts(ladder))
         self.agent = OneSession(session, texts=fixed)
         self.speech = Speech(NoAsr(), self.voices, counters, clock=self.clock, house=HouseTexts())

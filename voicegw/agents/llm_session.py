@@ -18,6 +18,7 @@ from voicegw.agents.actions import (
     Transfer,
 )
 from voicegw.agents.agent import AgentContext, AgentSession, CallerTurn, TurnKind
+from voicegw.agents.dictation import asks_to_dictate
 from voicegw.agents.ladder import Ladder, LadderTexts
 from voicegw.agents.ladder_model import LadderModel
 from voicegw.agents.llm_settings import LlmSettings, LlmTexts, LlmTongue
@@ -186,8 +187,8 @@ class LlmSession:
             case TurnKind.SPEECH | TurnKind.DTMF | TurnKind.TRANSFER_FAILED | TurnKind.HANDED_BACK:
                 return None
 
-    def _gather(self) -> Gather:
-        return Gather(self._tongue.hints, (), None, KEYS, self._settings.limits.no_input_ms)
+    def _gather(self, *, patient: bool = False) -> Gather:
+        return Gather(self._tongue.hints, (), None, KEYS, self._settings.limits.no_input_ms, patient)
 
     # ------------------------------------------------------------ with one
 
@@ -207,7 +208,7 @@ class LlmSession:
                 torn = True
                 continue
             if not calls:
-                yield self._gather()
+                yield self._gather(patient=asks_to_dictate(" ".join(self._state.pieces), self._language))
                 return
             rounds += 1
             finished = False
