@@ -104,7 +104,7 @@ class PathsConfig:
     agents: str = str(SHIPPED_DIALPLANS / "agents")
     """A directory with one YAML file an agent."""
     calls: str = ""
-    """One JSON-lines log a call beside the store; empty for none. Neither retention nor erasure reaches them."""
+    """One JSON-lines log a call beside the store; empty for none. Retention and erasure reach them."""
     recordings: str = "var/recordings"
     """One stereo WAV a call; empty for no recordings."""
     cache: str = "var/cache"

@@ -19,6 +19,7 @@ from voicegw.inference.registry import make_asr, make_eot, make_tts
 from voicegw.inference.settings import EngineSettings
 from voicegw.media.client import MediaClient
 from voicegw.ports.http import HttpClient
+from voicegw.recording.seal_files import remove_recording
 from voicegw.recording.seal_keys import read_public_keys
 from voicegw.recording.wav_file import recover_partial
 from voicegw.runtime.browser_legs import BrowserLegs, SignallingWithBrowsers
@@ -35,6 +36,7 @@ from voicegw.runtime.watched_voice import VoicePatience
 from voicegw.server_llm import LlmParts
 from voicegw.server_media import command_line
 from voicegw.storage.event_log import EventLog
+from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.sinks import Sinks
 from voicegw.storage.writer import StoreWriter
 
@@ -98,7 +100,19 @@ def make_speech(config: Config, counters: Counters) -> Speech:
 def make_fact_sinks(config: Config, counters: Counters) -> Sinks:
     """Where facts go: the store, and a plain log where one is wished; raises LocalError."""
     logs = [EventLog(make_directory(config.paths.calls, "paths.calls"), counters)] if config.paths.calls else []
-    return Sinks(StoreWriter(config.store, counters), *logs)
+    return Sinks(StoreWriter(config.store, counters, files=node_files(config)), *logs)
+
+
+def node_files(config: Config) -> NodeFiles:
+    """What this node keeps of calls beside the database; erasing a call reaches it."""
+    paths = config.paths
+    return NodeFiles(
+        spool=Path(config.store.spool),
+        recordings=Path(paths.recordings) if paths.recordings else None,
+        logs=Path(paths.calls) if paths.calls else None,
+        tools=Path(paths.tools),
+        remove=remove_recording,
+    )
 
 
 def build(

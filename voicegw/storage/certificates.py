@@ -34,6 +34,11 @@ class Certificate(msgspec.Struct, frozen=True):
     calls: tuple[ErasedCall, ...]
     audit_entries: tuple[int, ...]
     webhook_deliveries: int
+    recording_files: int = 0
+    """Of these and the following: on the disk of the node that erased. Other nodes follow within the hour."""
+    log_files: int = 0
+    tool_entries: int = 0
+    rejected_facts: int = 0
 
 
 def encode(certificate: Certificate) -> str:

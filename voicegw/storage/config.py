@@ -23,15 +23,18 @@ class RetentionConfig:
     events_days: int = 0
     """Contents of call events and all that is folded from them: numbers, names, transcripts. The chain stays."""
     transcripts_days: int = 0
-    """Transcripts and the words that calls are found by; the events behind them are erased of what was said."""
+    """Transcripts and the words that calls are found by; the events behind them are erased of what was said, and
+    so is what tools were asked and answered. Plain logs (``paths.calls``) are deleted."""
     recordings_days: int = 0
     """Audio files."""
     audit_days: int = 0
     """Details of audit entries. Who did what and when stays."""
+    tools_days: int = 0
+    """Entries of the ledger of tools; what is younger is not done twice."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
-        for name in ("events_days", "transcripts_days", "recordings_days", "audit_days"):
+        for name in ("events_days", "transcripts_days", "recordings_days", "audit_days", "tools_days"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}", fix="0 for ever, or a number of days")
 

@@ -94,6 +94,21 @@ class Database:
         finally:
             await engine.dispose()
 
+    async def empty_log(self) -> None:
+        """Empty SQLite's write-ahead log, which still has what was erased; raises StoreUnavailable.
+
+        PostgreSQL keeps old rows in its files until their space is used again, and nothing here can hurry it.
+        """
+        if not self.is_sqlite:
+            return
+        async with _translated(), self._engine.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+                (busy, *_pages) = await cursor.fetchone()
+        if busy:
+            raise StoreUnavailable("the write-ahead log cannot be emptied: somebody reads for a long time")
+
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.dispose()

@@ -17,11 +17,14 @@ from voicegw.base.clock import SystemClock
 from voicegw.base.errors import VoicegwError
 from voicegw.base.metrics import Counters
 from voicegw.storage.config import StoreConfig
+from voicegw.storage.erasure import Order, erase
 from voicegw.storage.errors import Refused, StoreUnavailable
 from voicegw.storage.intake import Intake
 from voicegw.storage.maintenance import Maintenance
+from voicegw.storage.node_files import NodeFiles, Scope
+from voicegw.storage.rejected import RejectedFacts
 from voicegw.storage.spool import Position, SpoolDirectory, SpooledFact
-from voicegw.storage.store import Store
+from voicegw.storage.store import Store, Unit
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +36,19 @@ LONGEST_PAUSE_S = 10.0
 class Delivery:
     """Follows the spool's end. :meth:`go_on` and :meth:`wait_for` are for other threads."""
 
-    def __init__(self, config: StoreConfig, directory: SpoolDirectory, first: int, counters: Counters) -> None:
+    def __init__(
+        self, config: StoreConfig, directory: SpoolDirectory, first: int, counters: Counters, files: NodeFiles
+    ) -> None:
         """``first`` is the first segment of this process: what lies before it are leftovers."""
         self._config = config
         self._directory = directory
         self._first = first
         self._counters = counters
+        self._files = files
         for name in ("store_facts_stored", "store_facts_rejected", "store_outages", "store_calls_lost"):
             counters.add(name, 0)
         self._intake = Intake(directory.node)
+        self._rejected = RejectedFacts(directory.path)
         self._end = Position(first, 0)
         self._done = Position(0, 0)
         self._changed = threading.Condition()
@@ -95,7 +102,7 @@ class Delivery:
 
     async def _carry_on_with_maintenance(self, store: Store) -> None:
         node = self._directory.node
-        maintenance = Maintenance(store, self._config.retention, SystemClock(), node=node)
+        maintenance = Maintenance(store, self._config.retention, SystemClock(), self._files, node)
         maintenance.start()
         try:
             await self._carry_on(store)
@@ -141,6 +148,7 @@ class Delivery:
         try:
             async with store.write() as unit:
                 taken = await self._intake.take(unit.connection, batch)
+                await self._heed_refusals(unit, taken.refused)
         except VoicegwError:
             self._intake.forget()
             raise
@@ -150,10 +158,18 @@ class Delivery:
 
     async def _give_up_open_calls(self, store: Store) -> None:
         async with store.write() as unit:
-            lost = await self._intake.give_up_open_calls(unit.connection, time.time_ns() // 1_000_000)
+            lost, refused = await self._intake.give_up_open_calls(unit.connection, _now_ms())
+            await self._heed_refusals(unit, refused)
         self._counters.add("store_calls_lost", len(lost))
         if lost:
             log.warning("calls were cut off by the end of an earlier process", extra={"calls": len(lost)})
+
+    async def _heed_refusals(self, unit: Unit, call_ids: Sequence[str]) -> None:
+        """Callers who refused in the end: what was written down before goes, with the end of their call."""
+        if call_ids:
+            order = Order(Scope.BEFORE_REFUSAL, "the caller refused to be recorded", "consent", _now_ms())
+            files = await self._files.erase(order.scope, call_ids)
+            await erase(unit, order, call_ids, files)
 
     async def _insist(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Try until it works; False when the process ends before it does."""
@@ -187,4 +203,8 @@ class Delivery:
     def _set_aside(self, facts: Sequence[SpooledFact], reason: str) -> None:
         self._counters.add("store_facts_rejected", len(facts))
         log.error("facts were set aside: %s", reason, extra={"call": facts[0].call_id, "facts": len(facts)})
-        self._directory.set_aside(facts)
+        self._rejected.add(facts)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -16,13 +16,32 @@ import msgspec
 
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
-from voicegw.call.facts import Entry, decode_entry, encode_entry
+from voicegw.call.facts import (
+    AgentSpoke,
+    AnnouncementWasMade,
+    CallerSpoke,
+    CallWasOrdered,
+    ConsentWasRefused,
+    Entry,
+    KeyWasPressed,
+    SlotWasFilled,
+    SupervisorSpoke,
+    TransferHasBegun,
+    WebhookWasCalled,
+    decode_entry,
+    encode_entry,
+)
 
 log = logging.getLogger(__name__)
 
 MAX_QUEUED_LINES = 50_000
 """About 20 MB: minutes of a busy server on a disk that has stopped answering."""
 
+_SPOKEN = (
+    *(CallerSpoke, AgentSpoke, SupervisorSpoke, KeyWasPressed, SlotWasFilled),
+    *(WebhookWasCalled, TransferHasBegun, AnnouncementWasMade, CallWasOrdered),
+)
+"""What may repeat the conversation."""
 _Item = tuple[CallId, Entry | None]
 
 
@@ -85,6 +104,10 @@ class EventLog:
             if open_file is None:
                 open_file = self._files[call_id] = self.path(call_id).open("ab", buffering=0)
             open_file.write(encode_entry(entry))
+            if isinstance(entry.data, ConsentWasRefused):
+                open_file.close()
+                del self._files[call_id]
+                _forget_before(self.path(call_id), entry.seq)
         except OSError as error:
             self._counters.add("event_log_write_errors")
             if call_id not in self._failed:
@@ -102,3 +125,11 @@ def read_log(path: Path) -> Iterator[Entry]:
                 yield decode_entry(line)
             except msgspec.DecodeError:
                 log.warning("unreadable line in a call log", extra={"path": str(path)})
+
+
+def _forget_before(path: Path, seq: int) -> None:
+    """The caller refused to be recorded: what was said until then goes; numbers missing from the log tell of it."""
+    kept = [entry for entry in read_log(path) if entry.seq >= seq or not isinstance(entry.data, _SPOKEN)]
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(b"".join(map(encode_entry, kept)))
+    part.replace(path)

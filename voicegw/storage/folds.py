@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
-from voicegw.call.facts import CallerWasConnected, CallWasAnswered, Entry, SupervisorHasJoined, TurnWasTimed
+from voicegw.call.facts import (
+    CallerWasConnected,
+    CallWasAnswered,
+    ConsentWasRefused,
+    Entry,
+    SupervisorHasJoined,
+    TurnWasTimed,
+)
 from voicegw.call.record import CallRecord
 
 Row = dict[str, Any]
@@ -25,6 +32,8 @@ class CallFold:
     answered_at_ms: float = 0.0
     last_at_ms: float = 0.0
     others: list[tuple[str, str]] = field(default_factory=list)
+    refused: bool = False
+    """The caller refused to be recorded."""
 
     def add(self, entry: Entry) -> None:
         """Take in the next fact."""
@@ -37,6 +46,8 @@ class CallFold:
                 self.others.append(("callee", uri))
             case SupervisorHasJoined(name=name):
                 self.others.append(("supervisor", name))
+            case ConsentWasRefused():
+                self.refused = True
             case TurnWasTimed():
                 self.timings.append((entry.at_ms, entry.data))
 

@@ -43,10 +43,14 @@ class _Chain:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a batch: how many facts were new, and those that came after the seal of their call."""
+    """What became of a batch: how many facts were new, and those that came after the seal of their call.
+
+    ``refused`` are calls that ended in it and whose callers had refused to be recorded.
+    """
 
     facts: int
     late: tuple[SpooledFact, ...]
+    refused: tuple[str, ...]
 
 
 class Intake:
@@ -70,20 +74,27 @@ class Intake:
         await write_folded(connection, ended)
         for fold in ended:
             self._folds.pop(fold.call_id, None)
-        return Taken(len(rows), tuple(late))
+        return Taken(len(rows), tuple(late), _refused(ended))
 
-    async def give_up_open_calls(self, connection: AsyncConnection, now_wall_ms: int) -> list[str]:
-        """Seal as lost what is still open of this node: an earlier process died in the middle of these calls."""
+    async def give_up_open_calls(
+        self, connection: AsyncConnection, now_wall_ms: int
+    ) -> tuple[list[str], tuple[str, ...]]:
+        """Seal as lost what is still open of this node: an earlier process died in the middle of these calls.
+
+        Returns their ids, and of them those whose callers had refused to be recorded.
+        """
         mine = select(calls).where(calls.c.node == self._node, calls.c.state == StoredState.OPEN.value)
         lost = list(await connection.execute(mine))
+        folds = []
         for row in lost:
             fold = await _rebuilt(connection, row.id, row.started_wall_ms)
             values = {"state": StoredState.LOST.value, "seal": seal(row.id, row.events, row.head_hash)}
             sealed = update(calls).where(calls.c.id == row.id)
             await connection.execute(sealed.values({**values, "sealed_wall_ms": now_wall_ms}))
             await write_folded(connection, [fold])
+            folds.append(fold)
             self._folds.pop(row.id, None)
-        return [row.id for row in lost]
+        return [row.id for row in lost], _refused(folds)
 
     def forget(self) -> None:
         """The transaction failed: what was folded in it did not happen."""
@@ -171,6 +182,10 @@ def _add(chain: _Chain, fact: SpooledFact) -> bool:
     _fold_in(chain.fold, fact.content)
     chain.sealed, chain.last_wall_ms = chain.fold.ended, fact.wall_ms
     return True
+
+
+def _refused(folds: Sequence[CallFold]) -> tuple[str, ...]:
+    return tuple(fold.call_id for fold in folds if fold.refused)
 
 
 def _head(call_id: str, chain: _Chain) -> dict[str, Any]:

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, select
 
 from voicegw.base.clock import Clock
+from voicegw.base.errors import LocalError
 from voicegw.storage.anchors import Anchor, make_anchor
 from voicegw.storage.call_records import StoredState
-from voicegw.storage.certificates import Certificate
+from voicegw.storage.certificates import Certificate, decode
 from voicegw.storage.config import RetentionConfig
 from voicegw.storage.erasure import (
     Order,
-    Scope,
     calls_of_number,
     erase,
     erase_audit_details,
     recordings_of,
 )
 from voicegw.storage.errors import Refused, StoreUnavailable
+from voicegw.storage.node_files import NodeFiles, Scope
 from voicegw.storage.store import Store
 from voicegw.storage.tables.calls import calls, recordings, transcripts
+from voicegw.storage.tables.proofs import erasures
 
 log = logging.getLogger(__name__)
 
-RemoveRecording = Callable[[str], Awaitable[None]]
 FIRST_S = 60.0
 """After the start, when calls that were left over are in the database."""
 INTERVAL_S = 3600.0
@@ -38,11 +38,10 @@ DAY_MS = 86_400_000
 KEEP_DELIVERED_MS = 7 * DAY_MS
 _BATCH_CALLS = 200
 _ACTOR = "retention"
-
-
-async def unlink(path: str) -> None:
-    """Remove a recording that is a plain file; one that is gone already is no error."""
-    await asyncio.to_thread(Path(path).unlink, missing_ok=True)
+_LOOK_BACK_MS = 30 * DAY_MS
+"""How far back a node that starts follows what others have erased."""
+_OVERLAP_MS = 3_600_000
+"""Clocks of nodes differ, and transactions end later than they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +63,15 @@ class Maintenance:
         store: Store,
         retention: RetentionConfig,
         clock: Clock,
-        remove_recording: RemoveRecording = unlink,
+        files: NodeFiles,
         node: str | None = None,
     ) -> None:
         self._store = store
         self._retention = retention
         self._clock = clock
-        self._remove = remove_recording
+        self._files = files
         self._node = node
+        self._followed_wall_ms = self._now_ms() - _LOOK_BACK_MS
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -85,7 +85,10 @@ class Maintenance:
             await asyncio.wait([self._task])
 
     async def erase_number(self, number: str, *, actor: str, reason: str) -> Certificate:
-        """Erase everything of a caller's number in ended calls; the certificate says of which."""
+        """Erase everything of a caller's number in ended calls; the certificate says of which.
+
+        Raises StoreUnavailable, and OSError or LocalError for a file: then begin again, nothing is certified.
+        """
         order = Order(Scope.EVERYTHING, reason, actor, self._now_ms(), subject=number)
         async with self._store.read() as unit:
             call_ids = await calls_of_number(unit.connection, number)
@@ -101,6 +104,8 @@ class Maintenance:
         made += await self._due(Scope.EVERYTHING, kept.events_days, not_erased, now)
         made += await self._due(Scope.SPOKEN, kept.transcripts_days, has_lines, now)
         made += await self._due(Scope.RECORDING, kept.recordings_days, has_audio, now)
+        await self._forget_files(now)
+        await self._follow_others(now)
         async with self._store.write() as unit:
             if kept.audit_days:
                 order = Order(Scope.EVERYTHING, "retention of audit details", _ACTOR, now)
@@ -120,8 +125,8 @@ class Maintenance:
                 await self.round()
             except (StoreUnavailable, Refused) as error:  # refused: another node anchors at the same moment
                 log.warning("the store's round is put off: %s", error)
-            except OSError as error:
-                log.error("a recording cannot be removed: %s", error)
+            except (OSError, LocalError) as error:
+                log.error("what is due cannot be erased: %s", error)
             await asyncio.sleep(INTERVAL_S)
 
     async def _due(self, scope: Scope, days: int, there: ColumnElement[bool], now: int) -> list[Certificate]:
@@ -141,13 +146,39 @@ class Maintenance:
         return made
 
     async def _erase(self, order: Order, call_ids: Sequence[str]) -> Certificate:
-        if order.scope is not Scope.SPOKEN:
-            async with self._store.read() as unit:
-                paths = await recordings_of(unit.connection, call_ids)
-            for path in paths:
-                await self._remove(path)
+        async with self._store.read() as unit:
+            paths = await recordings_of(unit.connection, call_ids)
+        files = await self._files.erase(order.scope, call_ids, order.subject, paths)
         async with self._store.write() as unit:
-            return await erase(unit, order, call_ids)
+            certificate = await erase(unit, order, call_ids, files)
+        await self._store.database.empty_log()
+        return certificate
+
+    async def _forget_files(self, now: int) -> None:
+        kept = self._retention
+        spoken = min(filter(None, (kept.events_days, kept.transcripts_days)), default=0)
+        audio = min(filter(None, (kept.events_days, kept.recordings_days)), default=0)
+        await self._files.forget(
+            tools_before=_before_s(now, kept.tools_days),
+            logs_before=_before_s(now, spoken),
+            recordings_before=_before_s(now, audio),
+        )
+
+    async def _follow_others(self, now: int) -> None:
+        """Erase here what was erased elsewhere since the last round: its recordings may lie on this disk."""
+        since = self._followed_wall_ms - _OVERLAP_MS
+        query = select(erasures.c.certificate_json).where(erasures.c.made_wall_ms >= since)
+        async with self._store.read() as unit:
+            written = list(await unit.connection.scalars(query))
+        for certificate in map(decode, written):
+            call_ids = [one.call_id for one in certificate.calls]
+            if call_ids:
+                await self._files.erase(Scope(certificate.scope), call_ids)
+        self._followed_wall_ms = now
 
     def _now_ms(self) -> int:
         return round(self._clock.wall() * 1000)
+
+
+def _before_s(now_wall_ms: int, days: int) -> float:
+    return (now_wall_ms - days * DAY_MS) / 1000 if days else 0.0

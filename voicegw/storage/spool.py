@@ -2,7 +2,8 @@
 
 A record is its length and CRC-32 (big-endian, 4 bytes each) and a msgpack body. A process never appends to a
 segment of an earlier one, so a torn record can only be the last of its segment, and reading a segment ends there.
-Segments are deleted whole; a reader that begins again repeats records, and whoever takes them must recognise that.
+Segments are deleted whole, and are young: what the database has must not stay here for long, because here nothing
+can be erased. A reader that begins again repeats records, and whoever takes them must recognise that.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +25,8 @@ from voicegw.base.ids import RandomBytes, token
 log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 4 * 1024 * 1024
+SEGMENT_S = 10.0
+"""A segment is added to for so long."""
 _HEADER = 8
 _SUFFIX = ".spool"
 
@@ -121,12 +125,6 @@ class SpoolDirectory:
             if one < number:
                 self.segment(one).unlink()
 
-    def set_aside(self, facts: Iterable[SpooledFact]) -> None:
-        """Keep facts that the database refuses in a file of their own, for a person to look at."""
-        with (self.path / "rejected").open("ab") as file:
-            for fact in facts:
-                file.write(pack(fact))
-
     def close(self) -> None:
         """Let another process have the directory."""
         self._lock.close()
@@ -164,13 +162,19 @@ class SpoolWriter:
         self._number = max(directory.segments(), default=0)
         self._file: BinaryIO | None = None
         self._offset = 0
+        self._opened_s = 0.0
         self.first = self._number + 1
         """The first segment of this process; all before it were written by an earlier one."""
 
     @property
     def end(self) -> Position:
-        """Behind the last synced record."""
-        return Position(self._number, self._offset)
+        """Behind the last synced record: in the open segment, or where the next one will begin."""
+        return Position(self._number, self._offset) if self._file else Position(self._number + 1, 0)
+
+    @property
+    def is_old(self) -> bool:
+        """Whether there is a segment that should be closed by now."""
+        return self._file is not None and time.monotonic() - self._opened_s >= SEGMENT_S
 
     def write(self, records: list[bytes]) -> None:
         """Append and sync; raises OSError. Then nothing counts as written: write it all again."""
@@ -192,11 +196,12 @@ class SpoolWriter:
             self._file = None
 
     def _open(self) -> BinaryIO:
-        if self._file is not None and self._offset < SEGMENT_BYTES:
+        if self._file is not None and self._offset < SEGMENT_BYTES and not self.is_old:
             return self._file
         self.close()
         self._number += 1
         self._offset = 0
+        self._opened_s = time.monotonic()
         self._file = self._directory.segment(self._number).open("xb", buffering=0)
         _sync_directory(self._directory.path)
         return self._file

@@ -1,18 +1,21 @@
 """The ledger of tools in SQLite: an intent is on the disk before its tool runs, its result after.
 
 One connection in one thread, so the event loop never waits for the disk. Each write is a transaction that is synced
-(``synchronous=FULL``) before it is reported; the write-ahead log makes that one sync. The file is locked for this
-process: another one that shared it could take our open intents for those of a dead process.
+(``synchronous=FULL``) before it is reported; the write-ahead log makes that one sync. A lock beside the file keeps
+other ledgers away: one that shared it could take our open intents for those of a dead process. Only erasing
+(:func:`erase_in_ledger`) is open to everybody, at any time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from voicegw.agents.tools.exactly_once import concluded, decide, recovered
 from voicegw.base.errors import LocalError
@@ -29,6 +32,8 @@ from voicegw.ports.tools import (
 )
 
 T = TypeVar("T")
+_BUSY_S = 5.0
+"""Others hold the file for milliseconds, while they erase."""
 _Row = tuple[str, str, str, str, str, float, int, str | None, str | None, float, str]
 
 _CREATE = """
@@ -72,6 +77,7 @@ class SqliteToolLedger:
         self._path = path
         self._thread = ThreadPoolExecutor(1, "tool-ledger")
         self._database: sqlite3.Connection | None = None
+        self._lock: BinaryIO | None = None
         self._closed = False
 
     async def claim(self, intent: ToolIntent) -> Claim:
@@ -129,6 +135,8 @@ class SqliteToolLedger:
             raise LocalError(f"the tool ledger {self._path}: {error}") from error
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._lock is None:
+            self._lock = _locked(self._path)
         if self._database is None:
             self._database = _connect(self._path)
         self._database.execute("BEGIN IMMEDIATE")
@@ -144,14 +152,60 @@ class SqliteToolLedger:
         if self._database is not None:
             self._database.close()
             self._database = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def erase_in_ledger(path: Path, call_ids: Iterable[str], calling: str = "") -> int:
+    """Erase what was asked and answered in these calls and from this number, whoever has the ledger open.
+
+    Returns how many entries; raises LocalError. A file that is not there holds nothing.
+    """
+    keys = [(_ERASE_CALL, call_id) for call_id in call_ids] + [(_ERASE_CALLER, calling)]
+    return _alone(path, lambda database: sum(_erase(database, statement, [key]) for statement, key in keys))
+
+
+def forget_in_ledger(path: Path, before_wall: float) -> int:
+    """Delete what ended before that moment, like :meth:`SqliteToolLedger.forget`; raises LocalError."""
+    return _alone(path, lambda database: database.execute(_FORGET, (before_wall,)).rowcount)
+
+
+def _alone(path: Path, work: Callable[[sqlite3.Connection], int]) -> int:
+    """One transaction over a connection of its own; what it erased is not in the write-ahead log either."""
+    if not path.exists():
+        return 0
+    try:
+        with closing(_connect(path)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            done = work(database)
+            database.execute("COMMIT")
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return done
+    except (sqlite3.Error, OSError) as error:
+        raise LocalError(f"the tool ledger {path}: {error}") from error
+
+
+def _locked(path: Path) -> BinaryIO:
+    """Keep other ledgers away from this file; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_name(f"{path.name}.lock").open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise OSError("it is locked by another process") from None
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
     try:
-        database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         database.execute("PRAGMA secure_delete=ON")

@@ -17,6 +17,7 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,8 @@ from voicegw.call.facts import CallHasEnded, CallWasOffered, Entry, encode_entry
 from voicegw.storage.chain import SALT_BYTES
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.delivery import Delivery
-from voicegw.storage.spool import SpoolDirectory, SpooledFact, SpoolWriter, pack
+from voicegw.storage.node_files import NodeFiles
+from voicegw.storage.spool import SEGMENT_S, SpoolDirectory, SpooledFact, SpoolWriter, pack
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +60,17 @@ class StoreWriter:
     ``store_spool_errors`` and what :class:`Delivery` counts.
     """
 
-    def __init__(self, config: StoreConfig, counters: Counters, random: RandomBytes = os.urandom) -> None:
-        """Takes the spool and starts both threads; raises LocalError where the spool cannot be had."""
+    def __init__(
+        self,
+        config: StoreConfig,
+        counters: Counters,
+        random: RandomBytes = os.urandom,
+        files: NodeFiles | None = None,
+    ) -> None:
+        """Takes the spool and starts both threads; raises LocalError where the spool cannot be had.
+
+        ``files`` is what this node keeps of calls beside the database, and what goes when they are erased.
+        """
         self._counters = counters
         self._random = random
         self._batch_s = config.batch_ms / 1000
@@ -71,7 +82,8 @@ class StoreWriter:
         self._directory = SpoolDirectory(Path(config.spool), random)
         self._spool = SpoolWriter(self._directory)
         self._is_full = False
-        self._delivery = Delivery(config, self._directory, self._spool.first, counters)
+        files = files or NodeFiles(Path(config.spool))
+        self._delivery = Delivery(config, self._directory, self._spool.first, counters, files)
         self._thread = threading.Thread(target=self._run, name="store-spool", daemon=True)
         self._thread.start()
         self._delivery.start()
@@ -117,17 +129,31 @@ class StoreWriter:
     def _run(self) -> None:
         last = False
         while not last:
-            items = [self._queue.get()]
-            self._hurry.wait(self._batch_s)
-            self._hurry.clear()
-            while not self._queue.empty():
-                items.append(self._queue.get())
+            items = self._collected()
             marks = [item for item in items if isinstance(item, _Mark)]
             last = any(mark.last for mark in marks)
             self._write([item for item in items if not isinstance(item, _Mark)], patient=not marks)
             for mark in marks:
                 mark.reached.set()
+        self._close_segment()
+
+    def _close_segment(self) -> None:
         self._spool.close()
+        self._delivery.go_on(self._spool.end)
+
+    def _collected(self) -> list[_Item]:
+        """What came within a batch; meanwhile a segment that is old enough is closed, so that it can be deleted."""
+        items: list[_Item] = []
+        while not items:
+            with suppress(queue.Empty):
+                items.append(self._queue.get(timeout=SEGMENT_S))
+            if not items and self._spool.is_old:
+                self._close_segment()
+        self._hurry.wait(self._batch_s)
+        self._hurry.clear()
+        while not self._queue.empty():
+            items.append(self._queue.get())
+        return items
 
     def _write(self, facts: Sequence[tuple[CallId, Entry]], *, patient: bool) -> None:
         """Sync these facts. A disk that fails is tried again unless somebody waits."""

@@ -21,6 +21,7 @@ from voicegw.storage.certificates import subject_hash
 from voicegw.storage.config import RetentionConfig, StoreConfig
 from voicegw.storage.export import calls_to_export, export_zip
 from voicegw.storage.maintenance import DAY_MS, Maintenance
+from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.store import Store, Unit
 from voicegw.storage.tables.calls import call_events, calls
 from voicegw.storage.tables.proofs import anchored_calls, erasures
@@ -41,12 +42,10 @@ def filled(config: StoreConfig) -> StoreConfig:
 def keeper(
     store: Store, retention: RetentionConfig, removed: list[str], days: float = 0.0, node: str | None = None
 ) -> Maintenance:
-    async def remove(path: str) -> None:
-        removed.append(path)
-
     clock = ManualClock()
     clock.advance(STARTED_WALL_MS / 1000 + days * 86400 - clock.wall())
-    return Maintenance(store, retention, clock, remove, node)
+    files = NodeFiles(Path("nowhere"), remove=lambda path: removed.append(str(path)))
+    return Maintenance(store, retention, clock, files, node)
 
 
 async def everything(unit: Unit) -> str:

@@ -1,0 +1,126 @@
+"""What a node keeps of calls beside the database: recordings, plain logs, the ledger of tools, refused facts.
+
+Erasing a call reaches them all. Where nodes share a database, each sees to the files on its own disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from voicegw.storage.rejected import RejectedFacts
+from voicegw.storage.spool import SpooledFact
+from voicegw.storage.tool_ledger import erase_in_ledger, forget_in_ledger
+
+_RECORDINGS = (".wav", ".wav.sealed", ".wav.part", ".wav.sealed.part")
+
+
+class Scope(Enum):
+    """What of a call is erased."""
+
+    EVERYTHING = "everything"
+    SPOKEN = "spoken"
+    RECORDING = "recording"
+    BEFORE_REFUSAL = "before_refusal"
+    """What was said and keyed in before the caller refused to be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedFiles:
+    """How much of each class was there."""
+
+    recording_files: int = 0
+    log_files: int = 0
+    tool_entries: int = 0
+    rejected_facts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFiles:
+    """Where they are; None: this node keeps none. ``remove`` takes a recording away for good (OSError)."""
+
+    spool: Path
+    recordings: Path | None = None
+    logs: Path | None = None
+    tools: Path | None = None
+    remove: Callable[[Path], None] = Path.unlink
+
+    async def erase(
+        self, scope: Scope, call_ids: Sequence[str], number: str = "", recorded: Iterable[str] = ()
+    ) -> ErasedFiles:
+        """Erase these calls here, and what is known of a number besides; repeating it does no harm.
+
+        ``recorded`` are paths of recordings. Raises OSError and LocalError: then not all is gone, begin again.
+        """
+        return await asyncio.to_thread(self._erase, scope, call_ids, number, tuple(map(Path, recorded)))
+
+    async def forget(self, *, tools_before: float, logs_before: float, recordings_before: float) -> ErasedFiles:
+        """Remove what is older than its class allows, moments in seconds since 1970; 0 keeps it.
+
+        It finds what no record of a call leads to: a recording that a crash left, a log of before the store.
+        """
+        return await asyncio.to_thread(self._forget, tools_before, logs_before, recordings_before)
+
+    def _erase(self, scope: Scope, call_ids: Sequence[str], number: str, recorded: Sequence[Path]) -> ErasedFiles:
+        audio = logs = tools = rejected = 0
+        if scope in (Scope.EVERYTHING, Scope.RECORDING):
+            own = [path for id in call_ids for path in self._recordings_of(id)]
+            audio = self._remove(dict.fromkeys([*recorded, *own]))
+        if scope in (Scope.EVERYTHING, Scope.SPOKEN):
+            logs = _unlink(_beside(self.logs, id, ".jsonl") for id in call_ids)
+        if scope is not Scope.RECORDING:
+            tools = erase_in_ledger(self.tools, call_ids, number) if self.tools else 0
+            rejected = RejectedFacts(self.spool).remove(_about(call_ids, number))
+        return ErasedFiles(audio, logs, tools, rejected)
+
+    def _forget(self, tools_before: float, logs_before: float, recordings_before: float) -> ErasedFiles:
+        audio = self._remove(_older(self.recordings, _RECORDINGS[:2], recordings_before))
+        logs = _unlink(_older(self.logs, (".jsonl",), logs_before))
+        tools = forget_in_ledger(self.tools, tools_before) if self.tools and tools_before else 0
+        old = RejectedFacts(self.spool).remove(lambda fact: fact.wall_ms < logs_before * 1000)
+        return ErasedFiles(audio, logs, tools, old)
+
+    def _recordings_of(self, call_id: str) -> Iterator[Path]:
+        """Also what a crash left, of which no fact tells."""
+        for suffix in _RECORDINGS:
+            path = _beside(self.recordings, call_id, suffix)
+            if path is not None and path.exists():
+                yield path
+
+    def _remove(self, paths: Iterable[Path]) -> int:
+        removed = 0
+        for path in paths:
+            with suppress(FileNotFoundError):
+                self.remove(path)
+                removed += 1
+        return removed
+
+
+def _beside(folder: Path | None, call_id: str, suffix: str) -> Path | None:
+    """The file of a call. Ids come from the database: one that leads elsewhere has no file here."""
+    return folder / f"{call_id}{suffix}" if folder is not None and Path(call_id).name == call_id else None
+
+
+def _unlink(paths: Iterable[Path | None]) -> int:
+    removed = 0
+    for path in paths:
+        with suppress(FileNotFoundError):
+            if path is not None:
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def _older(folder: Path | None, suffixes: tuple[str, ...], before: float) -> list[Path]:
+    if folder is None or not before or not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.name.endswith(suffixes) and path.stat().st_mtime < before]
+
+
+def _about(call_ids: Sequence[str], number: str) -> Callable[[SpooledFact], bool]:
+    ids, needle = frozenset(call_ids), number.encode()
+    return lambda fact: fact.call_id in ids or (bool(needle) and needle in fact.content)
