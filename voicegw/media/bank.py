@@ -52,6 +52,8 @@ class LegBank:
         self.receiving = np.zeros(capacity, np.bool_)
         self.accepts = np.full(capacity, _NEVER, np.int64)
         """The :func:`~voicegw.rtp.packet.plain_kind` of the audio that is taken now."""
+        self.awaited = np.zeros((capacity, 3), np.uint32)
+        """The header, as words, of the packet that comes next if nothing happens; zeros match no packet."""
         self.heard_at = np.zeros(capacity, np.float64)
         """When the locked source was last heard; the time of the negotiation before that."""
         self.reported_at = np.zeros(capacity, np.float64)
@@ -83,7 +85,7 @@ class LegBank:
         self.receiving[row] = False
         self.payload_type[row] = self.ssrc_in[row] = self.accepts[row] = _NEVER
         self._first_sequence[row] = self.sequence[row]
-        self.extra_octets[row] = 0
+        self.extra_octets[row] = self.awaited[row] = 0
         return row
 
     def give_back(self, row: int) -> None:
@@ -102,14 +104,22 @@ class LegBank:
         self.receiving[row] = settings.receive
         expected = settings.receive_payload_type if settings.receive_payload_type >= 0 else settings.payload_type
         self.accepts[row] = plain_kind(expected) if settings.receive else _NEVER
+        self.awaited[row] = 0
         self.heard_at[row] = self.reported_at[row] = now
         self.marker[row] = self.marking = True
 
     def new_source(self, row: int, ssrc: int) -> None:
         """Another synchronisation source was believed: its numbers have nothing to do with the old ones."""
         self.ssrc_in[row] = ssrc
+        self.awaited[row] = 0
         self.reception.restart(row)
         self.jitter.restart(row)
+
+    def expect_next(self, rows: Rows) -> None:
+        """After packets of ``rows`` that were not :attr:`awaited`: await what follows the newest of each now."""
+        timestamp = self.jitter.next_timestamp(rows)
+        words = (self.accepts[rows] << 16 | self.reception.next_sequence(rows), timestamp, self.ssrc_in[rows])
+        self.awaited[rows] = np.where(timestamp < 0, 0, words).T
 
     def frames(self, rows: Rows) -> Pcm:
         """What each of ``rows`` says in this tick: decoded, concealed, or silence when there is no stream."""

@@ -1,9 +1,9 @@
 """From the sockets to the jitter buffer.
 
 Each round reads at most one datagram of every ready leg, and rounds make a batch until a leg comes again. So in a
-batch no row occurs twice, and all headers are checked and stored in a few array operations. What is not plain audio
-of the locked source (a stranger, a digit, a padded packet, rubbish) leaves the batch for
-:meth:`RtpReceiver._admit`, one packet at a time.
+batch no row occurs twice, and all packets are checked and stored in a few array operations. Most headers can be
+foretold to the last bit, which one comparison checks. What is not plain audio of the locked source (a stranger, a
+digit, a padded packet, rubbish) is judged by :meth:`RtpReceiver._admit`, one packet at a time.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.metrics import Counters
-from voicegw.media.bank import LegBank
-from voicegw.media.config import SAMPLE_RATE_HZ
+from voicegw.media.bank import LegBank, Rows
+from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from voicegw.media.leg import Leg
 from voicegw.media.messages import DtmfReceived, Event, MediaLatched
 from voicegw.media.sockets import Address, Network
@@ -31,6 +32,10 @@ _STRIDE_BYTES: Final = _BUFFER_BYTES + 64
 _BATCH: Final = 1024
 _ROUNDS: Final = 6
 """Datagrams read of one leg in one tick: six packets are a burst of 120 ms, more is a flood that can wait."""
+_FRAME_BYTES: Final = HEADER_BYTES + FRAME_SAMPLES
+"""A packet of one frame of G.711."""
+_FOLLOWING: Final = np.array([1, FRAME_SAMPLES, 0], np.uint32)
+"""From a header, as words, to the next. After sequence number 65535 it is wrong: then a packet is not awaited."""
 _JITTER_SAMPLING: Final = 4
 _COMFORT_NOISE: Final = 13
 
@@ -53,6 +58,8 @@ class RtpReceiver:
         self._poller = network.poller()
         self._legs: dict[int, Leg] = {}
         self._packets = np.zeros((_BATCH, _STRIDE_BYTES), np.uint8)[:, :_BUFFER_BYTES]
+        self._words = self._packets[:, :HEADER_BYTES].view(">u4")
+        self._payloads = self._packets[:, HEADER_BYTES:_FRAME_BYTES]
         self._views = [row.data for row in self._packets]
         self._keying: set[int] = set()
         self._takes = 0
@@ -123,33 +130,69 @@ class RtpReceiver:
             count += 1
 
     def _take(self, batch: _Batch, now: float, events: list[Event]) -> None:
-        """Check the batch against what each row expects; put it into the jitter buffer."""
-        bank, legs, sizes = self._bank, batch.legs, batch.sizes
-        if not legs:
+        """Put the batch into the jitter buffer: at once what was awaited, the rest after a closer look."""
+        if not batch.legs:
             return
-        packets = self._packets[: len(legs)]
-        rows = np.array([leg.row for leg in legs], np.intp)
-        lengths = np.array(sizes, np.int64)
-        head = parse_plain(packets)
-        good = (head.kind == bank.accepts[rows]) & (head.ssrc == bank.ssrc_in[rows])
-        if max(sizes) >= _BUFFER_BYTES:
-            good &= lengths < _BUFFER_BYTES
-        if not good.all():
-            for index in np.flatnonzero(~good):
-                leg = legs[index]
-                address = leg.latch.source or ("", 0)
-                lengths[index] = self._admit(leg, int(index), sizes[index], address, now, events)
-                good[index] = lengths[index] > 0
-            packets, rows, lengths = packets[good], rows[good], lengths[good]
-            if not len(rows):
-                return
-            head = parse_plain(packets)
-        bank.heard_at[rows] = now
         # Arrival is known to a tick only, so a sample of the packets says as much about jitter as all of them.
         self._takes += 1
         arrival = None if self._takes % _JITTER_SAMPLING else int(now * SAMPLE_RATE_HZ)
+        rows = np.array([leg.row for leg in batch.legs], np.intp)
+        words = self._words[: len(rows)].astype(np.uint32)
+        awaited = (words == self._bank.awaited[rows]).all(axis=1)
+        if batch.sizes.count(_FRAME_BYTES) != len(rows):
+            awaited &= np.array(batch.sizes) == _FRAME_BYTES
+        if awaited.all():
+            if self._take_awaited(rows, words, self._payloads[: len(rows)], arrival, now):
+                return
+            awaited[:] = False
+        elif awaited.any():
+            places = np.flatnonzero(awaited)
+            if not self._take_awaited(rows[places], words[places], self._payloads[places], arrival, now):
+                awaited[:] = False
+        self._take_others(batch, np.flatnonzero(~awaited), arrival, now, events)
+
+    def _take_awaited(
+        self,
+        rows: Rows,
+        words: NDArray[np.uint32],
+        payloads: NDArray[np.uint8],
+        arrival: int | None,
+        now: float,
+    ) -> bool:
+        """The packets that were to come next, a frame each; False, and none is taken, if some are not in time."""
+        bank = self._bank
+        timestamp = words[:, 1].astype(np.int64)
+        if not bank.jitter.append(rows, timestamp, payloads):
+            return False
+        bank.reception.count_next(rows, timestamp, arrival)
+        bank.awaited[rows] = words + _FOLLOWING
+        bank.heard_at[rows] = now
+        return True
+
+    def _take_others(
+        self, batch: _Batch, places: Rows, arrival: int | None, now: float, events: list[Event]
+    ) -> None:
+        """The packets in these places of the batch: judge what is no plain audio of the locked source, and tell
+        from the numbers where the rest belongs."""
+        bank = self._bank
+        legs = [batch.legs[place] for place in places]
+        rows = np.array([leg.row for leg in legs], np.intp)
+        lengths = np.array([batch.sizes[place] for place in places], np.int64)
+        head = parse_plain(self._packets[places])
+        good = (head.kind == bank.accepts[rows]) & (head.ssrc == bank.ssrc_in[rows]) & (lengths < _BUFFER_BYTES)
+        for index in np.flatnonzero(~good):
+            leg, place = legs[index], int(places[index])
+            address = leg.latch.source or ("", 0)
+            lengths[index] = self._admit(leg, place, batch.sizes[place], address, now, events)
+            good[index] = lengths[index] > 0
+        packets, rows, lengths = self._packets[places[good]], rows[good], lengths[good]
+        if not len(rows):
+            return
+        head = parse_plain(packets)
+        bank.heard_at[rows] = now
         reception = bank.reception.update(rows, head.sequence, head.timestamp, arrival)
         bank.jitter.insert(rows, head.timestamp, packets, HEADER_BYTES, lengths - HEADER_BYTES, reception)
+        bank.expect_next(rows)
 
     def _admit(self, leg: Leg, index: int, size: int, address: Address, now: float, events: list[Event]) -> int:
         """Judge one unusual datagram in buffer row ``index``.
@@ -208,6 +251,7 @@ class RtpReceiver:
     def _count_only(self, leg: Leg, packet: RtpPacket, now: float) -> None:
         """Digits and comfort noise are part of the stream's sequence but not of its timing."""
         self._bank.heard_at[leg.row] = now
+        self._bank.awaited[leg.row] = 0
         one = np.array([leg.row], np.intp)
         numbers = np.array([[packet.sequence], [packet.timestamp]], np.int64)
         self._bank.reception.update(one, numbers[0], numbers[1], None)

@@ -91,8 +91,6 @@ class JitterBank:
         self, rows: _Rows, timestamp: _Ints, packets: _Bytes, offset: int, lengths: _Ints, reception: Reception
     ) -> None:
         """Store payloads: ``packets[i, offset:offset + lengths[i]]`` belongs at ``timestamp[i]`` of ``rows[i]``."""
-        if reception.steady and self._insert_steady(rows, timestamp, packets, offset, lengths):
-            return
         position = self._positions(rows, timestamp, reception)
         end = position + lengths
         ahead = position - self._play[rows]
@@ -115,24 +113,28 @@ class JitterBank:
             payload = packets[index, offset : offset + int(lengths[index])]
             self._store_odd(int(rows[index]), int(position[index]), payload)
 
-    def _insert_steady(self, rows: _Rows, timestamp: _Ints, packets: _Bytes, offset: int, lengths: _Ints) -> bool:
-        """The tick in which every packet is the next frame of its stream and in time; False if this is none."""
-        frame = self._frame
-        change = (timestamp - self._newest_timestamp[rows]) & 0xFFFFFFFF
-        position = self._newest[rows] + frame
+    def next_timestamp(self, rows: _Rows) -> _Ints:
+        """The timestamp after the newest packet of each row; -1 where the row has no stream in whole frames."""
+        following = (self._newest_timestamp[rows] + self._frame) & 0xFFFFFFFF
+        whole = self.running[rows] & (self._newest[rows] % self._frame == 0)
+        return np.where(whole, following, -1)
+
+    def append(self, rows: _Rows, timestamp: _Ints, payloads: _Bytes) -> bool:
+        """Store a frame (len(rows), frame) at the :meth:`next_timestamp` of each row, which is what almost all
+        packets bring. False, and nothing is stored, if not all are in time: they are for :meth:`insert` then."""
+        position = self._newest[rows] + self._frame
         ahead = position - self._play[rows]
-        usual = (change == frame) & (lengths == frame) & (ahead >= 0) & (ahead < self._size - 3 * frame)
-        if not (usual & self.running[rows] & (position % frame == 0)).all():
+        if ahead.min() < 0 or ahead.max() >= self._size - 3 * self._frame:
             return False
         self._newest_timestamp[rows] = timestamp
         self._newest[rows] = position
-        self._end[rows] = np.maximum(self._end[rows], position + frame)
+        self._end[rows] = np.maximum(self._end[rows], position + self._frame)
         self._slack[rows] = np.minimum(self._slack[rows], ahead)
         missing = self._missing[rows]
         if missing.any():
             self.concealed[rows] += missing
             self._missing[rows] = 0
-        self._store_frames(rows, position, packets[:, offset : offset + frame])
+        self._store_frames(rows, position, payloads)
         return True
 
     def _positions(self, rows: _Rows, timestamp: _Ints, reception: Reception) -> _Ints:

@@ -25,12 +25,11 @@ class Reception:
     """The verdict on a batch, one element a packet.
 
     ``fresh`` packets are not duplicates; ``step`` is how far the highest sequence number moved: 1 for the next in
-    order, more after a gap, 0 or less for one that was overtaken. ``steady``: all are the next in order.
+    order, more after a gap, 0 or less for one that was overtaken.
     """
 
     fresh: _Bools
     step: _Ints
-    steady: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +84,6 @@ class ReceptionStats:
         step = ((sequence - self._highest[rows] + 0x8000) & 0xFFFF) - 0x8000
         if arrival is not None:
             self._update_jitter(rows, timestamp, arrival)
-        if (step == 1).all():
-            self._highest[rows] += 1
-            self._seen[rows] = self._seen[rows] << np.uint64(1) | np.uint64(1)
-            self.received[rows] += 1
-            return Reception(np.ones(len(rows), np.bool_), step, steady=True)
-        return self._update_unsteady(rows, sequence, step)
-
-    def _update_unsteady(self, rows: _Rows, sequence: _Ints, step: _Ints) -> Reception:
-        """Gaps, reordering, duplicates and restarted senders."""
         jumped = np.abs(step) > _MAX_DROPOUT
         if jumped.any():
             for row in rows[jumped]:
@@ -106,6 +96,18 @@ class ReceptionStats:
         self.received[rows] += fresh
         self.duplicates[rows] += ~fresh
         return Reception(fresh, step)
+
+    def next_sequence(self, rows: _Rows) -> _Ints:
+        """The number of the next packet in order, 16 bits, of rows that have begun."""
+        return (self._highest[rows] + 1) & 0xFFFF
+
+    def count_next(self, rows: _Rows, timestamp: _Ints, arrival: int | None) -> None:
+        """:meth:`update` for packets that are all the :meth:`next_sequence` of their rows."""
+        if arrival is not None:
+            self._update_jitter(rows, timestamp, arrival)
+        self._highest[rows] += 1
+        self._seen[rows] = self._seen[rows] << np.uint64(1) | np.uint64(1)
+        self.received[rows] += 1
 
     def _start(self, rows: _Rows, sequence: _Ints) -> None:
         self._started[rows] = True

@@ -100,6 +100,27 @@ def test_a_new_ssrc_of_the_same_peer_is_followed() -> None:
     assert closed(rig, "a").packets_lost == 0
 
 
+def test_a_stream_is_what_it_is_whatever_others_send() -> None:
+    """One leg has loss, digits, another packet time and silence; the other none of it, and loses nothing by it."""
+    rig = Rig()
+    steady, wild = rig.open("a", "one"), rig.open("b", "two")
+    rig.mix(("a", "a"), call_id="one")
+    for number in range(200):
+        steady.say_tone(400)
+        if number % 50 == 20:
+            press(rig, wild, number % 10, updates=0, ends=1)
+            continue
+        if number % 7 and not 100 < number < 120:
+            wild.say_tone(500, 80 if number % 3 else 160)
+        rig.tick()
+    steady_stats, wild_stats = closed(rig, "a"), closed(rig, "b")
+    assert (steady_stats.packets_received, steady_stats.packets_lost) == (200, 0)
+    assert steady_stats.concealed_samples == 0 and steady_stats.packets_late == 0
+    assert wild_stats.packets_lost == 0 and len(rig.of(m.DtmfReceived)) == 4
+    heard = steady.heard()[-160 * 190 :]
+    assert np.abs(np.diff(heard)).max() < 3000  # a tone of 400 Hz without a break
+
+
 def test_rubbish_is_counted_and_nothing_else() -> None:
     rig = Rig()
     peer = rig.open("a")

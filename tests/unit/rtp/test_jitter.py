@@ -200,3 +200,45 @@ def test_a_restart_forgets_what_was_stored() -> None:
     stream.bank.restart(0)
     assert not stream.bank.running[0]
     assert [stream.get() for _ in range(3)] == [None, None, None]
+
+
+def test_a_frame_that_was_foretold_is_as_good_as_one_that_was_looked_at() -> None:
+    usual, looked_at = Stream(), Stream()
+    out: list[tuple[int | None, int | None]] = []
+    for number in range(12):
+        if number != 7:  # a hole in both, after which the next packet is not the next frame
+            looked_at.put(number)
+            stamp = np.array([(usual.base + number * 160) & 0xFFFFFFFF], np.int64)
+            if (usual.bank.next_timestamp(ROWS) == stamp).all():
+                usual.stats.count_next(ROWS, stamp, 0)
+                assert usual.bank.append(ROWS, stamp, np.full((1, 160), number, np.uint8))
+            else:
+                usual.put(number)
+        out.append((usual.get(), looked_at.get()))
+    assert [frame for frame, _ in out] == [None, None, 0, 1, 2, 3, 4, 5, 6, None, 8, 9]
+    assert all(one == other for one, other in out)
+    assert usual.bank.concealed[0] == looked_at.bank.concealed[0] == 160
+
+
+def test_nothing_is_foretold_without_a_stream_in_whole_frames() -> None:
+    stream = Stream()
+    assert stream.bank.next_timestamp(ROWS) == [-1]
+    stream.put(0)
+    assert stream.bank.next_timestamp(ROWS) == [(stream.base + 160) & 0xFFFFFFFF]
+    stream.put(1, length=80)
+    stream.put(2, timestamp=240)
+    assert stream.bank.next_timestamp(ROWS) == [-1]
+    stream.bank.restart(0)
+    assert stream.bank.next_timestamp(ROWS) == [-1]
+
+
+def test_a_frame_that_is_not_in_time_is_not_taken_unseen() -> None:
+    stream = Stream()
+    stream.put(0)
+    for _ in range(6):
+        stream.get()
+    assert not stream.bank.append(ROWS, stream.bank.next_timestamp(ROWS), np.zeros((1, 160), np.uint8))
+    early = Stream()
+    for number in range(RING_FRAMES - 5):
+        early.put(number)
+    assert not early.bank.append(ROWS, early.bank.next_timestamp(ROWS), np.zeros((1, 160), np.uint8))
