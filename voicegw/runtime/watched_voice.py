@@ -5,7 +5,6 @@ A hung engine raises nothing. Without a watch the caller would hear nothing unti
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from voicegw.base.breaker import BreakerConfig, CircuitBreaker
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
+from voicegw.base.time_limit import TimeLimit
 from voicegw.ports.tts import TtsAudio, TtsChunk, TtsProvider, TtsRequest
 
 log = logging.getLogger(__name__)
@@ -66,11 +66,11 @@ class WatchedVoice:
         first_ms = self._patience.first_ms(last=last, gone_ms=gone_ms)
         self._breaker.asked(self._clock.monotonic())
         chunks = self.provider.synthesize(request)
-        heard = False
+        heard, limit, limit_ms = False, TimeLimit(), first_ms
         try:
-            while (chunk := await self._next(chunks, self._patience.stall_ms if heard else first_ms)) is not None:
+            while (chunk := await self._next(chunks, limit, limit_ms)) is not None:
                 if isinstance(chunk, TtsAudio) and not heard:
-                    heard = True
+                    heard, limit_ms = True, self._patience.stall_ms
                     self._breaker.succeeded()
                 yield chunk
         except ProviderError as error:
@@ -80,13 +80,13 @@ class WatchedVoice:
                 self._breaker.failed(self._clock.monotonic(), self._hang_s(error))
             raise
         finally:
+            limit.close()
             if not heard:
                 self._breaker.abandoned()
 
-    async def _next(self, chunks: AsyncIterator[TtsChunk], limit_ms: float) -> TtsChunk | None:
+    async def _next(self, chunks: AsyncIterator[TtsChunk], limit: TimeLimit, limit_ms: float) -> TtsChunk | None:
         try:
-            async with asyncio.timeout(limit_ms / 1000):
-                return await anext(chunks, None)
+            return await limit.wait(anext(chunks, None), limit_ms / 1000)
         except TimeoutError:
             self._counters.add(f"tts_hung_{self.name}")
             raise Hung(self.name, f"no audio for {limit_ms:.0f} ms") from None
