@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.house import LEG, House
-from voicegw.agents.actions import AgentAction, Gather, Say
+from voicegw.agents.actions import AgentAction, DtmfPolicy, Gather, Say
 from voicegw.agents.agent import TurnKind
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
@@ -137,6 +137,32 @@ def test_take_over_and_hand_back() -> None:
         assert [fact.text for fact in house.facts.of(f.CallerSpoke)] == ["i want my money back"]
         await house.caller_says("thanks")
         assert house.agent.turns[-1].text == "thanks"
+
+    play(story())
+
+
+def test_keys_of_a_caller_whom_somebody_has_taken_over_are_not_for_the_agent() -> None:
+    async def story() -> None:
+        keys = Gather(dtmf=DtmfPolicy(max_digits=4), no_input_ms=60_000)
+        house = House([[Say("Your number?"), keys], [Say("Your number?"), keys], ASK])
+        await house.answer()
+        await house.run(1.0)
+        house.call.post(m.DtmfReceived(LEG, "1", 100))
+        house.call.post(e.SupervisorOffered(BOSS, "Ada", wanted=Input.TAKE_OVER))
+        await house.settle()
+        house.call.post(e.LegConfirmed(BOSS))
+        await house.settle()
+        for digit in "2345":
+            house.call.post(m.DtmfReceived(LEG, digit, 100))
+        await house.run(20.0)
+        assert len(house.agent.turns) == 1
+        house.call.post(m.DtmfReceived(BOSS, "5", 100))
+        await house.run(1.0)
+        for digit in "6789":
+            house.call.post(m.DtmfReceived(LEG, digit, 100))
+        await house.settle()
+        assert [turn.dtmf for turn in house.agent.turns] == ["", "", "6789"]
+        assert len(house.facts.of(f.KeyWasPressed)) == 9
 
     play(story())
 

@@ -50,6 +50,7 @@ from voicegw.turn import events as e
 from voicegw.turn.history import Speaker
 from voicegw.turn.keypad import Keypad, KeypadPolicy
 from voicegw.turn.machine import TurnMachine
+from voicegw.turn.states import TurnState
 
 NO_MATCH_SPEECH_MS = 600
 """Speech this long with no recognised word is a turn that was not understood; shorter is noise."""
@@ -145,6 +146,7 @@ class Conversation:
         """The caller is on hold and hears nothing."""
         self._replies.drop()
         self._notes.commit()
+        self._keypad.clear()
         self._tell(e.AgentSuspended())
 
     def resume(self, turn: CallerTurn) -> None:
@@ -324,8 +326,8 @@ class Conversation:
 
     def _key(self, digit: str) -> None:
         self._book.note(f.KeyWasPressed(digit))
-        if self._ending is not None:
-            return
+        if self._ending is not None or self._turn.state is TurnState.SUSPENDED:
+            return  # Keys while somebody else has the caller are not for the agent.
         if self._gather is not None and self._gather.dtmf.max_digits:
             self._tell(e.KeyPressed())
         digits = self._keypad.press(digit, self._now())
