@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_models(commands)
     _add_recordings(commands)
+    _add_store(commands)
     return parser
 
 
@@ -138,3 +139,31 @@ def _add_models(commands: _Commands) -> None:
         if action == "pull":
             one.add_argument("--from", dest="mirror", default="", help="web address or directory of a mirror")
     parser.set_defaults(command="models")
+
+
+def _add_store(commands: _Commands) -> None:
+    parser = commands.add_parser("store", help="verify, export and erase calls; documents and files; migrations")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    verify = actions.add_parser("verify", help="recompute every chain, the anchors and the audit")
+    verify.add_argument("--call", default="", metavar="ID", help="only this call")
+    export = actions.add_parser("export", help="all that is known of a number, as a ZIP of JSON and recordings")
+    export.add_argument("number", nargs="?", default="", metavar="NUMBER", help="as it was signalled")
+    export.add_argument("--all", action="store_true", help="every call there is")
+    export.add_argument("file", type=Path, metavar="FILE", help="must not exist")
+    erase = actions.add_parser("erase", help="erase all that is known of a number, and print the certificate")
+    erase.add_argument("number", metavar="NUMBER", help="as it was signalled")
+    erase.add_argument("--yes", action="store_true", help="do not ask")
+    erase.add_argument("--reason", default="asked to", help="what the certificate says")
+    import_ = actions.add_parser("import", help="take dialplans and agents of a directory in, and publish them")
+    import_.add_argument("--draft", action="store_true", help="do not publish them")
+    dump = actions.add_parser("dump", help="write what is published into a directory")
+    for one in (import_, dump):
+        one.add_argument(
+            "directory", type=Path, metavar="DIR", help="NAME.yaml: dialplans; agents/NAME.yaml: agents"
+        )
+    rejected = actions.add_parser("rejected", help="facts that the database would not take")
+    rejected.add_argument("what", choices=("list", "retry"))
+    migrate = actions.add_parser("migrate", help="bring the tables up to date, as a start of the server does")
+    for one in (verify, export, erase, import_, dump, rejected, migrate):
+        _add_config(one)
+    parser.set_defaults(command="store")

@@ -6,13 +6,14 @@ compute the chain anew (``docs/storage.md`` says how).
 
 from __future__ import annotations
 
+import asyncio
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, or_, select, true
 
 from voicegw.storage.store import Store
 from voicegw.storage.tables.calls import call_events, calls
@@ -32,18 +33,31 @@ async def exported_calls(store: Store, call_ids: Sequence[str]) -> AsyncIterator
         yield f"calls/{call_id}.json", msgspec.json.format(msgspec.json.encode(document), indent=2)
 
 
-async def calls_to_export(store: Store, number: str) -> tuple[str, ...]:
-    """All calls of a number, open ones too."""
-    mine = or_(calls.c.calling == number, calls.c.called == number)
+async def calls_to_export(store: Store, number: str | None) -> tuple[str, ...]:
+    """All calls of a number, open ones too; None: all there are."""
+    mine = true() if number is None else or_(calls.c.calling == number, calls.c.called == number)
     async with store.read() as unit:
         return tuple(await unit.connection.scalars(select(calls.c.id).where(mine).order_by(calls.c.id)))
 
 
 async def export_zip(store: Store, call_ids: Sequence[str], path: Path) -> None:
-    """Write these calls into a ZIP file; raises NotFound and OSError."""
+    """Write these calls into a ZIP file, with those recordings that lie here; raises NotFound and OSError.
+
+    Recordings go in as they are: who may open a sealed one, may open it from there too.
+    """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         async for name, content in exported_calls(store, call_ids):
             archive.writestr(name, content)
+        for call_id in call_ids:
+            async with store.read() as unit:
+                recording = await unit.calls.recording(call_id)
+            if recording is not None and recording.path:
+                await asyncio.to_thread(_add_recording, archive, Path(recording.path))
+
+
+def _add_recording(archive: zipfile.ZipFile, path: Path) -> None:
+    if path.is_file():
+        archive.write(path, f"recordings/{path.name}")
 
 
 def _event(row: Row[Any]) -> dict[str, object]:
