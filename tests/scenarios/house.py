@@ -307,6 +307,9 @@ class ScriptedAgent:
     def prompts(self, language: str) -> tuple[str, ...]:
         return ()
 
+    def look_up(self, facts: CallFacts) -> None:
+        return None
+
     def open(self, facts: CallFacts) -> ScriptedAgent:
         return self
 
@@ -351,6 +354,9 @@ class OneSession:
 
     def prompts(self, language: str) -> tuple[str, ...]:
         return self.texts
+
+    def look_up(self, facts: CallFacts) -> None:
+        return None
 
     def open(self, facts: CallFacts) -> AgentSession:
         return self.session

@@ -55,6 +55,8 @@ class CallFacts:
     called: str = ""
     calling: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
+    """What the agent found out about the caller while it rang, by name, as plain text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,13 @@ class Agent(Protocol):
 
     def prompts(self, language: str) -> tuple[str, ...]:
         """What it says to everybody in this one of its languages, word for word, the greeting first: made ahead."""
+        ...
+
+    def look_up(self, facts: CallFacts) -> Awaitable[Mapping[str, str]] | None:
+        """Find out who is calling, within a time of its own, before the call is answered; None for nothing to do.
+
+        What comes of it is in the ``known`` of the facts that the call begins with.
+        """
         ...
 
     def open(self, facts: CallFacts) -> AgentSession:

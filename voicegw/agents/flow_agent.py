@@ -83,6 +83,9 @@ class FlowAgent:
         for kit in self._kits.values():
             yield kit.name, kit.beginning(known)
 
+    def look_up(self, facts: CallFacts) -> None:
+        """A script asks web services in its steps, when the caller is there."""
+
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""
         return FlowSession(self.flow, self._http, facts, self._kits)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from voicegw.agents.agent import Agent, AgentSession, CallFacts, Expectation
@@ -15,7 +17,8 @@ from voicegw.agents.llm_settings import LlmSettings, LlmTexts, LlmTongue, limits
 from voicegw.agents.llm_state import LlmState
 from voicegw.agents.preface import CONSENT, NO_MATCH, Preface, PrefaceSession
 from voicegw.agents.tools.call_tools import CallTools
-from voicegw.agents.tools.config import ToolConfig
+from voicegw.agents.tools.caller_lookup import check_lookup, look_up
+from voicegw.agents.tools.config import CallerLookupConfig, McpToolConfig, ToolConfig
 from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.having import AlwaysHaving
 from voicegw.agents.tools.registry import ToolRegistry
@@ -91,6 +94,7 @@ class LlmAgent:
             file.ladder,
             {tag: _tongue(file, one) for tag, one in file.languages.items()},
         )
+        self._lookups = _lookups(file, own_tools())
         self._preface = _preface(file)
         rules = (
             PHONE_RULES,
@@ -147,12 +151,38 @@ class LlmAgent:
         """Its name, and what every call's first request begins with, for warming a server up."""
         yield self.name, LlmRequest((self._system,), self._tools().specs, max_tokens=1)
 
+    def look_up(self, facts: CallFacts) -> Awaitable[Mapping[str, str]] | None:
+        """With the tools that its file names for it."""
+        return self._ask_who_is_calling(facts) if self._lookups else None
+
+    async def _ask_who_is_calling(self, facts: CallFacts) -> Mapping[str, str]:
+        tools = CallTools(facts, self._tools, self._desk)
+        callers = await asyncio.gather(*(look_up(one, tools, facts) for one in self._lookups))
+        return {told.name: told.value for caller in callers for told in caller.actions}
+
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""
         tools = CallTools(facts, self._tools, self._desk)
+        system = replace(self._system, content=_knowing(self._system.content, facts.known))
         fallback = self._fallback.open(facts) if self._fallback is not None else None
-        session = LlmSession(self._settings, LlmState((self._system,)), self._models(), tools, fallback)
+        session = LlmSession(self._settings, LlmState((system,)), self._models(), tools, fallback)
         return PrefaceSession(self._preface, session) if self._preface is not None else session
+
+
+def _lookups(file: LlmAgentFile, registry: ToolRegistry) -> tuple[CallerLookupConfig, ...]:
+    """Raises ConfigError for a tool that does not exist or does more than read; tools of servers come later."""
+    found = tuple(tool for tool in file.tools if isinstance(tool, CallerLookupConfig))
+    served = any(isinstance(tool, McpToolConfig) for tool in file.tools)
+    for one in found:
+        if registry.get(one.tool) is not None or not served:
+            check_lookup(one, registry)
+    return found
+
+
+def _knowing(rules: str, known: Mapping[str, str]) -> str:
+    """At the end, so that what all calls have in common stands before it."""
+    lines = "\n".join(f"{name}: {value}" for name, value in known.items())
+    return f"{rules}\n\nWhat is known of the caller:\n{lines}" if known else rules
 
 
 def _preface(file: LlmAgentFile) -> Preface | None:

@@ -57,6 +57,11 @@ class CallMachine:
         self._wanted_end: HangupCause | None = None
 
     @property
+    def agent(self) -> str:
+        """The name of the agent that the route chose; empty before."""
+        return self._agent
+
+    @property
     def state(self) -> CallState:
         """Derived from the legs."""
         return call_state(leg.state for leg in self.legs.values())

@@ -28,6 +28,7 @@ from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation, ConversationLinks
 from voicegw.runtime.log_book import LogBook
+from voicegw.runtime.look_up import LookUp
 from voicegw.runtime.mailbox import Mailbox
 from voicegw.runtime.orders import Order, Ordered
 from voicegw.runtime.services import CallServices
@@ -79,6 +80,7 @@ class CallRuntime:
         self._book = LogBook(call_id, services.clock, services.facts, services.on_fact, censor)
         self._recorder = CallRecorder(call_id, services.media, services.recordings, self._book, services.counters)
         self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
+        self._look_up = LookUp(self._tasks, self.post, self._book)
         self._orders = OrderDesk(services, offer.leg_id, self._machine, self._book, self.handle, self.post)
         self._conversation: Conversation | None = None
         self._gate: AgentGate | None = None
@@ -196,6 +198,9 @@ class CallRuntime:
                 self._session_agreed(leg_id, session)
             case Ordered():
                 self._orders.take(mail)
+            case mail_types.CallerLookedUp():
+                self._look_up.end(mail)
+                self._legs.open(self.leg_id)
             case (
                 mail_types.AsrReported()
                 | mail_types.EndOfTurnEstimated()
@@ -273,7 +278,8 @@ class CallRuntime:
             case c.SendRinging(leg_id):
                 signalling.ring(leg_id)
             case c.OpenMedia(leg_id):
-                self._legs.open(leg_id)
+                if leg_id != self.leg_id or not self._asks_who_is_calling():
+                    self._legs.open(leg_id)
             case c.AnswerLeg(leg_id):
                 self._answer(leg_id)
             case c.RejectLeg(leg_id, cause):
@@ -358,10 +364,17 @@ class CallRuntime:
             else:
                 self._gate.open(Reason.HOLD)
 
+    def _asks_who_is_calling(self) -> bool:
+        return self._look_up.begin(self._services.agents[self._machine.agent], self._call_facts())
+
+    def _call_facts(self) -> CallFacts:
+        offer = self._offer
+        return CallFacts(self.call_id, offer.called, offer.calling, offer.headers, self._look_up.known)
+
     def _start_agent(self, name: str) -> None:
         services = self._services
         offer = self._offer
-        facts = CallFacts(self.call_id, offer.called, offer.calling, offer.headers)
+        facts = self._call_facts()
         links = ConversationLinks(
             self.post,
             lambda cause: self.post(e.AgentFinished(cause)),

@@ -5,6 +5,7 @@ Each carries the id of the work it reports on; a report of work that is no longe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -82,6 +83,13 @@ class MediaChanged:
     session: MediaSession
 
 
+@dataclass(frozen=True, slots=True)
+class CallerLookedUp:
+    """What was found out about the caller while it rang, by name."""
+
+    known: Mapping[str, str]
+
+
 MediaMail: TypeAlias = (
     m.MediaLatched
     | m.MediaTimedOut
@@ -107,4 +115,4 @@ MediaMail: TypeAlias = (
 ChildMail: TypeAlias = (
     AsrReported | EndOfTurnEstimated | AgentActed | AgentReplied | SentenceBegun | SpeechMade | SpeechDone
 )
-Mail: TypeAlias = CallEvent | MediaMail | ChildMail | MediaChanged | Ordered
+Mail: TypeAlias = CallEvent | MediaMail | ChildMail | MediaChanged | CallerLookedUp | Ordered
