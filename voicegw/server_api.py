@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -14,7 +15,7 @@ from voicegw.api.parts import Node as NodeView
 from voicegw.api.sealed_recordings import SealedRecordings
 from voicegw.api.service import ApiService, Wiring
 from voicegw.base.clock import SystemClock
-from voicegw.base.errors import ConfigError
+from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId
 from voicegw.call.facts import Entry
 from voicegw.config import Config
@@ -31,6 +32,8 @@ from voicegw.runtime.services import FactListener
 from voicegw.server import build, load_installation
 from voicegw.server_control import NodeControl
 from voicegw.server_llm import LlmParts
+
+log = logging.getLogger(__name__)
 
 DIALPLAN_NAME = "dialplan"
 """The document that routes calls; others are kept, but asked by nobody."""
@@ -99,10 +102,16 @@ class Served:
             listeners.append(self.api.publish)
 
     async def start(self) -> None:
-        """The node first: the API shows what is there."""
+        """The node first. Calls need no API: one that cannot start is told and counted, and the node goes on."""
         await self.node.start()
-        if self.api is not None:
+        if self.api is None:
+            return
+        try:
             await self.api.start()
+        except LocalError as error:
+            self.node.counters.add("api_start_failed")
+            fix = "stop what has the port, choose another api.listen_port, or say api.enabled: false"
+            log.error("%s; calls are served without it\n    fix: %s", error, fix)
 
     async def close(self) -> None:
         """The API first: nobody takes part in a call of a node that is going away."""

@@ -150,7 +150,7 @@ class Server:
         routes = {"routes": [{"name": "everything", "agent": agent}]}
         (self._home / "dialplan.yaml").write_text(yaml.safe_dump(routes))
         first = free_udp_range(_RTP_PORTS)
-        config = settings | {
+        config = {"api": {"enabled": False}} | settings | {
             "sip": {"listen_ip": self.host, "listen_port": self.port},
             "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1},
             "paths": {

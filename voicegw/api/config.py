@@ -67,8 +67,8 @@ class OidcConfig:
 class ApiConfig:
     """The admin API."""
 
-    enabled: bool = False
-    """True: ``voicegw serve`` has an API. Off, no port is opened and no key is made."""
+    enabled: bool = True
+    """False: ``voicegw serve`` has no API; no port is opened and no key is made."""
     listen_host: str = "127.0.0.1"
     """Reached from this machine only, until you say otherwise and give it TLS."""
     listen_port: int = 8080
@@ -108,7 +108,7 @@ class ApiConfig:
         """Refuse what cannot work; raises ConfigError."""
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ConfigError("tls_cert and tls_key go together", fix="give both or neither")
-        if self.listen_host not in _LOOPBACK and not self.tls_cert and not self.behind_tls_proxy:
+        if self.exposed and not self.behind_tls_proxy:
             message = f"the API would listen on {self.listen_host} without TLS: passwords could be read on the way"
             raise ConfigError(message, fix="set tls_cert and tls_key, or behind_tls_proxy, or listen on 127.0.0.1")
         if not 0 <= self.listen_port < 65536:
@@ -118,6 +118,11 @@ class ApiConfig:
         for name in ("session_h", "session_idle_min", "requests_per_minute", "event_ring", "watcher_backlog"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}", fix="more than 0")
+
+    @property
+    def exposed(self) -> bool:
+        """Whether others reach what we listen to without TLS: a proxy must be in front."""
+        return self.listen_host not in _LOOPBACK and not self.tls_cert
 
     @property
     def url(self) -> str:

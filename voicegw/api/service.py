@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,7 +109,11 @@ class ApiService:
         self.hub.publish(call_id, entry)
 
     async def start(self) -> None:
-        """Take the port and start the thread. The store need not be there yet; raises LocalError for the port."""
+        """Take the port and start the thread. The store need not be there yet.
+
+        Raises LocalError where the port is taken or the certificate cannot be used.
+        """
+        _try_certificate(self._config)
         listener = _listen(self._config)
         self.port = listener.getsockname()[1]
         bridge = Bridge(asyncio.get_running_loop())
@@ -118,7 +123,9 @@ class ApiService:
         )
         self._thread.start()
         await asyncio.to_thread(started.wait)
-        log.info("the API answers", extra={"url": self._config.url, "port": self.port})
+        log.info("the console is at %s/console", self._url(), extra={"port": self.port})
+        if self._config.exposed:
+            log.warning("the API listens on %s without TLS of its own", self._config.listen_host)
 
     async def close(self) -> None:
         """End all streams, let requests finish for a moment, and stop the thread."""
@@ -221,7 +228,17 @@ def _listen(config: ApiConfig) -> socket.socket:
         return socket.create_server((config.listen_host, config.listen_port), family=family, backlog=512)
     except OSError as error:
         place = f"{config.listen_host}:{config.listen_port}"
-        raise LocalError(f"the API cannot listen on {place}: {error.strerror}") from None
+        raise LocalError(f"the API cannot listen on TCP {place}: {os.strerror(error.errno or 0)}") from None
+
+
+def _try_certificate(config: ApiConfig) -> None:
+    """Before there is a thread: what uvicorn finds wrong with it there is told to nobody."""
+    if not config.tls_cert:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(config.tls_cert, config.tls_key)
+    except OSError as error:  # what is not there, and what is no certificate (ssl.SSLError)
+        raise LocalError(f"the API's certificate {config.tls_cert} cannot be used: {error}") from None
 
 
 def _uvicorn(config: ApiConfig, parts: Parts) -> uvicorn.Config:

@@ -53,6 +53,7 @@ class NodeProcess:
             "media": {"port_low": RTP_PORTS[0], "port_high": RTP_PORTS[1]},
             "paths": {"calls": str(self.calls), "recordings": str(self.recordings), "cache": str(home / "cache")},
             "log": {"level": "info", "format": "json"},
+            "api": {"enabled": False},
             "limits": {"drain_s": 5.0},
         }
         for name, values in (sections or {}).items():
