@@ -70,6 +70,8 @@ _DECODE: Final[_Pcm] = np.stack([_ulaw_decode_table(), _alaw_decode_table()])
 _ENCODE: Final[_Bytes] = np.stack([_ulaw_encode_table(), _alaw_encode_table()])
 _DECODE.flags.writeable = False
 _ENCODE.flags.writeable = False
+_DECODE_ALL: Final[_Pcm] = _DECODE.ravel()
+_ENCODE_ALL: Final[_Bytes] = _ENCODE.ravel()
 
 
 def decode(codes: _Bytes, law: Law) -> _Pcm:
@@ -84,14 +86,13 @@ def encode(pcm: _Pcm, law: Law) -> _Bytes:
     return codes
 
 
-def decode_rows(codes: _Bytes, laws: _Bytes) -> _Pcm:
+def decode_rows(codes: _Bytes, laws: NDArray[np.integer]) -> _Pcm:
     """Expand (rows, samples) where ``laws`` (rows,) names the :class:`Law` of each row: one pass for all legs."""
-    pcm: _Pcm = _DECODE.ravel().take(codes + (laws.astype(np.int64) << 8)[:, np.newaxis])
+    pcm: _Pcm = _DECODE_ALL.take(codes + np.left_shift(laws, 8, dtype=np.intp)[:, np.newaxis])
     return pcm
 
 
-def encode_rows(pcm: _Pcm, laws: _Bytes) -> _Bytes:
+def encode_rows(pcm: _Pcm, laws: NDArray[np.integer]) -> _Bytes:
     """Compress (rows, samples) where ``laws`` (rows,) names the :class:`Law` of each row."""
-    index = np.ascontiguousarray(pcm).view(np.uint16) + (laws.astype(np.int64) << 16)[:, np.newaxis]
-    codes: _Bytes = _ENCODE.ravel().take(index)
+    codes: _Bytes = _ENCODE_ALL.take(pcm.view(np.uint16) + np.left_shift(laws, 16, dtype=np.intp)[:, np.newaxis])
     return codes

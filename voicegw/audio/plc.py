@@ -63,26 +63,34 @@ class Concealer:
 
     def __init__(self, capacity: int) -> None:
         self._history = np.zeros((capacity, _SLOTS, FRAME), np.int16)
-        self._slot = np.zeros(capacity, np.intp)  # the oldest frame: the next to be replaced
         self._lost_samples = np.zeros(capacity, np.int64)  # length of the loss so far; 0: no loss
         self._period = np.zeros((capacity, _UNVOICED_LENGTH), np.float32)
         self._period_length = np.ones(capacity, np.intp)
         self._seam = np.zeros(capacity, np.float32)
         self._noise_rms = np.zeros(capacity, np.float32)
         self._ticks = 0
+        self._losing = False
+        """Whether any row lost its last frame."""
 
     def reset(self, row: int) -> None:
         """Forget the past of a row: it belongs to another leg now."""
         self._history[row] = 0
         self._lost_samples[row] = 0
 
-    def process(self, rows: _Rows, frames: _Pcm, lost: NDArray[np.bool_]) -> _Pcm:
+    def process(self, rows: _Rows, frames: _Pcm, lost: NDArray[np.bool_] | None) -> _Pcm:
         """Return ``frames`` (len(rows), 160) with the lost ones filled in and the returning ones smoothed.
 
-        ``frames`` is changed in place where needed and returned; what it holds where ``lost`` does not matter.
+        ``frames`` is changed in place where needed and returned; what it holds where ``lost`` does not matter. None
+        for ``lost`` says that nothing is, which most of the time there is nothing to do for.
         """
-        before = self._lost_samples[rows]
         self._ticks += 1
+        if lost is not None or self._losing:
+            self._mend(rows, frames, np.zeros(len(rows), np.bool_) if lost is None else lost)
+        self._history[rows, self._ticks % _SLOTS] = frames
+        return frames
+
+    def _mend(self, rows: _Rows, frames: _Pcm, lost: NDArray[np.bool_]) -> None:
+        before = self._lost_samples[rows]
         if lost.any():
             self._begin(rows[lost & (before == 0)])
             frames[lost] = np.rint(self._continue(rows[lost], FRAME))
@@ -92,16 +100,14 @@ class Concealer:
             head = frames[returning, :_RETURN_SAMPLES]
             frames[returning, :_RETURN_SAMPLES] = np.rint(tail + (head - tail) * _RISE)
         self._lost_samples[rows] = np.where(lost, before + FRAME, 0)
-        self._history[rows, self._slot[rows]] = frames
-        self._slot[rows] = (self._slot[rows] + 1) % _SLOTS
-        return frames
+        self._losing = bool(self._lost_samples.any())
 
     def _begin(self, rows: _Rows) -> None:
         """Take the period to repeat, the step at the seam and the background level from the history."""
         if not len(rows):
             return
-        order = (self._slot[rows, np.newaxis] + np.arange(_SLOTS)) % _SLOTS
-        history = self._history[rows[:, np.newaxis], order].reshape(len(rows), -1).astype(np.float32)
+        oldest_first = (self._ticks + np.arange(_SLOTS)) % _SLOTS
+        history = self._history[rows[:, np.newaxis], oldest_first].reshape(len(rows), -1).astype(np.float32)
         length = _pitch_periods(history)
         index = np.arange(_UNVOICED_LENGTH) % length[:, np.newaxis]
         last = history.shape[1]

@@ -62,7 +62,10 @@ class LegBank:
         self.ssrc = np.zeros(capacity, np.int64)
         self.sequence = np.zeros(capacity, np.int64)
         """Of the next packet, counted on past 16 bits."""
-        self.timestamp = np.zeros(capacity, np.int64)
+        self.elapsed = 0
+        """Media time of all legs, samples. It goes on whether or not a leg sends (RFC 3550 §5.1)."""
+        self.first_timestamp = np.zeros(capacity, np.int64)
+        """The RTP timestamp at which ``elapsed`` was 0."""
         self.marker = np.zeros(capacity, np.bool_)
         self.marking = False
         """Whether any row's next packet is to carry the marker."""
@@ -77,7 +80,7 @@ class LegBank:
         row = self._free.pop()
         numbers = self._random(10)
         self.ssrc[row] = int.from_bytes(numbers[:4], "big")
-        self.timestamp[row] = int.from_bytes(numbers[4:8], "big")
+        self.first_timestamp[row] = int.from_bytes(numbers[4:8], "big")
         self.sequence[row] = int.from_bytes(numbers[8:], "big")
         self.jitter.reset(row)
         self.reception.reset(row)
@@ -126,7 +129,7 @@ class LegBank:
         pulled = self.jitter.pull(rows)
         frames = decode_rows(pulled.codes, self.law[rows])
         if pulled.due is None:
-            frames = self._concealer.process(rows, frames, np.zeros(len(rows), np.bool_))
+            frames = self._concealer.process(rows, frames, None)
         else:
             frames = self._conceal(rows, frames, pulled.present, pulled.due)
         self._pulls += 1
@@ -157,6 +160,6 @@ class LegBank:
         """Payload bytes of the leg so far (RFC 3550 §6.4.1)."""
         return self.packets_sent(row) * FRAME_SAMPLES + int(self.extra_octets[row])
 
-    def advance(self, rows: Rows, samples: int = FRAME_SAMPLES) -> None:
-        """Media time goes on, sent or not (RFC 3550 §5.1)."""
-        self.timestamp[rows] += samples
+    def timestamp(self, row: int) -> int:
+        """The RTP timestamp of this tick, 32 bits."""
+        return (int(self.first_timestamp[row]) + self.elapsed) & 0xFFFFFFFF

@@ -102,7 +102,7 @@ class MediaEngine:
             mixed = plan.mix.mix(plan.sources)
             departure = self._sender.send(mixed[: len(plan.senders)], self._events)
             self._settle_playouts(playing, departure)
-            self._bank.advance(plan.rows)
+            self._bank.elapsed += FRAME_SAMPLES
             self._tap(plan, mixed)
             self._record(plan, mixed)
         self._housekeep(now)
@@ -110,7 +110,7 @@ class MediaEngine:
     def skip_frames(self, frames: int) -> None:
         """Media time that went by without ticks, because the process was held up too long to catch up."""
         rows = self._plan.rows
-        self._bank.advance(rows, frames * FRAME_SAMPLES)
+        self._bank.elapsed += frames * FRAME_SAMPLES
         self._bank.jitter.skip(rows, frames)
         self.counters.add("lost_frames", frames * len(self._plan.senders))
 

@@ -105,7 +105,7 @@ class RtcpReporter:
             report = SenderReport(
                 ssrc,
                 to_ntp(self._clock.wall()),
-                int(self._bank.timestamp[row]),
+                self._bank.timestamp(row),
                 self._bank.packets_sent(row),
                 self._bank.octets_sent(row),
                 blocks,

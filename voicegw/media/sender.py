@@ -73,6 +73,7 @@ class RtpSender:
         # Headers as words: what stays is written here, what changes by _write_headers.
         self._words = self._packets.view(">u4")
         self._words[:, 2] = self._bank.ssrc[self._rows]
+        self._first_timestamps = self._bank.first_timestamp[self._rows]
         self._constant = (PLAIN_FIRST_BYTE << 24) | self._bank.payload_type[self._rows] << 16
         self._shipments: list[_Shipment] = [
             (leg.ports.rtp.sendto, self._packets[place].data, _target(leg)) for place, (_, leg) in enumerate(plain)
@@ -104,7 +105,7 @@ class RtpSender:
             first |= bank.marker[rows].astype(np.int64) << _MARKER_SHIFT
             bank.marker[rows] = bank.marking = False
         self._words[:, 0] = first
-        self._words[:, 1] = bank.timestamp[rows] & _TIMESTAMP_MASK
+        self._words[:, 1] = (self._first_timestamps + bank.elapsed) & _TIMESTAMP_MASK
         bank.sequence[rows] = sequence + 1
 
     def _ship(self) -> list[int]:
@@ -120,7 +121,7 @@ class RtpSender:
     def _ship_alone(self, leg: Leg, frame: Pcm, events: list[Event]) -> bool:
         """A leg that sends a digit, or packets that are not 20 ms; False if the kernel refused any of it."""
         row = leg.row
-        timestamp = int(self._bank.timestamp[row]) & _TIMESTAMP_MASK
+        timestamp = self._bank.timestamp(row)
         if leg.keying:
             key = self._next_key(leg, timestamp, events)
             if key is not None:
