@@ -1,0 +1,83 @@
+"""A person at the admin API of a server in a namespace: the first user, made by the link of the log, logged in."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.interop.fault_server import FaultServer
+from tests.interop.namespace import Namespace
+
+PASSWORD = "correct horse battery staple"
+_ROOT = Path(__file__).parents[2]
+
+
+class ApiDesk:
+    """Every answer must be the expected one; ``took_ms`` is that of the last request."""
+
+    def __init__(self, server: FaultServer, namespace: Namespace, url: str) -> None:
+        self._server = server
+        self._args = namespace.command([sys.executable, "-m", "tests.interop.api_client", url])
+        self.took_ms = 0.0
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT
+        )
+        self._log_in()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+    def get(self, path: str) -> Any:
+        """What is there."""
+        return self._ask(200, method="GET", path=path)
+
+    def post(self, path: str, body: dict[str, Any] | None = None, status: int = 204) -> Any:
+        """Do something."""
+        return self._ask(status, method="POST", path=path, json=body)
+
+    def wait_call(self, within_s: float = 10.0) -> str:
+        """The id of the first call that is up."""
+        deadline = time.monotonic() + within_s
+        while not (up := [call for call in self.get("/v1/live/calls")["items"] if call["state"] == "active"]):
+            assert time.monotonic() < deadline, self._server.process.output
+            time.sleep(0.1)
+        return str(up[0]["id"])
+
+    def events(self, call_id: str, after: str, until: str) -> list[dict[str, Any]]:
+        """What watchers of a call were told since ``after``, up to the fact of this name."""
+        path = f"/v1/live/events?call_id={call_id}&after={after}"
+        return [event["data"] for event in self._exchange({"watch": path, "until": until})["events"]]
+
+    def _log_in(self) -> None:
+        self._server.wait_logged("/setup#")
+        link = re.search(r"/setup#([\w-]+)", self._server.process.output)
+        assert link is not None
+        self.post("/v1/setup", {"token": link.group(1), "name": "ada", "password": PASSWORD}, 201)
+        token = self.post("/v1/session", {"name": "ada", "password": PASSWORD}, 200)["token"]
+        self._exchange({"login": {"Authorization": f"Bearer {token}"}, "method": "GET", "path": "/healthz"})
+
+    def _ask(self, status: int, **request: Any) -> Any:
+        got = self._exchange(request)
+        assert got["status"] == status, f"{got}\n{self._server.process.output}"
+        self.took_ms = got["took_ms"]
+        return got["body"]
+
+    def _exchange(self, request: dict[str, Any]) -> Any:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
