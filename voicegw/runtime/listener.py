@@ -52,7 +52,7 @@ class Listener:
         self._ends_at: float | None = None
 
     def hear(self, pcm: bytes) -> None:
-        """20 ms of the voice."""
+        """The next audio of the voice."""
         self._ear.hear(pcm)
 
     def on_speech(self, event: m.SpeechStarted | m.SpeechPaused | m.SpeechStopped) -> None:

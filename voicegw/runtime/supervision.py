@@ -86,7 +86,7 @@ class SupervisionDesk:
     # ------------------------------------------------------------ what comes in
 
     def hear(self, pcm: bytes, ear: str) -> None:
-        """20 ms of what an ear got. Runs outside the mailbox: it moves data and decides nothing."""
+        """What an ear got since the last time. Runs outside the mailbox: it moves data and decides nothing."""
         if ear == SUPERVISOR_EAR:
             self._supervisor.hear(pcm)
         elif ear == AGENT_EAR:

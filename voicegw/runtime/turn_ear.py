@@ -25,7 +25,7 @@ class TurnEar:
         self._early: AsrFinal | AsrFailed | None = None
 
     def hear(self, pcm: bytes) -> None:
-        """20 ms of the caller's audio."""
+        """The next of the caller's audio."""
         self._ear.hear(pcm)
 
     def begin(self, options: AsrOptions, onset_at: float) -> None:
