@@ -23,7 +23,8 @@ def save(folder: Path, name: str, sidecar: str, nodes: list[Any], inputs: list[A
     graph = helper.make_graph(nodes, name, inputs, [output], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, str(folder / f"{name}.onnx"))
-    (folder / f"{name}.yaml").write_text(sidecar)
+    patient = "" if "deadline_ms" in sidecar else "deadline_ms: 2000\n"
+    (folder / f"{name}.yaml").write_text(sidecar + patient)
 
 
 def tokens_input(name: str = "input_ids") -> Any:
