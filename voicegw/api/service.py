@@ -62,8 +62,9 @@ class Wiring:
     control: CallControl | None = None
     originator: Originator | None = None
     recordings: Recordings | None = None
-    files: Documents = field(default_factory=Documents)
-    """What the node has loaded from its files; a store without documents begins with them."""
+    files: Documents | None = field(default_factory=Documents)
+    """What the node has loaded from its files; a store without documents begins with them. None: the node itself
+    brings files and store together."""
     browsers: BrowserLegs | None = None
     """Where calls look for supervisors who have no telephone; lives in the runtime's loop."""
 
@@ -197,7 +198,8 @@ class ApiService:
             try:
                 await parts.store.start()
                 link = await accounts.first_link(parts)
-                await publishing.adopt(parts, self._wiring.files)
+                if self._wiring.files is not None:
+                    await publishing.adopt(parts, self._wiring.files)
                 break
             except StoreUnavailable as error:
                 log.error("the API waits for the store: %s", error)

@@ -28,7 +28,7 @@ async def _serve(served: Served, config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: now.set() if stop.is_set() else stop.set())
-    loop.add_signal_handler(signal.SIGHUP, node.reload)
+    loop.add_signal_handler(signal.SIGHUP, served.reload)
     try:
         await served.start()
         await stop.wait()

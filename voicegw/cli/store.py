@@ -32,6 +32,8 @@ from voicegw.storage.store import Store
 from voicegw.storage.writer import StoreWriter
 
 ACTOR = "cli"
+ORIGIN = "import"
+"""Not ``file``: those go when the node's own file goes."""
 _SETTLE_S = 60.0
 _LOOK_S = 0.5
 
@@ -176,7 +178,12 @@ async def _import(config: Config, arguments: argparse.Namespace) -> int:
     now_wall_ms = round(SystemClock().wall() * 1000)
     async with _opened(config) as store:
         found = await import_directory(
-            store, arguments.directory, author=ACTOR, now_wall_ms=now_wall_ms, publish=not arguments.draft
+            store,
+            arguments.directory,
+            author=ACTOR,
+            now_wall_ms=now_wall_ms,
+            publish=not arguments.draft,
+            origin=ORIGIN,
         )
     word = "draft" if arguments.draft else "published"
     for key in found.changed:

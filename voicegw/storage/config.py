@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from voicegw.base.errors import ConfigError
@@ -14,6 +15,14 @@ def absolute_url(url: str, base: Path) -> str:
     """A relative SQLite file under ``base``; every other URL as it is."""
     file = url.removeprefix(_SCHEMES[0])
     return url if file == url else f"{_SCHEMES[0]}{base / file}"
+
+
+class FileSync(StrEnum):
+    """How the files of dialplan and agents and the documents of the store go together."""
+
+    IMPORT = "import"
+    MIRROR = "mirror"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +65,20 @@ class StoreConfig:
     """A statement or a connection that takes longer has failed; writing is tried again."""
     pool_size: int = 5
     """Connections to PostgreSQL."""
+    files: FileSync = FileSync.IMPORT
+    """import: an edited file becomes a published version at the next start or SIGHUP. mirror: besides, files follow
+    what is published. off: files count only while the store has no documents. Nodes that share a store need the
+    same files, or off."""
+    watch_s: float = 0.0
+    """Look for edited files every so many seconds, and take them as SIGHUP does; 0: only at SIGHUP."""
     retention: RetentionConfig = field(default_factory=RetentionConfig)
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
         if not self.url.startswith(_SCHEMES):
             raise ConfigError("store.url names no database that is known", fix=" or ".join(_SCHEMES))
+        if self.watch_s < 0:
+            raise ConfigError(f"watch_s is {self.watch_s}", fix="0 for never, or some seconds")
         for name, least in (("spool_mb", 1), ("batch_ms", 1), ("busy_timeout_ms", 100), ("pool_size", 1)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}", fix=f"at least {least}")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path, PurePosixPath
 
-from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
+from voicegw.storage.audit import AuditNote
 from voicegw.storage.document_files import AGENT, DIALPLAN, Changes, DocumentKey, changes, key_of, path_of
 from voicegw.storage.documents import DocumentRepository
-from voicegw.storage.store import Store
+from voicegw.storage.store import Store, Unit
 
 log = logging.getLogger(__name__)
 
@@ -25,26 +25,66 @@ _PAGE = 100
 _Marks = dict[DocumentKey, tuple[int, int]]
 
 
+async def take_in(unit: Unit, files: Mapping[DocumentKey, bytes], *, author: str, now_wall_ms: int) -> Changes:
+    """Publish the files that somebody edited, and archive documents in force whose file is gone.
+
+    A file that says what the store has as latest or published, or what was last taken from it, was not edited.
+    """
+    documents = unit.documents
+    edited = {key: content for key, content in files.items() if await _is_edited(documents, key, content)}
+    gone = tuple(key for key in await _in_force_from(documents, ORIGIN) if key not in files)
+    for key, content in edited.items():
+        await _save(documents, key, content, author, now_wall_ms, ORIGIN, publish=True)
+    for key in gone:
+        await documents.archive(key.kind, key.name, now_wall_ms=now_wall_ms)
+    for key in (*edited, *gone):
+        action = f"{key.kind}.{'publish' if key in edited else 'withdraw'}"
+        await unit.audit.append(AuditNote(now_wall_ms, author, action, key.kind, key.name, actor_kind="node"))
+    return Changes(edited, gone)
+
+
+async def _is_edited(documents: DocumentRepository, key: DocumentKey, content: bytes) -> bool:
+    document = await documents.find(key.kind, key.name)
+    if document is None:
+        return True
+    taken = await documents.latest_of(key.kind, key.name, ORIGIN)
+    numbers = {document.latest, *([document.published] if document.published else [])}
+    known = [await documents.version(key.kind, key.name, number) for number in numbers]
+    return all(one.content != content for one in (*known, *([taken] if taken else [])))
+
+
 async def import_directory(
-    store: Store, directory: Path, *, author: str, now_wall_ms: int, publish: bool
+    store: Store, directory: Path, *, author: str, now_wall_ms: int, publish: bool, origin: str = ORIGIN
 ) -> Changes:
     """Save what differs from the latest versions as drafts, or publish it too; then what is gone is archived.
 
+    Gone is what is in force, came from the same ``origin``, and has no file any more.
     Raises LocalError where a file cannot be read. Whether a document makes sense is the caller's to check first.
     """
     files = await asyncio.to_thread(read_directory, directory)
     async with store.write() as unit:
         documents = unit.documents
-        found = changes(files, await _latest(documents), await _in_force_from_files(documents))
+        found = changes(files, await _latest(documents), await _in_force_from(documents, origin))
         for key, content in found.changed.items():
-            saved = await documents.save(
-                key.kind, key.name, content, author=author, now_wall_ms=now_wall_ms, origin=ORIGIN
-            )
-            if publish:
-                await documents.publish(key.kind, key.name, saved.version, author=author, now_wall_ms=now_wall_ms)
+            await _save(documents, key, content, author, now_wall_ms, origin, publish=publish)
         for key in found.gone if publish else ():
             await documents.archive(key.kind, key.name, now_wall_ms=now_wall_ms)
     return found
+
+
+async def _save(
+    documents: DocumentRepository,
+    key: DocumentKey,
+    content: bytes,
+    author: str,
+    now_wall_ms: int,
+    origin: str,
+    *,
+    publish: bool,
+) -> None:
+    saved = await documents.save(key.kind, key.name, content, author=author, now_wall_ms=now_wall_ms, origin=origin)
+    if publish:
+        await documents.publish(key.kind, key.name, saved.version, author=author, now_wall_ms=now_wall_ms)
 
 
 async def export_directory(store: Store, directory: Path) -> tuple[Path, ...]:
@@ -64,19 +104,24 @@ async def export_directory(store: Store, directory: Path) -> tuple[Path, ...]:
 def read_directory(directory: Path) -> dict[DocumentKey, bytes]:
     """The documents of a directory; raises LocalError."""
     try:
-        return {key: (directory / path_of(key)).read_bytes() for key in _marks(directory)}
+        return {key: (directory / path_of(key)).read_bytes() for key in directory_marks(directory)}
     except OSError as error:
         raise LocalError(f"{directory} cannot be read: {error}") from error
 
 
 class DirectoryWatch:
-    """Calls ``changed`` some seconds after files of a directory changed, once for many changes."""
+    """Calls ``changed`` some seconds after files changed, once for many changes.
 
-    def __init__(self, directory: Path, changed: Callable[[], Awaitable[None]], every_s: float = WATCH_S) -> None:
-        self._directory = directory
+    ``marks`` says how the files are now: equal while nothing has changed.
+    """
+
+    def __init__(
+        self, marks: Callable[[], object], changed: Callable[[], Awaitable[None]], every_s: float = WATCH_S
+    ) -> None:
+        self._marks = marks
         self._changed = changed
         self._every_s = every_s
-        self._seen = _marks(directory)
+        self._seen = marks()
         self._pending = False
         self._task: asyncio.Task[None] | None = None
 
@@ -92,7 +137,7 @@ class DirectoryWatch:
 
     async def look(self) -> bool:
         """Look once. An editor may still be writing: the change counts when a second look finds no other."""
-        marks = await asyncio.to_thread(_marks, self._directory)
+        marks = await asyncio.to_thread(self._marks)
         if marks != self._seen:
             self._seen, self._pending = marks, True
             return False
@@ -111,17 +156,6 @@ class DirectoryWatch:
                 log.error("the changed files were not taken: %s", error)
 
 
-def watched_import(store: Store, directory: Path, clock: Clock, *, publish: bool) -> Callable[[], Awaitable[None]]:
-    """What a :class:`DirectoryWatch` calls to import its directory."""
-
-    async def take() -> None:
-        now_wall_ms = round(clock.wall() * 1000)
-        found = await import_directory(store, directory, author="watch", now_wall_ms=now_wall_ms, publish=publish)
-        log.info("files were imported", extra={"changed": len(found.changed), "gone": len(found.gone)})
-
-    return take
-
-
 async def _latest(documents: DocumentRepository) -> dict[DocumentKey, bytes]:
     found = {}
     for kind in (AGENT, DIALPLAN):
@@ -134,16 +168,16 @@ async def _latest(documents: DocumentRepository) -> dict[DocumentKey, bytes]:
     return found
 
 
-async def _in_force_from_files(documents: DocumentRepository) -> list[DocumentKey]:
+async def _in_force_from(documents: DocumentRepository, origin: str) -> list[DocumentKey]:
     return [
         DocumentKey(kind, name)
         for kind in (AGENT, DIALPLAN)
         for name, version in (await documents.published(kind)).items()
-        if version.origin == ORIGIN
+        if version.origin == origin
     ]
 
 
-def _marks(directory: Path) -> _Marks:
+def directory_marks(directory: Path) -> _Marks:
     """Size and time of change of each document's file; one that goes away meanwhile is gone."""
     found: _Marks = {}
     for path in (*directory.glob("*.yaml"), *directory.glob("agents/*.yaml")):

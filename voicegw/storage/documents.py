@@ -151,6 +151,13 @@ class DocumentRepository:
         rows = await self._connection.execute(mine.order_by(document_versions.c.version.desc()).limit(limit))
         return [_version(row) for row in rows]
 
+    async def latest_of(self, kind: str, name: str, origin: str) -> DocumentVersion | None:
+        """The newest version that came from there."""
+        mine = and_(_same(document_versions, kind, name), document_versions.c.origin == origin)
+        newest = select(document_versions).where(mine).order_by(document_versions.c.version.desc()).limit(1)
+        row = (await self._connection.execute(newest)).first()
+        return None if row is None else _version(row)
+
     async def published(self, kind: str) -> Mapping[str, DocumentVersion]:
         """Everything of a kind that is in force, by name."""
         joined = document_versions.join(

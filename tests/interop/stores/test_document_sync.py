@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from tests.interop.stores.test_repositories import run
@@ -11,14 +12,13 @@ from voicegw.storage.config import StoreConfig
 from voicegw.storage.document_files import AGENT, DIALPLAN, DocumentKey
 from voicegw.storage.document_sync import (
     DirectoryWatch,
+    directory_marks,
     export_directory,
     import_directory,
     read_directory,
-    watched_import,
 )
 from voicegw.storage.documents import VersionState
 from voicegw.storage.store import Store
-from voicegw.testing.manual_clock import ManualClock
 
 
 async def taken(store: Store, directory: Path, *, publish: bool = True) -> tuple[set[str], set[str]]:
@@ -61,7 +61,10 @@ def test_drafts_wait_and_files_that_are_gone_are_archived(config: StoreConfig, t
 
 def test_a_watch_imports_once_when_the_files_have_come_to_rest(config: StoreConfig, tmp_path: Path) -> None:
     async def body(store: Store) -> None:
-        watch = DirectoryWatch(tmp_path, watched_import(store, tmp_path, ManualClock(), publish=True))
+        async def changed() -> None:
+            await taken(store, tmp_path)
+
+        watch = DirectoryWatch(partial(directory_marks, tmp_path), changed)
         assert not await watch.look()
         file = tmp_path / "dialplan.yaml"
         file.write_text("routes: []\n")

@@ -15,7 +15,7 @@ from voicegw.base.errors import ConfigError
 from voicegw.dialplan.load import load_dialplan
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.http_client import HttpxClient
-from voicegw.server_api import NodeInstaller, documents_of
+from voicegw.server_documents import NodeDocuments, NodeInstaller
 
 HELLO = "name: hello\nsteps:\n  - hangup: Goodbye.\n"
 PLAN = "routes:\n  - name: all\n    agent: hello\n"
@@ -51,8 +51,9 @@ def test_documents_come_into_force_or_leave_everything_as_it_was(tmp_path: Path)
             prepared.append(1)
 
         store = DialplanStore(lambda: load(agents, dialplan))
-        installer = NodeInstaller(store, load, agents, prepare)
-        files = documents_of(agents, dialplan)
+        on_disk = NodeDocuments(agents, dialplan)
+        installer = NodeInstaller(store, load, on_disk, prepare)
+        files = on_disk.read()
         assert files == FILES
         before = store.current
         for wrong in (
