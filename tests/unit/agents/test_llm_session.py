@@ -173,6 +173,14 @@ def test_a_tool_runs_once_and_its_result_is_told() -> None:
     assert model.requests[1].messages[-1] == LlmMessage(LlmRole.TOOL, '{"status":"shipped"}', tool_call_id="1")
 
 
+def test_a_tool_keeps_company_in_the_agents_own_language_only() -> None:
+    call = ToolCallRequested("1", "order_status", '{"order":"4711"}')
+    for language, company in (("", ["Let me see."]), ("de-DE", [])):
+        one = session(ScriptedModel([call], [TextDelta("Gern.")]), order_tool(CountingRunner(), "Let me see."))
+        turn = CallerTurn(TurnKind.SPEECH, "where is it", language=language)
+        assert said(take(one, turn)) == [*company, "Gern."], "the house has a filler in the caller's language"
+
+
 def test_the_same_wish_after_a_dropped_reply_is_not_carried_out_again() -> None:
     runner = CountingRunner()
     call = ToolCallRequested("1", "order_status", '{"order":"4711"}')
