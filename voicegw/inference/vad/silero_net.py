@@ -32,6 +32,7 @@ _WIDTH: Final = 3
 """Frames that a convolution looks at."""
 BATCH: Final = 32
 """Windows at once: enough for full speed, few enough for all of it to stay in the cache of a core."""
+_FEW: Final = 4
 
 SHAPES: Final = {
     "stft.forward_basis_buffer": (2 * _BINS, 1, _FFT),
@@ -96,7 +97,7 @@ class SileroNet:
         cell_in = self._cell_in[:count]
         cell_in[:, STATE:] = hidden
         self._encode(self._magnitudes(count), cell_in[:, :STATE])
-        gates = np.dot(cell_in, self._gates)
+        gates = _product(cell_in, self._gates)
         gates += self._gate_bias
         np.tanh(gates, out=gates)
         opening = gates[:, : 3 * STATE]
@@ -131,6 +132,13 @@ class SileroNet:
         halves[:, 1] = np.dot(wide[:, 128:], self._second)
         one = np.dot(_relu(halves, self._bias[1]).reshape(-1, 2 * 64), self._third)
         out[:] = _relu(np.dot(_relu(one, self._bias[2]), self._fourth), self._bias[3])
+
+
+def _product(rows: _Float, matrix: _Float) -> _Float:
+    """rows @ matrix. Of few rows each by itself: for several BLAS copies the matrix first, which takes longer."""
+    few = len(rows) <= _FEW
+    product: _Float = np.matmul(rows[:, np.newaxis], matrix)[:, 0] if few else np.dot(rows, matrix)
+    return product
 
 
 def _relu(values: _Float, bias: _Float) -> _Float:
