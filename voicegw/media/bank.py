@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from voicegw.audio.g711 import Law, decode_rows, encode_rows
+from voicegw.audio.g711 import Law, decode, decode_rows, encode, encode_rows
 from voicegw.audio.levels import level_dbov
 from voicegw.audio.plc import Concealer
 from voicegw.base.errors import LocalError
@@ -48,6 +48,7 @@ class LegBank:
         self._concealer = Concealer(capacity)
         self._pulls = 0
         self.law = np.zeros(capacity, np.uint8)
+        self._ulaw_only = True
         self.payload_type = np.full(capacity, _NEVER, np.int64)
         self.receiving = np.zeros(capacity, np.bool_)
         self.accepts = np.full(capacity, _NEVER, np.int64)
@@ -88,7 +89,7 @@ class LegBank:
         self.receiving[row] = False
         self.payload_type[row] = self.ssrc_in[row] = self.accepts[row] = _NEVER
         self._first_sequence[row] = self.sequence[row]
-        self.extra_octets[row] = self.awaited[row] = 0
+        self.extra_octets[row] = self.awaited[row] = self.law[row] = 0
         return row
 
     def give_back(self, row: int) -> None:
@@ -103,6 +104,7 @@ class LegBank:
             # On hold there is nothing to conceal; after it the peer's clock may have gone on or not.
             self.jitter.restart(row)
         self.law[row] = LAWS[settings.codec]
+        self._ulaw_only = not self.law.any()
         self.payload_type[row] = settings.payload_type
         self.receiving[row] = settings.receive
         expected = settings.receive_payload_type if settings.receive_payload_type >= 0 else settings.payload_type
@@ -127,7 +129,8 @@ class LegBank:
     def frames(self, rows: Rows) -> Pcm:
         """What each of ``rows`` says in this tick: decoded, concealed, or silence when there is no stream."""
         pulled = self.jitter.pull(rows)
-        frames = decode_rows(pulled.codes, self.law[rows])
+        codes = pulled.codes
+        frames = decode(codes, Law.ULAW) if self._ulaw_only else decode_rows(codes, self.law[rows])
         if pulled.due is None:
             frames = self._concealer.process(rows, frames, None)
         else:
@@ -150,7 +153,7 @@ class LegBank:
 
     def encode(self, rows: Rows, frames: Pcm) -> NDArray[np.uint8]:
         """One code a sample, in the law of each row."""
-        return encode_rows(frames, self.law[rows])
+        return encode(frames, Law.ULAW) if self._ulaw_only else encode_rows(frames, self.law[rows])
 
     def packets_sent(self, row: int) -> int:
         """Packets of the leg so far."""

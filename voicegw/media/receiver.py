@@ -138,16 +138,19 @@ class RtpReceiver:
         arrival = None if self._takes % _JITTER_SAMPLING else int(now * SAMPLE_RATE_HZ)
         rows = np.array([leg.row for leg in batch.legs], np.intp)
         words = self._words[: len(rows)].astype(np.uint32)
-        awaited = (words == self._bank.awaited[rows]).all(axis=1)
-        if batch.sizes.count(_FRAME_BYTES) != len(rows):
-            awaited &= np.array(batch.sizes) == _FRAME_BYTES
-        if awaited.all():
+        expected = self._bank.awaited[rows]
+        whole = batch.sizes.count(_FRAME_BYTES) == len(rows)
+        # Almost always all are equal, which a comparison of bytes tells in a tenth of the time.
+        if whole and words.tobytes() == expected.tobytes():
             if self._take_awaited(rows, words, self._payloads[: len(rows)], arrival, now):
                 return
-            awaited[:] = False
-        elif awaited.any():
+            awaited = np.zeros(len(rows), np.bool_)
+        else:
+            awaited = (words == expected).all(axis=1) & (np.array(batch.sizes) == _FRAME_BYTES)
             places = np.flatnonzero(awaited)
-            if not self._take_awaited(rows[places], words[places], self._payloads[places], arrival, now):
+            if len(places) and not self._take_awaited(
+                rows[places], words[places], self._payloads[places], arrival, now
+            ):
                 awaited[:] = False
         self._take_others(batch, np.flatnonzero(~awaited), arrival, now, events)
 

@@ -15,6 +15,7 @@ _Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]
 
 _WINDOW = 64
+_ONE = np.uint64(1)
 _UNKNOWN = -1
 _MAX_DROPOUT = 3000
 """A larger step forward is a restarted sender, not a loss (RFC 3550 §A.1)."""
@@ -106,7 +107,7 @@ class ReceptionStats:
         if arrival is not None:
             self._update_jitter(rows, timestamp, arrival)
         self._highest[rows] += 1
-        self._seen[rows] = self._seen[rows] << np.uint64(1) | np.uint64(1)
+        self._seen[rows] = self._seen[rows] << _ONE | _ONE
         self.received[rows] += 1
 
     def _start(self, rows: _Rows, sequence: _Ints) -> None:
@@ -122,7 +123,7 @@ class ReceptionStats:
         ahead = np.clip(step, 0, _WINDOW - 1).astype(np.uint64)
         seen = np.where(step >= _WINDOW, np.uint64(0), seen << ahead)
         age = np.clip(-step, 0, None)
-        bit = np.uint64(1) << np.minimum(age, _WINDOW - 1).astype(np.uint64)
+        bit = _ONE << np.minimum(age, _WINDOW - 1).astype(np.uint64)
         # What is older than the window is far too late to play: count it as new, nobody can tell.
         fresh: _Bools = ((seen & bit) == 0) | (age >= _WINDOW)
         self._seen[rows] = seen | bit
