@@ -46,7 +46,7 @@ class BrowserAudioConfig:
     ice_servers: tuple[IceServer, ...] = ()
     """None: browsers reach this machine by one of its own addresses, as they do in one network or by VPN."""
     max_connections: int = 32
-    """Each costs some hundredths of a core, in the API's thread."""
+    """Each costs about a tenth of a core, most of it in the API's thread."""
     idle_s: float = 30.0
     """A connection that does not become part of a call is closed."""
     answer_s: float = 10.0
