@@ -227,7 +227,11 @@ def _stop(server: uvicorn.Server, hub: EventHub) -> None:
 def _listen(config: ApiConfig) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in config.listen_host else socket.AF_INET
-        return socket.create_server((config.listen_host, config.listen_port), family=family, backlog=512)
+        listener = socket.create_server((config.listen_host, config.listen_port), family=family, backlog=512)
+        # Accepted sockets inherit it. asyncio sets it only where the protocol was named when the socket was made;
+        # without it the body of an answer waits 40 ms for the acknowledgement of its head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         place = f"{config.listen_host}:{config.listen_port}"
         raise LocalError(f"the API cannot listen on TCP {place}: {os.strerror(error.errno or 0)}") from None
