@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.stores.postgres_cluster import PostgresCluster
 from voicegw.storage.config import StoreConfig
+from voicegw.testing.postgres_cluster import PostgresCluster
 
 
 @pytest.fixture(scope="session")

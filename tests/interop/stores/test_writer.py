@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.interop.stores.postgres_cluster import PostgresCluster
 from tests.unit.storage.sample_call import STARTED_WALL_MS, call_id, sample_call
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
@@ -15,6 +14,7 @@ from voicegw.storage.call_records import CallCursor, CallDetail, CallFilter, Cal
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.store import Store
 from voicegw.storage.writer import StoreWriter
+from voicegw.testing.postgres_cluster import PostgresCluster
 
 SETTLE_S = 15.0
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: a new cluster in a temporary directory, on a free port of loopback.
+"""A PostgreSQL server of our own, for tests and benches: a new cluster in a temporary directory, on loopback.
 
 PostgreSQL refuses to run as root; then it runs as the user ``postgres``, whom its package has made.
 """
@@ -22,7 +22,9 @@ _SETTINGS = "fsync=off\nfull_page_writes=off\nmax_connections=40\nshared_buffers
 class PostgresCluster:
     """Entering starts it; leaving stops and deletes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: str = "") -> None:
+        """``settings`` are further lines of ``postgresql.conf``."""
+        self._settings = settings
         self._home = Path(tempfile.mkdtemp(prefix="voicegw-pg-"))
         self._databases = 0
         self._as_user = _USER if os.getuid() == 0 else None
@@ -51,7 +53,7 @@ class PostgresCluster:
     def __enter__(self) -> Self:
         self._run("initdb", "-D", str(self._data), "-U", _USER, "-A", "trust", "--no-sync", "-E", "UTF8")
         with (self._data / "postgresql.conf").open("a") as file:
-            file.write(_SETTINGS)
+            file.write(_SETTINGS + self._settings)
         self.start()
         return self
 
