@@ -20,6 +20,7 @@ from voicegw.base.clock import SystemClock
 from voicegw.base.ids import CallId
 from voicegw.call.facts import encode_entry
 from voicegw.recording.seal_keys import KeyRing
+from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.intake import Intake
 from voicegw.storage.spool import SpooledFact
@@ -43,6 +44,7 @@ class ApiServer:
             control=self.control,
             originator=self.originator,
             recordings=SealedRecordings(directory, KeyRing()),
+            browsers=BrowserLegs(),
         )
         settings = {"requests_per_minute": 1_000_000, **config}
         api = ApiConfig(listen_port=port, key_file=str(directory / "secrets.key"), **settings)
