@@ -109,7 +109,8 @@ def _loader(config: Config, node: Node, http: HttpClient) -> Load:
 
 
 def _api(config: Config, node: Node, installer: NodeInstaller, browsers: BrowserLegs) -> ApiService:
-    control = NodeControl(RuntimeControl(node.manager, os.urandom))
+    assert isinstance(node.models, LlmParts)
+    control = NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
     wiring = Wiring(
         installer=installer,
         node=NodeView(node.counters.snapshot, lambda: {"calls_active": float(node.manager.active)}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voicegw.agents.tools.approval import Approvals, NothingWaits, Verdict
 from voicegw.api.control import Mode, OutgoingCall, Refused, Supervisor, TransferKind
 from voicegw.base.ids import CallId
 from voicegw.call.supervision import SupervisorMode
@@ -12,8 +13,10 @@ from voicegw.runtime.control import RuntimeControl
 class NodeControl:
     """Implements the API's CallControl and Originator. Both sides refuse with the same classes."""
 
-    def __init__(self, control: RuntimeControl) -> None:
+    def __init__(self, control: RuntimeControl, approvals: Approvals) -> None:
+        """``approvals``: where tools of the calls wait for a person."""
         self._control = control
+        self._approvals = approvals
 
     async def supervise(self, call_id: CallId, supervisor: Supervisor, mode: Mode) -> None:
         """See the protocol. A person's own browser is a leg of its own, found by call and user."""
@@ -41,9 +44,11 @@ class NodeControl:
         await self._control.transfer(call_id, supervisor.user_name, target, kind)
 
     async def approve_tool(self, call_id: CallId, supervisor: Supervisor, tool_call: str, approved: bool) -> None:
-        """See the protocol. No tool waits for a human yet."""
-        deed = "approve" if approved else "refuse"
-        raise Refused(f"{supervisor.user_name} cannot {deed} {tool_call}: no tool of call {call_id} waits")
+        """See the protocol."""
+        try:
+            self._approvals.judge(call_id, tool_call, Verdict(approved, supervisor.user_name))
+        except NothingWaits as nothing:
+            raise Refused(str(nothing)) from None
 
     async def originate(self, call: OutgoingCall) -> CallId:
         """See the protocol. ``to`` is a SIP URI: there are no trunks that would know a number's way."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -95,13 +96,14 @@ class LlmParts:
         for tool in file.tools:
             match tool:
                 case HttpToolConfig():
-                    fixed.append(make_http_tool(tool, self._http, os.environ, self._clock))
+                    made = make_http_tool(tool, self._http, os.environ, self._clock)
+                    fixed.append(replace(made, approval_s=tool.asks_s))
                 case McpToolConfig():
                     servers.append(self._mcp_server(tool))
                 case CallerLookupConfig():
                     pass  # runs before the answer, not for the model
                 case _:
-                    fixed.append(make_builtin_tool(tool))
+                    fixed.append(replace(make_builtin_tool(tool), approval_s=tool.asks_s))
         return LiveTools(fixed, servers)
 
     def _mcp_server(self, config: McpToolConfig) -> ToolServer:

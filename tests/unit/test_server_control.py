@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from voicegw.agents.tools.approval import Approvals, Asked, Verdict
 from voicegw.api import control as api
 from voicegw.base.ids import CallId
+from voicegw.ports.tools import IdempotencyKey
 from voicegw.runtime.browser_legs import browser_uri
 from voicegw.runtime.orders import NoSuchCall, Refused
 from voicegw.server_control import NodeControl
+from voicegw.testing.manual_clock import ManualClock
 
 CALL = CallId("c")
 ADA = api.Supervisor("u1", "Ada", "sip:201@192.0.2.8")
@@ -39,7 +42,7 @@ class Runtime:
 
 def control(error: Exception | None = None) -> tuple[NodeControl, Runtime]:
     runtime = Runtime(error)
-    return NodeControl(runtime), runtime  # type: ignore[arg-type]
+    return NodeControl(runtime, Approvals()), runtime  # type: ignore[arg-type]
 
 
 def test_every_order_is_passed_on() -> None:
@@ -80,10 +83,21 @@ def test_a_browser_is_ones_own() -> None:
     asyncio.run(story())
 
 
+def test_a_tool_that_waits_is_approved_in_the_supervisors_name() -> None:
+    async def story() -> None:
+        desk = Approvals()
+        node = NodeControl(Runtime(), desk)  # type: ignore[arg-type]
+        with Asked(desk, CALL, IdempotencyKey("key"), 45.0, ManualClock()) as asked:
+            await node.approve_tool(CALL, ADA, "key", True)
+            assert asked.verdict == Verdict(True, "Ada")
+
+    asyncio.run(story())
+
+
 def test_what_is_not_there_yet_is_refused() -> None:
     async def story() -> None:
         node, runtime = control()
-        with pytest.raises(api.Refused, match="no tool"):
+        with pytest.raises(api.Refused, match="no such tool"):
             await node.approve_tool(CALL, ADA, "key", True)
         with pytest.raises(api.Refused, match="trunk"):
             await node.originate(api.OutgoingCall("sip:a@b", "demo", trunk="main"))

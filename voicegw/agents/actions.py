@@ -140,6 +140,27 @@ class StepFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolWaits:
+    """Told for the event log: a tool waits ``within_s`` for a person to approve it, by its idempotency key."""
+
+    key: str
+    tool: str
+    arguments: str
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolJudged:
+    """Told for the event log: what became of the last :class:`ToolWaits`; ``by`` is empty where nobody answered."""
+
+    key: str
+    tool: str
+    approved: bool
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SlotFilled:
     """Told for the event log: the agent understood ``value`` (plain text) for the variable ``name``."""
 
@@ -184,6 +205,8 @@ AgentAction: TypeAlias = (
     | SwitchLanguage
     | StepFinished
     | SlotFilled
+    | ToolWaits
+    | ToolJudged
     | Disclosing
     | Concealing
     | ConsentAnswered

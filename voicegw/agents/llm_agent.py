@@ -196,7 +196,8 @@ def _preface(file: LlmAgentFile) -> Preface | None:
 
 
 def _texts(file: LlmAgentFile, texts: TextsModel) -> LlmTexts:
-    return LlmTexts(file.greeting, texts.no_input, texts.asr_down, texts.failed, texts.goodbye)
+    standing = (texts.no_input, texts.asr_down, texts.failed, texts.goodbye, texts.approval, texts.still_asking)
+    return LlmTexts(file.greeting, *standing)
 
 
 def _tongue(file: LlmAgentFile, language: LanguageModel) -> LlmTongue:

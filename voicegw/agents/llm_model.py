@@ -18,6 +18,8 @@ class TextsModel(StrictModel):
     asr_down: str = "I am sorry, I cannot hear you at the moment. You can use the keypad."
     failed: str = "I am sorry, I cannot help you with that at the moment."
     goodbye: str = "Goodbye."
+    approval: str = "One moment please, a colleague has to confirm that."
+    still_asking: str = "I am still waiting for my colleague. Thank you for your patience."
 
 
 class LimitsModel(StrictModel):

@@ -15,6 +15,8 @@ from voicegw.agents.actions import (
     ServiceMoved,
     StepFinished,
     SwitchLanguage,
+    ToolJudged,
+    ToolWaits,
     Transfer,
 )
 from voicegw.agents.agent import AgentContext, AgentSession, CallerTurn, TurnKind
@@ -41,6 +43,8 @@ from voicegw.ports.llm import (
 )
 from voicegw.ports.tools import ToolResult
 
+COMPANY_S = 9.0
+"""A caller who waits for a person's approval hears a word this often."""
 KEYS = DtmfPolicy(max_digits=32, terminator="#", inter_digit_ms=2500)
 GO_ON = "(A fault cut you off after these words. Go on from there, and do not begin again.)"
 """To the model that takes over in the middle of an answer, part of which the caller has heard."""
@@ -238,6 +242,10 @@ class LlmSession:
                 yield self._say(prepared.tool.say)
             if not prepared.may_speculate:
                 await context.committed()
+            if prepared.tool.approval_s:
+                async with aclosing(self._await_approval(prepared)) as company:
+                    async for action in company:
+                        yield action
             outcome = await self._tools.run(prepared)
             ran.append(prepared)
             results.append(outcome.result.content_json)
@@ -246,6 +254,19 @@ class LlmSession:
         self._state = self._state.with_tools(tuple(calls), tuple(results))
         # Only what is in the history from now on: a round that is cut off in its middle is wished for again.
         self._done += ran
+
+    async def _await_approval(self, prepared: PreparedCall) -> AsyncGenerator[AgentAction, None]:
+        """Keep the caller company until somebody has decided; a wish that is decided needs nobody."""
+        asked, texts = self._tools.ask(prepared), self._tongue.texts
+        if asked.verdict is not None:
+            return
+        key, name = prepared.key, prepared.call.name
+        yield self._say(texts.approval)
+        with asked:
+            yield ToolWaits(key, name, prepared.written, asked.left_s)
+            while (verdict := await asked.wait(COMPANY_S)) is None:
+                yield self._say(texts.still_asking)
+        yield ToolJudged(key, name, verdict.approved, verdict.by, verdict.reason)
 
     async def _speak(self, calls: list[ToolCallRequested], *, torn: bool) -> AsyncGenerator[AgentAction, None]:
         """The words of one round, sentence by sentence; its tool calls are appended to ``calls``."""

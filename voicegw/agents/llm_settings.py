@@ -18,10 +18,12 @@ class LlmTexts:
     asr_down: str = "I am sorry, I cannot hear you at the moment. You can use the keypad."
     failed: str = "I am sorry, I cannot help you with that at the moment."
     goodbye: str = "Goodbye."
+    approval: str = "One moment please, a colleague has to confirm that."
+    still_asking: str = "I am still waiting for my colleague. Thank you for your patience."
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every text."""
+        """Every text of every call; those about approval are for few, and made when they are needed."""
         return self.greeting, self.no_input, self.asr_down, self.failed, self.goodbye
 
 

@@ -23,7 +23,7 @@ from voicegw.call.facts import (
 from voicegw.call.redaction import HIDDEN, KEY, Redactor
 
 WITHHELD: Final = "[not recorded]"
-SPOKEN_FIELDS: Final = frozenset(["text", "heard", "digits", "digit", "value", "summary", "url"])
+SPOKEN_FIELDS: Final = frozenset(["text", "heard", "digits", "digit", "value", "summary", "url", "arguments"])
 """Fields that repeat the conversation; not written down without consent."""
 _SIGNALLING: Final = ("call_id", "sip_call_id", "called", "calling", "remote", "codec", "uri", "target", "method")
 _HOUSE: Final = (
@@ -39,6 +39,8 @@ _HOUSE: Final = (
     "mode",
     "by",
     "language",
+    "key",
+    "tool",
 )
 PLAIN_FIELDS: Final = frozenset([*_SIGNALLING, *_HOUSE, "name", "to"])
 """Fields that hold no speech: numbers of the signalling stay, or a caller's data could not be found and erased."""

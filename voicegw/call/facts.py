@@ -138,6 +138,32 @@ class WebhookHasReturned(Fact, frozen=True):
     error: str
 
 
+class ToolWaitsForApproval(Fact, frozen=True):
+    """A tool runs only if somebody approves it within ``within_s`` seconds; ``key`` is its idempotency key."""
+
+    key: str
+    tool: str
+    arguments: str
+    within_s: float
+
+
+class ToolWasApproved(Fact, frozen=True):
+    """``by`` let it run."""
+
+    key: str
+    tool: str
+    by: str
+
+
+class ToolWasRefused(Fact, frozen=True):
+    """It is not run: ``by`` says so, or nobody said anything in time (empty)."""
+
+    key: str
+    tool: str
+    by: str
+    reason: str
+
+
 class ServiceHasMoved(Fact, frozen=True):
     """What serves the call from now on: ``model:NAME``, ``script``, ``menu``, ``human`` or ``message``."""
 
@@ -334,6 +360,9 @@ AnyFact: TypeAlias = (
     | SlotWasFilled
     | WebhookWasCalled
     | WebhookHasReturned
+    | ToolWaitsForApproval
+    | ToolWasApproved
+    | ToolWasRefused
     | ServiceHasMoved
     | LanguageHasChanged
     | SpeechHasFailed

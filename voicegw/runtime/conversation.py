@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import assert_never
 
 from voicegw.agents.actions import (
-    CallWebhook,
     Concealing,
     ConsentAnswered,
     Disclosing,
@@ -20,11 +19,10 @@ from voicegw.agents.actions import (
     Say,
     SendDtmf,
     ServiceMoved,
-    SlotFilled,
     StepFinished,
     SwitchLanguage,
+    ToolWaits,
     Transfer,
-    WebhookReturned,
 )
 from voicegw.agents.agent import Agent, CallerTurn, CallFacts, TurnKind
 from voicegw.base.causes import HangupCause
@@ -41,7 +39,7 @@ from voicegw.runtime.mouth import Mouth, SpeechMail
 from voicegw.runtime.replies import Replies, Report
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
-from voicegw.runtime.told import told
+from voicegw.runtime.told import ToldAction, told
 from voicegw.runtime.tongue import Tongue
 from voicegw.runtime.turn_book import TurnBook
 from voicegw.runtime.turn_ear import TurnEar
@@ -112,6 +110,7 @@ class Conversation:
         self._ending: HangupCause | Transfer | None = None
         self._fillers = 0
         """Said during the running reply; they are no part of it."""
+        self._agent_consoles = False
         self._over = False
         self._notes = TurnBook(book, services.clock)
         self._asr_down_at = float("-inf")
@@ -349,6 +348,9 @@ class Conversation:
             return
         if not self._replies.accepts(mail.generation_id):
             return
+        if isinstance(mail.action, ToldAction):
+            self._write_down(mail.action)
+            return
         match mail.action:
             case Say():
                 self._notes.watch.agent_spoke = self._notes.watch.agent_spoke or self._now()
@@ -364,11 +366,6 @@ class Conversation:
                 self._ending = HangupCause.AGENT_HANGUP
             case SendDtmf(digits):
                 self._services.media.send(m.SendDtmf(self._links.caller, digits))
-            case ServiceMoved(to):
-                self._services.counters.add(f"ladder_{to.partition(':')[0]}")
-                self._book.note(told(mail.action))
-            case CallWebhook() | WebhookReturned() | SlotFilled():
-                self._book.note(told(mail.action))
             case SwitchLanguage(language):
                 if self._tongue.switch(language):
                     self._services.counters.add("language_switched")
@@ -383,6 +380,12 @@ class Conversation:
                 self._links.recorder.answered(mail.action)
             case _:
                 assert_never(mail.action)
+
+    def _write_down(self, action: ToldAction) -> None:
+        if isinstance(action, ServiceMoved):
+            self._services.counters.add(f"ladder_{action.to.partition(':')[0]}")
+        self._agent_consoles = isinstance(action, ToolWaits)
+        self._book.note(told(action))
 
     def on_replied(self, mail: mail_types.AgentReplied) -> None:
         """The reply is complete."""
@@ -415,7 +418,7 @@ class Conversation:
 
     def _begin_reply(self) -> None:
         self._gather = None
-        self._fillers = 0
+        self._fillers, self._agent_consoles = 0, False
         self._tongue.mark()
         self._links.recorder.settle()
         self._keypad.ignore()
@@ -559,7 +562,7 @@ class Conversation:
 
     def _reply_late(self) -> None:
         self._services.counters.add("reply_late")
-        if not self._mouth.busy:
+        if not self._mouth.busy and not self._agent_consoles:
             fillers = self._house_words.fillers
             self._say_house(fillers[self._fillers % len(fillers)])
             self._fillers += 1

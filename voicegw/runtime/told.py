@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TypeAlias, assert_never
 
-from voicegw.agents.actions import CallWebhook, ServiceMoved, SlotFilled, WebhookReturned
+from voicegw.agents.actions import CallWebhook, ServiceMoved, SlotFilled, ToolJudged, ToolWaits, WebhookReturned
 from voicegw.call import facts as f
 
-ToldAction: TypeAlias = CallWebhook | WebhookReturned | ServiceMoved | SlotFilled
-ToldFact: TypeAlias = f.WebhookWasCalled | f.WebhookHasReturned | f.ServiceHasMoved | f.SlotWasFilled
+ToldAction: TypeAlias = CallWebhook | WebhookReturned | ServiceMoved | SlotFilled | ToolWaits | ToolJudged
+ToldFact: TypeAlias = (
+    f.WebhookWasCalled
+    | f.WebhookHasReturned
+    | f.ServiceHasMoved
+    | f.SlotWasFilled
+    | f.ToolWaitsForApproval
+    | f.ToolWasApproved
+    | f.ToolWasRefused
+)
 
 
 def told(action: ToldAction) -> ToldFact:
@@ -22,5 +30,11 @@ def told(action: ToldAction) -> ToldFact:
             return f.ServiceHasMoved(to, reason)
         case SlotFilled(name, value, confirmed, sensitive):
             return f.SlotWasFilled(name, value, confirmed, sensitive)
+        case ToolWaits(key, tool, arguments, within_s):
+            return f.ToolWaitsForApproval(key, tool, arguments, within_s)
+        case ToolJudged(key, tool, True, by):
+            return f.ToolWasApproved(key, tool, by)
+        case ToolJudged(key, tool, _, by, reason):
+            return f.ToolWasRefused(key, tool, by, reason)
         case _:
             assert_never(action)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from voicegw.agents.actions import AgentAction
 from voicegw.agents.agent import CallFacts
+from voicegw.agents.tools.approval import Asked, Verdict
 from voicegw.agents.tools.canonical import JsonObject, canonical_json
 from voicegw.agents.tools.desk import Job, ToolDesk
 from voicegw.agents.tools.keys import KeyBook
 from voicegw.agents.tools.registry import CallRefused, ToolRegistry
 from voicegw.agents.tools.tool import Action, Tool, ToolOutcome
+from voicegw.agents.tools.written import written_arguments
 from voicegw.base.errors import LocalError
 from voicegw.ports.tools import IdempotencyKey, ToolCall, ToolEffect, ToolRequest, ToolResult, ToolRunner, ToolSpec
 
@@ -28,7 +30,12 @@ class PreparedCall:
     @property
     def may_speculate(self) -> bool:
         """Whether it may run for a reply that is not committed yet."""
-        return self.tool.effect is ToolEffect.NONE
+        return self.tool.effect is ToolEffect.NONE and not self.tool.approval_s
+
+    @property
+    def written(self) -> str:
+        """Its arguments as they may be written down and shown."""
+        return written_arguments(self.call.arguments_json, self.tool.sensitive)
 
 
 class CallTools:
@@ -43,6 +50,7 @@ class CallTools:
         self._registry = current()
         self._desk = desk
         self._keys = KeyBook(facts.call_id)
+        self._asked: dict[IdempotencyKey, Asked] = {}
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -71,15 +79,36 @@ class CallTools:
     async def run(self, prepared: PreparedCall, *, committed: bool = True) -> ToolOutcome:
         """Run it, once per key, and wait for the result. Cancelling the wait does not cancel the tool.
 
+        One that needs a person's approval is run only where :meth:`ask` has got it, and fails otherwise.
         Raises LocalError for a tool with an effect where the reply is not ``committed``.
         """
         if not committed and not prepared.may_speculate:
             raise LocalError(f"the tool {prepared.call.name!r} must wait until its reply is committed")
+        if prepared.tool.approval_s:
+            verdict = self.ask(prepared).verdict or Verdict(False)
+            if not verdict.approved:
+                return await self._refuse(prepared, verdict)
         match prepared.tool.work:
             case Action(make):
                 return _act(make, prepared.arguments)
             case runner:
                 return ToolOutcome(await self._desk.run(self._job(prepared, runner)))
+
+    def ask(self, prepared: PreparedCall) -> Asked:
+        """The wish before a person: the same one however often it is asked for."""
+        asked = self._asked.get(prepared.key)
+        if asked is None:
+            asked = self._desk.ask(self._facts.call_id, prepared.key, prepared.tool.approval_s)
+            self._asked[prepared.key] = asked
+        return asked
+
+    async def _refuse(self, prepared: PreparedCall, verdict: Verdict) -> ToolOutcome:
+        """It is not run: the model reads why, and the ledger knows."""
+        match prepared.tool.work:
+            case Action():
+                return ToolOutcome(ToolResult.failed(verdict.reason))
+            case runner:
+                return ToolOutcome(await self._desk.refuse(self._job(prepared, runner), verdict.reason))
 
     def settle(self, prepared: Iterable[PreparedCall]) -> None:
         """These calls and their results are part of every later prompt: asking for them again is a new wish.

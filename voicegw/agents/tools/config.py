@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainValidator, model_validator
 
 from voicegw.agents.template import Template, parse_template
+from voicegw.agents.tools.approval import DEFAULT_S
 from voicegw.agents.tools.schema import Schema, SchemaError
 from voicegw.dialplan.checked import StrictModel, did_you_mean
 from voicegw.ports.tools import ToolEffect
@@ -77,6 +78,20 @@ class ToolModel(StrictModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
 
+class Approved(ToolModel):
+    """What a tool may be made to wait for."""
+
+    approval: Literal["none", "human"] = "none"
+    """``human``: a supervisor must approve each run; the caller is kept company meanwhile."""
+    approval_s: float = Field(default=DEFAULT_S, gt=0, le=300)
+    """Seconds; without an answer by then it is refused, and the model is told so."""
+
+    @property
+    def asks_s(self) -> float:
+        """How long a person is asked; 0: nobody is."""
+        return self.approval_s if self.approval == "human" else 0.0
+
+
 class EnvText(ToolModel):
     """A text from the server's environment, so that no secret is in a file."""
 
@@ -119,7 +134,7 @@ class Auth(ToolModel):
         return self
 
 
-class HttpToolConfig(ToolModel):
+class HttpToolConfig(Approved):
     """One request to a web service."""
 
     type: Literal["http"]
@@ -189,7 +204,7 @@ class HttpToolConfig(ToolModel):
         return self
 
 
-class McpToolConfig(ToolModel):
+class McpToolConfig(Approved):
     """All tools of one MCP server, or some: a program (``command``) or a web address (``url``)."""
 
     type: Literal["mcp"]
@@ -230,7 +245,7 @@ class McpToolConfig(ToolModel):
         return self
 
 
-class HangUpConfig(ToolModel):
+class HangUpConfig(Approved):
     """The model may end the call; what it said before is heard first."""
 
     type: Literal["builtin"]
@@ -248,7 +263,7 @@ class TransferTarget(ToolModel):
     """When to choose it, for the model."""
 
 
-class TransferConfig(ToolModel):
+class TransferConfig(Approved):
     """The model may hand the caller over, to these targets and to no others."""
 
     type: Literal["builtin"]
@@ -261,7 +276,7 @@ class TransferConfig(ToolModel):
     """Said where it cannot be done."""
 
 
-class SendDtmfConfig(ToolModel):
+class SendDtmfConfig(Approved):
     """The model may press keys, to get through the menu of a far end."""
 
     type: Literal["builtin"]

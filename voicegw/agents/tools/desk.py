@@ -10,13 +10,16 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from voicegw.agents.tools.approval import Approvals, Asked
 from voicegw.agents.tools.exactly_once import LOST, RUN_TABLE, TRIGGER_OF, RunState, RunTrigger
 from voicegw.agents.tools.tool import Tool, check_result
 from voicegw.agents.tools.written import written_arguments
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
+from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.ports.tools import (
+    IdempotencyKey,
     LedgerEntry,
     ToolEffect,
     ToolIntent,
@@ -54,6 +57,25 @@ class ToolDesk:
         self._wishes: dict[str, asyncio.Task[ToolResult]] = {}
         self._bodies: set[asyncio.Task[ToolResult]] = set()
         self._closed = False
+        self.approvals = Approvals()
+
+    def ask(self, call_id: CallId, key: IdempotencyKey, within_s: float) -> Asked:
+        """Put a wish before a person."""
+        return Asked(self.approvals, call_id, key, within_s, self._clock)
+
+    async def refuse(self, job: Job, reason: str) -> ToolResult:
+        """Write down that the wish was not granted; what the ledger knows of it already stays."""
+        result = ToolResult.failed(reason)
+        self._counters.add("tool_refused")
+        try:
+            claim = await self._ledger.claim(_intent(job, self._clock.wall()))
+            if not claim.granted:
+                return _recorded(claim.entry)
+            await self._ledger.conclude(job.request.key, result, self._clock.wall())
+        except LocalError as error:
+            self._counters.add("tool_ledger_errors")
+            log.error("the refusal of a tool cannot be written: %s", error, extra=_names(job))
+        return result
 
     async def run(self, job: Job) -> ToolResult:
         """The result of a wish: by running it, by waiting for the run under way, or from the ledger.

@@ -31,7 +31,7 @@ class Tool:
     """``result`` is None where anything may come back. ``say``: said while the caller waits, empty for nothing.
 
     ``offered``: whether the model may use it; a caller look-up may be for the agent alone. ``sensitive``: arguments
-    that are not written down.
+    that are not written down. ``approval_s``: within so many seconds a person must approve; 0: nobody is asked.
     """
 
     spec: ToolSpec
@@ -43,6 +43,7 @@ class Tool:
     say: str = ""
     offered: bool = True
     sensitive: frozenset[str] = frozenset()
+    approval_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

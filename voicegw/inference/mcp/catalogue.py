@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from mcp import Tool as McpTool
 
@@ -45,7 +46,9 @@ def _make(config: McpToolConfig, one: McpTool, runner: ToolRunner) -> Tool | Non
         return None
     name = _NOT_IN_NAMES.sub("_", config.prefix + one.name)[:MAX_NAME_CHARS]
     spec = ToolSpec(name, (one.description or "")[:MAX_DESCRIPTION_CHARS], parameters.text)
-    return Tool(spec, parameters, runner, _effect(config, one), result, config.timeout_s, config.say)
+    effect = _effect(config, one)
+    tool = Tool(spec, parameters, runner, effect, result, config.timeout_s, config.say)
+    return replace(tool, approval_s=config.asks_s)
 
 
 def _effect(config: McpToolConfig, one: McpTool) -> ToolEffect:
