@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Query, Response, WebSocket
+from fastapi import APIRouter, Depends, Header, Query, Response, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
 
 from voicegw.api.access import Allow, Visitor, identify
@@ -125,9 +126,10 @@ async def watch_ws(socket: WebSocket, parts: PartsDep) -> None:
 
     gone = asyncio.create_task(_until_gone(socket))
     try:
-        await pump(parts, visitor, call_id, socket.query_params.get("after"), send, tell, gone)
-        if not gone.done():
-            await socket.close(1001, "see the last message")
+        with suppress(WebSocketDisconnect):  # they left while something was being sent
+            await pump(parts, visitor, call_id, socket.query_params.get("after"), send, tell, gone)
+            if not gone.done():
+                await socket.close(1001, "see the last message")
     finally:
         gone.cancel()
 
