@@ -16,6 +16,7 @@ from voicegw.storage.document_sync import (
     export_directory,
     import_directory,
     read_directory,
+    take_in,
 )
 from voicegw.storage.documents import VersionState
 from voicegw.storage.store import Store
@@ -76,5 +77,43 @@ def test_a_watch_imports_once_when_the_files_have_come_to_rest(config: StoreConf
         async with store.read() as unit:
             assert set(await unit.documents.published(DIALPLAN)) == {"dialplan"}
         assert set(read_directory(tmp_path)) == {DocumentKey(DIALPLAN, "dialplan")}
+
+    run(config, body)
+
+
+def test_a_file_that_was_left_alone_never_undoes_a_publication(config: StoreConfig) -> None:
+    key = DocumentKey(AGENT, "a")
+
+    async def taken_in(store: Store, content: bytes) -> bool:
+        async with store.write() as unit:
+            return key in (await take_in(unit, {key: content}, author="files", now_wall_ms=7)).changed
+
+    async def body(store: Store) -> None:
+        assert await taken_in(store, b"one")
+        async with store.write() as unit:
+            by_hand = await unit.documents.save(AGENT, "a", b"two", author="ann", now_wall_ms=8)
+            await unit.documents.publish(AGENT, "a", by_hand.version, author="ann", now_wall_ms=8)
+        assert not await taken_in(store, b"one")
+        assert not await taken_in(store, b"two")
+        assert await taken_in(store, b"three")
+        assert await taken_in(store, b"one")  # an edit back is an edit
+        async with store.read() as unit:
+            assert (await unit.documents.published(AGENT))["a"].content == b"one"
+            assert [row.note.action for row in await unit.audit.page()] == ["agent.publish"] * 3
+
+    run(config, body)
+
+
+def test_what_was_published_by_hand_outlives_its_file(config: StoreConfig) -> None:
+    files = {DocumentKey(AGENT, "a"): b"a", DocumentKey(AGENT, "b"): b"b"}
+
+    async def body(store: Store) -> None:
+        async with store.write() as unit:
+            await take_in(unit, files, author="files", now_wall_ms=7)
+            newer = await unit.documents.save(AGENT, "b", b"newer", author="ann", now_wall_ms=8)
+            await unit.documents.publish(AGENT, "b", newer.version, author="ann", now_wall_ms=8)
+            found = await take_in(unit, {}, author="files", now_wall_ms=9)
+            assert [key.name for key in found.gone] == ["a"]
+            assert set(await unit.documents.published(AGENT)) == {"b"}
 
     run(config, body)

@@ -64,11 +64,13 @@ async def measure(store: StoreConfig, folder: Path, calls: int, watchers: int, s
         watched = await _lateness(seconds)
         took = time.perf_counter() - began
         cpu, facts = api.cpu_s() - cpu, published[0] - facts
-        seen = json.loads(await child.stdout.read())
+        seen = json.loads((await child.stdout.read()) or b"{}")
         await child.wait()
         for one in talking:
             one.cancel()
         await asyncio.wait(talking)
+        if not seen:
+            raise RuntimeError("the watchers were cut off")
     found = Live(seen, round(100 * cpu / took, 1), alone, watched, round(facts / took, 1))
     show(f"{watchers} watchers of {calls} calls, {found.facts_per_s} facts/s: {seen['messages']} messages")
     show(f"event to watcher: p50 {seen['p50_ms']} ms, p95 {seen['p95_ms']} ms, worst {seen['worst_ms']} ms")

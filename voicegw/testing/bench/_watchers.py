@@ -19,6 +19,11 @@ from voicegw.testing.bench._report import percentile, show
 
 _SENT: Final = b'"sent_wall":'
 _TEXT: Final = 0x81
+_PING: Final = 0x89
+_PONG: Final = 0x8A
+_MASKED: Final = 0x80
+_MASK_BYTES: Final = 4
+"""A mask of zeros leaves the payload as it is."""
 _KNOCKS: Final = 20
 """Connections that are made at once."""
 _SETTLE_S: Final = 2.0
@@ -53,6 +58,8 @@ async def watch(port: int, token: str, tally: Tally, knock: asyncio.Semaphore, r
             payload = await reader.readexactly(length)
             if head[0] == _TEXT:
                 tally.take(payload)
+            elif head[0] == _PING:
+                writer.write(bytes((_PONG, _MASKED | length)) + bytes(_MASK_BYTES) + payload)
     finally:
         writer.close()
 
