@@ -1,7 +1,7 @@
 """A short call to ourselves before the first real one.
 
 The first tick with a leg imports, allocates and compiles what every later tick only uses (numpy loads parts of
-itself on first use, and the VAD session plans its memory): some hundred milliseconds of the first caller's audio.
+itself on first use, and so does its linear algebra): some hundred milliseconds of the first caller's audio.
 """
 
 from __future__ import annotations
