@@ -161,6 +161,14 @@ class ToolJudged:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolFailed:
+    """Told for the event log: a tool had no success; ``status`` is failed or unknown."""
+
+    tool: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlotFilled:
     """Told for the event log: the agent understood ``value`` (plain text) for the variable ``name``."""
 
@@ -207,6 +215,7 @@ AgentAction: TypeAlias = (
     | SlotFilled
     | ToolWaits
     | ToolJudged
+    | ToolFailed
     | Disclosing
     | Concealing
     | ConsentAnswered

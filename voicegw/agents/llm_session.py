@@ -15,6 +15,7 @@ from voicegw.agents.actions import (
     ServiceMoved,
     StepFinished,
     SwitchLanguage,
+    ToolFailed,
     ToolJudged,
     ToolWaits,
     Transfer,
@@ -41,7 +42,7 @@ from voicegw.ports.llm import (
     TextDelta,
     ToolCallRequested,
 )
-from voicegw.ports.tools import ToolResult
+from voicegw.ports.tools import ToolResult, ToolStatus
 
 COMPANY_S = 9.0
 """A caller who waits for a person's approval hears a word this often."""
@@ -247,6 +248,8 @@ class LlmSession:
                     async for action in company:
                         yield action
             outcome = await self._tools.run(prepared)
+            if outcome.result.status is not ToolStatus.DONE and not prepared.tool.approval_s:
+                yield ToolFailed(prepared.call.name, outcome.result.status.value)
             ran.append(prepared)
             results.append(outcome.result.content_json)
             for action in outcome.actions:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from voicegw.api.live_calls import LiveCalls
+from voicegw.api.live_calls import LiveCall, LiveCalls
 from voicegw.api.permissions import Scope
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
@@ -23,6 +23,15 @@ from voicegw.call.facts import AnyFact, Entry
 
 TOO_SLOW = "too slow: more events waited for you than are kept; read the snapshot and come back"
 CLOSING = "the server is stopping"
+
+
+class RiskAlert(msgspec.Struct, frozen=True, tag=True, tag_field="alert"):
+    """A reason to look at a call became weighty; ``points`` are its own, ``risk`` those of the call (0 to 100)."""
+
+    reason: str
+    text: str
+    points: int
+    risk: int
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -33,7 +42,7 @@ class Envelope(msgspec.Struct, frozen=True):
     seq: int
     at_ms: float
     sent_wall: float
-    data: AnyFact
+    data: AnyFact | RiskAlert
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +127,16 @@ class EventHub:
         backlog: int,
         boot: str,
         wall: Callable[[], float] = time.time,
+        gather_s: float = 0.0,
     ) -> None:
+        """``gather_s``: what comes within so long is handed out at once, because waking a watcher costs the most."""
         self.calls = calls
         self._counters = counters
         self._ring: deque[Kept] = deque(maxlen=ring)
         self._backlog = backlog
         self._boot = boot
         self._wall = wall
+        self._gather_s = gather_s
         self._inbox: deque[tuple[CallId, Entry, float]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduled = False
@@ -142,7 +154,7 @@ class EventHub:
         if loop is not None and not self._scheduled:
             self._scheduled = True
             try:
-                loop.call_soon_threadsafe(self._drain)
+                loop.call_soon_threadsafe(self._gather, loop)
             except RuntimeError:  # the API's loop is closed: nobody watches any more
                 self._loop = None
 
@@ -200,6 +212,12 @@ class EventHub:
         known = boot == self._boot and number.isascii() and number.isdigit() and len(number) < 18
         return int(number) if known and int(number) <= self._number else None
 
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._gather_s:
+            loop.call_later(self._gather_s, self._drain)
+        else:
+            self._drain()
+
     def _drain(self) -> None:
         self._scheduled = False
         while self._inbox:
@@ -208,20 +226,28 @@ class EventHub:
 
     def _hand_out(self, call_id: CallId, entry: Entry, wall: float) -> None:
         call = self.calls.add(call_id, entry.seq, entry.data)
+        self._tell(call, entry, entry.data, wall)
+        for sign in call.alerts:
+            self._counters.add("risk_alerts")
+            alert = RiskAlert(sign.reason.value, sign.text, sign.points, call.risk.points)
+            self._tell(call, entry, alert, wall)
+        for listener in self._listeners:
+            listener(call_id, entry)
+
+    def _tell(self, call: LiveCall, entry: Entry, data: AnyFact | RiskAlert, wall: float) -> None:
+        call_id = call.call_id
         self._number += 1
-        event = self._encode(call_id, entry, wall)
+        event = self._encode(call_id, entry, data, wall)
         kept = Kept(event, call_id, call.called, call.calling, call.agent)
         self._ring.append(kept)
         for watcher in list(self._watchers):
             if watcher.may_see(kept) and not watcher.offer(event):
                 self._watchers.discard(watcher)
                 self._counters.add("api_watchers_dropped")
-        for listener in self._listeners:
-            listener(call_id, entry)
 
-    def _encode(self, call_id: CallId, entry: Entry, wall: float) -> LiveEvent:
-        name = type(entry.data).__name__
+    def _encode(self, call_id: CallId, entry: Entry, data: AnyFact | RiskAlert, wall: float) -> LiveEvent:
+        name = type(data).__name__
         event_id = f"{self._boot}-{self._number}"
-        text = self._encoder.encode(Envelope(event_id, call_id, entry.seq, entry.at_ms, wall, entry.data))
+        text = self._encoder.encode(Envelope(event_id, call_id, entry.seq, entry.at_ms, wall, data))
         frame = b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), name.encode(), text)
         return LiveEvent(self._number, name, text, frame)

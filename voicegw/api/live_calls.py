@@ -6,8 +6,19 @@ from dataclasses import dataclass, field
 
 from voicegw.api.permissions import Scope
 from voicegw.base.ids import CallId
-from voicegw.call.facts import AnyFact, CallHasEnded, CallWasAnswered, CallWasHeld, CallWasOffered, CallWasRouted
+from voicegw.call.facts import (
+    AnyFact,
+    CallHasEnded,
+    CallWasAnswered,
+    CallWasHeld,
+    CallWasOffered,
+    CallWasRouted,
+    ToolWaitsForApproval,
+    ToolWasApproved,
+    ToolWasRefused,
+)
 from voicegw.call.record import CallRecord
+from voicegw.call.risk import CallRisk, Sign
 
 
 @dataclass(slots=True)
@@ -24,11 +35,17 @@ class LiveCall:
     held: bool = False
     last_seq: int = -1
     record: CallRecord = field(default_factory=CallRecord)
+    risk: CallRisk = field(default_factory=CallRisk)
+    waiting: dict[str, ToolWaitsForApproval] = field(default_factory=dict)
+    """Tools that wait for a person, by their keys."""
+    alerts: tuple[Sign, ...] = ()
+    """What the last fact made worth telling."""
 
     def add(self, seq: int, fact: AnyFact) -> None:
         """Take in the next fact."""
         self.last_seq = seq
         self.record.add(fact)
+        self.alerts = self.risk.add(fact)
         match fact:
             case CallWasOffered():
                 self.started_at, self.called, self.calling = fact.started_at, fact.called, fact.calling
@@ -38,6 +55,10 @@ class LiveCall:
                 self.state = "active"
             case CallWasHeld():
                 self.held = fact.held
+            case ToolWaitsForApproval():
+                self.waiting[fact.key] = fact
+            case ToolWasApproved() | ToolWasRefused():
+                self.waiting.pop(fact.key, None)
             case CallHasEnded():
                 self.state = "ended"
             case _:
@@ -65,5 +86,6 @@ class LiveCalls:
         return self._calls.get(call_id)
 
     def list(self, scope: Scope) -> list[LiveCall]:
-        """Those in scope, oldest first."""
-        return [call for call in self._calls.values() if scope.has_call(call.called, call.calling, call.agent)]
+        """Those in scope, the riskiest first, then the oldest."""
+        found = [call for call in self._calls.values() if scope.has_call(call.called, call.calling, call.agent)]
+        return sorted(found, key=lambda call: -call.risk.points)

@@ -164,6 +164,13 @@ class ToolWasRefused(Fact, frozen=True):
     reason: str
 
 
+class ToolHasFailed(Fact, frozen=True):
+    """A tool of a language model had no success. ``status``: failed, or unknown where it may have taken effect."""
+
+    tool: str
+    status: str
+
+
 class ServiceHasMoved(Fact, frozen=True):
     """What serves the call from now on: ``model:NAME``, ``script``, ``menu``, ``human`` or ``message``."""
 
@@ -363,6 +370,7 @@ AnyFact: TypeAlias = (
     | ToolWaitsForApproval
     | ToolWasApproved
     | ToolWasRefused
+    | ToolHasFailed
     | ServiceHasMoved
     | LanguageHasChanged
     | SpeechHasFailed

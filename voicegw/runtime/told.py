@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TypeAlias, assert_never
 
-from voicegw.agents.actions import CallWebhook, ServiceMoved, SlotFilled, ToolJudged, ToolWaits, WebhookReturned
+from voicegw.agents.actions import (
+    CallWebhook,
+    ServiceMoved,
+    SlotFilled,
+    ToolFailed,
+    ToolJudged,
+    ToolWaits,
+    WebhookReturned,
+)
 from voicegw.call import facts as f
 
-ToldAction: TypeAlias = CallWebhook | WebhookReturned | ServiceMoved | SlotFilled | ToolWaits | ToolJudged
+ToldAction: TypeAlias = (
+    CallWebhook | WebhookReturned | ServiceMoved | SlotFilled | ToolWaits | ToolJudged | ToolFailed
+)
 ToldFact: TypeAlias = (
     f.WebhookWasCalled
     | f.WebhookHasReturned
@@ -16,6 +26,7 @@ ToldFact: TypeAlias = (
     | f.ToolWaitsForApproval
     | f.ToolWasApproved
     | f.ToolWasRefused
+    | f.ToolHasFailed
 )
 
 
@@ -36,5 +47,7 @@ def told(action: ToldAction) -> ToldFact:
             return f.ToolWasApproved(key, tool, by)
         case ToolJudged(key, tool, _, by, reason):
             return f.ToolWasRefused(key, tool, by, reason)
+        case ToolFailed(tool, status):
+            return f.ToolHasFailed(tool, status)
         case _:
             assert_never(action)

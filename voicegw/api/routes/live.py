@@ -34,8 +34,25 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
+class RiskView(BaseModel):
+    """A reason to look at a call, in plain words."""
+
+    reason: str
+    points: int
+    text: str
+
+
+class WaitingToolView(BaseModel):
+    """A tool that runs only if it is approved within ``within_s`` seconds of the event that asked."""
+
+    key: str
+    tool: str
+    arguments: str
+    within_s: float
+
+
 class LiveCallView(BaseModel):
-    """A running call. ``last_seq``: the number of its last event in here."""
+    """A running call. ``last_seq``: the number of its last event in here. ``risk``: 0 to 100, from ``reasons``."""
 
     id: str
     state: str
@@ -47,6 +64,9 @@ class LiveCallView(BaseModel):
     agent: str
     caller_turns: int
     last_seq: int
+    risk: int
+    reasons: list[RiskView]
+    waiting_tools: list[WaitingToolView]
 
 
 class LiveList(BaseModel):
@@ -67,7 +87,7 @@ class LiveSnapshot(BaseModel):
 
 @router.get("/calls", responses=refusals(), summary="List running calls")
 async def list_live(parts: PartsDep, visitor: Watching) -> LiveList:
-    """Those in reach, the oldest first."""
+    """Those in reach, in order of risk: what needs a look first. Of equal ones the oldest first."""
     calls = parts.hub.calls.list(visitor.who.scope)
     return LiveList(items=[_view(call) for call in calls], last_event_id=parts.hub.last_id)
 
@@ -154,6 +174,12 @@ def _view(call: LiveCall) -> LiveCallView:
         agent=call.agent,
         caller_turns=len(call.record.caller_turns),
         last_seq=call.last_seq,
+        risk=call.risk.points,
+        reasons=[RiskView(reason=one.reason, points=one.points, text=one.text) for one in call.risk.signs],
+        waiting_tools=[
+            WaitingToolView(key=one.key, tool=one.tool, arguments=one.arguments, within_s=one.within_s)
+            for one in call.waiting.values()
+        ],
     )
 
 
