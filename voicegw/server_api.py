@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
-from voicegw.api.parts import Node as NodeView
-from voicegw.api.sealed_recordings import SealedRecordings
-from voicegw.api.service import ApiService, Wiring
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId
 from voicegw.call.facts import Entry
 from voicegw.config import Config
 from voicegw.ports.http import HttpClient
-from voicegw.recording.seal_keys import read_key_ring
 from voicegw.runtime.browser_legs import BrowserLegs
-from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.dialplan_store import Installation
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import FactListener
 from voicegw.server import build, load_installation
-from voicegw.server_control import NodeControl
 from voicegw.server_documents import DocumentFaces, Load, NodeDocuments, NodeInstaller
 from voicegw.server_llm import LlmParts
 from voicegw.storage.config import FileSync
 
 log = logging.getLogger(__name__)
+
+
+class Api(Protocol):
+    """:class:`voicegw.api.service.ApiService`."""
+
+    def publish(self, call_id: CallId, entry: Entry) -> None:
+        """A new fact of a call."""
+        ...
+
+    async def start(self) -> None:
+        """Listen; raises LocalError."""
+        ...
+
+    async def close(self) -> None:
+        """Stop."""
+        ...
 
 
 class Served:
@@ -53,7 +63,12 @@ class Served:
         uses_store = config.api.enabled or config.store.files is not FileSync.OFF
         self._faces = DocumentFaces(config.store, files, installer, load, SystemClock()) if uses_store else None
         self._is_started = self._is_changed = False
-        self.api = _api(config, self.node, installer, browsers) if browsers is not None else None
+        self.api: Api | None = None
+        if browsers is not None:
+            # A second of loading that a server without an API does not spend.
+            from voicegw.server_admin import make_api
+
+            self.api = make_api(config, self.node, installer, browsers)
         if self.api is not None:
             listeners.append(self.api.publish)
 
@@ -106,25 +121,3 @@ def _loader(config: Config, node: Node, http: HttpClient) -> Load:
         return load_installation(replace(config, paths=paths), http, house)
 
     return load
-
-
-def _api(config: Config, node: Node, installer: NodeInstaller, browsers: BrowserLegs) -> ApiService:
-    assert isinstance(node.models, LlmParts)
-    control = NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
-    wiring = Wiring(
-        installer=installer,
-        node=NodeView(node.counters.snapshot, lambda: {"calls_active": float(node.manager.active)}),
-        control=control,
-        originator=control,
-        recordings=_recordings(config),
-        files=None,
-        browsers=browsers,
-    )
-    return ApiService(config.api, config.store, wiring, SystemClock())
-
-
-def _recordings(config: Config) -> SealedRecordings | None:
-    """Raises ConfigError for keys that cannot be read."""
-    if not config.paths.recordings:
-        return None
-    return SealedRecordings(Path(config.paths.recordings), read_key_ring(config.recording.unseal_with))

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from voicegw.api.in_force import in_force
 from voicegw.api.installation import AGENT, DIALPLAN, Documents, check_all
-from voicegw.api.publishing import in_force
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ConfigError
 from voicegw.dialplan.checked import read_text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from voicegw.api.access import Visitor
+from voicegw.api.in_force import in_force
 from voicegw.api.installation import AGENT, DIALPLAN, Documents, check_all, check_document
 from voicegw.api.parts import Parts
 from voicegw.api.problems import FieldProblem, config_problems, wrong_document
@@ -10,16 +11,6 @@ from voicegw.base.errors import ConfigError
 from voicegw.storage.documents import Document
 from voicegw.storage.errors import Conflict
 from voicegw.storage.store import Unit
-
-
-async def in_force(unit: Unit) -> Documents:
-    """All published agents and dialplans."""
-    agents = await unit.documents.published(AGENT)
-    dialplans = await unit.documents.published(DIALPLAN)
-    return Documents(
-        {name: one.content.decode("utf-8", "replace") for name, one in agents.items()},
-        {name: one.content.decode("utf-8", "replace") for name, one in dialplans.items()},
-    )
 
 
 async def check(unit: Unit, kind: str, name: str, text: str) -> None:

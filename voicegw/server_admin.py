@@ -1,0 +1,42 @@
+"""The admin API with what it is given. Apart from the rest, because a server without an API need not load it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from voicegw.api.parts import Node as NodeView
+from voicegw.api.sealed_recordings import SealedRecordings
+from voicegw.api.service import ApiService, Wiring
+from voicegw.base.clock import SystemClock
+from voicegw.config import Config
+from voicegw.recording.seal_keys import read_key_ring
+from voicegw.runtime.browser_legs import BrowserLegs
+from voicegw.runtime.control import RuntimeControl
+from voicegw.runtime.node import Node
+from voicegw.server_control import NodeControl
+from voicegw.server_documents import NodeInstaller
+from voicegw.server_llm import LlmParts
+
+
+def make_api(config: Config, node: Node, installer: NodeInstaller, browsers: BrowserLegs) -> ApiService:
+    """The API over a node, not started; raises ConfigError for keys that cannot be read."""
+    assert isinstance(node.models, LlmParts)
+    control = NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
+    wiring = Wiring(
+        installer=installer,
+        node=NodeView(node.counters.snapshot, lambda: {"calls_active": float(node.manager.active)}),
+        control=control,
+        originator=control,
+        recordings=_recordings(config),
+        files=None,
+        browsers=browsers,
+    )
+    return ApiService(config.api, config.store, wiring, SystemClock())
+
+
+def _recordings(config: Config) -> SealedRecordings | None:
+    """Raises ConfigError for keys that cannot be read."""
+    if not config.paths.recordings:
+        return None
+    return SealedRecordings(Path(config.paths.recordings), read_key_ring(config.recording.unseal_with))
