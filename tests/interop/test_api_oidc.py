@@ -1,7 +1,7 @@
 """Logging in with an OpenID Connect provider that we did not write: ``oidc-provider-mock``, made of Authlib.
 
-It checks client, redirect and code, and signs ID tokens. It asks for no PKCE verifier: the unit tests look at that
-part with a provider of their own.
+It checks client, redirect and code, and signs ID tokens. It asks for no PKCE verifier:
+``tests/unit/api/test_oidc_pkce.py`` looks at that part with a provider of its own.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ class EventHub:
         wall: Callable[[], float] = time.time,
         gather_s: float = 0.0,
     ) -> None:
-        """``gather_s``: what comes within so long is handed out at once, because waking a watcher costs the most."""
+        """``gather_s``: what comes within it is handed out at once, because waking a watcher costs the most."""
         self.calls = calls
         self._counters = counters
         self._ring: deque[Kept] = deque(maxlen=ring)
