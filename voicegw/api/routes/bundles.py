@@ -12,6 +12,7 @@ from voicegw.api import publishing
 from voicegw.api.access import Allow, Visitor
 from voicegw.api.answers import NameInPath, refusals
 from voicegw.api.bundle import MEDIA_TYPE, Bundle, BundledTrunk, read_bundle, write_bundle
+from voicegw.api.in_force import in_force
 from voicegw.api.installation import AGENT, DIALPLAN
 from voicegw.api.parts import Parts, PartsDep
 from voicegw.api.permissions import Permission, Team
@@ -85,7 +86,7 @@ async def import_bundle(request: Request, parts: PartsDep, visitor: Publisher) -
     bundle = _read(await request.body())
     _demand_reach(visitor, bundle)
     async with parts.store.write() as unit:
-        documents = await publishing.in_force(unit)
+        documents = await in_force(unit)
         for kind, texts in ((AGENT, bundle.agents), (DIALPLAN, bundle.dialplans)):
             for name, text in texts.items():
                 documents = documents.changed(kind, name, text)
@@ -141,7 +142,7 @@ def _demand_unlimited(visitor: Visitor) -> None:
 
 
 async def _whole(unit: Unit) -> Bundle:
-    documents = await publishing.in_force(unit)
+    documents = await in_force(unit)
     teams = await unit.documents.published(TEAM)
     trunks: dict[str, BundledTrunk] = {}
     after: tuple[str, str] | None = None

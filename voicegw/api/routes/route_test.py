@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from voicegw.api import publishing
 from voicegw.api.access import Allow, Visitor
 from voicegw.api.answers import Name, Words, refusals
+from voicegw.api.in_force import in_force
 from voicegw.api.parts import PartsDep
 from voicegw.api.permissions import Permission
 from voicegw.api.problems import not_found, wrong_document
@@ -68,7 +68,7 @@ async def route_test(
 ) -> Answer:
     """The same code decides that decides for calls. Nobody is called."""
     async with parts.store.read() as unit:
-        documents = await publishing.in_force(unit)
+        documents = await in_force(unit)
     if body.text is not None:
         text = body.text
     elif not visitor.who.scope.has_dialplan(body.dialplan) or body.dialplan not in documents.dialplans:
