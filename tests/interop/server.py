@@ -150,18 +150,22 @@ class Server:
         routes = {"routes": [{"name": "everything", "agent": agent}]}
         (self._home / "dialplan.yaml").write_text(yaml.safe_dump(routes))
         first = free_udp_range(_RTP_PORTS)
-        config = {"api": {"enabled": False}} | settings | {
-            "sip": {"listen_ip": self.host, "listen_port": self.port},
-            "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1},
-            "paths": {
-                "dialplan": "dialplan.yaml",
-                "agents": "agents",
-                "calls": "calls",
-                "recordings": "recordings",
-            },
-            "limits": {"drain_s": 1.0},
-            "log": {"format": "json"},
-        }
+        config = (
+            {"api": {"enabled": False}}
+            | settings
+            | {
+                "sip": {"listen_ip": self.host, "listen_port": self.port},
+                "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1},
+                "paths": {
+                    "dialplan": "dialplan.yaml",
+                    "agents": "agents",
+                    "calls": "calls",
+                    "recordings": "recordings",
+                },
+                "limits": {"drain_s": 1.0},
+                "log": {"format": "json"},
+            }
+        )
         (self._home / "voicegw.yaml").write_text(yaml.safe_dump(config))
 
     def __enter__(self) -> Self:
