@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 STOP_S = 5.0
 """Requests under way may finish for this long."""
+GATHER_S = 0.05
+"""Live events wait so long for one another."""
 _STORE_AGAIN_S = 2.0
 
 
@@ -98,6 +100,7 @@ class ApiService:
             backlog=config.watcher_backlog,
             boot=token(random, 6),
             wall=clock.wall,
+            gather_s=GATHER_S,
         )
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None

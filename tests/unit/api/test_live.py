@@ -230,3 +230,11 @@ def test_websocket_tells_the_same_and_has_the_same_rights(watched: Rig) -> None:
                 with pytest.raises(WebSocketDisconnect) as closed:
                     socket.receive_text()
                 assert closed.value.code == code
+
+
+def test_events_that_came_together_can_be_had_as_one_message(watched: Rig) -> None:
+    watched.live(1, facts=2)
+    with TestClient(watched.app) as client:
+        headers = {"Authorization": f"Bearer {watched.keys['ada']}"}
+        with client.websocket_connect("/v1/live/ws?after=boot-0&together=1", headers=headers) as socket:
+            assert [event["id"] for event in socket.receive_json()] == ["boot-1", "boot-2"]

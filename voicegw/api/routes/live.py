@@ -124,7 +124,10 @@ async def watch_sse(
 
 @router.websocket("/ws")
 async def watch_ws(socket: WebSocket, parts: PartsDep) -> None:
-    """The same as JSON messages; query ``call_id``, ``after``. Closes with 4401, 4403, 4429 as SSE would refuse."""
+    """The same as JSON messages; query ``call_id``, ``after``, ``together``.
+
+    Closes with 4401, 4403, 4429 as SSE would refuse.
+    """
     try:
         visitor = await identify(socket, parts)
         if not visitor.who.may(Permission.LIVE):
@@ -137,9 +140,14 @@ async def watch_ws(socket: WebSocket, parts: PartsDep) -> None:
     await note_hearing(parts, visitor, LIVE, call_id or "*")
     await socket.accept()
 
+    together = socket.query_params.get("together") == "1"
+
     async def send(events: list[LiveEvent]) -> None:
-        for event in events:
-            await socket.send_text(event.text.decode())
+        texts = [event.text.decode() for event in events]
+        if together and texts:
+            texts = [f"[{','.join(texts)}]"]
+        for text in texts:
+            await socket.send_text(text)
 
     async def tell(name: str, reason: str) -> None:
         await socket.send_text(msgspec.json.encode({name: reason}).decode())

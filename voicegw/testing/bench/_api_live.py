@@ -72,7 +72,7 @@ async def measure(store: StoreConfig, folder: Path, calls: int, watchers: int, s
         if not seen:
             raise RuntimeError("the watchers were cut off")
     found = Live(seen, round(100 * cpu / took, 1), alone, watched, round(facts / took, 1))
-    show(f"{watchers} watchers of {calls} calls, {found.facts_per_s} facts/s: {seen['messages']} messages")
+    show(f"{watchers} watchers of {calls} calls, {found.facts_per_s} facts/s: {seen['events']} events arrived")
     show(f"event to watcher: p50 {seen['p50_ms']} ms, p95 {seen['p95_ms']} ms, worst {seen['worst_ms']} ms")
     show(f"the API's thread uses {found.api_cpu_percent} % of a core; watchers' process {seen['cpu_s']} s")
     show(f"the loop of the calls is late: p95 {alone} ms without watchers, {watched} ms with them")
