@@ -26,7 +26,8 @@ from voicegw.runtime.agent_gate import AgentGate, Reason
 from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
-from voicegw.runtime.conversation import Conversation, ConversationLinks
+from voicegw.runtime.conversation import Conversation
+from voicegw.runtime.conversation_links import ConversationLinks
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.look_up import LookUp
 from voicegw.runtime.mailbox import Mailbox

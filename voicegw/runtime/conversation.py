@@ -5,8 +5,7 @@ Runs inside the call task only; everything it is told arrives through the call's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import assert_never
 
@@ -26,13 +25,13 @@ from voicegw.agents.actions import (
 )
 from voicegw.agents.agent import Agent, CallerTurn, CallFacts, TurnKind
 from voicegw.base.causes import HangupCause
-from voicegw.base.ids import GenerationId, LegId, UtteranceId
+from voicegw.base.ids import GenerationId, UtteranceId
 from voicegw.call import facts as f
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrFailed, AsrFinal, AsrOptions, AsrPartial
 from voicegw.ports.tts import TtsRequest
 from voicegw.runtime import mail as mail_types
-from voicegw.runtime.call_recorder import CallRecorder
+from voicegw.runtime.conversation_links import ConversationLinks
 from voicegw.runtime.house_texts import HouseWords
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.mouth import Mouth, SpeechMail
@@ -56,21 +55,6 @@ TAIL_MS = 400
 """Silence after the last words before the BYE: what left our socket still waits in the caller's jitter buffer."""
 ASR_DOWN_QUIET_S = 12.0
 """The agent says at most this often that it cannot hear."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationLinks:
-    """How a conversation reaches its call: the mailbox, its end, the leg to send keys on, and transfers.
-
-    ``can_move``: whether this target is known; ``move``: do it now, for all that was to be said has been heard.
-    """
-
-    post: Callable[[mail_types.ChildMail], None]
-    finished: Callable[[HangupCause], None]
-    caller: LegId
-    recorder: CallRecorder
-    can_move: Callable[[str], bool]
-    move: Callable[[Transfer], None]
 
 
 class Conversation:

@@ -1,0 +1,27 @@
+"""How a conversation reaches the call that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from voicegw.agents.actions import Transfer
+from voicegw.base.causes import HangupCause
+from voicegw.base.ids import LegId
+from voicegw.runtime import mail as mail_types
+from voicegw.runtime.call_recorder import CallRecorder
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationLinks:
+    """How a conversation reaches its call: the mailbox, its end, the leg to send keys on, and transfers.
+
+    ``can_move``: whether this target is known; ``move``: do it now, for all that was to be said has been heard.
+    """
+
+    post: Callable[[mail_types.ChildMail], None]
+    finished: Callable[[HangupCause], None]
+    caller: LegId
+    recorder: CallRecorder
+    can_move: Callable[[str], bool]
+    move: Callable[[Transfer], None]
