@@ -6,7 +6,21 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Table, and_, delete, exists, false, insert, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    false,
+    insert,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voicegw.call.facts import Entry, decode_entry
@@ -49,16 +63,27 @@ class CallRepository:
         self, wanted: CallFilter = _EVERY_CALL, after: CallCursor | None = None, limit: int = 50
     ) -> CallPage:
         """A page of calls, the newest first."""
-        conditions = _conditions(wanted, self._connection.dialect.name)
+        conditions = _conditions(wanted)
         if after is not None:
             behind = tuple_(calls.c.started_wall_ms, calls.c.id) < (after.started_wall_ms, after.id)
             conditions.append(behind)
         newest = (calls.c.started_wall_ms.desc(), calls.c.id.desc())
-        query = select(*_COLUMNS).where(and_(true(), *conditions)).order_by(*newest).limit(limit + 1)
-        rows = list(await self._connection.execute(query))
+        query = select(*_COLUMNS).where(and_(true(), *conditions)).order_by(*newest)
+        rows = await self._rows_with_words(query, wanted.text or "", limit + 1)
         found = await self._with_tags([_summary(row) for row in rows[:limit]])
         more = len(rows) > limit
         return CallPage(tuple(found), CallCursor(found[-1].started_wall_ms, found[-1].id) if more else None)
+
+    async def _rows_with_words(self, query: Select[Any], words: str, limit: int) -> list[Row[Any]]:
+        dialect = self._connection.dialect.name
+        recent = word_index.newest(words, query) if dialect == "postgresql" else None
+        if recent is not None:
+            rows = list(await self._connection.execute(recent.limit(limit)))
+            if len(rows) == limit:
+                return rows
+        condition = word_index.query(words, dialect)
+        every = query if condition is None else query.where(condition)
+        return list(await self._connection.execute(every.limit(limit)))
 
     async def get(self, call_id: str) -> CallSummary:
         """One call; raises NotFound."""
@@ -169,7 +194,7 @@ def _is_certified(written: str, hash: bytes, call_id: str) -> bool:
     return any(one.call_id == call_id for one in certificates.decode(written).calls)
 
 
-def _conditions(wanted: CallFilter, dialect: str) -> list[ColumnElement[bool]]:
+def _conditions(wanted: CallFilter) -> list[ColumnElement[bool]]:
     columns = calls.c
     found: list[ColumnElement[bool]] = []
     for name in ("agent", "route", "cause", "failure"):
@@ -195,8 +220,6 @@ def _conditions(wanted: CallFilter, dialect: str) -> list[ColumnElement[bool]]:
         found.append(_within(wanted.within))
     if wanted.tag is not None:
         found.append(exists().where(call_tags.c.call_id == columns.id, call_tags.c.tag == wanted.tag))
-    if wanted.text is not None and (words := word_index.query(wanted.text, dialect)) is not None:
-        found.append(words)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Many calls at once, for the store bench: rows as the writer leaves them, made inside the database."""
+"""Many calls at once, for the benches: rows as the writer leaves them, made inside the database."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-_POSTGRESQL: Final = "max_wal_size=4GB\nmaintenance_work_mem=256MB\nautovacuum=off\n"
+_POSTGRESQL: Final = "max_wal_size=4GB\nmaintenance_work_mem=256MB\n"
 """For filling a million rows at once."""
 
 
