@@ -16,6 +16,7 @@ from voicegw.base.log import configure
 from voicegw.call.supervision import SupervisorMode
 from voicegw.config import load_config
 from voicegw.runtime.control import RuntimeControl
+from voicegw.runtime.orders import Refused
 from voicegw.server import build
 
 _BOSS = "Ada"
@@ -50,7 +51,11 @@ async def main() -> None:
     print(json.dumps("ready"), flush=True)
     try:
         while line := await asyncio.to_thread(sys.stdin.readline):
-            print(json.dumps(await carry_out(control, json.loads(line))), flush=True)
+            try:
+                answer = await carry_out(control, json.loads(line))
+            except Refused:
+                answer = None  # the call is not up yet, or not any more
+            print(json.dumps(answer), flush=True)
     finally:
         await node.drain(1.0)
         await node.close()

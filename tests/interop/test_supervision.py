@@ -40,11 +40,15 @@ class Controlled:
 
     def admitted(self) -> str:
         """The code for a supervisor's phone, as soon as there is a call."""
+        return str(self.in_time(do="admit"))
+
+    def in_time(self, **order: str) -> Any:
+        """An order that has to wait until the call is there, or up."""
         deadline = time.monotonic() + _PATIENCE_S
-        while (code := self.order(do="admit")) is None:
-            assert time.monotonic() < deadline, "nobody called"
+        while (answer := self.order(**order)) is None:
+            assert time.monotonic() < deadline, f"{order} is refused"
             time.sleep(0.1)
-        return str(code)
+        return answer
 
 
 @contextmanager
@@ -115,7 +119,7 @@ def test_a_phone_is_called_and_lost_and_the_agent_goes_on(
         uri = f"sip:bare@{namespace.address}:{boss.port}"
         with calling(caller, [*dial(house.server.uri), *listen(13), *hang_up()]):
             house.admitted()
-            took_ms = house.order(do="supervise", uri=uri, mode="takeover")
+            took_ms = house.in_time(do="supervise", uri=uri, mode="takeover")
             assert house.order(do="supervise", uri=uri, mode="whisper") <= 1000
             assert house.order(do="supervise", uri=uri, mode="takeover") <= 1000
             boss.do([*listen(3), *hang_up()])

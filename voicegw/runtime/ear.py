@@ -55,7 +55,7 @@ class Ear:
     def hear(self, pcm: bytes) -> None:
         """Take the caller's next audio. Runs outside the mailbox: it moves data and decides nothing."""
         self._kept.add(pcm)
-        if self._asked_early or (self._stream is not None and self._provider.capabilities.slow_final):
+        if self._asked_early or self._stream is not None:
             self._turn.add(pcm)
         if self._stream is not None and not self._finishing:
             self._stream.push(pcm)
@@ -63,11 +63,12 @@ class Ear:
     def begin(self, options: AsrOptions, onset_at: float) -> bool:
         """Open a stream with the audio since just before ``onset_at``; False if one is open: it goes on.
 
-        After :meth:`ask_for_final` the turn has gone on: the new stream hears all of it.
+        Where the final text was asked for and the turn goes on all the same, the new stream hears all of it: the
+        text that is on its way, or came early, is not the turn any more.
         """
         if self._stream is not None and not self._finishing:
             return False
-        again = self._turn.whole() if self._asked_early else b""
+        again = self._turn.whole() if self._asked_early or self._finishing else b""
         self.drop()
         stream_id = StreamId(token(self._random))
         stream = self._provider.open(options)
@@ -75,7 +76,6 @@ class Ear:
         missed = again or self._kept.last(self._clock.monotonic() - onset_at + PRE_ROLL_S)
         if missed:
             stream.push(missed)
-        if missed and self._provider.capabilities.slow_final:
             self._turn.add(missed)
         self._tasks.spawn("asr", self._pump(stream, stream_id), lambda reason: self._lost(stream_id, reason))
         return True
@@ -91,7 +91,8 @@ class Ear:
         """Ask for the final text, unless it has come or is on its way; False if nothing was being heard."""
         if self._asked_early:
             self._asked_early = False
-            self._turn.clear()
+            if self._stream is None:
+                self._turn.clear()
             return True
         if self._stream is None or self._finishing:
             return False
@@ -110,6 +111,8 @@ class Ear:
     def forget(self) -> None:
         """The stream has ended by itself."""
         self._stream, self._stream_id, self._finishing = None, None, False
+        if not self._asked_early:
+            self._turn.clear()
 
     def recent(self, milliseconds: int) -> bytes:
         """The newest audio, up to two seconds of it."""

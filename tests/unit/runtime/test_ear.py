@@ -121,6 +121,23 @@ def test_a_stream_that_is_open_goes_on_and_one_that_finishes_is_replaced() -> No
     play(story())
 
 
+def test_a_turn_that_goes_on_before_its_text_has_come_is_heard_again_as_a_whole() -> None:
+    async def story() -> None:
+        rig = Rig()
+        rig.hear(20)
+        rig.ear.begin(OPTIONS, rig.clock.monotonic())
+        rig.hear(30)
+        assert rig.ear.finish()
+        rig.hear(5)
+        rig.ear.begin(OPTIONS, rig.clock.monotonic())
+        first, second = rig.recogniser.streams
+        assert second.pcm.startswith(first.pcm)
+        assert len(second.pcm) > len(first.pcm), "and what was said meanwhile"
+        await rig.tasks.close()
+
+    play(story())
+
+
 def test_reports_carry_the_id_of_their_stream_and_old_ones_are_refused() -> None:
     async def story() -> None:
         rig = Rig()
