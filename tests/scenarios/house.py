@@ -157,9 +157,11 @@ class FakeWorker:
                 pass
 
     def pause(self) -> bool:
-        if not self.queue or self.paused:
+        if self.paused:
             return False
         self.paused = True
+        if not self.queue:
+            return False
         head = self.queue[0]
         self.events.append(m.PlayoutPaused(CALL, head.utterance_id, head.sent, self.clock.monotonic()))
         return True

@@ -157,6 +157,33 @@ def test_an_interruption_during_a_tool_keeps_what_was_heard_and_the_tool_runs_on
     asyncio.run(story())
 
 
+@pytest.mark.parametrize(("what", "answer"), [("never mind then", "As you like."), ("mm-hm", "It was shipped.")])
+def test_what_is_said_during_a_tool_is_heard_and_never_talked_over(what: str, answer: str) -> None:
+    async def story() -> None:
+        tool = SlowTool()
+        model = SteppedModel([LOOK], [TextDelta("It was shipped.")], [TextDelta("As you like.")])
+        stage = house(model, order_tool(tool, "One moment."))
+        await stage.answer()
+        await stage.run(1.0)
+        await stage.caller_says("where is my order")
+        await stage.run(1.5)
+        assert spoken(stage)[-1] == ("One moment.", False)
+        await stage.caller_starts()
+        tool.ready.set()
+        await stage.run(0.4)
+        await stage.hears(what)
+        assert not any(item.started for item in stage.worker.queue), "the answer is there and waits for the caller"
+        await stage.run(0.1)
+        await stage.caller_stops()
+        await stage.run(4.0)
+        assert tool.runs == 1
+        assert spoken(stage)[-1] == (answer, False)
+        asked = [message.content for message in model.requests[-1].messages if message.role.value == "user"]
+        assert asked[-1].endswith(what) is (what != "mm-hm")
+
+    asyncio.run(story())
+
+
 # ---------------------------------------------------------------- how long it waits
 
 

@@ -115,12 +115,14 @@ class Playout:
         return True
 
     def pause(self, at: float) -> list[Event]:
-        """Hold; nothing happens, and no later utterance is held, when nothing is queued."""
-        if self.paused or not self._queue:
+        """Hold what plays and what is yet to come, until :meth:`resume` or :meth:`cut`."""
+        if self.paused:
+            return []
+        self.paused = True
+        if not self._queue:
             return []
         self._tail = self._fading_tail()
         self._steady = None
-        self.paused = True
         head = self._queue[0]
         return [PlayoutPaused(self._call_id, head.utterance_id, head.sent, at)]
 
@@ -129,7 +131,9 @@ class Playout:
         if not self.paused:
             return []
         self.paused = False
-        self._fade_in = True
+        if not self._queue:
+            return []
+        self._fade_in = self._queue[0].started
         return [PlayoutResumed(self._call_id, self._queue[0].utterance_id, at)]
 
     def cut(self, at: float) -> list[Event]:

@@ -233,7 +233,7 @@ class Conversation:
         """A report of a recognition stream; one that is closed is refused."""
         match heard := self._hearing.take(report):
             case AsrPartial(text):
-                self._tell(e.PartialHeard(text, complete=self._is_complete(text)))
+                self._tell(e.PartialHeard(text, self._is_complete(text), final=self._hearing.has_final))
             case AsrFinal() | AsrFailed():
                 self._recognised(heard)
             case None:
@@ -490,9 +490,10 @@ class Conversation:
         match command:
             case c.BeginRecognition(onset_at):
                 self._hearing.begin(self._asr_options(), onset_at)
-            case c.AskForFinal():
+            case c.AskForFinal(verdict):
                 asked = self._notes.history.last(Speaker.AGENT)
                 said = asked.text if asked is not None else ""
+                self._hearing.ask_for_final(verdict=verdict)
                 self._hearing.ask_whether_over(self._notes.carried, said, self._tongue.language)
             case c.FinishRecognition(offset_at, waited_ms):
                 self._notes.turn_ended(offset_at, waited_ms)

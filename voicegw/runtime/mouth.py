@@ -74,6 +74,7 @@ class Mouth:
         self._lexicon = lexicon
         self._live: dict[UtteranceId, Utterance] = {}
         self._dying: dict[UtteranceId, Utterance] = {}
+        self._held = False
         self._known = asyncio.Event()
         self._known.set()
         self._prepared: list[Utterance] = []
@@ -192,11 +193,13 @@ class Mouth:
         return None
 
     def pause(self) -> None:
-        """Hold the playout."""
+        """Hold the playout, and whatever is said from now on."""
+        self._held = True
         self._media.send(m.PausePlayout(self._call_id))
 
     def resume(self) -> None:
         """Go on from where it was held."""
+        self._held = False
         self._media.send(m.ResumePlayout(self._call_id))
 
     def cut(self) -> None:
@@ -206,9 +209,9 @@ class Mouth:
         self._dying |= {key: value for key, value in self._live.items() if value.queued}
         if self._dying:
             self._known.clear()
-        if self._live:
+        if self._live or self._held:
             self._media.send(m.CutPlayout(self._call_id))
-        self._live = {}
+        self._live, self._held = {}, False
 
     def end(self, utterance_id: UtteranceId, sent_samples: int) -> tuple[Utterance, Playout] | None:
         """An utterance finished or was cut; None if nobody knows it any more."""

@@ -26,14 +26,17 @@ class BargeInConfig:
 
     words: BackChannelConfig = field(default_factory=BackChannelConfig)
     """What counts as a word, and what as a back-channel."""
-    settle_ms: int = 600
+    settle_ms: int = 1200
     """Words heard sooner are a recogniser's first guesses, and "o-" may become "okay" or "over": the playout is
     paused all the while, so that waiting costs the caller nothing."""
-    confirm_ms: int = 950
+    confirm_ms: int = 1200
     """A sound still going on after this long is an interruption even without a recognised word. A cough lasts
-    200–500 ms, and its end is known up to 330 ms later."""
+    200–500 ms, "okay, okay" up to 900, and the end is known up to 330 ms later."""
+    overlap_ms: int = 950
+    """A caller who spoke already when the agent's first words began may speak on this long until they stop."""
     decide_ms: int = 450
-    """After the end of a shorter sound the recogniser has this long to produce a word; then the agent goes on."""
+    """After the end of a shorter sound the recogniser has this long for its final text; then what it has counts,
+    and without a word the agent goes on."""
     late_answer_ms: int = 1200
     """A back-channel that ended at most this long before the agent's last word answers it: "yes" overlaps the end
     of a question as often as not."""

@@ -32,10 +32,12 @@ class SpeechStopped:
 
 @dataclass(frozen=True, slots=True)
 class PartialHeard:
-    """The recogniser's best text of the running utterance. ``complete``: it answers the question in full."""
+    """The recogniser's best text of the running utterance. ``complete``: it answers the question in full;
+    ``final``: it will not change any more, unless the caller goes on."""
 
     text: str
     complete: bool
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,9 @@ class TurnMachine:
         self._quiet_since = 0.0
         """Since when somebody who waits for a reply has heard nothing."""
         self._interruptible = True
+        self._audible = False
+        """Whether an utterance has begun that has not ended."""
+        self._greeted = False
         self._no_input_ms = 0
         self._no_input_at: float | None = None
         self._deadline: float | None = None
@@ -148,6 +151,10 @@ class TurnMachine:
         match self.state:
             case _S.LISTENING if not self._replying:
                 return self._begin_turn()
+            case _S.LISTENING if self._greeted:
+                # The agent has the floor while it looks something up: what it will say waits for the verdict.
+                self._step(_T.UTTERANCE_STARTED)
+                return self._yield_floor(paused=False)
             case _S.ENDPOINTING:
                 self._learn_pause()
                 self._step(_T.SPEECH_STARTED)
@@ -177,7 +184,7 @@ class TurnMachine:
                 return self._arm()
             case _S.YIELDED:
                 self._step(_T.SPEECH_STOPPED)
-                return self._judge(now) or [c.AskForFinal()]
+                return [c.AskForFinal(verdict=True), *self._arm()]
             case _S.CALLER_SPEAKING:
                 self._step(_T.SPEECH_STOPPED)
                 return [c.AskForFinal(), *self._speculate(), *self._arm()]
@@ -189,8 +196,10 @@ class TurnMachine:
 
     def _partial_heard(self, event: e.PartialHeard, now: float) -> list[c.TurnCommand]:
         self._text, self._complete = event.text, event.complete
-        if self.state in (_S.YIELDED, _S.DECIDING):
+        if self.state is _S.YIELDED:
             return self._judge(now)
+        if self.state is _S.DECIDING:
+            return self._judge(now, overdue=True) if event.final else []
         speculate = self._speculate() if self.state is _S.ENDPOINTING else []
         return [*speculate, *self._arm()]
 
@@ -236,15 +245,23 @@ class TurnMachine:
         verdict = judge(config, heard, self._language, settled=self._settled, overdue=overdue)
         if verdict is Verdict.CONFIRM:
             self._step(_T.BARGE_IN_CONFIRMED)
-            self._replying = False
+            self._replying = self._audible = False
             ended = self._speculate() if self.state is _S.ENDPOINTING else []
             return [c.CutPlayout(c.CutReason.SPEECH), *ended, *self._arm()]
         if verdict is Verdict.REJECT:
-            self._step(_T.BARGE_IN_REJECTED)
-            if is_back_channel(config, heard, self._language):
+            if self._audible and is_back_channel(config, heard, self._language):
                 self._murmur = (self._text, self._offset_at)
-            return [c.DropRecognition(), c.ResumePlayout(), *self._arm()]
+            return [c.DropRecognition(), *self._give_back_floor(now)]
         return self._arm()
+
+    def _give_back_floor(self, now: float) -> list[c.TurnCommand]:
+        """It was no interruption: the agent goes on, or with nothing to say waits for its reply or the caller."""
+        self._step(_T.BARGE_IN_REJECTED)
+        if not self._audible:
+            self._step(_T.UTTERANCE_FINISHED)
+            self._quiet_since = now
+            self._restart_no_input(now)
+        return [c.ResumePlayout(), *self._arm()]
 
     def _heard(self, now: float) -> Heard:
         still_speaking = self.state is _S.YIELDED
@@ -265,7 +282,7 @@ class TurnMachine:
             self._step(_T.UTTERANCE_STARTED)
             self._onset_at = now if self._talking else self._onset_at
         self._interruptible = event.interruptible
-        self._replying = True
+        self._replying = self._audible = self._greeted = True
         return self._arm()
 
     def _await_reply(self, now: float) -> None:
@@ -275,7 +292,7 @@ class TurnMachine:
         self._replying = True
 
     def _utterance_finished(self, now: float) -> list[c.TurnCommand]:
-        self._replying = False
+        self._replying = self._audible = False
         if self.state is not _S.SPEAKING:
             return self._arm()
         self._step(_T.UTTERANCE_FINISHED)
@@ -292,7 +309,7 @@ class TurnMachine:
         return [c.TakeBackChannel(*murmur)]
 
     def _reply_empty(self, now: float) -> list[c.TurnCommand]:
-        self._replying = False
+        self._replying, self._greeted = False, True
         if self.state is _S.THINKING:
             self._step(_T.REPLY_EMPTY)
         if self._no_input_ms:
@@ -312,11 +329,15 @@ class TurnMachine:
     def _key_pressed(self, now: float) -> list[c.TurnCommand]:
         commands: list[c.TurnCommand] = []
         if self.state in (_S.YIELDED, _S.DECIDING):
-            self._step(_T.BARGE_IN_REJECTED)
+            cut = self._audible and self._interruptible
             commands.append(c.DropRecognition())
+            if cut:
+                self._step(_T.BARGE_IN_REJECTED)
+            else:
+                commands += self._give_back_floor(now)
         if self.state is _S.SPEAKING and self._interruptible:
             self._step(_T.UTTERANCE_FINISHED)
-            self._replying = False
+            self._replying = self._audible = False
             commands.append(c.CutPlayout(c.CutReason.KEYPAD))
         return [*commands, *self._restart_no_input(now)]
 
@@ -344,7 +365,7 @@ class TurnMachine:
         if self.state is _S.SUSPENDED:
             return []
         self._step(_T.AGENT_SUSPENDED)
-        self._replying = False
+        self._replying = self._audible = False
         return [c.CutPlayout(c.CutReason.SUSPENDED), c.DropRecognition(), *self._arm()]
 
     # ------------------------------------------------------------ plumbing
@@ -376,7 +397,7 @@ class TurnMachine:
                 return self._quiet_since + config.reply_late_ms / 1000
             case _S.SPEAKING:
                 overlap = self._talking and self._interruptible
-                return self._onset_at + config.barge_in.confirm_ms / 1000 if overlap else None
+                return self._onset_at + config.barge_in.overlap_ms / 1000 if overlap else None
             case _S.YIELDED:
                 wait_ms = self._confirm_ms() if self._settled else config.barge_in.settle_ms
                 return self._onset_at + wait_ms / 1000

@@ -91,10 +91,27 @@ def test_a_resume_begins_at_the_sample_of_the_pause() -> None:
     assert line.tick()[FADE_SAMPLES:].tolist() == list(range(321 + FADE_SAMPLES, 481))
 
 
-def test_pauses_of_nothing_and_twice_are_nothing() -> None:
+def test_what_comes_during_a_pause_of_nothing_waits_for_its_end() -> None:
     line = Line()
     assert line.playout.pause(1.0) == []
-    assert not line.playout.paused
+    line.queue("u", ramp(320))
+    assert not line.tick().any()
+    line.playout.resume(2.0)
+    assert line.tick().tolist() == list(range(1, 161)), "from the first sample, and not faded in"
+
+
+def test_a_pause_of_nothing_can_end_in_nothing() -> None:
+    line = Line()
+    line.playout.pause(1.0)
+    assert line.playout.resume(2.0) == []
+    line.playout.pause(3.0)
+    assert line.playout.cut(4.0) == []
+    line.queue("u", ramp(320))
+    assert line.tick().any()
+
+
+def test_pausing_twice_is_nothing() -> None:
+    line = Line()
     line.queue("u", ramp(320))
     assert line.playout.pause(1.0) == [m.PlayoutPaused(CALL, "u", 0, 1.0)]
     assert line.playout.pause(1.0) == []

@@ -70,17 +70,16 @@ def test_words_confirm_a_barge_in_once_they_have_settled() -> None:
     assert kinds(turn.handle(e.SpeechStarted(1.0, True), 1.06)) == [c.BeginRecognition]
     assert turn.state is TurnState.YIELDED
     assert turn.handle(e.PartialHeard("wait", complete=False), 1.3) == [], "it may still become another word"
-    assert turn.get_timer() == 1.6
-    assert turn.handle_timer(1.6) == [c.CutPlayout(c.CutReason.SPEECH)]
+    assert turn.get_timer() == 2.2
+    assert turn.handle_timer(2.2) == [c.CutPlayout(c.CutReason.SPEECH)]
     assert turn.state is TurnState.CALLER_SPEAKING
 
 
 def test_long_speech_without_words_confirms_by_deadline() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
-    assert turn.handle_timer(1.6) == []
-    assert turn.get_timer() == 1.95
-    assert turn.handle_timer(1.95) == [c.CutPlayout(c.CutReason.SPEECH)]
+    assert turn.get_timer() == 2.2
+    assert turn.handle_timer(2.2) == [c.CutPlayout(c.CutReason.SPEECH)]
 
 
 def test_a_cough_pauses_and_resumes() -> None:
@@ -98,7 +97,8 @@ def test_a_back_channel_does_not_stop_the_agent() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     assert turn.handle(e.PartialHeard("okay", complete=False), 1.25) == []
-    assert kinds(turn.handle(e.SpeechStopped(1.3), 1.5)) == [c.DropRecognition, c.ResumePlayout]
+    assert turn.handle(e.SpeechStopped(1.3), 1.5) == [c.AskForFinal(verdict=True)]
+    assert kinds(final(turn, "okay", 1.55)) == [c.DropRecognition, c.ResumePlayout]
     assert turn.state is TurnState.SPEAKING
 
 
@@ -106,7 +106,7 @@ def test_murmuring_on_and_on_is_the_beginning_of_something() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     turn.handle(e.PartialHeard("okay okay", complete=False), 1.4)
-    assert turn.handle_timer(1.6) == []
+    assert turn.handle_timer(2.2) == []
     assert turn.get_timer() == 2.5
     assert turn.handle_timer(2.5) == [c.CutPlayout(c.CutReason.SPEECH)]
 
@@ -115,15 +115,31 @@ def test_a_yes_that_answers_the_question_is_no_back_channel() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     turn.handle(e.PartialHeard("yes", complete=True), 1.3)
-    assert kinds(turn.handle(e.SpeechStopped(1.3), 1.5)) == [c.CutPlayout, c.Speculate]
+    turn.handle(e.SpeechStopped(1.3), 1.5)
+    assert kinds(final(turn, "yes", 1.55, complete=True)) == [c.CutPlayout, c.Speculate]
 
 
 def test_a_first_guess_that_becomes_an_okay_does_not_stop_the_agent() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     turn.handle(e.PartialHeard("over", complete=False), 1.2)
-    turn.handle(e.PartialHeard("okay", complete=False), 1.4)
-    assert kinds(turn.handle(e.SpeechStopped(1.35), 1.55)) == [c.DropRecognition, c.ResumePlayout]
+    turn.handle(e.SpeechStopped(1.35), 1.55)
+    assert kinds(final(turn, "okay", 1.6)) == [c.DropRecognition, c.ResumePlayout]
+
+
+def test_a_guess_at_a_cough_that_comes_to_nothing_does_not_stop_the_agent() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, True), 1.06)
+    turn.handle(e.PartialHeard("at", complete=False), 1.2)
+    turn.handle(e.SpeechStopped(1.35), 1.55)
+    assert turn.handle(e.PartialHeard("at noon", complete=False), 1.56) == [], "the final text is on its way"
+    assert kinds(final(turn, "", 1.6)) == [c.DropRecognition, c.ResumePlayout]
+
+
+def final(turn: TurnMachine, text: str, now: float, *, complete: bool = False) -> list[c.TurnCommand]:
+    """The recogniser's last word on a sound that has ended."""
+    assert turn.state is TurnState.DECIDING
+    return turn.handle(e.PartialHeard(text, complete, final=True), now)
 
 
 def murmured(finished_at: float) -> list[c.TurnCommand]:
@@ -131,6 +147,7 @@ def murmured(finished_at: float) -> list[c.TurnCommand]:
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     turn.handle(e.PartialHeard("yes", complete=False), 1.3)
     turn.handle(e.SpeechStopped(1.3), 1.5)
+    final(turn, "yes", 1.55)
     return turn.handle(e.UtteranceFinished(), finished_at)
 
 
@@ -146,14 +163,17 @@ def test_back_channels_are_those_of_the_language() -> None:
     turn = speaking()
     turn.handle(e.LanguageChanged("de-DE"), 0.2)
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
-    turn.handle(e.PartialHeard("genau", complete=False), 1.2)
-    assert kinds(turn.handle(e.SpeechStopped(1.3), 1.5)) == [c.DropRecognition, c.ResumePlayout]
+    turn.handle(e.SpeechStopped(1.3), 1.5)
+    assert kinds(final(turn, "genau", 1.55)) == [c.DropRecognition, c.ResumePlayout]
 
 
-def test_the_end_of_a_sound_asks_a_slow_recogniser_for_its_text() -> None:
+def test_a_recogniser_that_is_slow_with_its_last_word_is_judged_by_the_one_before() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
-    assert turn.handle(e.SpeechStopped(1.3), 1.5) == [c.AskForFinal()]
+    turn.handle(e.PartialHeard("stop", complete=False), 1.3)
+    assert turn.handle(e.SpeechStopped(1.3), 1.5) == [c.AskForFinal(verdict=True)]
+    assert turn.get_timer() == 1.75
+    assert kinds(turn.handle_timer(1.75)) == [c.CutPlayout, c.Speculate]
 
 
 def test_a_reply_is_prepared_at_the_first_likely_end_and_again_when_the_words_change() -> None:
@@ -204,7 +224,7 @@ def test_a_short_word_heard_late_still_confirms() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     turn.handle(e.SpeechStopped(1.3), 1.5)
-    assert kinds(turn.handle(e.PartialHeard("stop", complete=False), 1.6)) == [c.CutPlayout, c.Speculate]
+    assert kinds(final(turn, "stop", 1.6)) == [c.CutPlayout, c.Speculate]
     assert turn.state is TurnState.ENDPOINTING
 
 
@@ -239,6 +259,58 @@ def test_hello_before_the_greeting_does_not_cut_it_but_a_whole_sentence_does() -
     assert turn.get_timer() is None
     turn.handle(e.SpeechStarted(0.9, False), 0.95)
     assert turn.state is TurnState.YIELDED
+
+
+def looking_up() -> TurnMachine:
+    """The agent said "one moment", and what it looks up is not there yet."""
+    turn = speaking()
+    turn.handle(e.UtteranceFinished(), 0.8)
+    turn.handle(e.ReplyStarted(), 0.8)
+    assert turn.state is TurnState.LISTENING
+    return turn
+
+
+def test_who_speaks_while_the_agent_looks_something_up_is_heard_and_not_talked_over() -> None:
+    turn = looking_up()
+    assert kinds(turn.handle(e.SpeechStarted(1.0, False), 1.06)) == [c.PausePlayout, c.BeginRecognition]
+    assert turn.state is TurnState.YIELDED
+    turn.handle(e.PartialHeard("never mind", complete=False), 1.4)
+    assert turn.handle_timer(2.2) == [c.CutPlayout(c.CutReason.SPEECH)]
+    assert turn.state is TurnState.CALLER_SPEAKING
+    turn.handle(e.SpeechStopped(2.6), 2.8)
+    assert kinds(turn.handle_timer(3.25)) == [c.FinishRecognition]
+
+
+def test_a_cough_while_the_agent_looks_something_up_leaves_it_at_that() -> None:
+    turn = looking_up()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.SpeechStopped(1.2), 1.4)
+    timer = turn.get_timer()
+    assert timer is not None
+    assert kinds(turn.handle_timer(timer)) == [c.DropRecognition, c.ResumePlayout]
+    assert turn.state is TurnState.LISTENING
+    assert turn.get_timer() == timer + 2.3, "the wait is bridged as before"
+    turn.handle(e.UtteranceStarted(U1, True), 3.0)
+    assert turn.state is TurnState.SPEAKING
+
+
+def test_a_key_while_a_murmur_is_judged_over_nothing_lets_the_reply_be_heard() -> None:
+    turn = looking_up()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    assert kinds(turn.handle(e.KeyPressed(), 1.2)) == [c.DropRecognition, c.ResumePlayout]
+    assert turn.state is TurnState.LISTENING
+
+
+def test_an_utterance_that_ends_while_a_cough_is_judged_leaves_nobody_waiting() -> None:
+    turn = speaking()
+    turn.handle(e.SpeechStarted(1.0, False), 1.06)
+    turn.handle(e.UtteranceFinished(), 1.07)
+    turn.handle(e.SpeechStopped(1.2), 1.4)
+    timer = turn.get_timer()
+    assert timer is not None
+    turn.handle_timer(timer)
+    assert turn.state is TurnState.LISTENING
+    assert turn.get_timer() == timer + 5.0, "then the caller is asked"
 
 
 def test_a_late_reply_is_bridged_again_and_again() -> None:
@@ -297,16 +369,16 @@ def test_half_of_a_back_channel_is_waited_for() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     turn.handle(e.PartialHeard("of", complete=False), 1.3)
-    assert turn.handle_timer(1.6) == [], "it may become 'of course'"
-    turn.handle(e.PartialHeard("of course", complete=False), 1.7)
-    assert kinds(turn.handle(e.SpeechStopped(1.6), 1.8)) == [c.DropRecognition, c.ResumePlayout]
+    assert turn.handle_timer(2.2) == [], "it may become 'of course'"
+    turn.handle(e.SpeechStopped(2.1), 2.3)
+    assert kinds(final(turn, "of course", 2.4)) == [c.DropRecognition, c.ResumePlayout]
 
 
 def test_a_word_that_stays_the_half_of_one_is_a_word() -> None:
     turn = speaking()
     turn.handle(e.SpeechStarted(1.0, True), 1.06)
     turn.handle(e.PartialHeard("go", complete=False), 1.3)
-    assert turn.handle(e.SpeechStopped(1.4), 1.6) == [c.AskForFinal()]
+    assert turn.handle(e.SpeechStopped(1.4), 1.6) == [c.AskForFinal(verdict=True)]
     timer = turn.get_timer()
     assert timer is not None
     assert kinds(turn.handle_timer(timer)) == [c.CutPlayout, c.Speculate]
