@@ -79,7 +79,7 @@ class SipTransport:
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
-            sock.bind(tuple(self._listen))
+            sock.bind(self._listen.place)
             asyncio.get_running_loop().add_reader(sock, self._readable)
         except OSError:
             sock.close()
@@ -114,7 +114,7 @@ class SipTransport:
     def _try_send(self, sock: socket.socket, data: bytes, destination: Address) -> bool:
         """False only while the socket's buffer is full."""
         try:
-            sock.sendto(data, tuple(destination))
+            sock.sendto(data, destination.place)
         except BlockingIOError:
             return False
         except OSError as error:

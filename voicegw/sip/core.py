@@ -26,7 +26,7 @@ class UserAgentConfig:
     """How a user agent presents itself, and its limits."""
 
     local_address: Callable[[Address], Address]
-    """How a given peer reaches us: for Via and Contact. Must be quick and must not fail."""
+    """How a given peer reaches us by its transport: for Via and Contact. Must be quick and must not fail."""
     name: str = "voicegw"
     """User-Agent and Server (§20.35, §20.41)."""
     timers: TimerValues = field(default_factory=TimerValues)
@@ -36,8 +36,6 @@ class UserAgentConfig:
     """Server transactions at once. Each outlives its request by 32 s, so this bounds memory under a flood."""
     retry_after_s: int = 10
     """Retry-After of a 503."""
-    reliable: bool = False
-    """Whether the transport loses nothing (TCP, TLS, WebSocket)."""
 
 
 class Core:
@@ -52,7 +50,6 @@ class Core:
             self.timers,
             config.timers,
             self.send,
-            reliable=config.reliable,
             max_servers=config.max_transactions,
         )
         self.outbox: list[tuple[bytes, Address]] = []
@@ -87,12 +84,13 @@ class Core:
     def via(self, branch: str, peer: Address) -> str:
         """Our Via towards ``peer``, asking for a symmetric response (RFC 3581)."""
         here = self.config.local_address(peer)
-        return f"SIP/2.0/UDP {bracketed(here.host)}:{here.port};branch={branch};rport"
+        sent_by = f"{bracketed(here.host)}:{here.port}"
+        return f"SIP/2.0/{peer.transport.value} {sent_by};branch={branch};rport"
 
     def contact(self, peer: Address) -> str:
         """Our Contact towards ``peer``."""
         here = self.config.local_address(peer)
-        return f"<sip:{bracketed(here.host)}:{here.port}>"
+        return f"<sip:{bracketed(here.host)}:{here.port}{peer.transport.uri_parameter}>"
 
     def retry_after(self) -> tuple[str, str]:
         """The Retry-After header of a 503 (§21.5.4)."""

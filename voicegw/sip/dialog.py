@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.fsm import TransitionTable
-from voicegw.sip.address import DEFAULT_PORT, Address, is_literal, is_sendable, unbracketed
+from voicegw.sip.address import Address, Transport, is_literal, is_sendable, unbracketed
 from voicegw.sip.headers import NameAddr
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.message import Headers, Message, Request, Response
@@ -119,10 +119,16 @@ class Dialog:
         """Where the next request goes: the first route, else the remote target (§8.1.2).
 
         A host name there is not resolved, as the datagram handler must not wait: the peer's last address is
-        used, which is also what reaches a phone behind NAT.
+        used, which is also what reaches a phone behind NAT. The connection that the peer opened is used for what
+        goes to the same host: it has shown that it works (RFC 5923).
         """
         uri = NameAddr.parse(self.route_set[0]).uri if self.route_set else self.remote_target
-        return literal_address(uri) or self.peer
+        target = literal_address(uri)
+        if target is None:
+            return self.peer
+        if self.peer.flow and (target.host, target.transport) == (self.peer.host, self.peer.transport):
+            return target._replace(flow=self.peer.flow)
+        return target
 
     def request(
         self, method: str, via: str, cseq: int, extra: tuple[tuple[str, str], ...] = (), body: bytes = b""
@@ -205,8 +211,31 @@ def literal_address(uri: str) -> Address | None:
         parsed = SipUri.parse(uri)
     except RemoteProtocolError:
         return None
-    address = Address(unbracketed(parsed.host), parsed.port or DEFAULT_PORT)
+    transport = transport_of(parsed)
+    if transport is None:
+        return None
+    address = Address(unbracketed(parsed.host), parsed.port or transport.default_port, transport)
     return address if is_literal(address.host) and is_sendable(address) else None
+
+
+def transport_of(uri: SipUri) -> Transport | None:
+    """What a URI says about the way there (§19.1.1, §26.2.2, RFC 7118 §5.2.3); None where that is unknown here."""
+    named, secure = uri.transport or "", uri.scheme == "sips"
+    match named:
+        case "":
+            return Transport.TLS if secure else Transport.UDP
+        case "udp":
+            return None if secure else Transport.UDP
+        case "tcp":
+            return Transport.TLS if secure else Transport.TCP
+        case "tls":
+            return Transport.TLS
+        case "ws":
+            return Transport.WSS if secure else Transport.WS
+        case "wss":
+            return Transport.WSS
+        case _:
+            return None
 
 
 def _checked_routes(headers: Headers) -> tuple[str, ...]:

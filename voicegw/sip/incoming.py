@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from voicegw.base.errors import RemoteProtocolError
-from voicegw.sip.address import DEFAULT_PORT, Address
+from voicegw.sip.address import Address
 from voicegw.sip.headers import CSeq, NameAddr, Via
 from voicegw.sip.message import Request
 from voicegw.sip.transaction import ServerKey
@@ -46,14 +46,12 @@ class Incoming:
 def read_request(request: Request, source: Address) -> Incoming:
     """Read ``request``; RemoteProtocolError where a header that a response copies is missing or does not parse.
 
-    A response goes to the source address always and, with rport, to the source port (RFC 3581 §4, RFC 3261
-    §18.2.2). ``maddr`` and a ``received`` that the sender wrote itself are ignored: they would let a stranger aim
-    our responses at anybody.
+    ``maddr`` and a ``received`` that the sender wrote itself are ignored: they would let a stranger aim our
+    responses at anybody.
     """
     headers = request.headers
     vias = headers.values("Via")
     via = Via.parse(vias[0])
-    port = source.port if via.wants_rport else via.port or DEFAULT_PORT
     sender = NameAddr.parse(headers.get("From") or "")
     target = NameAddr.parse(headers.get("To") or "")
     call_id = headers.get("Call-ID") or ""
@@ -61,7 +59,7 @@ def read_request(request: Request, source: Address) -> Incoming:
     return Incoming(
         request=request,
         source=source,
-        reply_to=Address(source.host, port),
+        reply_to=_reply_to(via, source),
         vias=(str(via.with_source(source.host, source.port)), *vias[1:]),
         key=_server_key(request, via, vias[0], call_id, cseq, sender.tag or ""),
         call_id=call_id,
@@ -75,12 +73,11 @@ def read_unparsable(request: Request, source: Address) -> Incoming:
     """Read a request that gets 400: only its Via is known to parse, and the rest is copied without being read."""
     vias = request.headers.values("Via")
     via = Via.parse(vias[0])
-    port = source.port if via.wants_rport else via.port or DEFAULT_PORT
     has_tag = ";tag=" in (request.headers.get("To") or "").lower().replace(" ", "")
     return Incoming(
         request=request,
         source=source,
-        reply_to=Address(source.host, port),
+        reply_to=_reply_to(via, source),
         vias=(str(via.with_source(source.host, source.port)), *vias[1:]),
         key=(via.branch or "", via.sent_by, request.method),
         call_id=request.headers.get("Call-ID") or "",
@@ -88,6 +85,14 @@ def read_unparsable(request: Request, source: Address) -> Incoming:
         from_tag="",
         to_tag="unread" if has_tag else "",
     )
+
+
+def _reply_to(via: Via, source: Address) -> Address:
+    """A response goes to the source address always and, with rport, to the source port (RFC 3581 §4, RFC 3261
+    §18.2.2). On a connection it goes back by that one; should it be gone, to the port of the Via."""
+    if via.wants_rport and not source.flow:
+        return source
+    return source._replace(port=via.port or source.transport.default_port)
 
 
 def _server_key(request: Request, via: Via, top: str, call_id: str, cseq: int, from_tag: str) -> ServerKey:

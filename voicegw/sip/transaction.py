@@ -69,10 +69,8 @@ class Transaction(Generic[User]):
 
 
 class TransactionLayer(Generic[User]):
-    """All transactions of one user agent over one transport.
-
-    ``send`` takes bytes and an address. ``reliable`` is true for stream transports: nothing is retransmitted.
-    """
+    """All transactions of one user agent. ``send`` takes bytes and an address; nothing is sent twice to a peer
+    whose transport is reliable."""
 
     def __init__(
         self,
@@ -80,13 +78,11 @@ class TransactionLayer(Generic[User]):
         values: TimerValues,
         send: Send,
         *,
-        reliable: bool = False,
         max_servers: int = 20_000,
     ) -> None:
         self._timers = timers
         self._values = values
         self._send = send
-        self._reliable = reliable
         self._max_servers = max_servers
         self._clients: dict[ClientKey, Transaction[User]] = {}
         self._servers: dict[ServerKey, Transaction[User]] = {}
@@ -211,11 +207,12 @@ class TransactionLayer(Generic[User]):
             self._send(data, transaction.peer)
 
     def _start(self, transaction: Transaction[User], timer: Timer, now: float) -> None:
-        if self._reliable and timer in RETRANSMISSION_TIMERS:
+        reliable = transaction.peer.transport.is_reliable
+        if reliable and timer in RETRANSMISSION_TIMERS:
             return
         last = transaction.intervals.get(timer)
         if last is None:
-            interval = 0.0 if self._reliable and timer in ABSORBING_TIMERS else self._values.first(timer)
+            interval = 0.0 if reliable and timer in ABSORBING_TIMERS else self._values.first(timer)
         elif transaction.state is State.PROCEEDING:
             interval = self._values.t2  # §17.1.2.2: once answered, timer E goes on at T2
         else:

@@ -76,7 +76,7 @@ class RawSocket:
         return "\r\n".join([*lines.values(), *extra, *kind, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
     async def send(self, data: bytes, to: Address) -> None:
-        await asyncio.get_running_loop().sock_sendto(self.socket, data, tuple(to))
+        await asyncio.get_running_loop().sock_sendto(self.socket, data, to.place)
 
     async def receive(self) -> Message:
         return parse(await asyncio.get_running_loop().sock_recv(self.socket, 65_535))

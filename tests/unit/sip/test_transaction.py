@@ -7,7 +7,7 @@ from collections.abc import Hashable
 import pytest
 
 from voicegw.base.fsm import IllegalTransition
-from voicegw.sip.address import Address
+from voicegw.sip.address import Address, Transport
 from voicegw.sip.machine import State
 from voicegw.sip.message import Headers, Request, Response
 from voicegw.sip.timers import TimerQueue, TimerValues
@@ -18,13 +18,13 @@ KEY = ("z9hG4bKx", "192.0.2.9:5060", "INVITE")
 
 
 class Bench:
-    def __init__(self, *, reliable: bool = False) -> None:
+    def __init__(self) -> None:
         self.timers: TimerQueue[Hashable] = TimerQueue()
         self.sent: list[tuple[float, bytes]] = []
         self.now = 0.0
         self.outcomes: list[Outcome] = []
         self.layer: TransactionLayer[str] = TransactionLayer(
-            self.timers, TimerValues(), lambda data, _: self.sent.append((self.now, data)), reliable=reliable
+            self.timers, TimerValues(), lambda data, _: self.sent.append((self.now, data))
         )
 
     def run_until(self, end: float) -> None:
@@ -171,11 +171,12 @@ def test_a_repeated_bye_gets_the_same_bytes_for_64_t1() -> None:
     assert bench.layer.find_server(key) is None
 
 
-def test_nothing_is_repeated_over_a_reliable_transport() -> None:
-    bench = Bench(reliable=True)
-    invite = bench.layer.start_client(request("INVITE"), "z9hG4bKa", PEER, "user", 0.0)
-    bye = bench.layer.start_client(request("BYE"), "z9hG4bKb", PEER, "user", 0.0)
-    server = bench.layer.open_server(KEY, "INVITE", PEER, "user")
+@pytest.mark.parametrize("transport", [Transport.TCP, Transport.TLS, Transport.WS, Transport.WSS])
+def test_nothing_is_repeated_over_a_reliable_transport(transport: Transport) -> None:
+    bench, peer = Bench(), PEER._replace(transport=transport)
+    invite = bench.layer.start_client(request("INVITE"), "z9hG4bKa", peer, "user", 0.0)
+    bye = bench.layer.start_client(request("BYE"), "z9hG4bKb", peer, "user", 0.0)
+    server = bench.layer.open_server(KEY, "INVITE", peer, "user")
     bench.layer.respond(server, response(486), 0.0)
     bench.run_until(31.0)
     assert len(bench.sent) == 3
