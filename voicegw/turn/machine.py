@@ -78,7 +78,7 @@ class TurnMachine:
             case e.SpeechPaused():
                 return self._speculate() if self.state is _S.CALLER_SPEAKING else []
             case e.SpeechStopped():
-                return self._speech_stopped(event, now)
+                return self._speech_stopped(event)
             case e.PartialHeard():
                 return self._partial_heard(event, now)
             case e.EndOfTurnGuessed(probability):
@@ -176,7 +176,7 @@ class TurnMachine:
             case _:
                 return self._arm()
 
-    def _speech_stopped(self, event: e.SpeechStopped, now: float) -> list[c.TurnCommand]:
+    def _speech_stopped(self, event: e.SpeechStopped) -> list[c.TurnCommand]:
         self._talking = False
         self._offset_at = event.offset_at
         match self.state:
