@@ -9,7 +9,8 @@ from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
 from voicegw.sip.address import is_literal
 
-_CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
+CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
+"""What can be spoken, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,12 @@ class SipConfig:
             raise ConfigError(f"listen_port is no port: {self.listen_port}", fix="take 5060")
         if not 10 <= self.t1_ms <= 4000:
             raise ConfigError(f"t1_ms is out of range: {self.t1_ms}", fix="take 500, or from 10 to 4000")
-        unknown = [name for name in self.codecs if name not in _CODECS]
+        unknown = [name for name in self.codecs if name not in CODECS]
         if unknown or not self.codecs:
-            known = ", ".join(_CODECS)
+            known = ", ".join(CODECS)
             raise ConfigError(f"unknown codecs: {', '.join(unknown) or 'none given'}", fix=f"choose from {known}")
 
     @property
     def preferences(self) -> tuple[Codec, ...]:
         """The codecs for offers and answers; keypad events come along always."""
-        return (*(_CODECS[name] for name in self.codecs), DTMF)
+        return (*(CODECS[name] for name in self.codecs), DTMF)

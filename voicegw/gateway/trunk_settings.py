@@ -1,0 +1,137 @@
+"""What is set about a trunk: one model for the files in ``trunks/``, for the store and for the API.
+
+A password is never among the settings: it stands in a variable of the environment that ``password_env`` names, or
+sealed in the store.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from voicegw.dialplan.checked import StrictModel
+from voicegw.gateway.trunk_sections import (
+    CallerIdSettings,
+    CodecName,
+    HeaderSettings,
+    HealthSettings,
+    Host,
+    IpNetwork,
+    Line,
+    Number,
+    NumberSettings,
+    Quirk,
+    ReferSettings,
+    RegistrationSettings,
+    SessionTimerSettings,
+    SipUriText,
+    TlsSettings,
+)
+
+TrunkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}$")]
+Reason = Annotated[str, StringConstraints(min_length=3, max_length=500)]
+
+
+class TrunkSettings(StrictModel):
+    """How a carrier or PBX is reached, what we take from it and what it gets."""
+
+    # where it is
+    hosts: tuple[Host, ...] = ()
+    """Names or addresses, the next where one fails. None: it only calls us, or a registrar alone is named."""
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """None: as DNS says (RFC 3263), else 5060, or 5061 with TLS."""
+    transport: Literal["auto", "udp", "tcp", "tls"] = "udp"
+    """``auto``: as DNS says (NAPTR)."""
+    domain: Host | Literal[""] = ""
+    """The host in our From, To and Request-URI; empty: the first of ``hosts``."""
+    outbound_proxies: tuple[SipUriText, ...] = ()
+    """SIP URIs that every request passes, in this order, as preloaded routes (RFC 3261 §8.1.2)."""
+
+    # who we are there
+    username: Line = ""
+    """The account, as it stands in From."""
+    auth_username: Line = ""
+    """The account as the digest wants it; empty: ``username``."""
+    realm: Line = ""
+    """Credentials are given to this realm only; empty: to any that the trunk's own hosts name."""
+    password_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$|^$")] = ""
+    """The environment variable that has the password; empty: the one that is sealed in the store."""
+    register_there: bool = False
+    """Log in at it."""
+    registration: RegistrationSettings = RegistrationSettings()
+    tls: TlsSettings = TlsSettings()
+
+    # calls in
+    allowed_addresses: tuple[IpNetwork, ...] = Field(default=(), max_length=1000)
+    """Addresses and networks (CIDR) that calls of this trunk come from; literal ``hosts`` are among them."""
+    numbers: tuple[Number, ...] = Field(default=(), max_length=1000)
+    """Ours behind it. Where several trunks come from one address, the called number tells which it is."""
+
+    # calls out
+    carries: tuple[Number, ...] = Field(default=(), max_length=1000)
+    """Numbers that may be called through it; the trunk with the longest match takes the call. Empty: none."""
+    refuses: tuple[Number, ...] = Field(default=(), max_length=1000)
+    """Exceptions from ``carries``, such as premium rates."""
+    priority: int = Field(default=0, ge=0, le=1000)
+    """Of two with the same match the smaller one goes first, the other when it is full or down."""
+
+    # limits
+    max_calls: int = Field(default=0, ge=0, le=100_000)
+    """At once, both ways; 0: no limit."""
+    max_calls_per_s: float = Field(default=0.0, ge=0, le=10_000)
+    """New calls, each way; 0: no limit."""
+    max_call_s: int = Field(default=0, ge=0, le=604_800)
+    """The longest call; 0: as ``call.max_duration_s`` has it."""
+
+    # what is spoken
+    codecs: tuple[CodecName, ...] = ()
+    """Best first; empty: the node's."""
+    ptime_ms: Literal[10, 20, 30, 40, 60] = 20
+    """Audio a packet that we ask for."""
+    dtmf: Literal["rfc4733", "info", "inband"] = "rfc4733"
+    """How keys are sent; every kind is understood."""
+    reliable: Literal["off", "supported", "required"] = "supported"
+    """Provisional responses by PRACK (100rel, RFC 3262)."""
+
+    caller_id: CallerIdSettings = CallerIdSettings()
+    headers: HeaderSettings = HeaderSettings()
+    numbering: NumberSettings = NumberSettings()
+    health: HealthSettings = HealthSettings()
+    session_timers: SessionTimerSettings = SessionTimerSettings()
+    refer: ReferSettings = ReferSettings()
+    quirks: dict[Quirk, Reason] = Field(default_factory=dict)
+    """What the peer does differently, each with the reason why we follow it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_host(cls, value: object) -> object:
+        """``host: x`` is short for ``hosts: [x]``."""
+        if not isinstance(value, dict) or "host" not in value:
+            return value
+        if "hosts" in value:
+            raise ValueError("has both 'host' and 'hosts'\nfix: put all into 'hosts'")
+        return {
+            ("hosts" if key == "host" else key): ([one] if key == "host" else one) for key, one in value.items()
+        }
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.register_there and not self.username:
+            raise ValueError("registers without a 'username'\nfix: add 'username:' as the carrier gave it")
+        if self.register_there and not (self.domain or self.hosts or self.registration.registrar):
+            raise ValueError("registers, but nobody knows where\nfix: add 'hosts:'")
+        if self.carries and not (self.hosts or self.outbound_proxies):
+            raise ValueError("carries calls, but nobody knows where to\nfix: add 'hosts:'")
+        if bool(self.tls.certificate) != bool(self.tls.key):
+            raise ValueError("tls has a certificate without a key, or the reverse\nfix: name both files")
+        return self
+
+
+class TrunkFile(TrunkSettings):
+    """A file of ``trunks/``."""
+
+    name: TrunkName
+    """What dialplan, API and records call it."""
+    enabled: bool = True
+    """False: no call comes or goes by it."""
