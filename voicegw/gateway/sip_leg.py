@@ -32,6 +32,7 @@ from voicegw.gateway.invitation import read_invitation
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
 from voicegw.gateway.sip_driver import SipDriver
+from voicegw.gateway.sip_requests import SipRequests
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip import events as ua
 from voicegw.sip.address import DEFAULT_PORT, Address, is_literal, unbracketed
@@ -60,6 +61,7 @@ class SipGateway:
         self._preferences = config.preferences
         self._driver = SipDriver(config, self._handle, random, clock, counters)
         self._agent = self._driver.agent
+        self.requests = SipRequests(self._driver)
         self._legs: dict[LegId, SipLeg] = {}
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
@@ -257,6 +259,9 @@ class SipGateway:
     def _handle(self, event: ua.UserAgentEvent) -> None:
         if isinstance(event, ua.InviteReceived):
             self._invited(event)
+            return
+        if isinstance(event, ua.RequestAnswered | ua.RequestFailed):
+            self.requests.settle(event)
             return
         leg = self._by_handle.get(event.handle)
         if leg is None:

@@ -7,10 +7,12 @@ from enum import Enum
 from typing import NewType, TypeAlias
 
 from voicegw.sip.address import Address
-from voicegw.sip.message import Headers, Request
+from voicegw.sip.message import Headers, Request, Response
 
 SipCallHandle = NewType("SipCallHandle", int)
 """A call of one user agent; never used again for another call."""
+RequestHandle = NewType("RequestHandle", int)
+"""A request of one user agent outside any call; never used again for another."""
 NO_HEADERS = Headers()
 
 
@@ -134,7 +136,26 @@ class CallEnded:
     headers: Headers = NO_HEADERS
 
 
-UserAgentEvent: TypeAlias = (
+@dataclass(frozen=True, slots=True)
+class RequestAnswered:
+    """The final answer to a request of ours outside any call. ``request`` is what was sent."""
+
+    handle: RequestHandle
+    request: Request
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed:
+    """No final answer to a request of ours outside any call: the peer was silent, or nothing could be sent."""
+
+    handle: RequestHandle
+    request: Request
+    timed_out: bool
+
+
+OutsideEvent: TypeAlias = RequestAnswered | RequestFailed
+CallEvent: TypeAlias = (
     InviteReceived
     | AckReceived
     | ReinviteReceived
@@ -147,3 +168,4 @@ UserAgentEvent: TypeAlias = (
     | ReferNotified
     | CallEnded
 )
+UserAgentEvent: TypeAlias = CallEvent | OutsideEvent

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from voicegw.base.fsm import TransitionTable
 from voicegw.sip.address import Address
 from voicegw.sip.dialog import Dialog
-from voicegw.sip.events import SipCallHandle
+from voicegw.sip.events import RequestHandle, SipCallHandle
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.message import Request, Response
 from voicegw.sip.reply import Pairs
@@ -173,5 +173,16 @@ class Referral:
         self.call = call
 
 
-User: TypeAlias = SipCall | Attempt | Referral | None
-"""Whom a transaction works for: a call, an INVITE or a REFER of ours, or nobody."""
+class OutsideRequest:
+    """A request of ours that belongs to no call and has no final answer yet."""
+
+    __slots__ = ("handle", "request", "transaction")
+
+    def __init__(self, handle: RequestHandle, request: Request) -> None:
+        self.handle = handle
+        self.request = request
+        self.transaction: Transaction[User] | None = None
+
+
+User: TypeAlias = SipCall | Attempt | Referral | OutsideRequest | None
+"""Whom a transaction works for: a call, an INVITE, a REFER or a request outside calls of ours, or nobody."""

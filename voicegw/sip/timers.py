@@ -33,6 +33,7 @@ class Timer(Enum):
     ACK_WAIT = "the ACK of a 2xx never came (§13.3.1.4)"
     CANCEL_WAIT = "a cancelled INVITE that gets no final response (§9.1)"
     GLARE = "try a re-INVITE again after 491 (§14.1)"
+    PATIENCE = "a request whose sender does not want to wait for as long as timers B and F do (RFC 3263 §4.3)"
     REFRESH_1XX = "repeat a provisional response so that proxies keep the call (§13.3.1.1)"
 
 
@@ -85,6 +86,7 @@ _FIRST: Mapping[Timer, Callable[[TimerValues], float]] = {
     Timer.ACK_WAIT: lambda v: v.timeout,
     Timer.CANCEL_WAIT: lambda v: v.timeout,
     Timer.GLARE: lambda v: v.t2,
+    Timer.PATIENCE: lambda v: v.timeout,
     Timer.REFRESH_1XX: lambda v: v.refresh,
 }
 

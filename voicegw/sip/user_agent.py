@@ -15,15 +15,16 @@ from voicegw.sip.address import Address
 from voicegw.sip.core import Core, UserAgentConfig
 from voicegw.sip.counters import SipCounter, refused
 from voicegw.sip.dialog import DialogId
-from voicegw.sip.events import EndedBy, SipCallHandle, UserAgentEvent
+from voicegw.sip.events import EndedBy, RequestHandle, SipCallHandle, UserAgentEvent
 from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import Incoming, branch_of_response, read_request, read_unparsable
 from voicegw.sip.message import Response
+from voicegw.sip.outside import NEW_DIALOG, OutsideDialog, RequestingSide
 from voicegw.sip.parser import BadRequest, KeepAlive, parse
 from voicegw.sip.refer import ReferringSide
 from voicegw.sip.reply import Pairs
 from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED, screen
-from voicegw.sip.sip_call import Attempt, Referral, SipCall, SipCallInput, SipCallState, User
+from voicegw.sip.sip_call import Attempt, OutsideRequest, Referral, SipCall, SipCallInput, SipCallState, User
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome, Transaction
 from voicegw.sip.uac import CallingSide
@@ -40,6 +41,7 @@ class UserAgent:
         self._answering = AnsweringSide(self._core)
         self._calling = CallingSide(self._core)
         self._referring = ReferringSide(self._core)
+        self._requesting = RequestingSide(self._core)
 
     # ---------------------------------------------------------------- what comes out
 
@@ -108,6 +110,8 @@ class UserAgent:
                 self._report(owner, self._core.transactions.fire(owner, timer, now), now)
             elif isinstance(owner, SipCall) and timer in _ANSWERING_TIMERS:
                 self._answering.fire(owner, timer, now)
+            elif isinstance(owner, OutsideRequest):
+                self._requesting.fire(owner)
             elif isinstance(owner, SipCall | Attempt):
                 self._calling.fire(owner, timer, now)
 
@@ -186,6 +190,46 @@ class UserAgent:
         if call.state is SipCallState.ENDED:
             core.say_bye(call, call.dialog, now, call.bye_headers)
 
+    def request(
+        self,
+        method: str,
+        target_uri: str,
+        destination: Address,
+        now: float,
+        *,
+        from_: str,
+        to: str = "",
+        headers: Pairs = (),
+        routes: Sequence[str] = (),
+        body: bytes = b"",
+        dialog: OutsideDialog = NEW_DIALOG,
+        patience_s: float | None = None,
+    ) -> RequestHandle:
+        """Send a request outside any call (§8.1); RequestAnswered or RequestFailed follows, exactly once.
+
+        ``from_`` gets a tag unless it has one; ``to`` is the target unless said; our Contact comes along unless
+        ``headers`` have one. ``patience_s`` is how long to wait for the final answer where 64*T1 is too long.
+        LocalError for a destination that nothing can be sent to, a header that would break its line, or a method
+        that belongs to calls.
+        """
+        return self._requesting.request(
+            method,
+            target_uri,
+            destination,
+            now,
+            from_=from_,
+            to=to,
+            headers=headers,
+            routes=routes,
+            body=body,
+            dialog=dialog,
+            patience_s=patience_s,
+        )
+
+    def abandon_request(self, handle: RequestHandle) -> None:
+        """Forget a request: no event follows, and a late answer is a stray one."""
+        self._requesting.abandon(handle)
+
     # ---------------------------------------------------------------- responses
 
     def _receive_response(self, response: Response, now: float) -> None:
@@ -207,6 +251,8 @@ class UserAgent:
                 self._calling.receive_response(attempt, response, now)
             case Referral() as referral:
                 self._referring.receive_response(referral, response)
+            case OutsideRequest() as pending:
+                self._requesting.receive_response(pending, response)
             case SipCall() as call if response.status >= 200:  # the BYE is through
                 self._core.forget_dialog(call)
 
@@ -218,6 +264,8 @@ class UserAgent:
                 self._calling.receive_failure(attempt, outcome, now)
             case Referral() as referral:
                 self._referring.receive_failure(referral)
+            case OutsideRequest() as pending:
+                self._requesting.receive_failure(pending, outcome)
             case SipCall() as call if call.state is SipCallState.ENDED:
                 self._core.forget_dialog(call)
 
