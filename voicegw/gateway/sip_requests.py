@@ -50,7 +50,7 @@ class SipRequests:
             dialog=dialog,
             patience_s=patience_s,
         )
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[OutsideEvent] = asyncio.get_running_loop().create_future()
         self._waiting[handle] = answer
         self._driver.pump()
         try:
