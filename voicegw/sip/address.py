@@ -62,12 +62,16 @@ class Address(NamedTuple):
 
     ``flow`` names the connection that a message came by, or 0: what goes to an address with a flow takes that
     connection while it lives, and opens one to ``host:port`` where it does not (RFC 5923, RFC 3261 §18.2.2).
+
+    ``name`` is the host name that led here, or "": the name that a TLS server is asked for and has to prove
+    (RFC 5922 §7.3), which is the one in the URI and never the target of a DNS record.
     """
 
     host: str
     port: int
     transport: Transport = Transport.UDP
     flow: int = 0
+    name: str = ""
 
     @property
     def place(self) -> tuple[str, int]:

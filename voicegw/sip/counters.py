@@ -25,6 +25,18 @@ class SipCounter(StrEnum):
     TRANSPORT_ERROR = "sip_transport_errors"
     SOCKET_REOPENED = "sip_socket_reopened"
     SEND_DROPPED = "sip_send_dropped"
+    STUN = "sip_stun_answered"
+    CONNECTIONS_IN = "sip_connections_in"
+    CONNECTIONS_OUT = "sip_connections_out"
+    CONNECTION_REFUSED = "sip_connections_refused"
+    CONNECT_FAILED = "sip_connects_failed"
+    CONNECTION_LOST = "sip_connections_lost"
+    HANDSHAKE_FAILED = "sip_handshakes_failed"
+    STREAM_BROKEN = "sip_streams_broken"
+    STREAM_SLOW = "sip_streams_too_slow"
+    STREAM_IDLE = "sip_streams_idle_closed"
+    CERTIFICATES_RELOADED = "sip_certificates_reloaded"
+    CERTIFICATES_REFUSED = "sip_certificates_refused"
 
 
 def refused(status: int) -> str:

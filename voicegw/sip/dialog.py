@@ -127,7 +127,7 @@ class Dialog:
         if target is None:
             return self.peer
         if self.peer.flow and (target.host, target.transport) == (self.peer.host, self.peer.transport):
-            return target._replace(flow=self.peer.flow)
+            return target._replace(flow=self.peer.flow, name=self.peer.name)
         return target
 
     def request(

@@ -13,7 +13,8 @@ from voicegw.sip.grammar import is_fit, is_token
 from voicegw.sip.message import Headers, Message, Request, Response
 from voicegw.sip.validation import check_dialog_headers, check_request, is_answerable
 
-MAX_MESSAGE_BYTES = 65_535
+MAX_MESSAGE_BYTES = 65_536 + 262_144
+"""The most that a stream may carry, head and body (see :mod:`voicegw.sip.framing`); no datagram is that large."""
 MAX_HEADERS = 128
 _STATUS_LINE = re.compile(r"SIP/([0-9]+\.[0-9]+) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _VERSION = re.compile(r"SIP/([0-9]+\.[0-9]+)", re.IGNORECASE)
@@ -134,18 +135,42 @@ def _parse_request_line(start: str) -> tuple[str, str, str]:
     return method, uri, version.group(1)
 
 
-def _cut_body(headers: Headers, rest: bytes) -> bytes:
+def content_length(head: bytes) -> int | None:
+    """The body length that a head with its empty line announces, None where it is silent; RemoteProtocolError where
+    it is doubtful. For streams, where it says how far a message goes."""
+    return _announced(_parse_headers(_split(head)[0][1:])[0])
+
+
+def answerable_head(head: bytes) -> Request:
+    """The head of a request whose body will never be read, fit for a response and for nothing else.
+
+    RemoteProtocolError for what cannot be answered.
+    """
+    start, *lines = _split(head)[0]
+    method, uri, _version = _parse_request_line(start)
+    readable = uri != "" and _URI_UNFIT.search(uri) is None
+    stand_in = Request(method, uri if readable else _UNKNOWN_URI, _parse_headers(lines)[0])
+    if not is_answerable(stand_in):
+        raise RemoteProtocolError("a request that cannot be answered")
+    return stand_in
+
+
+def _announced(headers: Headers) -> int | None:
     lengths: set[int] = set()
     for value in headers.get_all("Content-Length"):
         match = _LENGTH.fullmatch(value)
         if match is None:
             raise RemoteProtocolError(f"bad Content-Length {value[:40]!r}")
         lengths.add(int(match.group(1)))
-    if not lengths:
-        return rest
     if len(lengths) > 1:
         raise RemoteProtocolError("several Content-Lengths")
-    length = lengths.pop()
+    return lengths.pop() if lengths else None
+
+
+def _cut_body(headers: Headers, rest: bytes) -> bytes:
+    length = _announced(headers)
+    if length is None:
+        return rest
     if length > len(rest):
         raise RemoteProtocolError("body shorter than Content-Length")
     return rest[:length]

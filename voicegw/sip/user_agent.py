@@ -20,7 +20,7 @@ from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import Incoming, branch_of_response, read_request, read_unparsable
 from voicegw.sip.message import Response
 from voicegw.sip.outside import NEW_DIALOG, OutsideDialog, RequestingSide
-from voicegw.sip.parser import BadRequest, KeepAlive, parse
+from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse
 from voicegw.sip.refer import ReferringSide
 from voicegw.sip.reply import Pairs
 from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED, screen
@@ -102,6 +102,15 @@ class UserAgent:
             self._core.reply(read_unparsable(error.request, source), error.status_hint)
         except RemoteProtocolError:
             counters.add(SipCounter.MALFORMED)
+
+    def receive_broken(self, head: bytes, status: int, source: Address) -> None:
+        """A stream ends here, because its next message has no end that could be found: tell the sender why."""
+        try:
+            incoming = read_unparsable(answerable_head(head), source)
+        except RemoteProtocolError:
+            return
+        self._core.counters.add(refused(status))
+        self._core.reply(incoming, status)
 
     def handle_timer(self, now: float) -> None:
         """Run every timer that is due."""

@@ -6,7 +6,7 @@ import pytest
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sip.message import Request, Response
-from voicegw.sip.parser import MAX_HEADERS, BadRequest, KeepAlive, is_keepalive, parse
+from voicegw.sip.parser import MAX_HEADERS, MAX_MESSAGE_BYTES, BadRequest, KeepAlive, is_keepalive, parse
 
 LINES = (
     "Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK1;rport",
@@ -141,8 +141,8 @@ def test_too_many_headers_are_answered() -> None:
     assert refused(wire("INVITE sip:a@b SIP/2.0", *fill, "X-One: too many")) == 400
 
 
-def test_more_than_64_kib_is_dropped() -> None:
-    assert dropped(wire(body=b"x" * 65_536)) == 513
+def test_more_than_a_stream_may_carry_is_dropped() -> None:
+    assert dropped(wire(body=b"x" * MAX_MESSAGE_BYTES)) == 513
 
 
 def test_a_torn_datagram_is_answered_when_enough_is_there() -> None:
