@@ -10,11 +10,13 @@ from hashlib import blake2s
 from voicegw.base.ids import RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.sip.address import Address, bracketed, is_sendable
+from voicegw.sip.challenges import Authenticator, FindCredentials, Permit, no_credentials
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.dialog import Dialog, DialogId, DialogInput, DialogState
 from voicegw.sip.events import NO_HEADERS, CallEnded, EndedBy, SipCallHandle, UserAgentEvent
+from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import MAGIC_COOKIE, Incoming
-from voicegw.sip.message import Headers, Request, serialize
+from voicegw.sip.message import Headers, Request, Response, serialize
 from voicegw.sip.reply import Pairs, make_response
 from voicegw.sip.sip_call import PendingInvite, SipCall, SipCallInput, SipCallState, Unacknowledged, User
 from voicegw.sip.timers import Timer, TimerQueue, TimerValues
@@ -36,6 +38,8 @@ class UserAgentConfig:
     """Server transactions at once. Each outlives its request by 32 s, so this bounds memory under a flood."""
     retry_after_s: int = 10
     """Retry-After of a 503."""
+    credentials: FindCredentials = no_credentials
+    """What answers challenges of those whom we call under an account."""
 
 
 class Core:
@@ -57,6 +61,7 @@ class Core:
         self.calls: dict[SipCallHandle, SipCall] = {}
         self.dialogs: dict[DialogId, SipCall] = {}
         self.draining = False
+        self.authenticator = Authenticator(config.credentials, random)
         self._secret = random(32)
         self._handles = 0
 
@@ -160,7 +165,39 @@ class Core:
         """Send a request of ours within a dialog."""
         branch, peer = self.new_branch(), dialog.next_hop()
         request = dialog.request(method, self.via(branch, peer), dialog.next_cseq(), self._agent(extra), body)
-        return request, self.transactions.start_client(request, branch, peer, user, now)
+        return self.start(request, branch, peer, user, now, permit_in(dialog))
+
+    def start(
+        self, request: Request, branch: str, peer: Address, user: User, now: float, permit: Permit | None
+    ) -> tuple[Request, Transaction[User]]:
+        """Send a request that may answer challenges, with credentials at once where ``peer`` wanted some before."""
+        if permit is not None:
+            request = self.authenticator.sign(permit, request, peer)
+        transaction = self.transactions.start_client(request, branch, peer, user, now)
+        transaction.permit = permit
+        return request, transaction
+
+    def answer_challenge(
+        self, transaction: Transaction[User], request: Request, response: Response, now: float
+    ) -> tuple[Request, Transaction[User]] | None:
+        """Send ``request`` again with what a 401 or 407 asks for; None where that cannot or must not be answered.
+
+        The second try is a new transaction with the next CSeq (§8.1.3.5, §22.2).
+        """
+        permit, peer = transaction.permit, transaction.peer
+        if permit is None or response.status not in (401, 407):
+            return None
+        signed = self.authenticator.answer(permit, request, response, peer)
+        if signed is None:
+            return None
+        branch = self.new_branch()
+        number = permit.next_cseq(CSeq.parse(request.headers.get("CSeq") or "").number)
+        headers = signed.headers.with_("Via", self.via(branch, peer)).with_("CSeq", f"{number} {request.method}")
+        again = Request(request.method, request.uri, headers, request.body)
+        renewed = self.transactions.start_client(again, branch, peer, transaction.user, now)
+        renewed.permit = permit
+        self.counters.add(SipCounter.CHALLENGES_ANSWERED)
+        return again, renewed
 
     def acknowledge(self, dialog: Dialog, cseq: int, extra: Pairs = (), body: bytes = b"") -> tuple[bytes, Address]:
         """Send the ACK of a 2xx, a transaction of its own (§13.2.2.4); returns it, to be repeated with the 2xx."""
@@ -216,3 +253,8 @@ class Core:
         """Nothing more belongs to this call's dialog."""
         if call.dialog is not None:
             self.dialogs.pop(call.dialog.id, None)
+
+
+def permit_in(dialog: Dialog) -> Permit | None:
+    """What a request of ours in a dialog may answer: nothing where the peer called us."""
+    return Permit(dialog.account, lambda _number: dialog.next_cseq()) if dialog.account else None

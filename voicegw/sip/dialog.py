@@ -69,6 +69,7 @@ class Dialog:
         "remote_cseq",
         "peer",
         "contact",
+        "account",
     )
 
     def __init__(
@@ -94,6 +95,8 @@ class Dialog:
         self.remote_cseq = remote_cseq
         self.peer = peer
         self.contact = contact
+        self.account = ""
+        """Under which name we dialled it: whose credentials answer challenges in it. Empty where we were called."""
 
     def advance(self, happened: DialogInput) -> None:
         """Move to the next state."""

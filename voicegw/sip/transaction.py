@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from voicegw.sip.address import Address
+from voicegw.sip.challenges import Permit
 from voicegw.sip.invite_client import INVITE_CLIENT
 from voicegw.sip.invite_server import INVITE_SERVER
 from voicegw.sip.machine import Action, Input, Machine, Signal, State
@@ -46,7 +47,19 @@ _OUTCOMES = {
 class Transaction(Generic[User]):
     """One transaction. ``user`` belongs to the transaction user and is not looked at here."""
 
-    __slots__ = ("machine", "state", "peer", "data", "ack", "request", "intervals", "user", "key", "merge_key")
+    __slots__ = (
+        "machine",
+        "state",
+        "peer",
+        "data",
+        "ack",
+        "request",
+        "intervals",
+        "user",
+        "key",
+        "merge_key",
+        "permit",
+    )
 
     def __init__(self, machine: Machine, key: ServerKey, peer: Address, user: User) -> None:
         self.machine = machine
@@ -61,6 +74,8 @@ class Transaction(Generic[User]):
         self.intervals: dict[Timer, float] = {}
         self.user = user
         self.merge_key: Hashable = None
+        self.permit: Permit | None = None
+        """A client's right to answer a challenge; None for requests that answer none."""
 
     @property
     def is_final(self) -> bool:

@@ -8,7 +8,8 @@ from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import token
 from voicegw.sip.address import Address, bracketed, is_sendable
 from voicegw.sip.bodies import SDP
-from voicegw.sip.core import Core
+from voicegw.sip.challenges import Permit, credentials_of
+from voicegw.sip.core import Core, permit_in
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.dialog import Dialog, DialogInput, dialog_of_response
 from voicegw.sip.events import (
@@ -23,9 +24,9 @@ from voicegw.sip.headers import CSeq, NameAddr
 from voicegw.sip.message import Headers, Request, Response
 from voicegw.sip.reply import Pairs
 from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED
-from voicegw.sip.sip_call import Attempt, SipCall, SipCallInput, SipCallState
+from voicegw.sip.sip_call import Attempt, SipCall, SipCallInput, SipCallState, User
 from voicegw.sip.timers import Timer
-from voicegw.sip.transaction import Outcome
+from voicegw.sip.transaction import Outcome, Transaction
 from voicegw.sip.uas import sdp_or_nothing
 
 
@@ -46,6 +47,7 @@ class CallingSide:
         now: float,
         headers: Pairs = (),
         routes: Sequence[str] = (),
+        account: str = "",
     ) -> SipCallHandle:
         """Send an INVITE; without ``sdp`` the other side offers. LocalError for an unsendable destination."""
         core = self._core
@@ -66,7 +68,8 @@ class CallingSide:
         request = Request("INVITE", target_uri, Headers((*pairs, *self._describe(sdp), *headers)), sdp or b"")
         call = core.new_call(SipCallState.CALLING, None, tag)
         core.counters.add(SipCounter.CALLS_OUT)
-        self._start(call, request, branch, destination, now, is_initial=True)
+        permit = Permit(account) if account else None
+        self._start(call, request, branch, destination, now, permit, is_initial=True)
         return call.handle
 
     def acknowledge(self, handle: SipCallHandle, sdp: bytes) -> None:
@@ -95,10 +98,24 @@ class CallingSide:
         extra = (("Contact", core.contact(peer)), *self._describe(sdp))
         request = dialog.request("INVITE", core.via(branch, peer), dialog.next_cseq(), extra, sdp)
         call.retry_body = sdp
-        self._start(call, request, branch, peer, now, is_initial=False)
+        self._start(call, request, branch, peer, now, permit_in(dialog), is_initial=False)
         return True
 
     # ---------------------------------------------------------------- received
+
+    def answer_challenge(self, attempt: Attempt, request: Request, response: Response, now: float) -> bool:
+        """401 or 407: try again with credentials, if anybody still wants the call; False leaves it a refusal."""
+        core, old = self._core, attempt.transaction
+        wanted = SipCallState.CALLING if attempt.is_initial else SipCallState.CONFIRMED
+        if old is None or attempt.cancelled or attempt.call.state is not wanted:
+            return False
+        renewed = core.answer_challenge(old, request, response, now)
+        if renewed is None:
+            return False
+        core.timers.stop(attempt, Timer.C)
+        attempt.provisional_seen = False
+        self._note(attempt, *renewed)
+        return True
 
     def receive_response(self, attempt: Attempt, response: Response, now: float) -> None:
         """A response that its transaction passed up."""
@@ -137,12 +154,25 @@ class CallingSide:
     # ---------------------------------------------------------------- inside
 
     def _start(
-        self, call: SipCall, request: Request, branch: str, peer: Address, now: float, *, is_initial: bool
+        self,
+        call: SipCall,
+        request: Request,
+        branch: str,
+        peer: Address,
+        now: float,
+        permit: Permit | None,
+        *,
+        is_initial: bool,
     ) -> None:
-        attempt = Attempt(call, Request("INVITE", request.uri, request.headers), is_initial=is_initial)
+        attempt = Attempt(call, request, is_initial=is_initial)
         attempt.made_offer = bool(request.body)
         call.attempt = attempt
-        attempt.transaction = self._core.transactions.start_client(request, branch, peer, attempt, now)
+        self._note(attempt, *self._core.start(request, branch, peer, attempt, now, permit))
+
+    def _note(self, attempt: Attempt, request: Request, transaction: Transaction[User]) -> None:
+        """Keep what ACK and CANCEL are made from; the body is the transaction's."""
+        attempt.request = Request("INVITE", request.uri, request.headers)
+        attempt.transaction = transaction
 
     def _describe(self, sdp: bytes | None) -> Pairs:
         name = self._core.config.name
@@ -205,14 +235,18 @@ class CallingSide:
             raise LocalError("a response without a transaction")
         peer = transaction.peer
         dialog = dialog_of_response(attempt.request, attempt.call.local_tag, core.contact(peer), response, peer)
+        dialog.account = transaction.permit.account if transaction.permit is not None else ""
         dialog.advance(DialogInput.SUCCESS)
         return dialog
 
     def _acknowledge(
         self, attempt: Attempt, dialog: Dialog, tag: str, extra: Pairs = (), body: bytes = b""
     ) -> None:
+        """ACK with the credentials of the INVITE (§22.1), but for a far end that nobody gave them to."""
         cseq = CSeq.parse(attempt.request.headers.get("CSeq") or "").number
-        attempt.acks[tag] = self._core.acknowledge(dialog, cseq, extra, body)
+        asked = attempt.transaction.peer.host if attempt.transaction is not None else ""
+        signed = credentials_of(attempt.request.headers) if dialog.next_hop().host == asked else ()
+        attempt.acks[tag] = self._core.acknowledge(dialog, cseq, (*signed, *extra), body)
 
     def _receive_refusal(self, call: SipCall, response: Response) -> None:
         if call.state is SipCallState.CALLING:

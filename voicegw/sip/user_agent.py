@@ -18,7 +18,7 @@ from voicegw.sip.dialog import DialogId
 from voicegw.sip.events import EndedBy, RequestHandle, SipCallHandle, UserAgentEvent
 from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import Incoming, branch_of_response, read_request, read_unparsable
-from voicegw.sip.message import Response
+from voicegw.sip.message import Request, Response
 from voicegw.sip.outside import NEW_DIALOG, OutsideDialog, RequestingSide
 from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse
 from voicegw.sip.refer import ReferringSide
@@ -160,12 +160,15 @@ class UserAgent:
         now: float,
         headers: Pairs = (),
         routes: Sequence[str] = (),
+        account: str = "",
     ) -> SipCallHandle:
         """Call ``target_uri``. ``from_`` is a From value without a tag; ``sdp`` None asks the peer for the offer.
 
+        ``account`` names the credentials that answer challenges of those on the way; without it none do.
+
         LocalError for a destination that no datagram can reach or a header that would break its line.
         """
-        return self._calling.invite(target_uri, from_, destination, sdp, now, headers, routes)
+        return self._calling.invite(target_uri, from_, destination, sdp, now, headers, routes, account)
 
     def acknowledge(self, handle: SipCallHandle, sdp: bytes) -> None:
         """Send ACK with our answer to the offer of ``Answered(wants_answer=True)``."""
@@ -247,12 +250,23 @@ class UserAgent:
         branch, sent_by = branch_of_response(vias[0])
         method = CSeq.parse(response.headers.get("CSeq") or "").method
         transaction = core.transactions.find_client(branch, method)
+        request = transaction.request if transaction is not None else None
         if transaction is None:
             core.counters.add(SipCounter.STRAY_RESPONSE)
         elif len(vias) != 1 or sent_by != str(core.config.local_address(transaction.peer)).lower():
             core.counters.add(SipCounter.FOREIGN_VIA)  # §8.1.3.3, §18.1.2: not for us, or not for us alone
-        elif core.transactions.receive_response(transaction, response, now) is Outcome.PASS_UP:
+        elif core.transactions.receive_response(transaction, response, now) is not Outcome.PASS_UP:
+            pass
+        elif request is None or not self._answer_challenge(transaction, request, response, now):
             self._pass_up(transaction, response, now)
+
+    def _answer_challenge(
+        self, transaction: Transaction[User], request: Request, response: Response, now: float
+    ) -> bool:
+        """Whether ``request`` is on its way again, with credentials."""
+        if isinstance(transaction.user, Attempt):
+            return self._calling.answer_challenge(transaction.user, request, response, now)
+        return self._core.answer_challenge(transaction, request, response, now) is not None
 
     def _pass_up(self, transaction: Transaction[User], response: Response, now: float) -> None:
         match transaction.user:
