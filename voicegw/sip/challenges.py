@@ -29,8 +29,8 @@ MAX_ROUNDS: Final = 5
 """Challenges that one request answers: a server, the proxies before it, and a stale nonce or two."""
 MAX_REALMS: Final = 4
 """Challengers that are answered in one request."""
-_KEPT: Final = 1024
-"""Challengers that are remembered, so that the next request needs no challenge."""
+MAX_PLACES: Final = 1024
+"""Accounts and addresses whose challenges are remembered, so that the next request need not be challenged."""
 _CHALLENGES: Final = {
     401: ("WWW-Authenticate", "Authorization"),
     407: ("Proxy-Authenticate", "Proxy-Authorization"),
@@ -116,7 +116,7 @@ class Authenticator:
             return None
         self._kept[place] = kept
         self._kept.move_to_end(place)
-        while len(self._kept) > _KEPT:
+        while len(self._kept) > MAX_PLACES:
             self._kept.popitem(last=False)
         return self.sign(permit, request, destination)
 

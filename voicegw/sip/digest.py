@@ -48,7 +48,7 @@ _BY_TOKEN: Final = {kind.value.lower(): kind for kind in Algorithm}
 
 
 def parse_algorithm(token: str) -> tuple[Algorithm, bool] | None:
-    """Return (algorithm, whether it is of the ``-sess`` kind), or None for an unknown one. Empty is MD5 (RFC 2617)."""
+    """Return (algorithm, whether it is of the ``-sess`` kind), None for one we do not know. Empty is MD5."""
     lowered = token.strip().lower() or "md5"
     bare = lowered.removesuffix(SESSION_SUFFIX)
     kind = _BY_TOKEN.get(bare)
