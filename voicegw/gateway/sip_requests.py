@@ -32,6 +32,7 @@ class SipRequests:
         body: bytes = b"",
         dialog: OutsideDialog = NEW_DIALOG,
         patience_s: float | None = None,
+        account: str = "",
     ) -> OutsideEvent:
         """Send it and wait for its end: RequestAnswered, or RequestFailed after 64*T1 or ``patience_s``.
 
@@ -49,6 +50,7 @@ class SipRequests:
             body=body,
             dialog=dialog,
             patience_s=patience_s,
+            account=account,
         )
         answer: asyncio.Future[OutsideEvent] = asyncio.get_running_loop().create_future()
         self._waiting[handle] = answer

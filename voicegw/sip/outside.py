@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import token
 from voicegw.sip.address import Address, bracketed, is_sendable
+from voicegw.sip.challenges import Permit
 from voicegw.sip.core import Core
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.events import RequestAnswered, RequestFailed, RequestHandle
@@ -61,6 +62,7 @@ class RequestingSide:
         body: bytes = b"",
         dialog: OutsideDialog = NEW_DIALOG,
         patience_s: float | None = None,
+        account: str = "",
     ) -> RequestHandle:
         """Send a request; see :meth:`voicegw.sip.user_agent.UserAgent.request`."""
         if method in _CALL_METHODS:
@@ -78,7 +80,8 @@ class RequestingSide:
         self._handles += 1
         pending = OutsideRequest(RequestHandle(self._handles), request)
         self._open[pending.handle] = pending
-        pending.transaction = core.transactions.start_client(request, branch, destination, pending, now)
+        permit = Permit(account) if account else None
+        pending.note(*core.start(request, branch, destination, pending, now, permit))
         if patience_s is not None:
             core.timers.start(pending, Timer.PATIENCE, now + patience_s)
         return pending.handle
@@ -88,6 +91,15 @@ class RequestingSide:
         pending = self._open.get(handle)
         if pending is not None:
             self._close(pending)
+
+    def answer_challenge(self, pending: OutsideRequest, request: Request, response: Response, now: float) -> bool:
+        """401 or 407: try again with credentials; False leaves it the answer."""
+        if pending.transaction is None or pending.handle not in self._open:
+            return False
+        renewed = self._core.answer_challenge(pending.transaction, request, response, now)
+        if renewed is not None:
+            pending.note(*renewed)
+        return renewed is not None
 
     def receive_response(self, pending: OutsideRequest, response: Response) -> None:
         """A response that its transaction passed up; a provisional one says nothing here."""

@@ -183,6 +183,11 @@ class OutsideRequest:
         self.request = request
         self.transaction: Transaction[User] | None = None
 
+    def note(self, request: Request, transaction: Transaction[User]) -> None:
+        """It was sent, for the first time or again with credentials."""
+        self.request = request
+        self.transaction = transaction
+
 
 User: TypeAlias = SipCall | Attempt | Referral | OutsideRequest | None
 """Whom a transaction works for: a call, an INVITE, a REFER or a request outside calls of ours, or nobody."""

@@ -216,11 +216,14 @@ class UserAgent:
         body: bytes = b"",
         dialog: OutsideDialog = NEW_DIALOG,
         patience_s: float | None = None,
+        account: str = "",
     ) -> RequestHandle:
         """Send a request outside any call (§8.1); RequestAnswered or RequestFailed follows, exactly once.
 
         ``from_`` gets a tag unless it has one; ``to`` is the target unless said; our Contact comes along unless
         ``headers`` have one. ``patience_s`` is how long to wait for the final answer where 64*T1 is too long.
+        ``account`` names the credentials that answer challenges; the event then has the request that was answered,
+        with its CSeq.
         LocalError for a destination that nothing can be sent to, a header that would break its line, or a method
         that belongs to calls.
         """
@@ -236,6 +239,7 @@ class UserAgent:
             body=body,
             dialog=dialog,
             patience_s=patience_s,
+            account=account,
         )
 
     def abandon_request(self, handle: RequestHandle) -> None:
@@ -266,6 +270,8 @@ class UserAgent:
         """Whether ``request`` is on its way again, with credentials."""
         if isinstance(transaction.user, Attempt):
             return self._calling.answer_challenge(transaction.user, request, response, now)
+        if isinstance(transaction.user, OutsideRequest):
+            return self._requesting.answer_challenge(transaction.user, request, response, now)
         return self._core.answer_challenge(transaction, request, response, now) is not None
 
     def _pass_up(self, transaction: Transaction[User], response: Response, now: float) -> None:

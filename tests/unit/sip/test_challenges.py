@@ -12,7 +12,15 @@ from voicegw.sip.auth_headers import AuthHeader, parse_auth
 from voicegw.sip.challenges import MAX_PLACES, MAX_ROUNDS, Authenticator, Permit, read_challenges, strongest
 from voicegw.sip.core import UserAgentConfig
 from voicegw.sip.digest import Algorithm, Credentials, Proof, make_ha1, parse_algorithm
-from voicegw.sip.events import Answered, CallEnded, EndedBy, ReferAnswered, ReinviteAnswered, SipCallHandle
+from voicegw.sip.events import (
+    Answered,
+    CallEnded,
+    EndedBy,
+    ReferAnswered,
+    ReinviteAnswered,
+    RequestAnswered,
+    SipCallHandle,
+)
 from voicegw.sip.headers import CSeq, Via
 from voicegw.sip.message import Headers, Request, Response
 from voicegw.sip.parser import parse
@@ -297,3 +305,27 @@ def test_challengers_that_are_remembered_are_limited() -> None:
         assert authenticator.answer(Permit(f"account {number}"), request, asked, PEER) is not None
     assert authenticator.sign(Permit("account 9"), request, PEER) is request
     assert authenticator.sign(Permit("account 10"), request, PEER) is not request
+
+
+def test_a_registration_answers_its_challenge_and_tells_the_request_that_counted() -> None:
+    caller = Caller()
+    handle = caller.agent.request(
+        "REGISTER", "sip:198.51.100.4", PEER, caller.now, from_="<sip:4711@198.51.100.4>", account="carrier"
+    )
+    (first,) = caller.requests()
+    (again,) = caller.challenge(first, 401, "carrier.example", "n1", 'qop="auth"', "algorithm=MD5")
+    assert is_right(again, given(again, "Authorization")["carrier.example"])
+    caller.respond(again, 200)
+    (event,) = caller.events
+    assert isinstance(event, RequestAnswered) and event.handle == handle
+    assert event.request == again and event.request.headers.get("CSeq") == "2 REGISTER"
+
+
+def test_a_request_that_was_forgotten_answers_no_challenge() -> None:
+    caller = Caller()
+    handle = caller.agent.request(
+        "OPTIONS", "sip:198.51.100.4", PEER, caller.now, from_="<sip:4711@198.51.100.4>", account="carrier"
+    )
+    (first,) = caller.requests()
+    caller.agent.abandon_request(handle)
+    assert caller.challenge(first, 401, "carrier.example", "n1") == [] and not caller.events
