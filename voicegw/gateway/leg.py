@@ -25,6 +25,7 @@ class SipLeg:
         "cause",
         "confirmed",
         "may_refer",
+        "account",
         "_preferences",
         "_local",
         "_open_offer",
@@ -50,6 +51,8 @@ class SipLeg:
         self.confirmed = False
         self.may_refer = True
         """False where the peer's Allow leaves REFER out (RFC 3261 §20.5); without an Allow nobody knows."""
+        self.account = ""
+        """Whose credentials answer challenges to our INVITE."""
         self._preferences = preferences
         self._local = LocalSession(session_id)
         self._open_offer: SessionDescription | None = None

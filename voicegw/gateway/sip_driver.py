@@ -12,6 +12,7 @@ from voicegw.gateway.config import SipConfig
 from voicegw.gateway.local_addresses import LocalAddresses
 from voicegw.gateway.sip_transport import SipTransport
 from voicegw.sip.address import Address
+from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.core import UserAgentConfig
 from voicegw.sip.events import UserAgentEvent
 from voicegw.sip.timers import TimerValues
@@ -32,6 +33,7 @@ class SipDriver:
         random: RandomBytes,
         clock: Clock,
         counters: Counters,
+        credentials: FindCredentials = no_credentials,
     ) -> None:
         self._on_event = on_event
         self._clock = clock
@@ -48,6 +50,7 @@ class SipDriver:
                 max_calls=config.max_calls,
                 max_transactions=config.max_transactions,
                 retry_after_s=config.retry_after_s,
+                credentials=credentials,
             ),
             random,
             counters,

@@ -36,6 +36,7 @@ from voicegw.gateway.sip_requests import SipRequests
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip import events as ua
 from voicegw.sip.address import DEFAULT_PORT, Address, is_literal, unbracketed
+from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.events import SipCallHandle
 from voicegw.sip.headers import NameAddr
 from voicegw.sip.sip_call import SipCallState
@@ -45,7 +46,10 @@ log = logging.getLogger(__name__)
 
 
 class SipGateway:
-    """``on_event`` gets every leg event; ``random`` and ``clock`` are the process's own."""
+    """``on_event`` gets every leg event; ``random`` and ``clock`` are the process's own.
+
+    ``credentials`` answers challenges for what is dialled under an account.
+    """
 
     def __init__(
         self,
@@ -55,11 +59,12 @@ class SipGateway:
         random: RandomBytes,
         clock: Clock,
         counters: Counters,
+        credentials: FindCredentials = no_credentials,
     ) -> None:
         self._on_event = on_event
         self._random = random
         self._preferences = config.preferences
-        self._driver = SipDriver(config, self._handle, random, clock, counters)
+        self._driver = SipDriver(config, self._handle, random, clock, counters, credentials)
         self._agent = self._driver.agent
         self.requests = SipRequests(self._driver)
         self._legs: dict[LegId, SipLeg] = {}
@@ -177,8 +182,11 @@ class SipGateway:
         *,
         display_name: str = "",
         headers: Sequence[tuple[str, str]] = (),
+        account: str = "",
     ) -> None:
         """Call ``target_uri`` with an offer of our own. LegRinging, LegAnswered and LegEnded follow.
+
+        ``account`` names the credentials that answer challenges; without it none do.
 
         RemoteProtocolError for a URI that is none, LocalError for a header that would break its line.
         """
@@ -186,6 +194,7 @@ class SipGateway:
         sender = str(NameAddr(str(SipUri.parse(from_uri)), display_name))
         leg = SipLeg(leg_id, None, None, self._preferences, self._session_id())
         leg.place_media(local_ip, local_port)
+        leg.account = account
         host, port = unbracketed(target.host), target.port or DEFAULT_PORT
         if is_literal(host):
             self._invite(leg, str(target), sender, Address(host, port), tuple(headers))
@@ -198,7 +207,9 @@ class SipGateway:
         self, leg: SipLeg, target: str, sender: str, destination: Address, headers: tuple[tuple[str, str], ...]
     ) -> None:
         leg.peer = destination
-        handle = self._agent.invite(target, sender, destination, leg.offer(), self._driver.now, headers)
+        handle = self._agent.invite(
+            target, sender, destination, leg.offer(), self._driver.now, headers, account=leg.account
+        )
         leg.handle = handle
         self._legs[leg.leg_id] = self._by_handle[handle] = leg
         self._driver.pump()

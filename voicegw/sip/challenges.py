@@ -23,7 +23,7 @@ from voicegw.sip.message import Headers, Request, Response
 FindCredentials: TypeAlias = Callable[[str, str, Address], Credentials | None]
 """(account, realm, where the request went) to credentials; None leaves the challenge unanswered.
 
-Whoever decides has to know the hosts of an account: in a call the far end names its own address, and gets nothing.
+Hosts that a far end named in a call are never asked about: they get nothing.
 """
 MAX_ROUNDS: Final = 5
 """Challenges that one request answers: a server, the proxies before it, and a stale nonce or two."""

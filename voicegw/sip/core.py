@@ -256,5 +256,8 @@ class Core:
 
 
 def permit_in(dialog: Dialog) -> Permit | None:
-    """What a request of ours in a dialog may answer: nothing where the peer called us."""
-    return Permit(dialog.account, lambda _number: dialog.next_cseq()) if dialog.account else None
+    """What a request of ours in a dialog may answer: nothing where the peer called us, and nothing from a host that
+    the far end named itself, by Contact or Record-Route."""
+    if not dialog.account or dialog.next_hop().host != dialog.peer.host:
+        return None
+    return Permit(dialog.account, lambda _number: dialog.next_cseq())
