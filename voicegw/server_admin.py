@@ -14,6 +14,7 @@ from voicegw.recording.seal_keys import read_key_ring
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.node import Node
+from voicegw.server import node_files
 from voicegw.server_control import NodeControl
 from voicegw.server_documents import NodeInstaller
 from voicegw.server_llm import LlmParts
@@ -30,6 +31,7 @@ def make_api(config: Config, node: Node, installer: NodeInstaller, browsers: Bro
         originator=control,
         recordings=_recordings(config),
         files=None,
+        node_files=node_files(config),
         browsers=browsers,
     )
     return ApiService(config.api, config.store, wiring, SystemClock())

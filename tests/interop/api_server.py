@@ -23,6 +23,7 @@ from voicegw.recording.seal_keys import KeyRing
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.intake import Intake
+from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.spool import SpooledFact
 from voicegw.storage.store import Store
 
@@ -44,6 +45,7 @@ class ApiServer:
             control=self.control,
             originator=self.originator,
             recordings=SealedRecordings(directory, KeyRing()),
+            node_files=NodeFiles(directory / "spool", directory, tools=directory / "tools.sqlite"),
             browsers=BrowserLegs(),
         )
         settings = {"requests_per_minute": 1_000_000, **config}

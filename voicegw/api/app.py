@@ -24,6 +24,7 @@ from voicegw.api.routes import (
     audit,
     browser,
     bundles,
+    callers,
     calls,
     documents,
     keys,
@@ -62,7 +63,10 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-_ROUTERS = (session, users, keys, teams, bundles, documents, route_test, trunks, calls, live, webhooks, audit, ops)
+_ROUTERS = (
+    *(session, users, keys, teams, bundles, documents, route_test, trunks),
+    *(calls, callers, live, webhooks, audit, ops),
+)
 _WRONG_WORDS = {"string_pattern_mismatch": "has characters that cannot be here, or none"}
 
 

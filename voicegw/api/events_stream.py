@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -206,6 +206,12 @@ class EventHub:
     def leave(self, watcher: Watcher) -> None:
         """Close a stream."""
         self._watchers.discard(watcher)
+
+    def forget(self, call_ids: Collection[str]) -> None:
+        """These calls were erased: nothing of them is replayed any more. Not a gap: nobody is to have it."""
+        left = [kept for kept in self._ring if kept.call_id not in call_ids]
+        self._ring.clear()
+        self._ring.extend(left)
 
     def _number_of(self, event_id: str) -> int | None:
         boot, _, number = event_id.rpartition("-")

@@ -22,6 +22,8 @@ from voicegw.api.vault import Vault
 from voicegw.base.clock import Clock
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
+from voicegw.storage.maintenance import Maintenance
+from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.store import Store
 
 Readiness = Callable[[], Mapping[str, bool]]
@@ -58,6 +60,10 @@ class Parts:
     oidc: OidcClient | None = None
     recordings: Recordings | None = None
     """None: there are none to be heard."""
+    keeper: Maintenance | None = None
+    """Erases; None: not here."""
+    files: NodeFiles | None = None
+    """What the node keeps beside the store."""
     browsers: BrowserAudio | None = None
     """None: supervisors take part by telephone only."""
     hearings: OnceAMinute = field(default_factory=OnceAMinute)

@@ -40,6 +40,10 @@ class Permission(StrEnum):
     """Listen, whisper, barge in, take over, hand back; end and move calls; approve tools."""
     AUDIT = "audit"
     """Read who did what."""
+    DATA_EXPORT = "data:export"
+    """Find and export everything that is kept of a number."""
+    DATA_ERASE = "data:erase"
+    """Erase it."""
     METRICS = "metrics"
     """Read counters."""
 
@@ -66,7 +70,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             *(_P.ORIGINATE, _P.SUPERVISE),
         }
     ),
-    Role.AUDITOR: frozenset({_P.CONFIG_READ, _P.CALLS_READ, _P.TRANSCRIPTS, _P.RECORDINGS, _P.AUDIT, _P.METRICS}),
+    Role.AUDITOR: frozenset(
+        {
+            *(_P.CONFIG_READ, _P.CALLS_READ, _P.TRANSCRIPTS, _P.RECORDINGS),
+            *(_P.AUDIT, _P.DATA_EXPORT, _P.METRICS),
+        }
+    ),
 }
 """The matrix. An auditor reads everything and changes nothing; a designer hears no recordings."""
 

@@ -44,6 +44,8 @@ from voicegw.call.facts import Entry
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import StoreUnavailable
+from voicegw.storage.maintenance import Maintenance
+from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,8 @@ class Wiring:
     files: Documents | None = field(default_factory=Documents)
     """What the node has loaded from its files; a store without documents begins with them. None: the node itself
     brings files and store together."""
+    node_files: NodeFiles | None = None
+    """What the node keeps of calls beside the store; None: callers' data cannot be erased by the API."""
     browsers: BrowserLegs | None = None
     """Where calls look for supervisors who have no telephone; lives in the runtime's loop."""
 
@@ -185,9 +189,15 @@ class ApiService:
             originator=BridgedOriginator(bridge, wiring.originator) if wiring.originator else None,
             oidc=oidc,
             recordings=wiring.recordings,
+            keeper=self._keeper(store),
+            files=wiring.node_files,
             browsers=self._browsers(bridge),
             requests=RateLimit(burst=max(1, per_minute // 4), per_minute=per_minute),
         )
+
+    def _keeper(self, store: Store) -> Maintenance | None:
+        files = self._wiring.node_files
+        return Maintenance(store, self._store_config.retention, self._clock, files) if files is not None else None
 
     def _browsers(self, bridge: Bridge) -> BrowserAudio | None:
         if self._wiring.browsers is None:

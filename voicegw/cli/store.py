@@ -110,7 +110,8 @@ async def _export(config: Config, arguments: argparse.Namespace) -> int:
             raise LocalError(
                 "no call of that number; numbers are compared as they were signalled, such as +49301234"
             )
-        await export_zip(store, ids, arguments.file)
+        tools = await node_files(config).tool_entries(ids, arguments.number or "")
+        await export_zip(store, ids, arguments.file, tools)
     print(f"{arguments.file}: {len(ids)} calls")
     return 0
 

@@ -10,11 +10,12 @@ import asyncio
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 from sqlalchemy import Row, or_, select, true
 
+from voicegw.ports.tools import LedgerEntry
 from voicegw.storage.store import Store
 from voicegw.storage.tables.calls import call_events, calls
 
@@ -40,12 +41,17 @@ async def calls_to_export(store: Store, number: str | None) -> tuple[str, ...]:
         return tuple(await unit.connection.scalars(select(calls.c.id).where(mine).order_by(calls.c.id)))
 
 
-async def export_zip(store: Store, call_ids: Sequence[str], path: Path) -> None:
-    """Write these calls into a ZIP file, with those recordings that lie here; raises NotFound and OSError.
+async def export_zip(
+    store: Store, call_ids: Sequence[str], into: Path | IO[bytes], tools: Sequence[LedgerEntry] = ()
+) -> None:
+    """Write these calls into a ZIP file, with those recordings that lie here, and what tools were asked for them.
 
     Recordings go in as they are: who may open a sealed one, may open it from there too.
+    Raises NotFound and OSError.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+        if tools:
+            archive.writestr("tools.json", msgspec.json.format(msgspec.json.encode(tools), indent=2))
         async for name, content in exported_calls(store, call_ids):
             archive.writestr(name, content)
         for call_id in call_ids:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from voicegw.ports.tools import LedgerEntry
 from voicegw.storage.rejected import RejectedFacts
 from voicegw.storage.spool import SpooledFact
-from voicegw.storage.tool_ledger import erase_in_ledger, forget_in_ledger
+from voicegw.storage.tool_ledger import entries_in_ledger, erase_in_ledger, forget_in_ledger
 
 _RECORDINGS = (".wav", ".wav.sealed", ".wav.part", ".wav.sealed.part")
 
@@ -57,6 +58,12 @@ class NodeFiles:
         ``recorded`` are paths of recordings. Raises OSError and LocalError: then not all is gone, begin again.
         """
         return await asyncio.to_thread(self._erase, scope, call_ids, number, tuple(map(Path, recorded)))
+
+    async def tool_entries(self, call_ids: Sequence[str], number: str = "") -> tuple[LedgerEntry, ...]:
+        """What this node's ledger of tools keeps of these calls and of a number; raises LocalError."""
+        if self.tools is None:
+            return ()
+        return await asyncio.to_thread(entries_in_ledger, self.tools, call_ids, number)
 
     async def forget(self, *, tools_before: float, logs_before: float, recordings_before: float) -> ErasedFiles:
         """Remove what is older than its class allows, moments in seconds since 1970; 0 keeps it.

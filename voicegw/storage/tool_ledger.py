@@ -59,6 +59,7 @@ _PUT = f"INSERT OR REPLACE INTO tool_calls ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?
 _GET = f"SELECT {_COLUMNS} FROM tool_calls WHERE key = ?"
 _LIST_OPEN = f"SELECT {_COLUMNS} FROM tool_calls WHERE status IS NULL ORDER BY intended_wall"
 _LIST_CALL = f"SELECT {_COLUMNS} FROM tool_calls WHERE call_id = ? ORDER BY intended_wall"
+_LIST_CALLER = f"SELECT {_COLUMNS} FROM tool_calls WHERE calling = ? ORDER BY intended_wall"
 _FORGET = "DELETE FROM tool_calls WHERE status IS NOT NULL AND ended_wall < ?"
 _ERASE_CALLER = "UPDATE tool_calls SET arguments = '{}', content = ?, calling = '' WHERE calling = ?"
 _ERASE_CALL = "UPDATE tool_calls SET arguments = '{}', content = ?, calling = '' WHERE call_id = ?"
@@ -163,18 +164,32 @@ def erase_in_ledger(path: Path, call_ids: Iterable[str], calling: str = "") -> i
     Returns how many entries; raises LocalError. A file that is not there holds nothing.
     """
     keys = [(_ERASE_CALL, call_id) for call_id in call_ids] + [(_ERASE_CALLER, calling)]
-    return _alone(path, lambda database: sum(_erase(database, statement, [key]) for statement, key in keys))
+    return _alone(path, lambda database: sum(_erase(database, statement, [key]) for statement, key in keys), none=0)
+
+
+def entries_in_ledger(path: Path, call_ids: Iterable[str], calling: str = "") -> tuple[LedgerEntry, ...]:
+    """What was asked and answered in these calls and from this number, the oldest first; raises LocalError."""
+    keys = [(_LIST_CALL, call_id) for call_id in call_ids] + ([(_LIST_CALLER, calling)] if calling else [])
+
+    def read(database: sqlite3.Connection) -> dict[str, LedgerEntry]:
+        return {one.intent.key: one for statement, key in keys for one in _entries(database, statement, key)}
+
+    found = _alone(path, read, none={})
+    return tuple(sorted(found.values(), key=lambda one: (one.intent.at_wall, one.intent.key)))
 
 
 def forget_in_ledger(path: Path, before_wall: float) -> int:
     """Delete what ended before that moment, like :meth:`SqliteToolLedger.forget`; raises LocalError."""
-    return _alone(path, lambda database: database.execute(_FORGET, (before_wall,)).rowcount)
+    return _alone(path, lambda database: database.execute(_FORGET, (before_wall,)).rowcount, none=0)
 
 
-def _alone(path: Path, work: Callable[[sqlite3.Connection], int]) -> int:
-    """One transaction over a connection of its own; what it erased is not in the write-ahead log either."""
+def _alone(path: Path, work: Callable[[sqlite3.Connection], T], none: T) -> T:
+    """One transaction over a connection of its own; what it erased is not in the write-ahead log either.
+
+    ``none``: what there is in a file that is not there.
+    """
     if not path.exists():
-        return 0
+        return none
     try:
         with closing(_connect(path)) as database:
             database.execute("BEGIN IMMEDIATE")

@@ -179,10 +179,11 @@ class DeliveryRepository:
         return (await self._connection.execute(delete(webhook_deliveries).where(old))).rowcount
 
     async def _note(self, attempt: Attempt, values: dict[str, Any]) -> None:
-        row = {field: getattr(attempt, field) for field in Attempt.__slots__}
-        await self._connection.execute(insert(webhook_attempts).values(row))
         mine = webhook_deliveries.c.id == attempt.delivery_id
-        await self._connection.execute(update(webhook_deliveries).where(mine).values(values))
+        there = (await self._connection.execute(update(webhook_deliveries).where(mine).values(values))).rowcount
+        if there:  # it may have been erased, or its subscription removed, while it was being sent
+            row = {field: getattr(attempt, field) for field in Attempt.__slots__}
+            await self._connection.execute(insert(webhook_attempts).values(row))
 
 
 def _delivery(row: Row[Any]) -> Delivery:

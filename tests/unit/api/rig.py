@@ -39,8 +39,10 @@ from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry, RecordingHasEnded, encode_entry
 from voicegw.recording.seal_keys import KeyRing
 from voicegw.runtime.browser_legs import BrowserLegs
-from voicegw.storage.config import StoreConfig
+from voicegw.storage.config import RetentionConfig, StoreConfig
 from voicegw.storage.intake import Intake
+from voicegw.storage.maintenance import Maintenance
+from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.spool import SpooledFact
 from voicegw.storage.store import Store
 from voicegw.storage.users import ApiKey, User
@@ -248,10 +250,13 @@ class Rig:
 
     def _parts(self) -> Parts:
         counters = Counters()
+        store = Store(StoreConfig(url=f"sqlite:///{self.directory / 'api.sqlite'}"))
+        home = self.directory
+        files = NodeFiles(home / "spool", home / "recordings", home / "logs", home / "tools.sqlite")
         hub = EventHub(LiveCalls(), counters, ring=100, backlog=20, boot="boot", wall=self.clock.wall)
         return Parts(
             config=ApiConfig(),
-            store=Store(StoreConfig(url=f"sqlite:///{self.directory / 'api.sqlite'}")),
+            store=store,
             vault=Vault(bytes(32), self.random),
             passwords=Passwords(HASHER),
             clock=self.clock,
@@ -263,6 +268,8 @@ class Rig:
             control=self.control,
             originator=self.originator,
             recordings=SealedRecordings(self.directory / "recordings", KeyRing()),
+            keeper=Maintenance(store, RetentionConfig(), self.clock, files),
+            files=files,
             browsers=BrowserAudio(
                 BrowserAudioConfig(),
                 self.browser_legs,

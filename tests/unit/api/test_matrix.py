@@ -14,11 +14,16 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute
+from sqlalchemy import insert
 from starlette.routing import BaseRoute
 
 from tests.unit.api.rig import Rig
 from voicegw.api import tokens
 from voicegw.api.permissions import ROLE_PERMISSIONS, Permission, Role
+from voicegw.storage.certificates import encode
+from voicegw.storage.erasure import Order, erase
+from voicegw.storage.node_files import Scope
+from voicegw.storage.tables.proofs import erasures
 from voicegw.storage.users import ApiKey
 from voicegw.storage.webhooks import Subscription
 
@@ -143,6 +148,13 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry"): Row(
         P.WEBHOOKS, ("w_1", "w_1"), {"delivery_id": "1"}, unlimited=True
     ),
+    ("GET", "/v1/callers/{number}"): Row(P.DATA_EXPORT, path={"number": "+490000"}, unlimited=True),
+    ("GET", "/v1/callers/{number}/export"): Row(P.DATA_EXPORT, path={"number": "+490000"}, unlimited=True),
+    ("POST", "/v1/callers/{number}/erasure"): Row(
+        P.DATA_ERASE, path={"number": "+490000"}, body={"reason": "a test"}, unlimited=True
+    ),
+    ("GET", "/v1/erasures"): Row(P.AUDIT, unlimited=True),
+    ("GET", "/v1/erasures/{erasure_id}"): Row(P.AUDIT, ("e_1", "e_1"), unlimited=True),
     ("GET", "/v1/audit"): Row(P.AUDIT, unlimited=True),
 }
 OUTSIDE = {("GET", "/v1/openapi.json"), ("WEBSOCKET", "/v1/live/ws")}
@@ -184,6 +196,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         rig.call(number, called=called)
         rig.recording(number, b"RIFF")
         rig.live(number + 2, called=called)
+    rig.run(an_erasure(rig))
     rig.run(spare_keys(rig))
     rig.run(webhook(rig))
     yield rig
@@ -197,6 +210,16 @@ async def spare_keys(rig: Rig) -> None:
         for name in names:
             digest, key_id = tokens.issue(tokens.KEY_PREFIX, rig.random).digest, f"k_spare_{name}"
             await unit.api_keys.add(ApiKey(key_id, key_id, digest, (), "test", 1, user_id=f"u_{name}"))
+
+
+async def an_erasure(rig: Rig) -> None:
+    """The certificate of one, of nobody's data."""
+    order = Order(Scope.EVERYTHING, "a test", "test", 1)
+    async with rig.parts.store.write() as unit:
+        made = await erase(unit, order, ())
+        values = {"id": "e_1", "reason": "a test", "actor": "test", "made_wall_ms": 1}
+        written = {"certificate_json": encode(made), "hash": b"h"}
+        await unit.connection.execute(insert(erasures).values({**values, **written}))
 
 
 async def webhook(rig: Rig) -> None:
