@@ -17,6 +17,7 @@ from voicegw.agents.tools.approval import REFUSED, NothingWaits, Verdict
 from voicegw.agents.tools.call_tools import CallTools
 from voicegw.agents.tools.desk import ToolDesk
 from voicegw.agents.tools.registry import ToolRegistry
+from voicegw.api.live_calls import LiveCall
 from voicegw.base.metrics import Counters
 from voicegw.call import facts as f
 from voicegw.ports.llm import TextDelta, ToolCallRequested
@@ -107,5 +108,35 @@ def test_nothing_runs_for_a_caller_who_is_gone() -> None:
         with pytest.raises(NothingWaits):
             stage.judge(approved=True)
         assert not stage.runner.runs and not stage.ledger.entries
+        assert live(stage).waiting == {}
 
     run_by(clock, story())
+
+
+def test_a_supervisor_sees_only_what_is_still_waited_for() -> None:
+    """A caller who goes on speaking has the reply dropped, and with it the question; then it is asked anew."""
+    clock = ManualClock()
+
+    async def story() -> None:
+        stage = Stage(clock, SteppedModel([WISH], [WISH], [TextDelta("It is on its way.")]))
+        await stage.ask()
+        (first,) = live(stage).waiting.values()
+        await stage.house.caller_says("where is order seven please")
+        (again,) = live(stage).waiting.values()
+        await stage.house.run(3.0)
+        withdrawn = stage.of(f.ToolWasWithdrawn)
+        assert [(fact.key, fact.tool) for fact in withdrawn] == [(first.key, "order_status")]
+        assert [fact.key for fact in stage.of(f.ToolWaitsForApproval)] == [first.key, again.key]
+        stage.judge(approved=True)
+        await stage.house.run(3.0)
+        assert live(stage).waiting == {} and stage.runner.runs == 1
+
+    run_by(clock, story())
+
+
+def live(stage: Stage) -> LiveCall:
+    """The call as the live list has it."""
+    call = LiveCall(CALL)
+    for entry in stage.house.facts.entries:
+        call.add(entry.seq, entry.data)
+    return call

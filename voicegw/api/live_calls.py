@@ -16,6 +16,7 @@ from voicegw.call.facts import (
     ToolWaitsForApproval,
     ToolWasApproved,
     ToolWasRefused,
+    ToolWasWithdrawn,
 )
 from voicegw.call.record import CallRecord
 from voicegw.call.risk import CallRisk, Sign
@@ -57,7 +58,7 @@ class LiveCall:
                 self.held = fact.held
             case ToolWaitsForApproval():
                 self.waiting[fact.key] = fact
-            case ToolWasApproved() | ToolWasRefused():
+            case ToolWasApproved() | ToolWasRefused() | ToolWasWithdrawn():
                 self.waiting.pop(fact.key, None)
             case CallHasEnded():
                 self.state = "ended"

@@ -164,6 +164,13 @@ class ToolWasRefused(Fact, frozen=True):
     reason: str
 
 
+class ToolWasWithdrawn(Fact, frozen=True):
+    """Nobody is asked any more: the reply that wanted it was dropped. It may be wanted again, with the same key."""
+
+    key: str
+    tool: str
+
+
 class ToolHasFailed(Fact, frozen=True):
     """A tool of a language model had no success. ``status``: failed, or unknown where it may have taken effect."""
 
@@ -370,6 +377,7 @@ AnyFact: TypeAlias = (
     | ToolWaitsForApproval
     | ToolWasApproved
     | ToolWasRefused
+    | ToolWasWithdrawn
     | ToolHasFailed
     | ServiceHasMoved
     | LanguageHasChanged

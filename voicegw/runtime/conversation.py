@@ -42,6 +42,7 @@ from voicegw.runtime.told import ToldAction, told
 from voicegw.runtime.tongue import Tongue
 from voicegw.runtime.turn_book import TurnBook
 from voicegw.runtime.turn_ear import TurnEar
+from voicegw.runtime.waits import ToolQueue
 from voicegw.turn import commands as c
 from voicegw.turn import events as e
 from voicegw.turn.history import Speaker
@@ -81,6 +82,7 @@ class Conversation:
         self._mouth = Mouth(
             facts.call_id, services.speaker, services.media, tasks, links.post, services.random, agent.lexicon
         )
+        self._tool_queue = ToolQueue(book)
         self._replies = Replies(
             agent.open(facts),
             facts,
@@ -89,6 +91,7 @@ class Conversation:
             services.random,
             services.turn_config.speculation,
             services.counters,
+            self._tool_queue.withdraw,
         )
         self._gather: Gather | None = None
         self._ending: HangupCause | Transfer | None = None
@@ -369,6 +372,7 @@ class Conversation:
         if isinstance(action, ServiceMoved):
             self._services.counters.add(f"ladder_{action.to.partition(':')[0]}")
         self._agent_consoles = isinstance(action, ToolWaits)
+        self._tool_queue.note(action)
         self._book.note(told(action))
 
     def on_replied(self, mail: mail_types.AgentReplied) -> None:

@@ -41,6 +41,7 @@ class Replies:
         random: RandomBytes,
         speculation: SpeculationConfig,
         counters: Counters,
+        on_dropped: Callable[[], None] = lambda: None,
     ) -> None:
         self._session = session
         self._facts = facts
@@ -49,6 +50,7 @@ class Replies:
         self._random = random
         self._speculation = speculation
         self._counters = counters
+        self._on_dropped = on_dropped
         self._tally = SpeculationTally()
         self._task: asyncio.Task[None] | None = None
         self._current: Generation | None = None
@@ -186,6 +188,7 @@ class Replies:
     def _kill(self) -> None:
         if self._current is not None and (self.pending or self.speculating):
             self._current = self._current.after(GenerationTrigger.DROP)
+            self._on_dropped()
         if self._task is not None:
             self._task.cancel()
             self._task = None

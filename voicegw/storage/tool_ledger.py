@@ -174,7 +174,8 @@ def entries_in_ledger(path: Path, call_ids: Iterable[str], calling: str = "") ->
     def read(database: sqlite3.Connection) -> dict[str, LedgerEntry]:
         return {one.intent.key: one for statement, key in keys for one in _entries(database, statement, key)}
 
-    found = _alone(path, read, none={})
+    nothing: dict[str, LedgerEntry] = {}
+    found = _alone(path, read, none=nothing)
     return tuple(sorted(found.values(), key=lambda one: (one.intent.at_wall, one.intent.key)))
 
 

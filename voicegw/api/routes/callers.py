@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from voicegw.api.access import Allow, Visitor
-from voicegw.api.answers import DEFAULT, Cursor, Id, Limit, Number, Page, moment, refusals
+from voicegw.api.answers import DEFAULT, Cursor, Id, Limit, Number, Page, Responses, moment, refusals
 from voicegw.api.paging import TimePosition, decode_cursor, encode_cursor
 from voicegw.api.parts import Parts, PartsDep
 from voicegw.api.permissions import Permission
@@ -32,7 +32,7 @@ Eraser = Annotated[Visitor, Depends(Allow(Permission.DATA_ERASE))]
 Auditor = Annotated[Visitor, Depends(Allow(Permission.AUDIT))]
 NumberInPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9+*#._-]{1,64}$", examples=["+49301234"])]
 _BLOCK = 256 * 1024
-_ZIP = {
+_ZIP: Responses = {
     200: {"description": "a ZIP of JSON files and recordings", "content": {"application/zip": {}}},
 }
 
