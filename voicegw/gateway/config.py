@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from voicegw.base.errors import ConfigError
+from voicegw.gateway.guard_config import GuardConfig
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
 from voicegw.sip.address import is_literal
@@ -29,12 +30,16 @@ class SipConfig:
     """RFC 3261 timer T1, from which retransmissions and timeouts follow. Smaller only in closed networks."""
     max_calls: int = 1000
     """SIP calls at once, answered or not; one more gets 503 before anything else is told of it."""
-    max_transactions: int = 20_000
+    max_transactions: int = 40_000
     """Requests remembered at once, each for about 32 s to recognise its retransmissions; about 2 kB each."""
+    overload_ms: int = 250
+    """When messages wait longer than this before they are read, new calls get 503 until they do not."""
     retry_after_s: int = 10
     """What a 503 asks the peer to wait."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """Audio codecs, best first in our own offers; in answers the caller's order counts."""
+    guard: GuardConfig = field(default_factory=GuardConfig)
+    """What unknown addresses may send."""
 
     def __post_init__(self) -> None:
         for name in ("listen_ip", "advertised_ip"):
@@ -47,6 +52,8 @@ class SipConfig:
             raise ConfigError(f"listen_port is no port: {self.listen_port}", fix="take 5060")
         if not 10 <= self.t1_ms <= 4000:
             raise ConfigError(f"t1_ms is out of range: {self.t1_ms}", fix="take 500, or from 10 to 4000")
+        if not 20 <= self.overload_ms <= 10_000:
+            raise ConfigError(f"overload_ms is out of range: {self.overload_ms}", fix="take 250")
         unknown = [name for name in self.codecs if name not in CODECS]
         if unknown or not self.codecs:
             known = ", ".join(CODECS)

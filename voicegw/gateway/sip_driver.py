@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from voicegw.base.clock import Clock
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
+from voicegw.gateway.guard import Ban, Guard
+from voicegw.gateway.load_meter import CHECK_S, LoadMeter
 from voicegw.gateway.local_addresses import LocalAddresses
 from voicegw.gateway.sip_transport import SipTransport
 from voicegw.sip.address import Address
@@ -17,6 +20,10 @@ from voicegw.sip.core import UserAgentConfig
 from voicegw.sip.events import UserAgentEvent
 from voicegw.sip.timers import TimerValues
 from voicegw.sip.user_agent import UserAgent
+
+log = logging.getLogger(__name__)
+
+_REFUSALS = (b"SIP/2.0 4", b"SIP/2.0 5", b"SIP/2.0 6")
 
 
 class SipDriver:
@@ -42,6 +49,8 @@ class SipDriver:
         self._advertised_ip = config.advertised_ip
         self._addresses = LocalAddresses(listen, config.advertised_ip)
         self._own_addresses = LocalAddresses(listen)
+        self.guard = Guard(config.guard, counters, _tell_of_ban)
+        self._load = LoadMeter(config.overload_ms / 1000)
         self.agent = UserAgent(
             UserAgentConfig(
                 local_address=self.local_address,
@@ -51,6 +60,8 @@ class SipDriver:
                 max_transactions=config.max_transactions,
                 retry_after_s=config.retry_after_s,
                 credentials=credentials,
+                limits=config.guard.admission(config.max_transactions),
+                peers=self.guard,
             ),
             random,
             counters,
@@ -58,6 +69,7 @@ class SipDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: float | None = None
         self._delivery: asyncio.Handle | None = None
+        self._check: asyncio.TimerHandle | None = None
 
     @property
     def now(self) -> float:
@@ -77,20 +89,23 @@ class SipDriver:
         bound = self._transport.open()
         self._addresses = LocalAddresses(bound, self._advertised_ip)
         self._own_addresses = LocalAddresses(bound)
+        self._plan_check()
         return bound
 
     def close(self) -> None:
         """Stop at once. What was to be sent has been handed to the kernel."""
-        for handle in (self._timer, self._delivery):
+        for handle in (self._timer, self._delivery, self._check):
             if handle is not None:
                 handle.cancel()
-        self._timer = self._delivery = None
+        self._timer = self._delivery = self._check = None
         self._transport.close()
 
-    def pump(self) -> None:
-        """Take everything out of the user agent; to be called after each command."""
+    def pump(self, *, repeats: bool = False) -> None:
+        """Take everything out of the user agent; to be called after each command. ``repeats``: a timer sent it."""
         for data, destination in self.agent.datagrams_to_send():
             self._transport.send(data, destination)
+            if not repeats and data.startswith(_REFUSALS):
+                self.guard.note_answer(int(data[8:11]), destination, self.now)
         if self._delivery is None and self.agent.has_events:
             self._delivery = asyncio.get_running_loop().call_soon(self._deliver)
         self._arm()
@@ -110,11 +125,28 @@ class SipDriver:
     def _tick(self) -> None:
         self._timer = self._deadline = None
         self.agent.handle_timer(self.now)
-        self.pump()
+        self.pump(repeats=True)
 
     def _receive(self, data: bytes, source: Address) -> None:
-        self.agent.receive_datagram(data, source, self.now)
-        self.pump()
+        now = self.now
+        if self.guard.admits(data, source, now):
+            self.agent.receive_datagram(data, source, now)
+            self.pump()
+
+    def _plan_check(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + CHECK_S
+        self._check = loop.call_at(due, self._check_load, due)
+
+    def _check_load(self, due: float) -> None:
+        """Measure how late we are, and refuse new calls while that is too much."""
+        late_s = asyncio.get_running_loop().time() - due
+        before = self._load.overloaded
+        overloaded = self._load.note(self.now, late_s, backlogged=self._transport.backlogged)
+        if overloaded is not before:
+            log.warning("overloaded: new calls are refused" if overloaded else "calls are taken again")
+            self.agent.set_overloaded(overloaded)
+        self._plan_check()
 
     def _failed(self, destination: Address) -> None:
         self._addresses.forget()
@@ -128,3 +160,7 @@ class SipDriver:
                 self._on_event(event)
         finally:
             self.pump()
+
+
+def _tell_of_ban(ban: Ban) -> None:
+    log.warning("a SIP source is ignored", extra={"source": ban.host, "reason": ban.reason.value})

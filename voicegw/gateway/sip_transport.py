@@ -46,6 +46,8 @@ class SipTransport:
         self._socket: socket.socket | None = None
         self._unsent: deque[tuple[bytes, Address]] = deque()
         self._reopening: asyncio.TimerHandle | None = None
+        self.backlogged = False
+        """Whether the latest reading ended with more to read."""
 
     def open(self) -> Address:
         """Bind, start to read, and return the bound address; LocalError if it is taken or not ours."""
@@ -94,6 +96,7 @@ class SipTransport:
             try:
                 data, source = sock.recvfrom(MAX_DATAGRAM_BYTES)
             except BlockingIOError:
+                self.backlogged = False
                 return
             except ConnectionError:
                 continue  # an ICMP error for something sent before; says nothing about this socket
@@ -101,6 +104,7 @@ class SipTransport:
                 self._reopen(error)
                 return
             self._receive(data, Address(source[0], source[1]))
+        self.backlogged = True
 
     def _writable(self) -> None:
         sock = self._socket

@@ -11,6 +11,7 @@ from voicegw.base.ids import RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.sip.address import Address, bracketed, is_sendable
 from voicegw.sip.challenges import Authenticator, FindCredentials, Permit, no_credentials
+from voicegw.sip.admission import Admission, AdmissionLimits, Everybody, Peers
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.dialog import Dialog, DialogId, DialogInput, DialogState
 from voicegw.sip.events import NO_HEADERS, CallEnded, EndedBy, SipCallHandle, UserAgentEvent
@@ -40,6 +41,10 @@ class UserAgentConfig:
     """Retry-After of a 503."""
     credentials: FindCredentials = no_credentials
     """What answers challenges of those whom we call under an account."""
+    limits: AdmissionLimits = field(default_factory=AdmissionLimits)
+    """What one address may hold at once."""
+    peers: Peers = field(default_factory=Everybody)
+    """Who is a stranger. Must be quick and must not fail."""
 
 
 class Core:
@@ -60,8 +65,10 @@ class Core:
         self.events: deque[UserAgentEvent] = deque()
         self.calls: dict[SipCallHandle, SipCall] = {}
         self.dialogs: dict[DialogId, SipCall] = {}
+        self.admission = Admission(config.limits, config.peers)
         self.draining = False
         self.authenticator = Authenticator(config.credentials, random)
+        self.overloaded = False
         self._secret = random(32)
         self._handles = 0
 
@@ -160,20 +167,36 @@ class Core:
     # ---------------------------------------------------------------- requests
 
     def request_in_dialog(
-        self, dialog: Dialog, method: str, user: User, now: float, extra: Pairs = (), body: bytes = b""
+        self,
+        dialog: Dialog,
+        method: str,
+        user: User,
+        now: float,
+        extra: Pairs = (),
+        body: bytes = b"",
+        *,
+        once: bool = False,
     ) -> tuple[Request, Transaction[User]]:
-        """Send a request of ours within a dialog."""
+        """Send a request of ours within a dialog; ``once``: never again, whatever becomes of it."""
         branch, peer = self.new_branch(), dialog.next_hop()
         request = dialog.request(method, self.via(branch, peer), dialog.next_cseq(), self._agent(extra), body)
-        return self.start(request, branch, peer, user, now, permit_in(dialog))
+        return self.start(request, branch, peer, user, now, permit_in(dialog), once=once)
 
     def start(
-        self, request: Request, branch: str, peer: Address, user: User, now: float, permit: Permit | None
+        self,
+        request: Request,
+        branch: str,
+        peer: Address,
+        user: User,
+        now: float,
+        permit: Permit | None,
+        *,
+        once: bool = False,
     ) -> tuple[Request, Transaction[User]]:
         """Send a request that may answer challenges, with credentials at once where ``peer`` wanted some before."""
         if permit is not None:
             request = self.authenticator.sign(permit, request, peer)
-        transaction = self.transactions.start_client(request, branch, peer, user, now)
+        transaction = self.transactions.start_client(request, branch, peer, user, now, once=once)
         transaction.permit = permit
         return request, transaction
 
@@ -210,18 +233,22 @@ class Core:
         """Send BYE. The dialog of ``call`` is kept until the answer, so that a crossing BYE gets its 200."""
         if dialog.state is not DialogState.TERMINATED:
             dialog.advance(DialogInput.BYE)
-        self.request_in_dialog(dialog, "BYE", call, now, extra)
+        self.request_in_dialog(dialog, "BYE", call, now, extra, once=not self.config.peers.is_known(dialog.peer))
 
     def _agent(self, extra: Pairs) -> Pairs:
         return (*extra, ("User-Agent", self.config.name)) if self.config.name else extra
 
     # ---------------------------------------------------------------- calls
 
-    def new_call(self, state: SipCallState, dialog: Dialog | None, local_tag: str) -> SipCall:
-        """Register a call under a new handle."""
+    def new_call(
+        self, state: SipCallState, dialog: Dialog | None, local_tag: str, source: Address | None = None
+    ) -> SipCall:
+        """Register a call under a new handle. ``source`` is where its INVITE came from."""
         self._handles += 1
-        call = SipCall(SipCallHandle(self._handles), state, local_tag, dialog)
+        call = SipCall(SipCallHandle(self._handles), state, local_tag, dialog, source)
         self.calls[call.handle] = call
+        if source is not None:
+            self.admission.opened(call.handle, source)
         if dialog is not None:
             self.dialogs[dialog.id] = call
         return call
@@ -248,6 +275,7 @@ class Core:
         self.timers.stop(call, Timer.GLARE)
         self.timers.stop(call, Timer.REFRESH_1XX)
         del self.calls[call.handle]
+        self.admission.ended(call.handle, call.source)
 
     def forget_dialog(self, call: SipCall) -> None:
         """Nothing more belongs to this call's dialog."""

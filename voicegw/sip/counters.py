@@ -38,6 +38,12 @@ class SipCounter(StrEnum):
     STREAM_IDLE = "sip_streams_idle_closed"
     CERTIFICATES_RELOADED = "sip_certificates_reloaded"
     CERTIFICATES_REFUSED = "sip_certificates_refused"
+    GUARD_BANNED = "sip_guard_dropped_banned"
+    GUARD_RATE = "sip_guard_dropped_rate"
+    GUARD_STRANGERS = "sip_guard_dropped_strangers"
+    GUARD_BANS = "sip_guard_bans"
+    HALF_OPEN = "sip_half_open_given_up"
+    OVERLOADED = "sip_refused_overloaded"
 
 
 def refused(status: int) -> str:

@@ -137,9 +137,17 @@ class SipCall:
         "bye_headers",
         "is_caller",
         "referral",
+        "source",
     )
 
-    def __init__(self, handle: SipCallHandle, state: SipCallState, local_tag: str, dialog: Dialog | None) -> None:
+    def __init__(
+        self,
+        handle: SipCallHandle,
+        state: SipCallState,
+        local_tag: str,
+        dialog: Dialog | None,
+        source: Address | None = None,
+    ) -> None:
         self.handle = handle
         self.state = state
         self.local_tag = local_tag
@@ -154,6 +162,8 @@ class SipCall:
         self.is_caller = state is SipCallState.CALLING
         self.referral: Referral | None = None
         """Our REFER whose outcome is still open."""
+        self.source = source
+        """Where the INVITE came from; None where it is ours."""
 
     def advance(self, happened: SipCallInput) -> None:
         """Move to the next state; IllegalTransition if that cannot happen now."""

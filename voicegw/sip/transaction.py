@@ -6,6 +6,7 @@ response keeps nothing but the bytes it may have to send again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable
 from enum import Enum
 from typing import Generic, TypeVar
@@ -59,9 +60,10 @@ class Transaction(Generic[User]):
         "key",
         "merge_key",
         "permit",
+        "once",
     )
 
-    def __init__(self, machine: Machine, key: ServerKey, peer: Address, user: User) -> None:
+    def __init__(self, machine: Machine, key: ServerKey, peer: Address, user: User, *, once: bool = False) -> None:
         self.machine = machine
         self.key = key
         self.state = machine.initial
@@ -76,6 +78,8 @@ class Transaction(Generic[User]):
         self.merge_key: Hashable = None
         self.permit: Permit | None = None
         """A client's right to answer a challenge; None for requests that answer none."""
+        self.once = once
+        """Nothing is sent again by a timer, as over a reliable transport: the peer's address may be forged."""
 
     @property
     def is_final(self) -> bool:
@@ -102,6 +106,7 @@ class TransactionLayer(Generic[User]):
         self._clients: dict[ClientKey, Transaction[User]] = {}
         self._servers: dict[ServerKey, Transaction[User]] = {}
         self._merge_keys: dict[Hashable, Transaction[User]] = {}
+        self._servers_of: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
@@ -113,12 +118,16 @@ class TransactionLayer(Generic[User]):
 
     # ---------------------------------------------------------------- client side
 
+    def servers_of(self, host: str) -> int:
+        """The server transactions of one address."""
+        return self._servers_of.get(host, 0)
+
     def start_client(
-        self, request: Request, branch: str, peer: Address, user: User, now: float
+        self, request: Request, branch: str, peer: Address, user: User, now: float, *, once: bool = False
     ) -> Transaction[User]:
         """Open a client transaction for ``request``, whose top Via carries ``branch``, and send it."""
         machine = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
-        transaction = Transaction(machine, (branch, request.method), peer, user)
+        transaction = Transaction(machine, (branch, request.method), peer, user, once=once)
         transaction.data = serialize(request)
         transaction.request = request
         self._clients[(branch, request.method)] = transaction
@@ -151,12 +160,20 @@ class TransactionLayer(Generic[User]):
         return self._merge_keys.get(merge_key)
 
     def open_server(
-        self, key: ServerKey, method: str, peer: Address, user: User, merge_key: Hashable = None
+        self,
+        key: ServerKey,
+        method: str,
+        peer: Address,
+        user: User,
+        merge_key: Hashable = None,
+        *,
+        once: bool = False,
     ) -> Transaction[User]:
         """Open a server transaction. ``merge_key`` names the request of a new dialog for ``find_merged``."""
         machine = INVITE_SERVER if method == "INVITE" else NON_INVITE_SERVER
-        transaction = Transaction(machine, key, peer, user)
+        transaction = Transaction(machine, key, peer, user, once=once)
         self._servers[key] = transaction
+        self._servers_of[peer.host] += 1
         if merge_key is not None:
             transaction.merge_key = merge_key
             self._merge_keys.setdefault(merge_key, transaction)
@@ -223,7 +240,7 @@ class TransactionLayer(Generic[User]):
 
     def _start(self, transaction: Transaction[User], timer: Timer, now: float) -> None:
         reliable = transaction.peer.transport.is_reliable
-        if reliable and timer in RETRANSMISSION_TIMERS:
+        if (reliable or transaction.once) and timer in RETRANSMISSION_TIMERS:
             return
         last = transaction.intervals.get(timer)
         if last is None:
@@ -240,6 +257,9 @@ class TransactionLayer(Generic[User]):
             del self._clients[(transaction.key[0], transaction.key[1])]
             return
         del self._servers[transaction.key]
+        self._servers_of[transaction.peer.host] -= 1
+        if not self._servers_of[transaction.peer.host]:
+            del self._servers_of[transaction.peer.host]
         if self._merge_keys.get(transaction.merge_key) is transaction:
             del self._merge_keys[transaction.merge_key]
 

@@ -68,6 +68,7 @@ class CallingSide:
         request = Request("INVITE", target_uri, Headers((*pairs, *self._describe(sdp), *headers)), sdp or b"")
         call = core.new_call(SipCallState.CALLING, None, tag)
         core.counters.add(SipCounter.CALLS_OUT)
+        core.admission.met(call.handle, destination)
         permit = Permit(account) if account else None
         self._start(call, request, branch, destination, now, permit, is_initial=True)
         return call.handle

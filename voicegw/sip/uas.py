@@ -40,7 +40,7 @@ class AnsweringSide:
         if dialog.id in core.dialogs:
             # Our tag follows from the request, so this is the INVITE of a running call, older than its transaction.
             raise RemoteProtocolError("a late copy of an INVITE", 482)
-        call = core.new_call(SipCallState.INVITED, dialog, tag)
+        call = core.new_call(SipCallState.INVITED, dialog, tag, incoming.source)
         core.counters.add(SipCounter.CALLS_IN)
         self._open(call, incoming, now)
         core.emit(InviteReceived(call.handle, incoming.request, incoming.source, sdp_body(incoming.request)))
@@ -59,6 +59,7 @@ class AnsweringSide:
             if call.unacknowledged is not None:  # who changes the session has seen our answer to the last change
                 core.stop_awaiting_ack(call)
                 call.advance(SipCallInput.ACK_RECEIVED)
+                core.admission.met(call.handle, incoming.source)
                 core.emit(AckReceived(call.handle, b""))
             self._open(call, incoming, now)
             core.emit(ReinviteReceived(call.handle, sdp_body(incoming.request)))
@@ -85,6 +86,7 @@ class AnsweringSide:
             self._end_with_bye(call, SipCallInput.ACK_RECEIVED, EndedBy.LOCAL_BYE, now)
             return
         call.advance(SipCallInput.ACK_RECEIVED)
+        core.admission.met(call.handle, incoming.source)
         core.emit(AckReceived(call.handle, sdp_or_nothing(incoming.request)))
 
     def _acknowledged_by_branch(self, incoming: Incoming) -> SipCall | None:
@@ -162,6 +164,7 @@ class AnsweringSide:
         if call.dialog is not None:
             call.dialog.advance(DialogInput.SUCCESS)
         self._send_ok(call, call.pending, sdp, now)
+        self._core.admission.answered(handle, now)
 
     def reject(self, handle: SipCallHandle, status: int, now: float, reason: str, headers: Pairs) -> None:
         """Send 300-699 to the INVITE. LocalError for another status, or if the call has been answered before."""
@@ -184,6 +187,13 @@ class AnsweringSide:
             self._send_ok(call, call.pending, answer, now)
         else:
             self._core.finish_invite(call, call.pending, answer, (), b"", now)
+
+    def give_up(self, handle: SipCallHandle, now: float) -> None:
+        """End a call whose answer was not acknowledged in time, before its 64*T1 are over."""
+        core = self._core
+        call = core.calls[handle]
+        core.counters.add(SipCounter.HALF_OPEN)
+        self._end_with_bye(call, SipCallInput.ACK_TIMED_OUT, EndedBy.NO_ACK, now)
 
     # ---------------------------------------------------------------- timers
 
@@ -208,7 +218,10 @@ class AnsweringSide:
         """Open the server transaction and send 100, as nobody knows how long the owner takes (§17.2.1)."""
         core = self._core
         merge_key = None if incoming.to_tag else incoming.merge_key
-        transaction = core.transactions.open_server(incoming.key, "INVITE", incoming.reply_to, call, merge_key)
+        once = not core.config.peers.is_known(incoming.source)
+        transaction = core.transactions.open_server(
+            incoming.key, "INVITE", incoming.reply_to, call, merge_key, once=once
+        )
         call.pending = PendingInvite(incoming, transaction)
         core.transactions.respond(transaction, make_response(incoming, 100, ""), now)
 

@@ -135,6 +135,10 @@ class UserAgent:
         """Refuse new calls and say so to OPTIONS; running calls go on."""
         self._core.draining = True
 
+    def set_overloaded(self, overloaded: bool) -> None:
+        """While overloaded, new calls get 503 (RFC 5390); running calls and everything else go on."""
+        self._core.overloaded = overloaded
+
     def ring(self, handle: SipCallHandle, now: float, status: int = 180, sdp: bytes = b"") -> None:
         """Tell the caller that it rings (180) or hears something already (183 with ``sdp``)."""
         self._answering.ring(handle, now, status, sdp)
@@ -327,13 +331,30 @@ class UserAgent:
             self._receive_options(incoming, None, now)
         elif incoming.method != "INVITE":
             self._refuse(incoming, 481)
-        elif core.draining or len(core.calls) >= core.config.max_calls or not core.transactions.has_room:
+        elif not self._admits(incoming.source, now):
             self._refuse(incoming, 503, (core.retry_after(),))
         else:
             try:
                 self._answering.receive_invite(incoming, now)
             except RemoteProtocolError as error:
                 self._refuse(incoming, error.status_hint)
+
+    def _admits(self, source: Address, now: float) -> bool:
+        """Whether one more call may begin. A stranger's may take the place of one that nobody acknowledges."""
+        core = self._core
+        if core.draining or len(core.calls) >= core.config.max_calls or not core.transactions.has_room:
+            return False
+        if core.overloaded:
+            core.counters.add(SipCounter.OVERLOADED)
+            return False
+        if not core.admission.has_room(source, core.transactions.servers_of(source.host)):
+            return False
+        if core.admission.must_make_room(source):
+            overdue = core.admission.overdue(now)
+            if overdue is None:
+                return False
+            self._answering.give_up(overdue, now)
+        return True
 
     def _receive_in_dialog(self, incoming: Incoming, now: float) -> None:
         core = self._core

@@ -1,0 +1,32 @@
+"""When new calls are refused for load, and when they are taken again."""
+
+from __future__ import annotations
+
+from voicegw.gateway.load_meter import LoadMeter
+
+
+def notes(meter: LoadMeter, *steps: tuple[float, float, bool]) -> list[bool]:
+    return [meter.note(now, late, backlogged=backlogged) for now, late, backlogged in steps]
+
+
+def test_one_long_pause_is_no_overload() -> None:
+    meter = LoadMeter(0.25)
+    assert notes(meter, (0.1, 0, False), (2.2, 2.0, False), (2.3, 0, False), (2.4, 0, False)) == [False] * 4
+
+
+def test_a_loop_that_stays_late_is_overloaded_until_it_was_calm_for_a_while() -> None:
+    meter = LoadMeter(0.25)
+    assert notes(meter, (0.4, 0.3, False), (0.8, 0.3, False), (1.2, 0.3, False)) == [False, False, True]
+    assert notes(meter, (1.3, 0, False), (1.4, 0, False), (1.5, 0, False), (1.6, 0, False)) == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_socket_that_is_never_empty_is_overload_though_the_loop_turns() -> None:
+    meter = LoadMeter(0.25)
+    seen = notes(meter, *((n / 10, 0.01, True) for n in range(10)))
+    assert seen == [False] * 5 + [True] * 5
+    assert notes(meter, (1.0, 0.01, False), (1.31, 0, False)) == [True, False]

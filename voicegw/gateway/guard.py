@@ -1,0 +1,236 @@
+"""Who is heard at the SIP port: what an address may send before anything of it is parsed.
+
+Pure policy: addresses, bytes and ``now`` in, verdicts out. A parsed request costs many times what a dropped one
+does, so a flood has to end here. Three kinds of addresses: those of trunks, which have a rate of their own; those
+that have a call with us or had one lately, and so are who they say they are; and strangers, who share what is left.
+A stranger that calls itself a scanner, or that is refused again and again, gets silence for a while: an answer
+would tell it that somebody lives here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
+
+from voicegw.base.metrics import Counters
+from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.token_bucket import Rate, TokenBucket
+from voicegw.sip.address import Address
+from voicegw.sip.counters import SipCounter
+
+PROBING = frozenset({400, 403, 404, 405, 410, 416, 420, 481, 484, 485, 501, 604})
+"""Refusals that a peer with an honest errand rarely collects."""
+_MOST_SOURCES = 10_000
+"""Strangers remembered at once, twice over; forgetting one costs its bucket, which was probably full again."""
+_MOST_BANS = 10_000
+_TRUNKS_CACHED = 4096
+UNLIMITED = Rate(1e9, 1e9)
+
+
+class BanReason(Enum):
+    """Why an address gets no answer."""
+
+    SCANNER = "it names a scanner in User-Agent"
+    REFUSALS = "it was refused again and again"
+    FLOOD = "it went on far beyond its rate"
+
+
+class Ban(NamedTuple):
+    """An address that gets silence, until ``until`` in monotonic seconds."""
+
+    host: str
+    reason: BanReason
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSnapshot:
+    """What the guard knows now, for people."""
+
+    acquainted: int
+    """Addresses with a call, or with one lately."""
+    strangers: int
+    bans: tuple[Ban, ...]
+
+
+class _Stranger:
+    """What is remembered of one address: its bucket, how much came on top, and how often it was refused."""
+
+    __slots__ = ("bucket", "excess", "refusals")
+
+    def __init__(self, rate: Rate, refusals: Rate, now: float) -> None:
+        self.bucket = TokenBucket(rate, now)
+        self.refusals = TokenBucket(refusals, now)
+        self.excess = 0
+
+
+class Guard:
+    """``rate_of`` names the rate of a trunk's address, None for an address of no trunk; it is asked once for each
+    address until :meth:`forget_trunks`. ``on_ban`` is told of each ban."""
+
+    def __init__(
+        self,
+        config: GuardConfig,
+        counters: Counters,
+        on_ban: Callable[[Ban], None] = lambda _ban: None,
+        rate_of: Callable[[str], Rate | None] = lambda _host: None,
+    ) -> None:
+        self._config = config
+        self._counters = counters
+        self._on_ban = on_ban
+        self._rate_of = rate_of
+        self._networks = [ipaddress.ip_network(network, strict=False) for network in config.trusted]
+        self._trunk = lru_cache(maxsize=_TRUNKS_CACHED)(self._find_trunk)
+        self._strangers: dict[str, _Stranger] = {}
+        self._older: dict[str, _Stranger] = {}
+        self._acquainted: dict[str, tuple[float, TokenBucket]] = {}
+        self._calls: Counter[str] = Counter()
+        self._bans: dict[str, Ban] = {}
+        self._all_strangers = TokenBucket(config.strangers, 0.0)
+        self._now = 0.0
+        """The time of the latest message, which is exact enough for what lasts an hour."""
+
+    # ---------------------------------------------------------------- before parsing
+
+    def admits(self, data: bytes, source: Address, now: float) -> bool:
+        """Whether a message may be read at all. What is not is counted and forgotten."""
+        host, self._now = source.host, now
+        if self._bans and self._is_banned(host, now):
+            return self._drop(SipCounter.GUARD_BANNED)
+        if (bucket := self._trunk(host)) is not None:
+            return bucket.take(now) or self._drop(SipCounter.GUARD_RATE)
+        known = self._acquainted.get(host)
+        if known is not None and (now < known[0] or host in self._calls):
+            return known[1].take(now) or self._drop(SipCounter.GUARD_RATE)
+        return self._admits_stranger(data, host, now)
+
+    def _admits_stranger(self, data: bytes, host: str, now: float) -> bool:
+        stranger = self._stranger(host, now)
+        if not stranger.bucket.take(now):
+            stranger.excess += 1
+            if stranger.excess >= self._config.flood_messages:
+                self._ban(host, BanReason.FLOOD, now)
+            return self._drop(SipCounter.GUARD_RATE)
+        if stranger.bucket.is_full:
+            stranger.excess = 0
+        if names_scanner(data, self._config.scanners):
+            self._ban(host, BanReason.SCANNER, now)
+            return self._drop(SipCounter.GUARD_BANNED)
+        return self._all_strangers.take(now) or self._drop(SipCounter.GUARD_STRANGERS)
+
+    # ---------------------------------------------------------------- what becomes of them
+
+    def is_known(self, source: Address) -> bool:
+        """Whether an address is more than a stranger: a trunk's, or one that has or had a call with us."""
+        known = self._acquainted.get(source.host)
+        if known is not None and (self._now < known[0] or source.host in self._calls):
+            return True
+        return self._trunk(source.host) is not None
+
+    def acquaint(self, source: Address) -> None:
+        """A call with this address is up, or we call it: it is not forged, and no stranger from now on."""
+        self._calls[source.host] += 1
+        self.remember(source)
+
+    def part(self, source: Address) -> None:
+        """What :meth:`acquaint` was told of is over; the address is remembered for a while."""
+        host = source.host
+        self._calls[host] -= 1
+        if self._calls[host] <= 0:
+            del self._calls[host]
+        self.remember(source)
+
+    def remember(self, source: Address) -> None:
+        """This address has shown that it is not forged, by a call or a registration."""
+        host = source.host
+        if host not in self._acquainted and len(self._acquainted) >= _MOST_SOURCES:
+            self._forget_acquaintances()
+        _, bucket = self._acquainted.get(host) or (0.0, TokenBucket(self._config.acquainted, self._now))
+        self._acquainted[host] = (self._now + self._config.acquainted_s, bucket)
+        self._strangers.pop(host, None)
+        self._older.pop(host, None)
+
+    def note_answer(self, status: int, destination: Address, now: float) -> None:
+        """An answer of ours is on its way: refusals add up."""
+        host = destination.host
+        if status not in PROBING or self._trunk(host) is not None or host in self._calls:
+            return
+        if not self._stranger(host, now).refusals.take(now):
+            self._ban(host, BanReason.REFUSALS, now)
+
+    def forget_trunks(self) -> None:
+        """Ask ``rate_of`` anew: the trunks have changed."""
+        self._trunk.cache_clear()
+
+    def pardon(self, host: str) -> bool:
+        """Lift the ban of an address; false if there is none."""
+        return self._bans.pop(host, None) is not None
+
+    def snapshot(self, now: float) -> GuardSnapshot:
+        """What is known now."""
+        bans = tuple(ban for ban in self._bans.values() if now < ban.until)
+        return GuardSnapshot(len(self._acquainted), len(self._strangers) + len(self._older), bans)
+
+    # ---------------------------------------------------------------- inside
+
+    def _find_trunk(self, host: str) -> TokenBucket | None:
+        """The bucket of a trusted address or a trunk's; None for any other."""
+        address = ipaddress.ip_address(host)
+        trusted = any(address in network for network in self._networks)
+        rate = UNLIMITED if trusted else self._rate_of(host)
+        return None if rate is None else TokenBucket(rate, 0.0)
+
+    def _stranger(self, host: str, now: float) -> _Stranger:
+        """Two generations: the older one is dropped when the younger one is full, whoever fills it."""
+        found = self._strangers.get(host)
+        if found is None:
+            found = self._older.pop(host, None) or _Stranger(self._config.stranger, self._config.refusal_rate, now)
+            if len(self._strangers) >= _MOST_SOURCES:
+                self._older, self._strangers = self._strangers, {}
+            self._strangers[host] = found
+        return found
+
+    def _forget_acquaintances(self) -> None:
+        """Those that have no call and were not heard of for the longest time."""
+        idle = [host for host in self._acquainted if host not in self._calls]
+        for host in sorted(idle, key=lambda host: self._acquainted[host][0])[: _MOST_SOURCES // 4]:
+            del self._acquainted[host]
+
+    def _is_banned(self, host: str, now: float) -> bool:
+        ban = self._bans.get(host)
+        if ban is None:
+            return False
+        if now < ban.until:
+            return True
+        del self._bans[host]
+        return False
+
+    def _ban(self, host: str, reason: BanReason, now: float) -> None:
+        if len(self._bans) >= _MOST_BANS:
+            self._bans = {host: ban for host, ban in self._bans.items() if now < ban.until}
+        if len(self._bans) >= _MOST_BANS:
+            return
+        ban = self._bans[host] = Ban(host, reason, now + self._config.ban_s)
+        self._acquainted.pop(host, None)
+        self._strangers.pop(host, None)
+        self._counters.add(SipCounter.GUARD_BANS)
+        self._on_ban(ban)
+
+    def _drop(self, counter: SipCounter) -> bool:
+        self._counters.add(counter)
+        return False
+
+
+def names_scanner(data: bytes, scanners: tuple[str, ...]) -> bool:
+    """Whether the User-Agent header holds one of these names, in lower case."""
+    head = data[:4096].lower()
+    at = head.find(b"\nuser-agent")
+    if at < 0:
+        return False
+    line = head[at : head.find(b"\n", at + 1)]
+    return any(name.encode() in line for name in scanners)
