@@ -10,8 +10,8 @@ from hashlib import blake2s
 from voicegw.base.ids import RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.sip.address import Address, bracketed, is_sendable
-from voicegw.sip.challenges import Authenticator, FindCredentials, Permit, no_credentials
 from voicegw.sip.admission import Admission, AdmissionLimits, Everybody, Peers
+from voicegw.sip.challenges import Authenticator, FindCredentials, Permit, no_credentials
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.dialog import Dialog, DialogId, DialogInput, DialogState
 from voicegw.sip.events import NO_HEADERS, CallEnded, EndedBy, SipCallHandle, UserAgentEvent
