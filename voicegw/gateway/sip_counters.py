@@ -1,0 +1,17 @@
+"""What finding servers, their health and registrations count, by name."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class LocatingCounter(StrEnum):
+    """Names in :class:`voicegw.base.metrics.Counters`."""
+
+    DNS_QUESTIONS = "sip_dns_questions"
+    DNS_FAILURES = "sip_dns_failures"
+    DNS_STALE = "sip_dns_stale_answers_used"
+    FAILED_OVER = "sip_requests_failed_over"
+    BLACKLISTED = "sip_servers_blacklisted"
+    REINSTATED = "sip_servers_reinstated"
+    PROBES = "sip_server_probes"
