@@ -10,6 +10,7 @@ from voicegw.base.metrics import Counters
 from voicegw.sip.address import Address
 from voicegw.sip.core import UserAgentConfig
 from voicegw.sip.events import SipCallHandle, UserAgentEvent
+from voicegw.sip.session_timer import SessionTimerPolicy
 from voicegw.sip.user_agent import UserAgent
 from voicegw.testing.lossy_link import Impairment, LossyLink, unimpaired
 from voicegw.testing.manual_clock import ManualClock
@@ -19,16 +20,19 @@ BOB = Address("192.0.2.2", 5060)
 OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n"
 ANSWER = b"v=0\r\no=- 2 1 IN IP4 192.0.2.2\r\n"
 
+WITHOUT = SessionTimerPolicy(session_expires_s=0)
+"""Neither side asks for session timers: what is tested is something else."""
+
 E = TypeVar("E")
 
 
 class Party:
     """A user agent, its events so far, and what it does at once when one comes."""
 
-    def __init__(self, address: Address, seed: int) -> None:
+    def __init__(self, address: Address, seed: int, sessions: SessionTimerPolicy = WITHOUT) -> None:
         self.address = address
         self.counters = Counters()
-        config = UserAgentConfig(local_address=lambda _peer: address, max_calls=50)
+        config = UserAgentConfig(local_address=lambda _peer: address, max_calls=50, sessions=sessions)
         self.agent = UserAgent(config, random.Random(seed).randbytes, self.counters)
         self.events: list[UserAgentEvent] = []
         self.react: Callable[[UserAgentEvent], None] = lambda event: None
@@ -49,11 +53,18 @@ class Party:
 class Pair:
     """Alice calls, Bob is called."""
 
-    def __init__(self, impairment: Impairment = unimpaired, delay: float = 0.02) -> None:
+    def __init__(
+        self,
+        impairment: Impairment = unimpaired,
+        delay: float = 0.02,
+        *,
+        alice: SessionTimerPolicy = WITHOUT,
+        bob: SessionTimerPolicy = WITHOUT,
+    ) -> None:
         self.clock = ManualClock()
         self.link = LossyLink(self.clock, impairment, delay)
-        self.alice = Party(ALICE, 1)
-        self.bob = Party(BOB, 2)
+        self.alice = Party(ALICE, 1, alice)
+        self.bob = Party(BOB, 2, bob)
         self.link.attach(ALICE, self.alice.agent)
         self.link.attach(BOB, self.bob.agent)
         self.link.settle = self._settle

@@ -9,6 +9,7 @@ from voicegw.gateway.guard_config import GuardConfig
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
 from voicegw.sip.address import is_literal
+from voicegw.sip.session_timer import SessionTimerPolicy
 
 CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
 """What can be spoken, by name."""
@@ -36,6 +37,10 @@ class SipConfig:
     """When messages wait longer than this before they are read, new calls get 503 until they do not."""
     retry_after_s: int = 10
     """What a 503 asks the peer to wait."""
+    session_expires_s: int = 1800
+    """A call is refreshed, by either side, at least this often, or ended (RFC 4028). 0: only where a peer asks."""
+    min_se_s: int = 90
+    """The shortest such interval that we agree to. Smaller only in closed networks."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """Audio codecs, best first in our own offers; in answers the caller's order counts."""
     guard: GuardConfig = field(default_factory=GuardConfig)
@@ -54,6 +59,7 @@ class SipConfig:
             raise ConfigError(f"t1_ms is out of range: {self.t1_ms}", fix="take 500, or from 10 to 4000")
         if not 20 <= self.overload_ms <= 10_000:
             raise ConfigError(f"overload_ms is out of range: {self.overload_ms}", fix="take 250")
+        SessionTimerPolicy(self.session_expires_s, self.min_se_s)
         unknown = [name for name in self.codecs if name not in CODECS]
         if unknown or not self.codecs:
             known = ", ".join(CODECS)

@@ -30,6 +30,7 @@ class SipLeg:
         "_local",
         "_open_offer",
         "_place",
+        "_session",
     )
 
     def __init__(
@@ -57,6 +58,7 @@ class SipLeg:
         self._local = LocalSession(session_id)
         self._open_offer: SessionDescription | None = None
         self._place: tuple[str, int] | None = None
+        self._session: MediaSession | None = None
 
     @property
     def awaits_answer(self) -> bool:
@@ -80,6 +82,7 @@ class SipLeg:
         local_ip, local_port = self._media_place()
         answer = make_answer(sdp.parse(offer), local_ip, local_port, self._preferences)
         self._local, sent = self._local.publish(answer.description)
+        self._session = answer.session
         return sdp.serialize(sent), answer.session
 
     def accept_answer(self, answer: bytes) -> MediaSession:
@@ -87,7 +90,19 @@ class SipLeg:
         offer, self._open_offer = self._open_offer, None
         if offer is None:
             raise RemoteProtocolError("an answer without an offer")
-        return accept_answer(offer, sdp.parse(answer))
+        self._session = accept_answer(offer, sdp.parse(answer))
+        return self._session
+
+    def accept_repeated(self, answer: bytes) -> MediaSession | None:
+        """What the answer to our latest description, sent again, changes; None for nothing (RFC 3264 §8).
+
+        RemoteProtocolError for one that agrees nothing: then everything stays as it was.
+        """
+        if not answer or self._local.last is None:
+            return None
+        before, session = self._session, accept_answer(self._local.last, sdp.parse(answer))
+        self._session = session
+        return None if session == before else session
 
     def _media_place(self) -> tuple[str, int]:
         if self._place is None:

@@ -33,7 +33,7 @@ def cause_of(ended: CallEnded, ours: HangupCause | None) -> HangupCause:
             return _REFUSALS.get(ended.status, HangupCause.PEER_REJECTED)
         case EndedBy.NO_ACK:
             return HangupCause.NO_ACK
-        case EndedBy.NO_RESPONSE | EndedBy.TRANSPORT_ERROR:
+        case EndedBy.NO_RESPONSE | EndedBy.TRANSPORT_ERROR | EndedBy.SESSION_EXPIRED:
             return HangupCause.UNREACHABLE
         case EndedBy.NO_ANSWER:
             return HangupCause.NO_ANSWER

@@ -18,6 +18,7 @@ from voicegw.sip.address import Address
 from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.core import UserAgentConfig
 from voicegw.sip.events import UserAgentEvent
+from voicegw.sip.session_timer import SessionTimerPolicy
 from voicegw.sip.timers import TimerValues
 from voicegw.sip.user_agent import UserAgent
 
@@ -62,6 +63,7 @@ class SipDriver:
                 credentials=credentials,
                 limits=config.guard.admission(config.max_transactions),
                 peers=self.guard,
+                sessions=SessionTimerPolicy(config.session_expires_s, config.min_se_s),
             ),
             random,
             counters,

@@ -282,6 +282,8 @@ class SipGateway:
                 self._acknowledged(leg, event)
             case ua.ReinviteReceived():
                 self._reinvited(leg, event)
+            case ua.ReinviteAnswered():
+                self._refreshed(leg, event)
             case ua.ProgressReceived():
                 self._on_event(LegRinging(leg.leg_id, event.status))
             case ua.Answered():
@@ -336,6 +338,16 @@ class SipGateway:
             return
         self._agent.answer_reinvite(event.handle, body, now)
         self._on_event(LegMediaChanged(leg.leg_id, session))
+
+    def _refreshed(self, leg: SipLeg, event: ua.ReinviteAnswered) -> None:
+        """A refresh of ours was answered; the peer may have changed its own side on that occasion."""
+        try:
+            session = leg.accept_repeated(event.body)
+        except RemoteProtocolError as error:
+            log.info("answer to a refresh: %s", error, extra={"leg_id": leg.leg_id})
+            return
+        if session is not None:
+            self._on_event(LegMediaChanged(leg.leg_id, session))
 
     def _end(self, leg: SipLeg, event: LegEnded) -> None:
         if self._legs.pop(leg.leg_id, None) is None:

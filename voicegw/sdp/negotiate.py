@@ -128,13 +128,19 @@ def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Medi
     """
     if [media.media for media in answer.media] != [media.media for media in offer.media]:
         raise RemoteProtocolError("media sections of the answer differ from the offer", 488)
-    offered = offer.media[0]
+    offered = _audio_of(offer)
     ours = codecs_of(offered)
     choice = _choose(answer, ours, offer.connection_of(offered) or offer.origin.connection, assumed=ours)
     if not choice.media.port and offered.port:
         raise NotAcceptable("audio refused")
     way = answer_direction(direction_of(answer, choice.media), direction_of(offer, offered))
     return _session(answer, choice, way, ours)
+
+
+def _audio_of(offer: SessionDescription) -> MediaDescription:
+    """The section of ours that carries audio: an answer of ours, offered again, may refuse others before it."""
+    audio = [media for media in offer.media if media.media == "audio"]
+    return next((media for media in audio if media.port), audio[0] if audio else offer.media[0])
 
 
 def _session(remote: SessionDescription, choice: _Choice, way: str, ours: tuple[Codec, ...]) -> MediaSession:

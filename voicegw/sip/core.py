@@ -19,6 +19,8 @@ from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import MAGIC_COOKIE, Incoming
 from voicegw.sip.message import Headers, Request, Response, serialize
 from voicegw.sip.reply import Pairs, make_response
+from voicegw.sip.session_keeper import SessionKeeper
+from voicegw.sip.session_timer import SessionTimerPolicy
 from voicegw.sip.sip_call import PendingInvite, SipCall, SipCallInput, SipCallState, Unacknowledged, User
 from voicegw.sip.timers import Timer, TimerQueue, TimerValues
 from voicegw.sip.transaction import Transaction, TransactionLayer
@@ -45,6 +47,8 @@ class UserAgentConfig:
     """What one address may hold at once."""
     peers: Peers = field(default_factory=Everybody)
     """Who is a stranger. Must be quick and must not fail."""
+    sessions: SessionTimerPolicy = field(default_factory=SessionTimerPolicy)
+    """What we want of session timers (RFC 4028)."""
 
 
 class Core:
@@ -61,6 +65,7 @@ class Core:
             self.send,
             max_servers=config.max_transactions,
         )
+        self.sessions = SessionKeeper(self.timers, config.sessions)
         self.outbox: list[tuple[bytes, Address]] = []
         self.events: deque[UserAgentEvent] = deque()
         self.calls: dict[SipCallHandle, SipCall] = {}
@@ -264,6 +269,7 @@ class Core:
         headers: Headers = NO_HEADERS,
     ) -> None:
         """Take the call to its last state and say so, once: a call that is ending has said so already."""
+        self.sessions.stop(call)
         told = call.state is SipCallState.ENDING
         call.advance(happened)
         call.referral = None  # nothing is told of a call after its end

@@ -23,6 +23,7 @@ class SipCounter(StrEnum):
     CALLS_OUT = "sip_calls_out"
     NO_ACK = "sip_answers_never_acknowledged"
     NO_RESPONSE = "sip_requests_never_answered"
+    SESSION_EXPIRED = "sip_sessions_expired"
     TRANSPORT_ERROR = "sip_transport_errors"
     SOCKET_REOPENED = "sip_socket_reopened"
     SEND_DROPPED = "sip_send_dropped"

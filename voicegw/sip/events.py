@@ -27,6 +27,7 @@ class EndedBy(Enum):
     LOCAL_REFUSAL = "we refused"
     NO_ACK = "our answer was never acknowledged"
     NO_RESPONSE = "the peer did not answer a request"
+    SESSION_EXPIRED = "nobody refreshed the session (RFC 4028)"
     NO_ANSWER = "it rang for too long"
     DIALOG_LOST = "the peer does not know the call any more"
     PEER_ERROR = "the peer's answer cannot be followed"

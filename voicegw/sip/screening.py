@@ -13,8 +13,9 @@ from voicegw.sip.uri import uri_scheme
 ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "NOTIFY")
 ALLOW = ("Allow", ", ".join(ALLOWED))
 ACCEPT = ("Accept", ", ".join((SDP, DTMF_RELAY, DTMF)))
-SUPPORTED = ("Supported", "")
-"""No extension yet: an option tag appears here when it works, and session timers, say, do not (RFC 4028)."""
+EXTENSIONS = ("timer",)
+SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
+"""An option tag appears here when it works."""
 _KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER", "PRACK", "UPDATE"})
 _INFO_TYPES = frozenset({DTMF_RELAY, DTMF, ""})
 
@@ -54,7 +55,8 @@ def _screen_extensions(incoming: Incoming) -> Refusal | None:
     if incoming.method in ("ACK", "CANCEL"):
         return None  # §8.2.2.3: Require means nothing in these
     required = incoming.request.headers.values("Require")
-    return Refusal(420, (("Unsupported", ", ".join(required)),)) if required else None
+    unknown = [tag for tag in required if tag.lower() not in EXTENSIONS]
+    return Refusal(420, (("Unsupported", ", ".join(unknown)),)) if unknown else None
 
 
 def _screen_body(incoming: Incoming) -> Refusal | None:

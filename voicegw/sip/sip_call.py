@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import TypeAlias
 
@@ -12,7 +13,8 @@ from voicegw.sip.events import RequestHandle, SipCallHandle
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.message import Request, Response
 from voicegw.sip.reply import Pairs
-from voicegw.sip.transaction import Transaction
+from voicegw.sip.session_keeper import KeptSession
+from voicegw.sip.transaction import Outcome, Transaction
 
 
 class SipCallState(Enum):
@@ -102,6 +104,7 @@ class Attempt:
     __slots__ = (
         "call",
         "request",
+        "body",
         "is_initial",
         "transaction",
         "made_offer",
@@ -113,6 +116,9 @@ class Attempt:
     def __init__(self, call: SipCall, request: Request, *, is_initial: bool) -> None:
         self.call = call
         self.request = request
+        """Without its body."""
+        self.body = b""
+        """Our description, until the final response."""
         self.is_initial = is_initial
         self.transaction: Transaction[User] | None = None
         self.made_offer = False
@@ -138,6 +144,7 @@ class SipCall:
         "is_caller",
         "referral",
         "source",
+        "kept",
     )
 
     def __init__(
@@ -164,6 +171,8 @@ class SipCall:
         """Our REFER whose outcome is still open."""
         self.source = source
         """Where the INVITE came from; None where it is ours."""
+        self.kept = KeptSession()
+        """Its session timer."""
 
     def advance(self, happened: SipCallInput) -> None:
         """Move to the next state; IllegalTransition if that cannot happen now."""
@@ -199,5 +208,17 @@ class OutsideRequest:
         self.transaction = transaction
 
 
-User: TypeAlias = SipCall | Attempt | Referral | OutsideRequest | None
-"""Whom a transaction works for: a call, an INVITE, a REFER or a request outside calls of ours, or nobody."""
+class Asked:
+    """A request of ours, other than INVITE, with what is to be done about its responses or their absence."""
+
+    __slots__ = ("answered", "failed")
+
+    def __init__(
+        self, answered: Callable[[Response, float], None], failed: Callable[[Outcome, float], None]
+    ) -> None:
+        self.answered = answered
+        self.failed = failed
+
+
+User: TypeAlias = SipCall | Attempt | Referral | OutsideRequest | Asked | None
+"""Whom a transaction works for: a call, an INVITE, a REFER, a request outside calls or another one, or nobody."""

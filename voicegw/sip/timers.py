@@ -34,6 +34,8 @@ class Timer(Enum):
     CANCEL_WAIT = "a cancelled INVITE that gets no final response (§9.1)"
     GLARE = "try a re-INVITE again after 491 (§14.1)"
     PATIENCE = "a request whose sender does not want to wait for as long as timers B and F do (RFC 3263 §4.3)"
+    SESSION_REFRESH = "our refresh of the session is due (RFC 4028 §10)"
+    SESSION_EXPIRY = "nobody refreshed the session: give it up (RFC 4028 §10)"
     REFRESH_1XX = "repeat a provisional response so that proxies keep the call (§13.3.1.1)"
 
 
@@ -87,6 +89,8 @@ _FIRST: Mapping[Timer, Callable[[TimerValues], float]] = {
     Timer.CANCEL_WAIT: lambda v: v.timeout,
     Timer.GLARE: lambda v: v.t2,
     Timer.PATIENCE: lambda v: v.timeout,
+    Timer.SESSION_REFRESH: lambda v: v.t2,
+    Timer.SESSION_EXPIRY: lambda v: v.timeout,
     Timer.REFRESH_1XX: lambda v: v.refresh,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
@@ -28,6 +29,9 @@ from voicegw.sip.sip_call import Attempt, SipCall, SipCallInput, SipCallState, U
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome, Transaction
 from voicegw.sip.uas import sdp_or_nothing
+
+MAX_RETRY_AFTER_S = 32.0
+"""Whoever asks for more is not about to end a change of the session."""
 
 
 class CallingSide:
@@ -65,7 +69,8 @@ class CallingSide:
             ("CSeq", "1 INVITE"),
             ("Contact", core.contact(destination)),
         ]
-        request = Request("INVITE", target_uri, Headers((*pairs, *self._describe(sdp), *headers)), sdp or b"")
+        described = (*self._describe(sdp), *core.sessions.offer())
+        request = Request("INVITE", target_uri, Headers((*pairs, *described, *headers)), sdp or b"")
         call = core.new_call(SipCallState.CALLING, None, tag)
         core.counters.add(SipCounter.CALLS_OUT)
         core.admission.met(call.handle, destination)
@@ -80,6 +85,7 @@ class CallingSide:
             return
         tag = call.dialog.id.remote_tag
         if call.attempt.acks.get(tag, (b"", call.dialog.peer)) is None:
+            call.kept.sdp = sdp
             self._acknowledge(call.attempt, call.dialog, tag, (("Content-Type", SDP),), sdp)
 
     def cancel(self, handle: SipCallHandle, now: float) -> None:
@@ -96,7 +102,7 @@ class CallingSide:
             return False
         dialog = call.dialog
         branch, peer = core.new_branch(), dialog.next_hop()
-        extra = (("Contact", core.contact(peer)), *self._describe(sdp))
+        extra = (("Contact", core.contact(peer)), *self._describe(sdp), *core.sessions.offer(call.kept))
         request = dialog.request("INVITE", core.via(branch, peer), dialog.next_cseq(), extra, sdp)
         call.retry_body = sdp
         self._start(call, request, branch, peer, now, permit_in(dialog), is_initial=False)
@@ -128,9 +134,9 @@ class CallingSide:
         if response.status < 300:
             self._receive_success(attempt, response, now)
         elif attempt.is_initial:
-            self._receive_refusal(attempt.call, response)
+            self._receive_refusal(attempt, response, now)
         else:
-            self._receive_reinvite_refusal(attempt.call, response.status, now)
+            self._receive_reinvite_refusal(attempt.call, response, now)
 
     def receive_failure(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
         """The transaction ended without a final response."""
@@ -140,7 +146,7 @@ class CallingSide:
             return
         self._core.counters.add(SipCounter.NO_RESPONSE)
         ended_by = EndedBy.NO_RESPONSE if outcome is Outcome.TIMEOUT else EndedBy.TRANSPORT_ERROR
-        self._fail(call, ended_by, now)
+        self.lose(call, ended_by, now)
 
     def fire(self, owner: Attempt | SipCall, timer: Timer, now: float) -> None:
         """A timer of the calling side came due."""
@@ -166,7 +172,7 @@ class CallingSide:
         is_initial: bool,
     ) -> None:
         attempt = Attempt(call, request, is_initial=is_initial)
-        attempt.made_offer = bool(request.body)
+        attempt.made_offer, attempt.body = bool(request.body), request.body
         call.attempt = attempt
         self._note(attempt, *self._core.start(request, branch, peer, attempt, now, permit))
 
@@ -203,7 +209,7 @@ class CallingSide:
         elif attempt.is_initial:
             self._receive_answer(attempt, tag, response, now)
         else:
-            self._receive_reinvite_answer(attempt, tag, response)
+            self._receive_reinvite_answer(attempt, tag, response, now)
 
     def _receive_answer(self, attempt: Attempt, tag: str, response: Response, now: float) -> None:
         """The first 2xx of a fork. One makes the call; any other, or one that comes too late, gets ACK and BYE."""
@@ -223,6 +229,8 @@ class CallingSide:
         call.advance(SipCallInput.ANSWER_RECEIVED)
         call.dialog = dialog
         core.dialogs[dialog.id] = call
+        call.kept.sdp, attempt.body = attempt.body, b""
+        core.sessions.receive_success(call.kept, call, response, now)
         if attempt.made_offer:
             self._acknowledge(attempt, dialog, tag)
         else:
@@ -249,9 +257,14 @@ class CallingSide:
         signed = credentials_of(attempt.request.headers) if dialog.next_hop().host == asked else ()
         attempt.acks[tag] = self._core.acknowledge(dialog, cseq, (*signed, *extra), body)
 
-    def _receive_refusal(self, call: SipCall, response: Response) -> None:
-        if call.state is SipCallState.CALLING:
-            self._core.end(
+    def _receive_refusal(self, attempt: Attempt, response: Response, now: float) -> None:
+        core, call = self._core, attempt.call
+        if call.state is not SipCallState.CALLING:
+            return
+        if response.status == 422 and core.sessions.receive_too_brief(call.kept, response):
+            self.send_again(attempt, core.sessions.offer(call.kept), now)
+        else:
+            core.end(
                 call,
                 SipCallInput.REFUSAL_RECEIVED,
                 EndedBy.REMOTE_REFUSAL,
@@ -260,35 +273,56 @@ class CallingSide:
                 headers=response.headers,
             )
 
-    def _receive_reinvite_answer(self, attempt: Attempt, tag: str, response: Response) -> None:
+    def send_again(self, attempt: Attempt, changed: Pairs, now: float) -> None:
+        """Repeat an INVITE that was refused, with headers that may help: the same call with the next CSeq.
+
+        §8.1.3.5, and RFC 4028 §7.3 for 422.
+        """
+        core, transaction, headers = self._core, attempt.transaction, attempt.request.headers
+        if transaction is None:
+            return
+        number = CSeq.parse(headers.get("CSeq") or "").number + 1
+        branch, peer = core.new_branch(), transaction.peer
+        for name, value in (("Via", core.via(branch, peer)), ("CSeq", f"{number} INVITE"), *changed):
+            headers = headers.with_(name, value)
+        request = Request("INVITE", attempt.request.uri, headers, attempt.body)
+        self._start(attempt.call, request, branch, peer, now, transaction.permit, is_initial=True)
+
+    def _receive_reinvite_answer(self, attempt: Attempt, tag: str, response: Response, now: float) -> None:
         call = attempt.call
         if call.dialog is None:
             return
         call.dialog.refresh_target(response)
         self._acknowledge(attempt, call.dialog, tag)
         call.retry_body = None
+        call.kept.sdp, attempt.body = attempt.body, b""
         if call.state is SipCallState.CONFIRMED:
+            self._core.sessions.receive_success(call.kept, call, response, now)
             self._core.emit(ReinviteAnswered(call.handle, sdp_or_nothing(response)))
 
-    def _receive_reinvite_refusal(self, call: SipCall, status: int, now: float) -> None:
-        core = self._core
+    def _receive_reinvite_refusal(self, call: SipCall, response: Response, now: float) -> None:
+        core, status = self._core, response.status
         if call.state is not SipCallState.CONFIRMED:
             return
         if status == 491:
-            # §14.1: different ranges, so that the two sides do not collide again.
-            low, high = (2.1, 4.0) if call.is_caller else (0.0, 2.0)
-            core.timers.start(call, Timer.GLARE, now + core.seconds_between(low, high))
+            core.timers.start(call, Timer.GLARE, now + glare_wait(core, call))
+        elif status == 500 and (wait := retry_after(response)) is not None:
+            core.timers.start(call, Timer.GLARE, now + wait)  # §14.2: an INVITE of the peer was still open
         elif status in (408, 481):
-            self._fail(call, EndedBy.DIALOG_LOST, now)  # §12.2.1.2
+            self.lose(call, EndedBy.DIALOG_LOST, now)  # §12.2.1.2
+        elif status == 422 and core.sessions.receive_too_brief(call.kept, response) and call.retry_body:
+            self._retry(call, call.retry_body, now)
         else:
             call.retry_body = None
+            core.sessions.refuse_refresh(call.kept, call, now)
             core.emit(ReinviteRefused(call.handle, status))
 
     def _retry(self, call: SipCall, body: bytes, now: float) -> None:
         if not self.reinvite(call.handle, body, now) and call.state is SipCallState.CONFIRMED:
             self._core.timers.start(call, Timer.GLARE, now + self._core.config.timers.first(Timer.GLARE))
 
-    def _fail(self, call: SipCall, ended_by: EndedBy, now: float) -> None:
+    def lose(self, call: SipCall, ended_by: EndedBy, now: float) -> None:
+        """A request of ours says that the peer has lost the call, or is lost itself."""
         self._core.end(call, SipCallInput.FAILED, ended_by)
         if call.dialog is not None:
             self._core.say_bye(call, call.dialog, now)
@@ -326,6 +360,18 @@ class CallingSide:
         request = Request("CANCEL", attempt.request.uri, Headers(pairs))
         core.transactions.start_client(request, transaction.key[0], transaction.peer, None, now)
         core.timers.start(attempt, Timer.CANCEL_WAIT, now + core.config.timers.first(Timer.CANCEL_WAIT))
+
+
+def glare_wait(core: Core, call: SipCall) -> float:
+    """How long to wait after 491 (§14.1): different ranges, so that the two sides do not collide again."""
+    low, high = (2.1, 4.0) if call.is_caller else (0.0, 2.0)
+    return core.seconds_between(low, high)
+
+
+def retry_after(response: Response) -> float | None:
+    """The seconds of Retry-After (§20.33), at most 32; None without it."""
+    found = re.match(r"\s*([0-9]{1,9})", response.headers.get("Retry-After") or "")
+    return min(float(found.group(1)), MAX_RETRY_AFTER_S) if found else None
 
 
 def _is_busy(call: SipCall) -> bool:

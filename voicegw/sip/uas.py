@@ -53,6 +53,8 @@ class AnsweringSide:
             self._refuse_in_dialog(call, incoming, 500, (("Retry-After", wait),), now)
         elif self._is_changing(call):
             self._refuse_in_dialog(call, incoming, 491, (), now)
+        elif least := core.sessions.refusal(incoming):
+            self._refuse_in_dialog(call, incoming, 422, least, now)
         else:
             if call.dialog is not None:
                 call.dialog.refresh_target(incoming.request)
@@ -226,7 +228,9 @@ class AnsweringSide:
         core.transactions.respond(transaction, make_response(incoming, 100, ""), now)
 
     def _send_ok(self, call: SipCall, pending: PendingInvite, sdp: bytes, now: float) -> None:
-        extra = (*self._contact(pending.incoming), ALLOW, SUPPORTED, *_typed(sdp))
+        session = self._core.sessions.grant(call.kept, call, pending.incoming.request, now)
+        extra = (*self._contact(pending.incoming), ALLOW, SUPPORTED, *session, *_typed(sdp))
+        call.kept.sdp = sdp
         data = self._core.finish_invite(call, pending, 200, extra, sdp, now)
         self._core.await_ack(call, pending, data, now)
 

@@ -22,15 +22,17 @@ from voicegw.sip.message import Request, Response
 from voicegw.sip.outside import NEW_DIALOG, OutsideDialog, RequestingSide
 from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse
 from voicegw.sip.refer import ReferringSide
+from voicegw.sip.refreshing import RefreshingSide
 from voicegw.sip.reply import Pairs
 from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED, screen
-from voicegw.sip.sip_call import Attempt, OutsideRequest, Referral, SipCall, SipCallInput, SipCallState, User
+from voicegw.sip.sip_call import Asked, Attempt, OutsideRequest, Referral, SipCall, SipCallInput, SipCallState, User
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome, Transaction
 from voicegw.sip.uac import CallingSide
 from voicegw.sip.uas import AnsweringSide
 
 _ANSWERING_TIMERS = frozenset({Timer.RETRANSMIT_2XX, Timer.REFRESH_1XX, Timer.ACK_WAIT})
+_SESSION_TIMERS = frozenset({Timer.SESSION_REFRESH, Timer.SESSION_EXPIRY})
 
 
 class UserAgent:
@@ -42,6 +44,7 @@ class UserAgent:
         self._calling = CallingSide(self._core)
         self._referring = ReferringSide(self._core)
         self._requesting = RequestingSide(self._core)
+        self._refreshing = RefreshingSide(self._core, self._calling)
 
     # ---------------------------------------------------------------- what comes out
 
@@ -119,6 +122,8 @@ class UserAgent:
                 self._report(owner, self._core.transactions.fire(owner, timer, now), now)
             elif isinstance(owner, SipCall) and timer in _ANSWERING_TIMERS:
                 self._answering.fire(owner, timer, now)
+            elif isinstance(owner, SipCall) and timer in _SESSION_TIMERS:
+                self._refreshing.fire(owner, timer, now)
             elif isinstance(owner, OutsideRequest):
                 self._requesting.fire(owner)
             elif isinstance(owner, SipCall | Attempt):
@@ -286,6 +291,8 @@ class UserAgent:
                 self._referring.receive_response(referral, response)
             case OutsideRequest() as pending:
                 self._requesting.receive_response(pending, response)
+            case Asked() as asked:
+                asked.answered(response, now)
             case SipCall() as call if response.status >= 200:  # the BYE is through
                 self._core.forget_dialog(call)
 
@@ -299,6 +306,8 @@ class UserAgent:
                 self._referring.receive_failure(referral)
             case OutsideRequest() as pending:
                 self._requesting.receive_failure(pending, outcome)
+            case Asked() as asked:
+                asked.failed(outcome, now)
             case SipCall() as call if call.state is SipCallState.ENDED:
                 self._core.forget_dialog(call)
 
@@ -333,6 +342,8 @@ class UserAgent:
             self._refuse(incoming, 481)
         elif not self._admits(incoming.source, now):
             self._refuse(incoming, 503, (core.retry_after(),))
+        elif least := core.sessions.refusal(incoming):
+            self._refuse(incoming, 422, least)
         else:
             try:
                 self._answering.receive_invite(incoming, now)
