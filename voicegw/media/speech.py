@@ -9,7 +9,7 @@ from voicegw.audio.windows import WindowAssembler
 from voicegw.media.bank import Pcm, Rows
 from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
 from voicegw.ports.vad import VadModel
-from voicegw.turn.vad_gate import GateEdge, VadGate
+from voicegw.turn.vad_gate import BLOCKS, GateEdge, VadGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,10 @@ class SpeechDetector:
             return []
         asked = full[needed]
         self.windows_modelled += len(asked)
-        probabilities = self._model.probabilities(asked, to_float(windows[needed]))
-        edges = [self._edge(edge, now) for edge in self._gate.update(asked, probabilities, ends[needed])]
+        heard = windows[needed]
+        probabilities = self._model.probabilities(asked, to_float(heard))
+        blocks = level_dbov(heard.reshape(len(asked) * BLOCKS, -1)).reshape(-1, BLOCKS)
+        edges = [self._edge(edge, now) for edge in self._gate.update(asked, probabilities, ends[needed], blocks)]
         pauses = self._gate.pauses(asked, ends[needed])
         return [*edges, *(self._edge(edge, now, pause=True) for edge in pauses)]
 

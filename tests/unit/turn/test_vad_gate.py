@@ -152,6 +152,18 @@ def test_what_dies_away_after_the_last_sound_is_no_speech() -> None:
     assert stop.decided == 20 * WINDOW  # the gate stays open as long as ever
 
 
+def test_the_end_is_known_to_a_part_of_a_window() -> None:
+    gate, edges = VadGate(1), []
+    for number in range(20):
+        level = -25.0 if number < 10 else -90.0
+        blocks = [level] * 4 if number != 9 else [-20.0, -24.0, -75.0, -90.0]
+        gate.needs_model(ROW, np.array([level], np.float32))
+        probability = np.array([0.9 if number < 10 else 0.1], np.float32)
+        ends = np.array([(number + 1) * WINDOW])
+        edges += gate.update(ROW, probability, ends, np.array([blocks], np.float32))
+    assert [edge.position for edge in edges] == [0, 9 * WINDOW + WINDOW // 2]
+
+
 def test_a_soft_voice_after_a_knock_is_speech() -> None:
     _, stop = heard(VadGate(1), [-5.0] * 3 + [-46.0] * 20 + [-90.0] * 10)
     assert stop.position == 23 * WINDOW - 128 * 8
