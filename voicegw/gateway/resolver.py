@@ -31,7 +31,8 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.hosts_file import HostsFile
 from voicegw.gateway.locating_config import LocatingConfig, parse_dns_server
 from voicegw.gateway.sip_counters import LocatingCounter
-from voicegw.sip.locating import Abilities, Naptr, Question, Record, RecordKind, Srv, Target, locate
+from voicegw.sip.address import Address
+from voicegw.sip.locating import Abilities, Naptr, Question, Record, RecordKind, Srv, locate
 from voicegw.sip.uri import SipUri
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Resolver:
         self._turns = asyncio.Semaphore(MAX_QUESTIONS)
         self._stub: dns.asyncresolver.Resolver | None = None
 
-    async def locate(self, uri: SipUri) -> tuple[Target, ...]:
+    async def locate(self, uri: SipUri) -> tuple[Address, ...]:
         """Where a request for ``uri`` goes, the best first. LocalError where there is nothing to be found."""
         search = locate(uri, self._abilities(), self._random)
         try:
@@ -90,7 +91,7 @@ class Resolver:
                 found = await asyncio.gather(*(self.ask(question) for question in questions))
                 questions = search.send(dict(zip(questions, found, strict=True)))
         except StopIteration as end:
-            targets: tuple[Target, ...] = end.value
+            targets: tuple[Address, ...] = end.value
         if not targets:
             raise LocalError(f"{uri.host} cannot be found")
         return targets

@@ -98,6 +98,10 @@ class Core:
         """A branch for a new client transaction (§8.1.1.7)."""
         return MAGIC_COOKIE + token(self.random, 16)
 
+    def new_call_id(self, peer: Address) -> str:
+        """A Call-ID for a call or a series of requests that begins with this peer (§8.1.1.4)."""
+        return f"{token(self.random, 20)}@{bracketed(self.config.local_address(peer).host)}"
+
     def via(self, branch: str, peer: Address) -> str:
         """Our Via towards ``peer``, asking for a symmetric response (RFC 3581)."""
         here = self.config.local_address(peer)

@@ -66,14 +66,6 @@ Answers: TypeAlias = Mapping[Question, tuple[Record, ...]]
 """What the DNS said; a question that is missing, or has no records, found nothing."""
 
 
-class Target(NamedTuple):
-    """One place to try. ``server_name`` is whom its certificate has to name (RFC 5922 §4): the host of the URI,
-    because what the DNS made of it is anybody's word."""
-
-    address: Address
-    server_name: str
-
-
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What this node has: transports, the one it likes best first, and families of addresses likewise."""
@@ -91,7 +83,7 @@ class _Server(NamedTuple):
     transport: Transport
 
 
-Search: TypeAlias = Generator[tuple[Question, ...], Answers, tuple[Target, ...]]
+Search: TypeAlias = Generator[tuple[Question, ...], Answers, tuple[Address, ...]]
 _Servers: TypeAlias = Generator[tuple[Question, ...], Answers, list[_Server]]
 
 _SERVICES: Final = {
@@ -114,7 +106,7 @@ _LABELS: Final = {
 def locate(uri: SipUri, abilities: Abilities, random: RandomBytes) -> Search:
     """Find where a request for ``uri`` goes; ``uri`` is the first Route, else the Request-URI (RFC 3261 §8.1.2).
 
-    Returns the targets in order of preference, none where the DNS has none. LocalError for a transport that this
+    Returns addresses in order of preference, none where the DNS has none. LocalError for a transport that this
     node does not have. ``maddr`` is ignored on purpose: a URI that passed an allow-list by its host must not lead
     anywhere else.
     """
@@ -126,7 +118,7 @@ def locate(uri: SipUri, abilities: Abilities, random: RandomBytes) -> Search:
         servers = [_Server(host, uri.port or transport.default_port, transport)]
     else:
         servers = yield from _find_servers(host, uri, transport, abilities, random)
-    return (yield from _find_addresses(servers, host, abilities))
+    return (yield from _find_addresses(servers, "" if is_literal(host) else host, abilities))
 
 
 def _said_transport(uri: SipUri, abilities: Abilities) -> Transport | None:
@@ -243,16 +235,19 @@ def _below(random: RandomBytes, bound: int) -> int:
     return int.from_bytes(random(4), "big") % bound
 
 
-def _find_addresses(servers: list[_Server], server_name: str, abilities: Abilities) -> Search:
-    """Addresses for every server, server by server, each in our order of families (RFC 7984 §4)."""
+def _find_addresses(servers: list[_Server], name: str, abilities: Abilities) -> Search:
+    """Addresses for every server, server by server, each in our order of families (RFC 7984 §4).
+
+    They bear the host name of the URI, which a certificate has to show: what the DNS made of it is anybody's word.
+    """
     hosts = dict.fromkeys(server.host for server in servers if not is_literal(server.host))
     questions = tuple(Question(host, family) for host in hosts for family in abilities.families)
     answers = (yield questions) if questions else {}
-    targets: dict[Target, None] = {}
+    targets: dict[Address, None] = {}
     for server in servers:
         found = [server.host] if is_literal(server.host) else _addresses(server.host, answers, abilities)
         for host in found:
-            targets[Target(Address(host, server.port, server.transport), server_name)] = None
+            targets[Address(host, server.port, server.transport, name=name)] = None
     return tuple(targets)[:MAX_TARGETS]
 
 

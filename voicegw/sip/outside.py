@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import token
-from voicegw.sip.address import Address, bracketed, is_sendable
+from voicegw.sip.address import Address, is_sendable
 from voicegw.sip.challenges import Permit
 from voicegw.sip.core import Core
 from voicegw.sip.counters import SipCounter
@@ -136,15 +136,13 @@ class RequestingSide:
         core, sender = self._core, NameAddr.parse(from_)
         if sender.tag is None:
             sender = sender.with_tag(token(core.random, 12))
-        here = core.config.local_address(destination)
-        call_id = dialog.call_id or f"{token(core.random, 20)}@{bracketed(here.host)}"
         return [
             ("Via", core.via(branch, destination)),
             ("Max-Forwards", "70"),
             *(("Route", route) for route in routes),
             ("From", str(sender)),
             ("To", to or f"<{target_uri}>"),
-            ("Call-ID", call_id),
+            ("Call-ID", dialog.call_id or core.new_call_id(destination)),
         ]
 
     def _close(self, pending: OutsideRequest) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import token
-from voicegw.sip.address import Address, bracketed, is_sendable
+from voicegw.sip.address import Address, is_sendable
 from voicegw.sip.bodies import SDP
 from voicegw.sip.challenges import Permit, credentials_of
 from voicegw.sip.core import Core, permit_in
@@ -52,18 +52,20 @@ class CallingSide:
         headers: Pairs = (),
         routes: Sequence[str] = (),
         account: str = "",
+        call_id: str = "",
+        patience_s: float | None = None,
     ) -> SipCallHandle:
         """Send an INVITE; without ``sdp`` the other side offers. LocalError for an unsendable destination."""
         core = self._core
         if not is_sendable(destination):
             raise LocalError(f"no datagram can be sent to {destination}")
-        tag, branch = token(core.random, 12), core.new_branch()
-        here = core.config.local_address(destination)
-        call_id = f"{token(core.random, 20)}@{bracketed(here.host)}"
+        sender, branch = NameAddr.parse(from_), core.new_branch()
+        tag = sender.tag or token(core.random, 12)
+        call_id = call_id or core.new_call_id(destination)
         pairs = [("Via", core.via(branch, destination)), ("Max-Forwards", "70")]
         pairs += [("Route", route) for route in routes]
         pairs += [
-            ("From", str(NameAddr.parse(from_).with_tag(tag))),
+            ("From", str(sender.with_tag(tag))),
             ("To", f"<{target_uri}>"),
             ("Call-ID", call_id),
             ("CSeq", "1 INVITE"),
@@ -76,6 +78,8 @@ class CallingSide:
         core.admission.met(call.handle, destination)
         permit = Permit(account) if account else None
         self._start(call, request, branch, destination, now, permit, is_initial=True)
+        if patience_s is not None and call.attempt is not None:
+            core.timers.start(call.attempt, Timer.PATIENCE, now + patience_s)
         return call.handle
 
     def acknowledge(self, handle: SipCallHandle, sdp: bytes) -> None:
@@ -120,12 +124,14 @@ class CallingSide:
         if renewed is None:
             return False
         core.timers.stop(attempt, Timer.C)
+        core.timers.stop(attempt, Timer.PATIENCE)
         attempt.provisional_seen = False
         self._note(attempt, *renewed)
         return True
 
     def receive_response(self, attempt: Attempt, response: Response, now: float) -> None:
         """A response that its transaction passed up."""
+        self._core.timers.stop(attempt, Timer.PATIENCE)
         if response.status < 200:
             self._receive_provisional(attempt, response, now)
             return
@@ -142,6 +148,7 @@ class CallingSide:
         """The transaction ended without a final response."""
         call = attempt.call
         self._core.timers.stop(attempt, Timer.C)
+        self._core.timers.stop(attempt, Timer.PATIENCE)
         if not call.can(SipCallInput.FAILED) or attempt.cancelled:
             return
         self._core.counters.add(SipCounter.NO_RESPONSE)
@@ -153,6 +160,8 @@ class CallingSide:
         if isinstance(owner, SipCall):
             if timer is Timer.GLARE and owner.retry_body is not None:
                 self._retry(owner, owner.retry_body, now)
+        elif timer is Timer.PATIENCE:
+            self._lose_patience(owner, now)
         elif timer is Timer.C:
             self._give_up_waiting(owner, now)
         elif timer is Timer.CANCEL_WAIT and owner.transaction is not None:
@@ -331,9 +340,18 @@ class CallingSide:
         attempt = call.attempt
         self._core.end(call, SipCallInput.CANCELLED, ended_by)
         if attempt is not None:
+            self._core.timers.stop(attempt, Timer.PATIENCE)
             attempt.cancelled = True
             if attempt.provisional_seen:
                 self._send_cancel(attempt, now)
+
+    def _lose_patience(self, attempt: Attempt, now: float) -> None:
+        """The server has not even said 100, and another one is to be tried: what comes yet is taken back (§9.1)."""
+        if attempt.call.state is not SipCallState.CALLING or attempt.transaction is None:
+            return
+        self._core.counters.add(SipCounter.NO_RESPONSE)
+        self._core.timers.stop(attempt.transaction, Timer.A)
+        self._give_up(attempt.call, EndedBy.NO_RESPONSE, now)
 
     def _give_up_waiting(self, attempt: Attempt, now: float) -> None:
         """Provisional responses came, and then nothing: the client transaction would never end by itself."""

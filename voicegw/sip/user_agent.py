@@ -170,14 +170,20 @@ class UserAgent:
         headers: Pairs = (),
         routes: Sequence[str] = (),
         account: str = "",
+        call_id: str = "",
+        patience_s: float | None = None,
     ) -> SipCallHandle:
-        """Call ``target_uri``. ``from_`` is a From value without a tag; ``sdp`` None asks the peer for the offer.
+        """Call ``target_uri``. ``from_`` is a From value; ``sdp`` None asks the peer for the offer.
 
         ``account`` names the credentials that answer challenges of those on the way; without it none do.
+        ``patience_s`` is how long to wait for a first answer, 100 included, where 64*T1 is too long; the next
+        server gets the same From, tag included, and ``call_id`` (RFC 3263 §4.3).
 
         LocalError for a destination that no datagram can reach or a header that would break its line.
         """
-        return self._calling.invite(target_uri, from_, destination, sdp, now, headers, routes, account)
+        return self._calling.invite(
+            target_uri, from_, destination, sdp, now, headers, routes, account, call_id, patience_s
+        )
 
     def acknowledge(self, handle: SipCallHandle, sdp: bytes) -> None:
         """Send ACK with our answer to the offer of ``Answered(wants_answer=True)``."""

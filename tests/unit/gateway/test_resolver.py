@@ -49,7 +49,7 @@ class Rig:
         )
 
     async def locate(self, uri: str) -> list[Address]:
-        return [target.address for target in await self.resolver.locate(SipUri.parse(uri))]
+        return [address._replace(name="") for address in await self.resolver.locate(SipUri.parse(uri))]
 
 
 def test_a_carrier_is_found_by_its_name() -> None:

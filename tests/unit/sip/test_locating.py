@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from voicegw.base.errors import LocalError
-from voicegw.sip.address import Address, Transport
+from voicegw.sip.address import Address, Transport, is_literal
 from voicegw.sip.locating import (
     MAX_TARGETS,
     Abilities,
@@ -17,7 +17,6 @@ from voicegw.sip.locating import (
     Record,
     RecordKind,
     Srv,
-    Target,
     by_weight,
     locate,
 )
@@ -59,10 +58,10 @@ def found(uri: str, zone: Zone, abilities: Abilities = ALL) -> tuple[list[Addres
                 {q: zone[q.name, q.kind.value] for q in questions if (q.name, q.kind.value) in zone}
             )
     except StopIteration as end:
-        targets: tuple[Target, ...] = end.value
-    host = SipUri.parse(uri).host.strip("[]").lower()
-    assert all(target.server_name == host for target in targets)
-    return [target.address for target in targets], asked
+        addresses: tuple[Address, ...] = end.value
+    host = SipUri.parse(uri).host.lower()
+    assert all(address.name == ("" if is_literal(host.strip("[]")) else host) for address in addresses)
+    return [address._replace(name="") for address in addresses], asked
 
 
 @pytest.mark.parametrize(
