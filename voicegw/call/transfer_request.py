@@ -75,6 +75,18 @@ _BY_CAUSE: Final = {
     HangupCause.NO_ANSWER: TransferFailure.NO_ANSWER,
     HangupCause.UNREACHABLE: TransferFailure.UNREACHABLE,
     HangupCause.PEER_REJECTED: TransferFailure.REFUSED,
+    HangupCause.PEER_FORBIDS: TransferFailure.REFUSED,
+    HangupCause.UNWANTED: TransferFailure.REFUSED,
+    HangupCause.PEER_BUSY: TransferFailure.BUSY,
+    HangupCause.NETWORK_RELEASED: TransferFailure.HUNG_UP,
+    HangupCause.NUMBER_UNKNOWN: TransferFailure.UNREACHABLE,
+    HangupCause.NUMBER_GONE: TransferFailure.UNREACHABLE,
+    HangupCause.NUMBER_INCOMPLETE: TransferFailure.UNREACHABLE,
+    HangupCause.NAME_NOT_FOUND: TransferFailure.UNREACHABLE,
+    HangupCause.CONNECTION_FAILED: TransferFailure.UNREACHABLE,
+    HangupCause.TRUNK_DOWN: TransferFailure.UNREACHABLE,
+    HangupCause.TRUNK_FULL: TransferFailure.NOT_POSSIBLE,
+    HangupCause.NOT_ALLOWED: TransferFailure.NOT_POSSIBLE,
 }
 
 

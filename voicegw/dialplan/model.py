@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from voicegw.base.causes import HangupCause
+from voicegw.base.causes import HangupCause, Side
 from voicegw.dialplan.checked import StrictModel, did_you_mean
 from voicegw.dialplan.safe_regex import compile_safe
 
@@ -167,7 +167,8 @@ class DialplanFile(StrictModel):
 
 def reject_cause(text: str) -> tuple[HangupCause, int]:
     """The cause and the SIP status that ``reject: text`` means; raises ``ValueError``."""
-    by_name = {cause.value.name: cause for cause in HangupCause if cause.value.sip_status >= 400}
+    ours = (cause for cause in HangupCause if cause.value.side is not Side.CALLEE or cause is HangupCause.NO_ANSWER)
+    by_name = {cause.value.name: cause for cause in ours if cause.value.sip_status >= 400}
     if text in by_name:
         return by_name[text], by_name[text].value.sip_status
     if re.fullmatch(r"[4-6]\d\d", text):

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from voicegw.base.causes import HangupCause
+from voicegw.base.causes import HangupCause, cause_of_refusal, cause_of_release
 from voicegw.sip.events import CallEnded, EndedBy
-
-_REFUSALS = {
-    408: HangupCause.NO_ANSWER,
-    480: HangupCause.NO_ANSWER,
-    487: HangupCause.NO_ANSWER,
-    415: HangupCause.NOT_ACCEPTABLE,
-    488: HangupCause.NOT_ACCEPTABLE,
-    606: HangupCause.NOT_ACCEPTABLE,
-    502: HangupCause.UNREACHABLE,
-    503: HangupCause.UNREACHABLE,
-    504: HangupCause.UNREACHABLE,
-}
+from voicegw.sip.reason import q850_cause
 
 
 def cause_of(ended: CallEnded, ours: HangupCause | None) -> HangupCause:
@@ -26,15 +15,19 @@ def cause_of(ended: CallEnded, ours: HangupCause | None) -> HangupCause:
         case EndedBy.LOCAL_BYE | EndedBy.LOCAL_CANCEL | EndedBy.LOCAL_REFUSAL:
             return ours or HangupCause.INTERNAL_ERROR
         case EndedBy.REMOTE_BYE:
-            return HangupCause.CALLER_HANGUP
+            return cause_of_release(q850_cause(ended.headers))
         case EndedBy.REMOTE_CANCEL:
             return HangupCause.CALLER_CANCELLED
         case EndedBy.REMOTE_REFUSAL:
-            return _REFUSALS.get(ended.status, HangupCause.PEER_REJECTED)
+            return cause_of_refusal(ended.status, q850_cause(ended.headers))
         case EndedBy.NO_ACK:
             return HangupCause.NO_ACK
-        case EndedBy.NO_RESPONSE | EndedBy.TRANSPORT_ERROR | EndedBy.SESSION_EXPIRED:
+        case EndedBy.NO_RESPONSE:
             return HangupCause.UNREACHABLE
+        case EndedBy.SESSION_EXPIRED:
+            return HangupCause.SESSION_EXPIRED
+        case EndedBy.TRANSPORT_ERROR:
+            return HangupCause.CONNECTION_FAILED
         case EndedBy.NO_ANSWER:
             return HangupCause.NO_ANSWER
         case EndedBy.DIALOG_LOST | EndedBy.PEER_ERROR:

@@ -80,9 +80,9 @@ def test_a_call_between_two_gateways() -> None:
 @pytest.mark.parametrize(
     ("cause", "status", "there"),
     [
-        (HangupCause.BUSY, 486, HangupCause.PEER_REJECTED),
-        (HangupCause.NO_ROUTE, 404, HangupCause.PEER_REJECTED),
-        (HangupCause.OVERLOADED, 503, HangupCause.UNREACHABLE),
+        (HangupCause.BUSY, 486, HangupCause.PEER_BUSY),
+        (HangupCause.NO_ROUTE, 404, HangupCause.NUMBER_UNKNOWN),
+        (HangupCause.OVERLOADED, 503, HangupCause.PEER_OVERLOADED),
         (HangupCause.AGENT_HANGUP, 480, HangupCause.NO_ANSWER),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_draining_gateway_refuses_new_calls_and_keeps_running_ones() -> None:
         called.gateway.drain()
         dial(late, called)
         ended = await late.expect(LegEnded)
-        assert (ended.cause, ended.sip_status) == (HangupCause.UNREACHABLE, 503)
+        assert (ended.cause, ended.sip_status) == (HangupCause.PEER_OVERLOADED, 503)
         assert called.gateway.active_legs == 1
         caller.gateway.hangup(OUT, HangupCause.CALLER_HANGUP)
         assert (await called.expect(LegEnded)).leg_id == leg
