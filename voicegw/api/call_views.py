@@ -43,7 +43,7 @@ class CallView(BaseModel):
 
 
 class LegView(BaseModel):
-    """One leg and what was counted at its end."""
+    """One leg and what was counted at its end. ``mos``: 1 to 4.5, of what was received (ITU-T G.107)."""
 
     leg_no: int
     role: str
@@ -55,6 +55,8 @@ class LegView(BaseModel):
     packets_lost: int | None
     packets_late: int | None
     jitter_ms: float | None
+    mos: float | None
+    round_trip_ms: float | None
 
 
 class TurnView(BaseModel):

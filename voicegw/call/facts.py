@@ -255,6 +255,26 @@ class MediaWasMeasured(Fact, frozen=True):
     packets_rejected: int
     jitter_ms: float
     leg: str = "caller"
+    mos: float = 0.0
+    """Of the whole leg, 1 to 4.5; 0 where nothing was received."""
+    round_trip_ms: float = -1.0
+    party: str = ""
+    """Whose leg it was, where there may be several of its kind."""
+
+
+class MediaQualityHasChanged(Fact, frozen=True):
+    """How the last five seconds of a leg sounded. While that is poor (a ``mos`` below 3.1) it is told every time.
+
+    ``mos``: of what we heard; ``peer_mos``: of what the other side says it heard, 0 where it does not say.
+    """
+
+    leg: str
+    mos: float
+    peer_mos: float
+    loss_percent: float
+    jitter_ms: float
+    round_trip_ms: float = -1.0
+    party: str = ""
 
 
 class TransferHasBegun(Fact, frozen=True):
@@ -389,6 +409,7 @@ AnyFact: TypeAlias = (
     | ConsentWasGiven
     | ConsentWasRefused
     | MediaWasMeasured
+    | MediaQualityHasChanged
     | TransferHasBegun
     | TransferHasProgressed
     | TransferHasFailed

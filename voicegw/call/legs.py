@@ -20,6 +20,8 @@ class CallLeg:
     ours: bool = False
     signalled: bool = True
     uri: str = ""
+    party: str = ""
+    """Who it is, where that is known: the name of a supervisor."""
     state: LegState = LegState.TRYING
     media_open: bool = False
     agreed: bool = False

@@ -342,7 +342,9 @@ class CallMachine:
 
     def _supervisor_offered(self, event: e.SupervisorOffered) -> list[c.CallCommand]:
         ours, caller = bool(event.uri), self._caller()
-        leg = CallLeg(event.leg_id, LegRole.SUPERVISOR, ours=ours, signalled=not ours, uri=event.uri)
+        leg = CallLeg(
+            event.leg_id, LegRole.SUPERVISOR, ours=ours, signalled=not ours, uri=event.uri, party=event.name
+        )
         self.legs[event.leg_id] = leg
         if caller is None or caller.over or self._presence.leg_id is not None:
             return self._end_leg(leg, HangupCause.BUSY)

@@ -25,6 +25,8 @@ LOOP: Final = 3
 """Saying the same so often is a loop; twice is courtesy on a bad line."""
 _LOOP_WORDS: Final = 3
 """Shorter sentences ("yes", "thank you") may be said again and again."""
+POOR_MOS: Final = 3.1
+"""Below it many people are dissatisfied (ITU-T G.109)."""
 _POOR_LOSS, _BAD_LOSS = 0.03, 0.10
 _word = re.compile(r"[^\W_]+")
 
@@ -38,6 +40,7 @@ class RiskReason(StrEnum):
     TOOLS = "tools"
     SILENCE = "silence"
     LINE = "line"
+    MOS = "mos"
     FAULT = "fault"
 
 
@@ -57,6 +60,7 @@ WEIGHTS: Final = {
     RiskReason.TOOLS: Weight(15, 60, "tools or services fail ({count} ×)"),
     RiskReason.SILENCE: Weight(15, 45, "long silence ({count} ×)"),
     RiskReason.LINE: Weight(20, 40, "the line is bad"),
+    RiskReason.MOS: Weight(20, 60, "poor sound: MOS {mos:.1f} ({count} × 5 s)"),
     RiskReason.FAULT: Weight(20, 60, "a part of the server fails ({count} ×)"),
 }
 
@@ -79,6 +83,7 @@ class CallRisk:
         self._alerted: set[RiskReason] = set()
         self._words = EVERY
         self._quiet_from_ms: float | None = None
+        self._worst_mos = 5.0
 
     @property
     def points(self) -> int:
@@ -101,7 +106,9 @@ class CallRisk:
 
     def _sign(self, reason: RiskReason) -> Sign:
         weight, count = WEIGHTS[reason], self._counts[reason]
-        return Sign(reason, min(weight.cap, weight.points * count), weight.text.format(count=count))
+        return Sign(
+            reason, min(weight.cap, weight.points * count), weight.text.format(count=count, mos=self._worst_mos)
+        )
 
     def _signs_of(self, fact: f.AnyFact) -> Iterator[RiskReason]:
         match fact:
@@ -122,6 +129,8 @@ class CallRisk:
                 yield RiskReason.FAULT
             case f.MediaWasMeasured(leg="caller"):
                 yield from self._line(fact)
+            case f.MediaQualityHasChanged() if fact.leg != "supervisor":
+                yield from self._sound(fact)
             case f.LanguageHasChanged(language):
                 self._words = WORDS.get(language.partition("-")[0].lower(), EVERY)
             case _:
@@ -156,6 +165,13 @@ class CallRisk:
             yield RiskReason.LINE
         if lost >= _BAD_LOSS:
             yield RiskReason.LINE
+
+    def _sound(self, fact: f.MediaQualityHasChanged) -> Iterator[RiskReason]:
+        """Of the caller, or of whoever they were connected to; in either direction."""
+        worst = min(fact.mos, fact.peer_mos or fact.mos)
+        if worst < POOR_MOS:
+            self._worst_mos = min(self._worst_mos, worst)
+            yield RiskReason.MOS
 
 
 def _plain(text: str) -> str:

@@ -22,6 +22,7 @@ from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaC
 from voicegw.media.leg import Call, Leg, Voice
 from voicegw.media.plan import TickPlan
 from voicegw.media.playout import Playout
+from voicegw.media.quality import SPAN_S
 from voicegw.media.receiver import RtpReceiver, flush_keys
 from voicegw.media.reports import RtcpReporter
 from voicegw.media.sender import Departure, RtpSender
@@ -35,6 +36,8 @@ from voicegw.rtp.telephone_event import DIGITS
 
 _REPORT_TICKS: Final = 10
 _TIMEOUT_TICKS: Final = 25
+_QUALITY_TICKS: Final = round(SPAN_S * 1000 / FRAME_MS)
+"""Each leg is rated once in so many ticks, few of them in each."""
 
 
 class MediaEngine:
@@ -197,6 +200,10 @@ class MediaEngine:
 
     def _housekeep(self, now: float) -> None:
         """What is not audio, spread over the ticks."""
+        for leg in self._plan.legs[self._ticks % _QUALITY_TICKS :: _QUALITY_TICKS]:
+            rated = self._reporter.rate(leg, now)
+            if rated is not None:
+                self._events.append(rated)
         if self._ticks % _REPORT_TICKS == 0:
             self._reporter.run(now)
             self._tell_recorder(now)

@@ -12,6 +12,7 @@ from voicegw.media.config import FRAME_MS
 from voicegw.media.latch import SourceLatch
 from voicegw.media.messages import ConfigureLeg, SendDtmf
 from voicegw.media.playout import Playout
+from voicegw.media.quality import QualitySpan
 from voicegw.media.sockets import Address, PortPair
 from voicegw.rtp.telephone_event import TelephoneEventReceiver, TelephoneEventSender
 
@@ -39,6 +40,7 @@ class Leg:
     """MediaTimedOut events of the present silence."""
     peer_lost: int = 0
     round_trip_ms: float = -1.0
+    quality: QualitySpan = field(default_factory=QualitySpan)
 
     @property
     def keying(self) -> bool:

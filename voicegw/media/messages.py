@@ -210,6 +210,22 @@ class MediaTimedOut(Message, frozen=True):
     silent_ms: int
 
 
+class QualityRated(Message, frozen=True):
+    """How the last seconds of a leg sounded, told when that has changed, and again and again where it is poor.
+
+    ``mos`` of what we received and ``peer_mos`` of what the peer reports to have received of ours, 0 where it does
+    not report; ``loss`` from 0 to 1, of that span; ``round_trip_ms`` -1 where it is not known.
+    """
+
+    leg_id: LegId
+    at: float
+    mos: float
+    peer_mos: float
+    loss: float
+    jitter_ms: float
+    round_trip_ms: float
+
+
 class MixChanged(Message, frozen=True):
     """The ``edges`` of a SetMix are in force since the tick at ``at``."""
 
@@ -377,6 +393,7 @@ Event: TypeAlias = (
     | LegClosed
     | MediaLatched
     | MediaTimedOut
+    | QualityRated
     | MixChanged
     | SpeechStarted
     | SpeechPaused

@@ -11,7 +11,8 @@ from voicegw.base.metrics import Counters
 from voicegw.media.bank import LegBank
 from voicegw.media.config import SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.leg import Leg
-from voicegw.media.messages import LegStats
+from voicegw.media.messages import LegStats, QualityRated
+from voicegw.media.quality import Totals
 from voicegw.media.sockets import Address, Network
 from voicegw.rtp.rtcp import (
     Bye,
@@ -184,6 +185,7 @@ class RtcpReporter:
             if block.ssrc != own:
                 continue
             leg.peer_lost = max(0, block.cumulative_lost)
+            leg.quality.peer_reports(block.fraction_lost, self._clock.monotonic())
             trip = round_trip_s(block, to_ntp(self._clock.wall()))
             if trip is not None:
                 leg.round_trip_ms = trip * 1000
@@ -194,8 +196,7 @@ class RtcpReporter:
         received, lost = int(bank.reception.received[row]), bank.reception.lost(row)
         late = int(bank.jitter.late[row])
         ratio = (lost + late) / max(1, received + lost)
-        delay = max(0.0, leg.round_trip_ms) / 2 + _FRAME_DELAY_MS
-        delay += bank.jitter.delay_samples(row) * 1000 / SAMPLE_RATE_HZ
+        delay = self._delay_ms(leg)
         return LegStats(
             packets_sent=bank.packets_sent(row),
             packets_received=received,
@@ -209,3 +210,19 @@ class RtcpReporter:
             round_trip_ms=leg.round_trip_ms,
             mos=mos(ratio, delay) if received else 0.0,
         )
+
+    def rate(self, leg: Leg, now: float) -> QualityRated | None:
+        """How the leg sounded in the last seconds, where that is news."""
+        bank, row = self._bank, leg.row
+        missing = bank.reception.lost(row) + int(bank.jitter.late[row])
+        totals = Totals(int(bank.reception.received[row]), missing)
+        found = leg.quality.rate(totals, self._delay_ms(leg), now)
+        if found is None:
+            return None
+        jitter_ms = bank.reception.jitter(row) * 1000 / SAMPLE_RATE_HZ
+        return QualityRated(leg.leg_id, now, found.mos, found.peer_mos, found.loss, jitter_ms, leg.round_trip_ms)
+
+    def _delay_ms(self, leg: Leg) -> float:
+        """One way, as far as it is known."""
+        buffered_ms = self._bank.jitter.delay_samples(leg.row) * 1000 / SAMPLE_RATE_HZ
+        return max(0.0, leg.round_trip_ms) / 2 + _FRAME_DELAY_MS + buffered_ms

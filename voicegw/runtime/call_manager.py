@@ -204,6 +204,7 @@ class CallManager:
                 | m.LegClosed()
                 | m.MediaLatched()
                 | m.MediaTimedOut()
+                | m.QualityRated()
                 | m.SpeechStarted()
                 | m.SpeechPaused()
                 | m.SpeechStopped()

@@ -20,6 +20,7 @@ from voicegw.call.censor import Censor
 from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
+from voicegw.call.states import LegRole
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import AgentGate, Reason
@@ -28,6 +29,7 @@ from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.conversation_links import ConversationLinks
+from voicegw.runtime.line_facts import measured, rated
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.look_up import LookUp
 from voicegw.runtime.mailbox import Mailbox
@@ -246,6 +248,8 @@ class CallRuntime:
                 self._note_statistics(mail)
             case m.RecordingEnded() | m.RecordingDiscarded() | m.RecordingFailed():
                 self._recorder.on_media(mail)
+            case m.QualityRated():
+                self._book.note(rated(mail, *self._whose(mail.leg_id)))
             case m.MediaTimedOut():
                 self.handle(e.MediaSilent(mail.leg_id, mail.silent_ms))
             case m.DtmfReceived() if mail.leg_id != self.leg_id:
@@ -434,18 +438,12 @@ class CallRuntime:
         )
 
     def _note_statistics(self, closed: m.LegClosed) -> None:
-        stats, leg = closed.stats, self._machine.legs.get(closed.leg_id)
-        self._book.note(
-            f.MediaWasMeasured(
-                stats.packets_sent,
-                stats.packets_received,
-                stats.packets_lost,
-                stats.packets_late,
-                stats.packets_rejected,
-                stats.jitter_ms,
-                leg.role.value if leg is not None else "caller",
-            )
-        )
+        self._book.note(measured(closed.stats, *self._whose(closed.leg_id)))
+
+    def _whose(self, leg_id: LegId) -> tuple[str, str]:
+        """What a leg is in the call, and the name of a supervisor whose leg it is."""
+        leg = self._machine.legs.get(leg_id)
+        return (leg.role.value, leg.party) if leg is not None else (LegRole.CALLER.value, "")
 
     def _close_record(self) -> None:
         self._recorder.lose("the recorder did not report its end in time")

@@ -93,6 +93,7 @@ class CallerLookedUp:
 MediaMail: TypeAlias = (
     m.MediaLatched
     | m.MediaTimedOut
+    | m.QualityRated
     | m.MixChanged
     | m.SpeechStarted
     | m.SpeechPaused

@@ -110,6 +110,8 @@ class StoredLeg:
     packets_lost: int | None
     packets_late: int | None
     jitter_ms: float | None
+    mos: float | None
+    round_trip_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)

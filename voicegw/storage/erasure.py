@@ -41,6 +41,7 @@ UNSPOKEN_KINDS = (
     "RecordingHasEnded",
     "RecordingHasFailed",
     "MediaWasMeasured",
+    "MediaQualityHasChanged",
     "TransferHasProgressed",
     "TransferHasFailed",
     "SupervisorHasJoined",

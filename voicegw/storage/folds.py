@@ -12,6 +12,7 @@ from voicegw.call.facts import (
     CallWasAnswered,
     ConsentWasRefused,
     Entry,
+    MediaWasMeasured,
     SupervisorHasJoined,
     TurnWasTimed,
 )
@@ -32,6 +33,7 @@ class CallFold:
     answered_at_ms: float = 0.0
     last_at_ms: float = 0.0
     others: list[tuple[str, str]] = field(default_factory=list)
+    measured: list[MediaWasMeasured] = field(default_factory=list)
     refused: bool = False
     """The caller refused to be recorded."""
 
@@ -48,6 +50,8 @@ class CallFold:
                 self.others.append(("supervisor", name))
             case ConsentWasRefused():
                 self.refused = True
+            case MediaWasMeasured():
+                self.measured.append(entry.data)
             case TurnWasTimed():
                 self.timings.append((entry.at_ms, entry.data))
 
@@ -89,28 +93,31 @@ class CallFold:
         }
 
     def legs(self) -> list[Row]:
-        """The caller's leg, with counters where the media worker told them, and whoever came to the call."""
-        caller = [self._caller_leg(self.answered)] if self.answered is not None else []
-        nothing = dict.fromkeys(("packets_sent", "packets_received", "packets_lost", "packets_late", "jitter_ms"))
+        """The caller's leg and whoever came to the call, with counters where the media worker told them."""
+        left = list(self.measured)
+        caller = [self._caller_leg(self.answered, _take(left, "caller", ""))] if self.answered is not None else []
         others = [
-            {"leg_no": number, "role": role, "party": storable(party), "codec": "", "remote": "", **nothing}
+            {
+                "leg_no": number,
+                "role": role,
+                "party": storable(party),
+                "codec": "",
+                "remote": "",
+                **_counters(_take(left, role, party if role == "supervisor" else "")),
+            }
             for number, (role, party) in enumerate(self.others, start=1)
         ]
         return [*caller, *others]
 
-    def _caller_leg(self, answered: CallWasAnswered) -> Row:
-        offered, media = self.record.offered, self.record.media
+    def _caller_leg(self, answered: CallWasAnswered, media: MediaWasMeasured | None) -> Row:
+        offered = self.record.offered
         return {
             "leg_no": 0,
             "role": "caller",
             "party": storable(offered.calling) if offered else "",
             "codec": storable(answered.codec),
             "remote": storable(answered.remote),
-            "packets_sent": media.packets_sent if media else None,
-            "packets_received": media.packets_received if media else None,
-            "packets_lost": media.packets_lost if media else None,
-            "packets_late": media.packets_late if media else None,
-            "jitter_ms": media.jitter_ms if media else None,
+            **_counters(media),
         }
 
     def transcript(self) -> list[Row]:
@@ -158,6 +165,23 @@ class CallFold:
         parties = [offered.called, offered.calling, offered.display_name] if offered else []
         said = [line.text for line in self.record.transcript]
         return storable(" ".join([*parties, *said, *self.record.slots.values()]))
+
+
+def _take(left: list[MediaWasMeasured], role: str, party: str) -> MediaWasMeasured | None:
+    """The first measurement of such a leg that no other leg has. Calls of before did not tell whose a leg was."""
+    for one in left:
+        if one.leg == role and one.party in (party, ""):
+            left.remove(one)
+            return one
+    return None
+
+
+def _counters(media: MediaWasMeasured | None) -> Row:
+    names = ("packets_sent", "packets_received", "packets_lost", "packets_late", "jitter_ms")
+    known: Row = {name: getattr(media, name) if media else None for name in names}
+    known["mos"] = media.mos if media and media.mos > 0 else None
+    known["round_trip_ms"] = media.round_trip_ms if media and media.round_trip_ms >= 0 else None
+    return known
 
 
 def storable(text: str) -> str:

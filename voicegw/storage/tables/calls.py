@@ -85,6 +85,8 @@ legs = Table(
     Column("packets_lost", Integer),
     Column("packets_late", Integer),
     Column("jitter_ms", Float),
+    Column("mos", Float),
+    Column("round_trip_ms", Float),
 )
 
 transcripts = Table(

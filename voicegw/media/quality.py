@@ -1,0 +1,83 @@
+"""How a leg sounds while the call goes on: every few seconds a rating of that span, told when it has changed.
+
+The final counters of a leg average over the whole call; a supervisor wants to know what is wrong now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from voicegw.rtp.stats import mos
+
+POOR_MOS: Final = 3.1
+"""Below it many people are dissatisfied (ITU-T G.109); so long as it lasts, it is told again and again."""
+SPAN_S: Final = 5.0
+_LEAST_S: Final = 0.9 * SPAN_S
+"""Ticks and plans shift; what is much shorter than a span is left to the next."""
+_LEAST_PACKETS: Final = 25
+"""Half a second of audio: from less nothing can be said about a leg on hold, or one that suppresses silence."""
+_CHANGE: Final = 0.25
+_REPORT_S: Final = 15.0
+"""A report of the peer counts for so long: three times the mean between two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counters of a leg since its beginning."""
+
+    received: int
+    missing: int
+    """Lost, or too late to be played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """``mos``: of what we hear, ``peer_mos``: of what the peer says it hears, 0 where it says nothing."""
+
+    mos: float
+    peer_mos: float
+    loss: float
+
+
+@dataclass(slots=True)
+class QualitySpan:
+    """The present span of one leg."""
+
+    since: float = 0.0
+    begun: Totals | None = None
+    told: Rating | None = None
+    peer_loss: float = 0.0
+    """What the peer reported last of our packets, and when."""
+    peer_reported_at: float = float("-inf")
+
+    def peer_reports(self, fraction_lost: int, now: float) -> None:
+        """A report block of the peer (RFC 3550 §6.4.1): ``fraction_lost`` in 256ths since the one before."""
+        self.peer_loss, self.peer_reported_at = fraction_lost / 256, now
+
+    def rate(self, totals: Totals, delay_ms: float, now: float) -> Rating | None:
+        """The rating of a span that is over, if it is worth telling."""
+        if self.begun is None:
+            self.since, self.begun = now, totals
+        if now - self.since < _LEAST_S:
+            return None
+        received = totals.received - self.begun.received
+        missing = max(0, totals.missing - self.begun.missing)
+        self.since, self.begun = now, totals
+        if received + missing < _LEAST_PACKETS:
+            return None
+        rating = self._rating(missing / (received + missing), delay_ms, now)
+        if not self._is_news(rating):
+            return None
+        self.told = rating
+        return rating
+
+    def _rating(self, loss: float, delay_ms: float, now: float) -> Rating:
+        reported = now - self.peer_reported_at <= _REPORT_S
+        return Rating(mos(loss, delay_ms), mos(self.peer_loss, delay_ms) if reported else 0.0, loss)
+
+    def _is_news(self, rating: Rating) -> bool:
+        told = self.told
+        if told is None or rating.mos < POOR_MOS or 0 < rating.peer_mos < POOR_MOS:
+            return True
+        return abs(rating.mos - told.mos) >= _CHANGE or abs(rating.peer_mos - told.peer_mos) >= _CHANGE
