@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from voicegw.base.errors import ConfigError
 from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
 from voicegw.sip.address import is_literal
@@ -45,6 +46,8 @@ class SipConfig:
     """Audio codecs, best first in our own offers; in answers the caller's order counts."""
     guard: GuardConfig = field(default_factory=GuardConfig)
     """What unknown addresses may send."""
+    locating: LocatingConfig = field(default_factory=LocatingConfig)
+    """How servers are found, and what happens to those that fail."""
 
     def __post_init__(self) -> None:
         for name in ("listen_ip", "advertised_ip"):

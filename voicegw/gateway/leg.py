@@ -5,6 +5,7 @@ from __future__ import annotations
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId
+from voicegw.gateway.attempts import Attempts
 from voicegw.sdp import description as sdp
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.description import SessionDescription
@@ -25,6 +26,7 @@ class SipLeg:
         "cause",
         "confirmed",
         "may_refer",
+        "attempts",
         "account",
         "_preferences",
         "_local",
@@ -47,6 +49,8 @@ class SipLeg:
         self.peer = peer
         self.remote_offer = remote_offer
         """The INVITE's offer until we answer it."""
+        self.attempts: Attempts | None = None
+        """How our own call may go on where a server fails; None once it is answered."""
         self.cause: HangupCause | None = None
         """Why we ended it, if it was us."""
         self.confirmed = False

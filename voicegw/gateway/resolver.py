@@ -96,6 +96,17 @@ class Resolver:
             raise LocalError(f"{uri.host} cannot be found")
         return targets
 
+    def locate_literal(self, uri: SipUri) -> tuple[Address, ...] | None:
+        """The same for a URI that names an address; None for a name. LocalError for a transport that we lack."""
+        search = locate(uri, self._abilities(), self._random)
+        try:
+            next(search)
+        except StopIteration as end:
+            addresses: tuple[Address, ...] = end.value
+            return addresses
+        search.close()
+        return None
+
     async def ask(self, question: Question) -> tuple[Record, ...]:
         """The records for one question; none where there are none, or nobody knows."""
         own = self._hosts.addresses(_host_of(question))

@@ -14,10 +14,11 @@ from voicegw.gateway.guard import Ban, Guard
 from voicegw.gateway.load_meter import CHECK_S, LoadMeter
 from voicegw.gateway.local_addresses import LocalAddresses
 from voicegw.gateway.sip_transport import SipTransport
-from voicegw.sip.address import Address
+from voicegw.sip.address import Address, Transport
 from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.core import UserAgentConfig
 from voicegw.sip.events import UserAgentEvent
+from voicegw.sip.locating import Abilities, RecordKind
 from voicegw.sip.session_timer import SessionTimerPolicy
 from voicegw.sip.timers import TimerValues
 from voicegw.sip.user_agent import UserAgent
@@ -85,6 +86,11 @@ class SipDriver:
     def own_host(self, peer: Address) -> str:
         """The address of this machine on the way to ``peer``: what a socket can be bound to."""
         return self._own_addresses(peer).host
+
+    def abilities(self) -> Abilities:
+        """The transports and families of addresses that a request of ours can take."""
+        family = RecordKind.AAAA if ":" in self._transport.address.host else RecordKind.A
+        return Abilities((Transport.UDP,), (family,))
 
     def open(self) -> Address:
         """Start; LocalError if the address cannot be had."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable, Sequence
 
 from voicegw.base.causes import HangupCause
@@ -16,6 +15,7 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import LegId, RandomBytes, token
 from voicegw.base.metrics import Counters
+from voicegw.gateway.attempts import Attempts, Dialled
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import (
     LegAnswered,
@@ -31,11 +31,15 @@ from voicegw.gateway.events import (
 from voicegw.gateway.invitation import read_invitation
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
+from voicegw.gateway.outgoing import OutgoingCalls
+from voicegw.gateway.resolver import Resolver
+from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.sip_requests import SipRequests
+from voicegw.gateway.way import DIRECT, Way
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip import events as ua
-from voicegw.sip.address import DEFAULT_PORT, Address, is_literal, unbracketed
+from voicegw.sip.address import DEFAULT_PORT, Address
 from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.events import SipCallHandle
 from voicegw.sip.headers import NameAddr
@@ -67,6 +71,9 @@ class SipGateway:
         self._driver = SipDriver(config, self._handle, random, clock, counters, credentials)
         self._agent = self._driver.agent
         self.requests = SipRequests(self._driver)
+        resolver = Resolver(config.locating, self._driver.abilities, random=random, clock=clock, counters=counters)
+        self.servers = Servers(config.locating, resolver, self.requests, self._driver, counters)
+        self._outgoing = OutgoingCalls(self._driver, self.servers, random, counters)
         self._legs: dict[LegId, SipLeg] = {}
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
@@ -86,6 +93,7 @@ class SipGateway:
         for leg_id, leg in list(self._legs.items()):
             self.hangup(leg_id, HangupCause.DRAINING)
             self._end(leg, LegEnded(leg_id, HangupCause.DRAINING))
+        self.servers.close()
         self._driver.close()
 
     @property
@@ -107,17 +115,12 @@ class SipGateway:
             raise LocalError(f"no leg {leg_id}")
         return self._driver.own_host(leg.peer)
 
-    async def media_route(self, target_uri: str) -> tuple[str, str]:
+    async def media_route(self, target_uri: str, way: Way = DIRECT) -> tuple[str, str]:
         """Our IP address as the host of ``target_uri`` should see it, and the one that media sockets bind to.
 
         LocalError for a host that cannot be found, RemoteProtocolError for a URI that is none.
         """
-        target = SipUri.parse(target_uri)
-        place = (unbracketed(target.host), target.port or DEFAULT_PORT)
-        try:
-            peer = Address(*place) if is_literal(place[0]) else await self._resolve(place)
-        except (OSError, UnicodeError) as error:
-            raise LocalError(f"{place[0]} cannot be found: {error}") from error
+        peer = (await self.servers.find(target_uri, way))[0]
         return self._driver.local_address(peer).host, self._driver.own_host(peer)
 
     def media_address_towards(self, host: str) -> str:
@@ -183,51 +186,43 @@ class SipGateway:
         display_name: str = "",
         headers: Sequence[tuple[str, str]] = (),
         account: str = "",
+        way: Way = DIRECT,
     ) -> None:
         """Call ``target_uri`` with an offer of our own. LegRinging, LegAnswered and LegEnded follow.
 
-        ``account`` names the credentials that answer challenges; without it none do.
+        ``account`` names the credentials that answer challenges; without it none do. Where a server is silent,
+        cannot be reached or answers 503, the next one is tried, as long as there is one (RFC 3263 §4.3).
 
         RemoteProtocolError for a URI that is none, LocalError for a header that would break its line.
         """
-        target = SipUri.parse(target_uri)
-        sender = str(NameAddr(str(SipUri.parse(from_uri)), display_name))
+        sender = NameAddr(str(SipUri.parse(from_uri)), display_name)
+        dialled = Dialled(str(SipUri.parse(target_uri)), sender, tuple(headers), way)
         leg = SipLeg(leg_id, None, None, self._preferences, self._session_id())
         leg.place_media(local_ip, local_port)
         leg.account = account
-        host, port = unbracketed(target.host), target.port or DEFAULT_PORT
-        if is_literal(host):
-            self._invite(leg, str(target), sender, Address(host, port), tuple(headers))
+        if (servers := self.servers.find_now(target_uri, way)) is not None:
+            self._invite(leg, self._outgoing.begin(dialled, servers))
             return
         self._legs[leg_id] = leg
-        work = self._resolve_and_invite(leg, str(target), sender, (host, port), tuple(headers))
-        self._resolving[leg_id] = asyncio.get_running_loop().create_task(work)
+        self._resolving[leg_id] = asyncio.get_running_loop().create_task(self._find_and_invite(leg, dialled))
 
-    def _invite(
-        self, leg: SipLeg, target: str, sender: str, destination: Address, headers: tuple[tuple[str, str], ...]
-    ) -> None:
-        leg.peer = destination
-        handle = self._agent.invite(
-            target, sender, destination, leg.offer(), self._driver.now, headers, account=leg.account
-        )
+    def _invite(self, leg: SipLeg, attempts: Attempts) -> None:
+        handle = self._outgoing.invite(leg, attempts)
+        if leg.handle is not None:
+            del self._by_handle[leg.handle]
         leg.handle = handle
         self._legs[leg.leg_id] = self._by_handle[handle] = leg
         self._driver.pump()
 
-    async def _resolve_and_invite(
-        self, leg: SipLeg, target: str, sender: str, place: tuple[str, int], headers: tuple[tuple[str, str], ...]
-    ) -> None:
+    async def _find_and_invite(self, leg: SipLeg, dialled: Dialled) -> None:
         try:
-            self._invite(leg, target, sender, await self._resolve(place), headers)
-        except (OSError, UnicodeError, LocalError) as error:
-            log.warning("cannot call %s: %s", target, error)
+            servers = await self.servers.find(dialled.target_uri, dialled.way)
+            self._invite(leg, self._outgoing.begin(dialled, servers))
+        except LocalError as error:
+            log.warning("cannot call %s: %s", dialled.target_uri, error)
             self._end(leg, LegEnded(leg.leg_id, HangupCause.UNREACHABLE, reason_text=str(error)))
         finally:
             self._resolving.pop(leg.leg_id, None)
-
-    async def _resolve(self, place: tuple[str, int]) -> Address:
-        found = await asyncio.get_running_loop().getaddrinfo(*place, type=socket.SOCK_DGRAM)
-        return Address(str(found[0][4][0]), place[1])
 
     # ---------------------------------------------------------------- any leg
 
@@ -285,8 +280,11 @@ class SipGateway:
             case ua.ReinviteAnswered():
                 self._refreshed(leg, event)
             case ua.ProgressReceived():
+                self._outgoing.note_alive(leg)
                 self._on_event(LegRinging(leg.leg_id, event.status))
             case ua.Answered():
+                self._outgoing.note_alive(leg)
+                leg.attempts = None
                 self._agreed(leg, event.body, first=True)
             case ua.InfoReceived():
                 self._on_event(LegInfo(leg.leg_id, event.content_type, event.body))
@@ -294,6 +292,8 @@ class SipGateway:
                 self._on_event(LegReferAnswered(leg.leg_id, event.status))
             case ua.ReferNotified():
                 self._on_event(LegReferNotified(leg.leg_id, event.status, event.final))
+            case ua.CallEnded() if attempts := self._outgoing.next_attempts(leg, event):
+                self._invite(leg, attempts)
             case ua.CallEnded():
                 cause = cause_of(event, leg.cause)
                 self._end(leg, LegEnded(leg.leg_id, cause, event.status, reason_text(event)))

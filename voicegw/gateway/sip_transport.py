@@ -49,6 +49,11 @@ class SipTransport:
         self.backlogged = False
         """Whether the latest reading ended with more to read."""
 
+    @property
+    def address(self) -> Address:
+        """Where it listens, or is going to."""
+        return self._listen
+
     def open(self) -> Address:
         """Bind, start to read, and return the bound address; LocalError if it is taken or not ours."""
         try:

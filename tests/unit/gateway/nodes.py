@@ -12,6 +12,7 @@ from voicegw.base.clock import SystemClock
 from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegEvent
+from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.sip.address import Address
 from voicegw.sip.message import Message, Response
@@ -34,10 +35,10 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 class Node:
     """A started gateway. T1 is short, so that what a lost message costs stays small."""
 
-    def __init__(self, t1_ms: int = 50) -> None:
+    def __init__(self, t1_ms: int = 50, locating: LocatingConfig | None = None) -> None:
         self.counters = Counters()
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        config = SipConfig(listen_ip="127.0.0.1", listen_port=0, t1_ms=t1_ms)
+        config = SipConfig(listen_ip="127.0.0.1", listen_port=0, t1_ms=t1_ms, locating=locating or LocatingConfig())
         self.gateway = SipGateway(
             config, self.events.put_nowait, random=os.urandom, clock=SystemClock(), counters=self.counters
         )

@@ -1,0 +1,76 @@
+"""Calls of ours on their way to an answer: one INVITE after the other, as long as servers fail (RFC 3263 §4.3)."""
+
+from __future__ import annotations
+
+from voicegw.base.ids import RandomBytes, token
+from voicegw.base.metrics import Counters
+from voicegw.gateway.attempts import Attempts, Dialled
+from voicegw.gateway.leg import SipLeg
+from voicegw.gateway.servers import Servers
+from voicegw.gateway.sip_counters import LocatingCounter
+from voicegw.gateway.sip_driver import SipDriver
+from voicegw.sip.address import Address, bracketed
+from voicegw.sip.events import CallEnded, EndedBy, SipCallHandle
+from voicegw.sip.failover import UNAVAILABLE, retry_after
+
+_SILENCE = (EndedBy.NO_RESPONSE, EndedBy.TRANSPORT_ERROR)
+
+
+class OutgoingCalls:
+    """Sends INVITEs and decides whether a call that ended is worth another one."""
+
+    def __init__(self, driver: SipDriver, servers: Servers, random: RandomBytes, counters: Counters) -> None:
+        self._driver = driver
+        self._servers = servers
+        self._random = random
+        self._counters = counters
+
+    def begin(self, dialled: Dialled, servers: list[Address]) -> Attempts:
+        """The attempts of a new call; ``servers`` has at least one."""
+        here = self._driver.local_address(servers[0]).host
+        call_id = f"{token(self._random, 20)}@{bracketed(here)}"
+        return Attempts(dialled, servers, str(dialled.sender.with_tag(token(self._random, 12))), call_id)
+
+    def invite(self, leg: SipLeg, attempts: Attempts) -> SipCallHandle:
+        """Send an INVITE to the next server; LocalError for a header that would break its line."""
+        server = attempts.servers.pop(0)
+        leg.peer, leg.attempts = server, attempts
+        return self._driver.agent.invite(
+            attempts.dialled.target_uri,
+            attempts.sender,
+            server,
+            leg.offer(),
+            self._driver.now,
+            attempts.dialled.headers,
+            attempts.dialled.way.routes,
+            account=leg.account,
+            call_id=attempts.call_id,
+            patience_s=self._servers.config.attempt_s if attempts.servers else None,
+        )
+
+    def note_alive(self, leg: SipLeg) -> None:
+        """The server of a call gave an answer."""
+        if leg.attempts is not None and leg.peer is not None:
+            self._servers.answered(leg.peer)
+
+    def next_attempts(self, leg: SipLeg, ended: CallEnded) -> Attempts | None:
+        """What to try after a call that ended before its answer; None where that was the last word.
+
+        Only a server's failure sends a call on: whoever answers busy is busy on every way.
+        """
+        attempts, server = leg.attempts, leg.peer
+        if attempts is None or server is None:
+            return None
+        if ended.ended_by is EndedBy.REMOTE_REFUSAL and ended.status == UNAVAILABLE:
+            if (rest_s := retry_after(ended.headers)) is not None:
+                self._servers.failed(server, rest_s)
+        elif ended.ended_by in _SILENCE:
+            self._servers.failed(server)
+        else:
+            if ended.ended_by is EndedBy.REMOTE_REFUSAL:
+                self._servers.answered(server)
+            return None
+        if not attempts.servers or leg.cause is not None:
+            return None
+        self._counters.add(LocatingCounter.FAILED_OVER)
+        return attempts
