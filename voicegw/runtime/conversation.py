@@ -494,10 +494,9 @@ class Conversation:
         match command:
             case c.BeginRecognition(onset_at):
                 self._hearing.begin(self._asr_options(), onset_at)
-            case c.AskForFinal(verdict):
+            case c.AskForFinal():
                 asked = self._notes.history.last(Speaker.AGENT)
                 said = asked.text if asked is not None else ""
-                self._hearing.ask_for_final(verdict=verdict)
                 self._hearing.ask_whether_over(self._notes.carried, said, self._tongue.language)
             case c.FinishRecognition(offset_at, waited_ms):
                 self._notes.turn_ended(offset_at, waited_ms)

@@ -80,9 +80,9 @@ class Ear:
         self._tasks.spawn("asr", self._pump(stream, stream_id), lambda reason: self._lost(stream_id, reason))
         return True
 
-    def ask_for_final(self, *, always: bool = False) -> None:
-        """The turn is probably over: a recogniser whose final text takes long is asked for it now, or any."""
-        if self._stream is None or self._finishing or not (always or self._provider.capabilities.slow_final):
+    def ask_for_final(self) -> None:
+        """The turn is probably over: a recogniser whose final text takes long is asked for it now."""
+        if self._stream is None or self._finishing or not self._provider.capabilities.slow_final:
             return
         self._asked_early = self._finishing = True
         self._stream.finish()

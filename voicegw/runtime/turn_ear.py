@@ -47,15 +47,12 @@ class TurnEar:
         """Whether ``text`` is what the recogniser has to say of the sound that ended."""
         return self._early is not None
 
-    def ask_for_final(self, *, verdict: bool) -> None:
-        """The turn is probably over: a slow recogniser is asked for its text, and any where a ``verdict`` waits."""
-        self._ear.ask_for_final(always=verdict)
-
     def ask_whether_over(self, carried: str, asked: str, language: str) -> None:
-        """The turn is probably over: an end-of-turn model is asked for its word.
+        """The turn is probably over: a slow recogniser is asked for its text, an end-of-turn model for its word.
 
         ``carried`` is what the caller said in this turn before, ``asked`` what the agent said last.
         """
+        self._ear.ask_for_final()
         pcm = self._ear.recent(self._guesser.audio_ms)
         self._guesser.ask(EotQuestion(f"{carried} {self.text}".strip(), asked, language, pcm))
 

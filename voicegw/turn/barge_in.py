@@ -35,8 +35,8 @@ class BargeInConfig:
     overlap_ms: int = 950
     """A caller who spoke already when the agent's first words began may speak on this long until they stop."""
     decide_ms: int = 450
-    """After the end of a shorter sound the recogniser has this long for its final text; then what it has counts,
-    and without a word the agent goes on."""
+    """After the end of a shorter sound the recogniser has this long to produce a word, unless it says that none
+    will come; then the agent goes on."""
     late_answer_ms: int = 1200
     """A back-channel that ended at most this long before the agent's last word answers it: "yes" overlaps the end
     of a question as often as not."""

@@ -26,13 +26,7 @@ class FinishRecognition:
 @dataclass(frozen=True, slots=True)
 class AskForFinal:
     """The turn has probably ended: a recogniser whose final text takes long may be asked for it already. If the
-    caller goes on, :class:`BeginRecognition` follows, and what was said so far is heard again with the rest.
-
-    With ``verdict`` any recogniser is asked: whether a sound was an interruption hangs on its text, and first
-    guesses at a murmur are words that nobody said.
-    """
-
-    verdict: bool = False
+    caller goes on, :class:`BeginRecognition` follows, and what was said so far is heard again with the rest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class TurnMachine:
             case e.SpeechPaused():
                 return self._speculate() if self.state is _S.CALLER_SPEAKING else []
             case e.SpeechStopped():
-                return self._speech_stopped(event)
+                return self._speech_stopped(event, now)
             case e.PartialHeard():
                 return self._partial_heard(event, now)
             case e.EndOfTurnGuessed(probability):
@@ -176,7 +176,7 @@ class TurnMachine:
             case _:
                 return self._arm()
 
-    def _speech_stopped(self, event: e.SpeechStopped) -> list[c.TurnCommand]:
+    def _speech_stopped(self, event: e.SpeechStopped, now: float) -> list[c.TurnCommand]:
         self._talking = False
         self._offset_at = event.offset_at
         match self.state:
@@ -184,7 +184,7 @@ class TurnMachine:
                 return self._arm()
             case _S.YIELDED:
                 self._step(_T.SPEECH_STOPPED)
-                return [c.AskForFinal(verdict=True), *self._arm()]
+                return self._judge(now) or [c.AskForFinal()]
             case _S.CALLER_SPEAKING:
                 self._step(_T.SPEECH_STOPPED)
                 return [c.AskForFinal(), *self._speculate(), *self._arm()]
@@ -196,10 +196,8 @@ class TurnMachine:
 
     def _partial_heard(self, event: e.PartialHeard, now: float) -> list[c.TurnCommand]:
         self._text, self._complete = event.text, event.complete
-        if self.state is _S.YIELDED:
-            return self._judge(now)
-        if self.state is _S.DECIDING:
-            return self._judge(now, overdue=True) if event.final else []
+        if self.state in (_S.YIELDED, _S.DECIDING):
+            return self._judge(now, overdue=event.final)
         speculate = self._speculate() if self.state is _S.ENDPOINTING else []
         return [*speculate, *self._arm()]
 
