@@ -42,7 +42,7 @@ def is_fit(text: str) -> bool:
 
     The parser and every setter share this rule, so whatever was received can be copied into an answer.
     """
-    return _UNFIT.search(text) is None
+    return (text.isascii() and text.isprintable()) or _UNFIT.search(text) is None
 
 
 def require_fit(text: str, what: str) -> str:

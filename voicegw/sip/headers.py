@@ -209,6 +209,10 @@ class CSeq:
     @classmethod
     def parse(cls, value: str) -> CSeq:
         """Parse the header; RemoteProtocolError for an overflow, which has crashed other servers."""
+        return _cseq(value)
+
+    @classmethod
+    def _read(cls, value: str) -> CSeq:
         match = _CSEQ.fullmatch(value.strip())
         if match is None or int(match.group(1)) > MAX_CSEQ:
             raise RemoteProtocolError(f"bad CSeq {value[:60]!r}")
@@ -220,3 +224,4 @@ class CSeq:
 
 _via = remembered(Via._read)
 _name_addr = remembered(NameAddr._read)
+_cseq = remembered(CSeq._read)

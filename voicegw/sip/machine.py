@@ -18,6 +18,10 @@ from voicegw.sip.timers import Timer
 class State(Enum):
     """States of transactions, over all four machines."""
 
+    __hash__ = (
+        object.__hash__
+    )  # members are singletons; that of Enum is a function in Python, called for each look-up
+
     CALLING = "calling"
     TRYING = "trying"
     PROCEEDING = "proceeding"
@@ -29,6 +33,8 @@ class State(Enum):
 
 class Signal(Enum):
     """What happens to a transaction besides timers."""
+
+    __hash__ = object.__hash__
 
     START = "the first transmission"
     REQUEST = "the request arrived again"

@@ -46,14 +46,20 @@ _LIST_NAMES = (
 LIST_HEADERS = frozenset(_LIST_NAMES.split())
 """Headers whose commas separate values. Everything else may hold a comma of its own (Date, Subject, challenges)."""
 
+_LONGEST_NAME = 64
+"""Names up to this length are remembered, so that strange ones do not fill the memory."""
 _KEYS = {short: name.lower() for short, name in COMPACT_FORMS.items()}
 
 
-@lru_cache(maxsize=512)
-def header_key(name: str) -> str:
-    """Return the name under which a header is compared: long form, lower case."""
+@lru_cache(maxsize=1024)
+def _known_key(name: str) -> str:
     lowered = name.lower()
     return _KEYS.get(lowered, lowered)
+
+
+def header_key(name: str) -> str:
+    """Return the name under which a header is compared: long form, lower case."""
+    return _known_key(name) if len(name) <= _LONGEST_NAME else name.lower()
 
 
 class Headers:
@@ -74,7 +80,8 @@ class Headers:
     def received(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
         """Build headers from pairs that the parser has already checked, name and value, line by line."""
         items = tuple(pairs)
-        return cls._of(items, tuple([header_key(name) for name, _ in items]))
+        known, longest = _known_key, _LONGEST_NAME
+        return cls._of(items, tuple([known(n) if len(n) <= longest else n.lower() for n, _ in items]))
 
     @classmethod
     def _of(cls, items: tuple[tuple[str, str], ...], keys: tuple[str, ...]) -> Headers:
@@ -91,14 +98,18 @@ class Headers:
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return the values of all lines called ``name``, one for each line."""
         key = header_key(name)
-        if key not in self._keys:
+        keys = self._keys
+        if key not in keys:
             return ()
-        return tuple(item[1] for item, own in zip(self._items, self._keys, strict=True) if own == key)
+        place = keys.index(key)
+        if keys.count(key) == 1:
+            return (self._items[place][1],)
+        return tuple(item[1] for item, own in zip(self._items[place:], keys[place:], strict=True) if own == key)
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return all values of ``name``: lines of a list header are split at commas, empty elements left out."""
         lines = self.get_all(name)
-        if header_key(name) not in LIST_HEADERS:
+        if not lines or header_key(name) not in LIST_HEADERS:
             return lines
         return tuple(value for line in lines for value in split_list(line) if value)
 

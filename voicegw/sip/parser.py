@@ -76,8 +76,7 @@ def _split(data: bytes) -> tuple[list[str], bytes, bool]:
     head, separator, body = data.partition(eol + eol)
     if not separator:
         head = head.removesuffix(eol)
-    lines = _FOLDS[eol].sub(b" ", head).split(eol)
-    return [line.decode("latin-1") for line in lines], body, not separator
+    return _FOLDS[eol].sub(b" ", head).decode("latin-1").split(eol.decode()), body, not separator
 
 
 def _parse_headers(lines: list[str]) -> tuple[Headers, str]:

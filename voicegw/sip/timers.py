@@ -16,6 +16,10 @@ from typing import Generic, TypeVar
 class Timer(Enum):
     """Every timer that a user agent may have running."""
 
+    __hash__ = (
+        object.__hash__
+    )  # members are singletons; that of Enum is a function in Python, called for each look-up
+
     A = "INVITE request retransmission, unreliable transport"
     B = "INVITE client transaction timeout"
     C = "an INVITE that rings for too long (§16.7 for proxies; used by our caller side to give up)"
