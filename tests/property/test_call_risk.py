@@ -83,6 +83,30 @@ def test_each_reason_has_its_signs() -> None:
     assert reasons(f.MediaWasMeasured(100, 90, 10, 0, 0, 1.0)) == {"line": 40}
 
 
+def test_only_words_of_the_languages_of_the_call_count() -> None:
+    """An English caller who says "merde" may mean a fly; a German one who says "operator" may mean mathematics."""
+    german = f.CallWasRouted("main", "desk", ("de-DE",))
+    both = f.CallWasRouted("main", "desk", ("de-DE", "fr-FR"))
+    polish = f.CallWasRouted("main", "desk", ("pl-PL",))
+    said = [caller("operator"), caller("merde")]
+    assert reasons(german, *said) == reasons(polish, *said) == {}
+    assert reasons(both, *said) == {"frustration": 25}
+    assert reasons(both, f.LanguageHasChanged("en-GB"), *said) == {"person": 20}
+    assert reasons(f.CallWasRouted("main", ""), *said) == {"frustration": 25, "person": 20}
+
+
+def test_poor_sound_counts_in_both_directions_and_not_that_of_supervisors() -> None:
+    def sounds(mos: float, peer: float = 0.0, leg: str = "caller") -> f.MediaQualityHasChanged:
+        return f.MediaQualityHasChanged(leg, mos, peer, 0.0, 1.0)
+
+    assert reasons(sounds(4.3), sounds(3.2), sounds(2.0, leg="supervisor"), sounds(4.0, 4.0)) == {}
+    assert reasons(sounds(2.9), sounds(4.3, 2.0), sounds(2.5, leg="callee")) == {"mos": 60}
+    risk = CallRisk()
+    assert not risk.add(sounds(2.9))
+    (alert,) = risk.add(sounds(2.3))
+    assert (alert.points, alert.text) == (40, "poor sound: MOS 2.3 (2 × 5 s)")
+
+
 def test_what_is_ordinary_is_no_sign() -> None:
     ordinary = [caller("hello my order please"), agent("Thank you."), agent("Thank you."), agent("Thank you.")]
     assert not reasons(*ordinary, f.WebhookHasReturned("s", 404, ""), f.ServiceHasMoved("model:b", "slow"))

@@ -30,10 +30,11 @@ class CallWasOffered(Fact, frozen=True):
 
 
 class CallWasRouted(Fact, frozen=True):
-    """The dialplan's decision."""
+    """The dialplan's decision. ``languages``: those of the agent, BCP 47 tags, its own first."""
 
     route: str
     agent: str
+    languages: tuple[str, ...] = ()
 
 
 class CallWasAnswered(Fact, frozen=True):

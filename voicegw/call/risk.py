@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from voicegw.call import facts as f
-from voicegw.call.risk_words import EVERY, WORDS
+from voicegw.call.risk_words import EVERY, words_of
 
 ALERT_POINTS: Final = 40
 """A reason with so many points is told to those who watch, once."""
@@ -106,9 +106,8 @@ class CallRisk:
 
     def _sign(self, reason: RiskReason) -> Sign:
         weight, count = WEIGHTS[reason], self._counts[reason]
-        return Sign(
-            reason, min(weight.cap, weight.points * count), weight.text.format(count=count, mos=self._worst_mos)
-        )
+        text = weight.text.format(count=count, mos=self._worst_mos)
+        return Sign(reason, min(weight.cap, weight.points * count), text)
 
     def _signs_of(self, fact: f.AnyFact) -> Iterator[RiskReason]:
         match fact:
@@ -131,8 +130,10 @@ class CallRisk:
                 yield from self._line(fact)
             case f.MediaQualityHasChanged() if fact.leg != "supervisor":
                 yield from self._sound(fact)
+            case f.CallWasRouted(languages=languages) if languages:
+                self._words = words_of(languages)
             case f.LanguageHasChanged(language):
-                self._words = WORDS.get(language.partition("-")[0].lower(), EVERY)
+                self._words = words_of([language])
             case _:
                 pass
 

@@ -6,7 +6,7 @@ Phrases are lower case, without punctuation, and are looked for as whole words. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -131,3 +131,13 @@ EVERY = RiskWords(
     tuple(phrase for words in WORDS.values() for phrase in words.person),
 )
 """For calls whose language nobody has told."""
+
+
+def words_of(languages: Iterable[str]) -> RiskWords:
+    """What counts in a call in these languages (BCP 47 tags); nothing in one that has no words here."""
+    known = {tag.partition("-")[0].lower() for tag in languages}
+    mine = [words for language, words in WORDS.items() if language in known]
+    return RiskWords(
+        tuple(phrase for words in mine for phrase in words.frustration),
+        tuple(phrase for words in mine for phrase in words.person),
+    )

@@ -420,7 +420,8 @@ class CallRuntime:
         ``recording`` is the route's own policy, in place of the agent's.
         """
         self._record_as = recording
-        self._routed = f.CallWasRouted(route, agent)
+        chosen = self._services.agents.get(agent)
+        self._routed = f.CallWasRouted(route, agent, tuple(chosen.languages) if chosen else ())
 
     def _note_offer(self) -> None:
         offer = self._offer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import get_args
+from typing import get_args, get_origin
 
 import msgspec
 import pytest
@@ -48,10 +48,16 @@ def test_card_numbers_in_every_fact(fact: f.AnyFact, expected: f.AnyFact) -> Non
 def test_no_fact_lets_a_card_number_through(kind: type[f.AnyFact]) -> None:
     """Also those that nobody has thought of yet: a field is plain only if it is listed as plain."""
     fields = msgspec.structs.fields(kind)
-    values = {one.name: VISA if getattr(one.type, "__supertype__", one.type) is str else 0 for one in fields}
+    values = {one.name: _value(getattr(one.type, "__supertype__", one.type)) for one in fields}
     (fact,) = Censor().take(msgspec.convert(values, kind, strict=False))
     leaks = [name for name, value in msgspec.structs.asdict(fact).items() if value == VISA]
     assert set(leaks) <= PLAIN_FIELDS | {"digit"}  # a single key
+
+
+def _value(kind: object) -> object:
+    if get_origin(kind) is tuple:
+        return ()
+    return VISA if kind is str else 0
 
 
 def test_the_callers_own_number_stays_as_the_signalling_has_it() -> None:
