@@ -18,6 +18,7 @@ from voicegw.sip.events import NO_HEADERS, CallEnded, EndedBy, SipCallHandle, Us
 from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import MAGIC_COOKIE, Incoming
 from voicegw.sip.message import Headers, Request, Response, serialize
+from voicegw.sip.reception import OpenReception, Reception
 from voicegw.sip.reply import Pairs, make_response
 from voicegw.sip.session_keeper import SessionKeeper
 from voicegw.sip.session_timer import SessionTimerPolicy
@@ -43,6 +44,8 @@ class UserAgentConfig:
     """Retry-After of a 503."""
     credentials: FindCredentials = no_credentials
     """What answers challenges of those whom we call under an account."""
+    reception: Reception = field(default_factory=OpenReception)
+    """Who may register or call."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     """What one address may hold at once."""
     peers: Peers = field(default_factory=Everybody)

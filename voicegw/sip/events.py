@@ -36,12 +36,16 @@ class EndedBy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class InviteReceived:
-    """A new call came in; 100 has been sent. ``body`` is the SDP offer, empty without one."""
+    """A new call came in; 100 has been sent. ``body`` is the SDP offer, empty without one.
+
+    ``phone``: the registered user who has proven to be the caller; empty for everybody else.
+    """
 
     handle: SipCallHandle
     request: Request
     source: Address
     body: bytes
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,14 @@ class Refusal:
     headers: Pairs = ()
 
 
-def screen(incoming: Incoming) -> Refusal | None:
+def screen(incoming: Incoming, *, registers: bool = False) -> Refusal | None:
     """Inspect a request in the order of §8.2: method, scheme, hops, extensions, body. None: it may pass.
 
+    ``registers``: there is a registrar.
     483 is the duty of whoever passes a call on (§16.3, RFC 7332 §3), and a gateway that bridges calls does.
     """
     method = incoming.method
-    if method not in ALLOWED:
+    if method not in ALLOWED and not (registers and method == "REGISTER"):
         return Refusal(405 if method in _KNOWN else 501, (ALLOW,))
     return _screen_target(incoming) or _screen_extensions(incoming) or _screen_body(incoming)
 

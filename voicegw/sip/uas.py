@@ -32,7 +32,7 @@ class AnsweringSide:
 
     # ---------------------------------------------------------------- received
 
-    def receive_invite(self, incoming: Incoming, now: float) -> None:
+    def receive_invite(self, incoming: Incoming, now: float, phone: str = "") -> None:
         """A screened INVITE outside a dialog: 100 at once, then it is the owner's."""
         core = self._core
         tag = core.stateless_tag(incoming)
@@ -43,7 +43,8 @@ class AnsweringSide:
         call = core.new_call(SipCallState.INVITED, dialog, tag, incoming.source)
         core.counters.add(SipCounter.CALLS_IN)
         self._open(call, incoming, now)
-        core.emit(InviteReceived(call.handle, incoming.request, incoming.source, sdp_body(incoming.request)))
+        body = sdp_body(incoming.request)
+        core.emit(InviteReceived(call.handle, incoming.request, incoming.source, body, phone))
 
     def receive_reinvite(self, call: SipCall, incoming: Incoming, now: float) -> None:
         """An INVITE within a dialog (§14.2): one change at a time, and ours and the peer's must not cross."""

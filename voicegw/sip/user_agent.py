@@ -21,9 +21,10 @@ from voicegw.sip.incoming import Incoming, branch_of_response, read_request, rea
 from voicegw.sip.message import Request, Response
 from voicegw.sip.outside import NEW_DIALOG, OutsideDialog, RequestingSide
 from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse
+from voicegw.sip.reception import Answer
 from voicegw.sip.refer import ReferringSide
 from voicegw.sip.refreshing import RefreshingSide
-from voicegw.sip.reply import Pairs
+from voicegw.sip.reply import Pairs, make_response
 from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED, screen
 from voicegw.sip.sip_call import Asked, Attempt, OutsideRequest, Referral, SipCall, SipCallInput, SipCallState, User
 from voicegw.sip.timers import Timer
@@ -330,7 +331,7 @@ class UserAgent:
             self._answering.receive_ack(incoming, now)
         elif incoming.method == "CANCEL":
             self._answering.receive_cancel(incoming, now)
-        elif (refusal := screen(incoming)) is not None:
+        elif (refusal := screen(incoming, registers=core.config.reception.registers)) is not None:
             self._refuse(incoming, refusal.status, refusal.headers)
         elif incoming.to_tag:
             self._receive_in_dialog(incoming, now)
@@ -344,17 +345,35 @@ class UserAgent:
             self._refuse(incoming, 482)
         elif incoming.method == "OPTIONS":
             self._receive_options(incoming, None, now)
+        elif incoming.method == "REGISTER":
+            self._register(incoming, now)
         elif incoming.method != "INVITE":
             self._refuse(incoming, 481)
         elif not self._admits(incoming.source, now):
             self._refuse(incoming, 503, (core.retry_after(),))
         elif least := core.sessions.refusal(incoming):
             self._refuse(incoming, 422, least)
+        elif isinstance(decision := core.config.reception.identify(incoming, now), Answer):
+            self._refuse(incoming, decision.status, decision.headers)
         else:
             try:
-                self._answering.receive_invite(incoming, now)
+                self._answering.receive_invite(incoming, now, decision.phone)
             except RemoteProtocolError as error:
                 self._refuse(incoming, error.status_hint)
+
+    def _register(self, incoming: Incoming, now: float) -> None:
+        """§10.3. A challenge costs no memory; what was followed is answered the same if it comes again."""
+        core = self._core
+        answer = core.config.reception.register(incoming, now)
+        if not answer.kept or not core.transactions.has_room:
+            self._refuse(incoming, answer.status, answer.headers)
+            return
+        transaction = core.transactions.open_server(
+            incoming.key, "REGISTER", incoming.reply_to, None, incoming.merge_key
+        )
+        extra = (*answer.headers, *core.server_header())
+        response = make_response(incoming, answer.status, core.stateless_tag(incoming), extra)
+        core.transactions.respond(transaction, response, now)
 
     def _admits(self, source: Address, now: float) -> bool:
         """Whether one more call may begin. A stranger's may take the place of one that nobody acknowledges."""
