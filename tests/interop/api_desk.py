@@ -21,9 +21,10 @@ _ROOT = Path(__file__).parents[2]
 class ApiDesk:
     """Every answer must be the expected one; ``took_ms`` is that of the last request."""
 
-    def __init__(self, server: FaultServer, namespace: Namespace, url: str) -> None:
+    def __init__(self, server: FaultServer, namespace: Namespace | None, url: str) -> None:
         self._server = server
-        self._args = namespace.command([sys.executable, "-m", "tests.interop.api_client", url])
+        args = [sys.executable, "-m", "tests.interop.api_client", url]
+        self._args = namespace.command(args) if namespace is not None else args
         self.took_ms = 0.0
 
     def __enter__(self) -> Self:

@@ -39,12 +39,14 @@ export function watch(told, over) {
 
   function open() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const after = last ? `?after=${encodeURIComponent(last)}` : "";
-    socket = new WebSocket(`${scheme}://${location.host}/v1/live/ws${after}`);
+    const after = last ? `&after=${encodeURIComponent(last)}` : "";
+    socket = new WebSocket(`${scheme}://${location.host}/v1/live/ws?together=1${after}`);
     socket.addEventListener("message", (message) => {
-      const event = JSON.parse(message.data);
-      last = event.id ?? last;
-      told(event);
+      // Events that came together are a list; what is about the stream itself ("gap", "end") comes alone.
+      for (const event of [JSON.parse(message.data)].flat()) {
+        last = event.id ?? last;
+        told(event);
+      }
     });
     socket.addEventListener("close", (end) => {
       if (end.code === 4401 || end.code === 4403) {
