@@ -271,7 +271,7 @@ def _absolute(config: Config, base: Path) -> Config:
     store = dataclasses.replace(
         config.store, url=absolute_url(config.store.url, base), spool=str(base / config.store.spool)
     )
-    placed = dataclasses.replace(config, paths=PathsConfig(**paths), store=store)
+    placed = dataclasses.replace(config, paths=PathsConfig(**paths), store=store, sip=config.sip.placed(base))
     api = dataclasses.replace(
         config.api,
         key_file=str(base / config.api.key_file),

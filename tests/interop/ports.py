@@ -21,6 +21,19 @@ def free_tcp_port(host: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
+def free_sip_port(host: str = "127.0.0.1") -> int:
+    """A port that is free for UDP and for TCP: SIP takes both (RFC 3261 §18.2.1)."""
+    for _ in range(_TRIES):
+        port = free_udp_port(host)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"no port is free for UDP and TCP on {host}")
+
+
 def free_udp_range(size: int, host: str = "127.0.0.1") -> int:
     """The even first port of ``size`` free UDP ports in a row (RTP takes even ports, RFC 3550 §11)."""
     for _ in range(_TRIES):

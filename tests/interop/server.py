@@ -18,7 +18,7 @@ import yaml
 
 from tests.interop import options_ping
 from tests.interop.namespace import Namespace
-from tests.interop.ports import free_udp_port, free_udp_range
+from tests.interop.ports import free_sip_port, free_udp_range
 from tests.interop.process import Process, alive, descendants
 from tests.interop.sound import Samples, read_wav
 
@@ -87,7 +87,7 @@ class Server:
         settings: dict[str, Any] | None = None,
     ) -> None:
         self.host = namespace.address if namespace else "127.0.0.1"
-        self.port = free_udp_port()
+        self.port = free_sip_port()
         self._home = work / "server"
         self._namespace = namespace
         self._write_files(agent, settings or {})
@@ -154,7 +154,7 @@ class Server:
             {"api": {"enabled": False}}
             | settings
             | {
-                "sip": {"listen_ip": self.host, "listen_port": self.port},
+                "sip": {"listen_ip": self.host, "listen_port": self.port} | settings.get("sip", {}),
                 "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1},
                 "paths": {
                     "dialplan": "dialplan.yaml",

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from voicegw.base.errors import ConfigError
+from voicegw.base.errors import ConfigError, LocalError
 from voicegw.config import Config, load_config
+from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.local_addresses import route_source
 from voicegw.inference.vad.silero import SileroVad
 from voicegw.server import load_offline
@@ -67,12 +68,27 @@ def _python(_config: Config) -> Iterator[Finding]:
 
 
 def _sip_port(config: Config) -> Iterator[Finding]:
-    place = f"{config.sip.listen_ip}:{config.sip.listen_port}/udp"
-    if reason := _bind_error(config.sip.listen_ip, config.sip.listen_port):
-        fix = "stop the program that has it (ss -lunp), or set sip.listen_port"
-        yield Finding(Grade.FAIL, "sip port", f"{place} cannot be bound: {reason}", fix)
+    for listener in config.sip.reached_by:
+        kind = socket.SOCK_STREAM if listener.kind.is_reliable else socket.SOCK_DGRAM
+        place = f"{listener.address}/{listener.transport}"
+        if reason := _bind_error(listener.ip, listener.port, kind):
+            fix = "stop the program that has it (ss -lntup), or set sip.listen_port or sip.listeners"
+            yield Finding(Grade.FAIL, "sip port", f"{place} cannot be bound: {reason}", fix)
+        else:
+            yield _ok("sip port", f"{place} is free")
+        yield from _certificate(listener)
+
+
+def _certificate(listener: ListenerConfig) -> Iterator[Finding]:
+    if listener.tls is None:
+        return
+    try:
+        listener.tls.context()
+    except LocalError as error:
+        fix = "a PEM file with the whole chain, one with its key, and both readable by this user"
+        yield Finding(Grade.FAIL, "sip certificate", str(error), fix)
     else:
-        yield _ok("sip port", f"{place} is free")
+        yield _ok("sip certificate", f"{listener.certificate} can be used")
 
 
 def _rtp_ports(config: Config) -> Iterator[Finding]:
@@ -95,8 +111,11 @@ def _rtp_ports(config: Config) -> Iterator[Finding]:
         yield _ok("rtp ports", text)
 
 
-def _bind_error(ip: str, port: int) -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def _bind_error(ip: str, port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> str:
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
         try:
             probe.bind((ip, port))
         except OSError as error:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from voicegw.base.errors import ConfigError
+from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.locating_config import LocatingConfig
+from voicegw.gateway.tls_config import TlsClientSettings
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
-from voicegw.sip.address import is_literal
+from voicegw.sip.address import Transport, is_literal
 from voicegw.sip.session_timer import SessionTimerPolicy
 
 CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
@@ -21,11 +25,22 @@ class SipConfig:
     """The SIP section of the configuration."""
 
     listen_ip: str = "0.0.0.0"
-    """Address of the UDP socket. 0.0.0.0 is every IPv4 interface; each peer is told the one that it reaches."""
+    """Where we are reached by UDP and TCP, unless ``listeners`` say more. 0.0.0.0 is every IPv4 interface; each
+    peer is told the one that it reaches."""
     listen_port: int = 5060
-    """UDP port of the socket; 0 takes a free one, for tests."""
+    """Port of both sockets; 0 takes a free one, for tests."""
     advertised_ip: str = ""
     """Our address as peers see it, where NAT stands between; empty to use the socket's own."""
+    listeners: tuple[ListenerConfig, ...] = ()
+    """Every socket that listens, in place of ``listen_ip`` and ``listen_port``: for TLS, WebSocket, IPv6 or more
+    than one address."""
+    tls_client: TlsClientSettings = field(default_factory=TlsClientSettings)
+    """How we connect to servers by TLS; trunks may have settings of their own."""
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    """TCP connections at once."""
+    datagram_limit: int = 1300
+    """A request of more bytes goes by TCP where it would have gone by UDP, which might lose it in pieces (RFC 3261
+    §18.1.1); by UDP again where no TCP connection can be made. 0: never. Without a TCP listener: never."""
     user_agent: str = "voicegw"
     """What Server and User-Agent headers say; empty for none."""
     t1_ms: int = 500
@@ -58,6 +73,8 @@ class SipConfig:
                 )
         if not 0 <= self.listen_port <= 65535:
             raise ConfigError(f"listen_port is no port: {self.listen_port}", fix="take 5060")
+        if self.datagram_limit < 0:
+            raise ConfigError(f"datagram_limit is {self.datagram_limit}", fix="take 1300, or 0 for no limit")
         if not 10 <= self.t1_ms <= 4000:
             raise ConfigError(f"t1_ms is out of range: {self.t1_ms}", fix="take 500, or from 10 to 4000")
         if not 20 <= self.overload_ms <= 10_000:
@@ -67,6 +84,32 @@ class SipConfig:
         if unknown or not self.codecs:
             known = ", ".join(CODECS)
             raise ConfigError(f"unknown codecs: {', '.join(unknown) or 'none given'}", fix=f"choose from {known}")
+
+    @property
+    def reached_by(self) -> tuple[ListenerConfig, ...]:
+        """The listeners, those of the simple form included; a public address of the node holds for its family."""
+        given = self.listeners or (
+            ListenerConfig("udp", self.listen_port, self.listen_ip),
+            ListenerConfig("tcp", self.listen_port, self.listen_ip),
+        )
+        return tuple(self._advertised(listener) for listener in given)
+
+    def _advertised(self, listener: ListenerConfig) -> ListenerConfig:
+        fits = (":" in listener.ip) == (":" in self.advertised_ip)
+        if listener.advertised_ip or not self.advertised_ip or not fits:
+            return listener
+        return replace(listener, advertised_ip=self.advertised_ip)
+
+    @property
+    def stream_above(self) -> int:
+        """Requests of more bytes than this go by TCP; 0: none do."""
+        has_tcp = any(listener.kind is Transport.TCP for listener in self.reached_by)
+        return self.datagram_limit if has_tcp else 0
+
+    def placed(self, base: Path) -> SipConfig:
+        """With the files found from ``base``."""
+        listeners = tuple(listener.placed(base) for listener in self.listeners)
+        return replace(self, listeners=listeners, tls_client=self.tls_client.placed(base))
 
     @property
     def preferences(self) -> tuple[Codec, ...]:

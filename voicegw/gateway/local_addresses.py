@@ -15,12 +15,14 @@ class LocalAddresses:
 
     For all of them the routing table decides, which a connected UDP socket reveals without sending anything.
     Answers are cached by peer until ``forget``, because a system call for each datagram would be a gift to a flood.
+    ``name`` and ``port`` are what Via and Contact say in place of the address and the port of the socket.
     """
 
-    def __init__(self, bound: Address, advertised_ip: str = "") -> None:
-        self._port = bound.port
+    def __init__(self, bound: Address, advertised_ip: str = "", *, name: str = "", port: int = 0) -> None:
         specified = not ipaddress.ip_address(bound.host).is_unspecified
         self._fixed = advertised_ip or (bound.host if specified else "")
+        self._name = name
+        self._port = port or bound.port
         self._cache: dict[str, Address] = {}
 
     def __call__(self, peer: Address) -> Address:
@@ -29,9 +31,13 @@ class LocalAddresses:
         if found is None:
             if len(self._cache) >= CACHE_SIZE:
                 self.forget()
-            found = Address(self._fixed or route_source(peer.host), self._port)
+            found = Address(self._name or self.ip(peer), self._port)
             self._cache[peer.host] = found
         return found
+
+    def ip(self, peer: Address) -> str:
+        """The same as digits, for media."""
+        return self._fixed or route_source(peer.host)
 
     def forget(self) -> None:
         """Ask the routing table again from now on."""

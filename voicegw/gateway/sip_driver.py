@@ -12,14 +12,16 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.guard import Ban, Guard
 from voicegw.gateway.load_meter import CHECK_S, LoadMeter
-from voicegw.gateway.local_addresses import LocalAddresses
-from voicegw.gateway.sip_transport import SipTransport
-from voicegw.sip.address import Address, Transport
+from voicegw.gateway.sip_wire import SipWire
+from voicegw.sip.address import Address
 from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.core import UserAgentConfig
+from voicegw.sip.counters import SipCounter
 from voicegw.sip.events import UserAgentEvent
+from voicegw.sip.framing import Fault
 from voicegw.sip.locating import Abilities, RecordKind
 from voicegw.sip.session_timer import SessionTimerPolicy
+from voicegw.sip.stun import answer_stun, is_stun
 from voicegw.sip.timers import TimerValues
 from voicegw.sip.user_agent import UserAgent
 
@@ -29,7 +31,7 @@ _REFUSALS = (b"SIP/2.0 4", b"SIP/2.0 5", b"SIP/2.0 6")
 
 
 class SipDriver:
-    """Owns the socket, the user agent and its one timer.
+    """Owns the sockets, the user agent and its one timer.
 
     ``on_event`` is called from the event loop, never from within a command: a command given there cannot meet
     itself half done. The user agent's time is ``clock.monotonic()``, which need not be the loop's.
@@ -46,16 +48,16 @@ class SipDriver:
     ) -> None:
         self._on_event = on_event
         self._clock = clock
-        listen = Address(config.listen_ip, config.listen_port)
-        self._transport = SipTransport(listen, self._receive, self._failed, counters)
-        self._advertised_ip = config.advertised_ip
-        self._addresses = LocalAddresses(listen, config.advertised_ip)
-        self._own_addresses = LocalAddresses(listen)
+        self._counters = counters
+        self._prefer_ipv6 = config.locating.prefer_ipv6
+        self.wire = SipWire(
+            config.reached_by, config.connections, config.tls_client, self, counters, clock.monotonic
+        )
         self.guard = Guard(config.guard, counters, _tell_of_ban)
         self._load = LoadMeter(config.overload_ms / 1000)
         self.agent = UserAgent(
             UserAgentConfig(
-                local_address=self.local_address,
+                local_address=self.wire.local_address,
                 name=config.user_agent,
                 timers=TimerValues(t1=config.t1_ms / 1000),
                 max_calls=config.max_calls,
@@ -80,23 +82,26 @@ class SipDriver:
         return self._clock.monotonic()
 
     def local_address(self, peer: Address) -> Address:
-        """How ``peer`` reaches us: the advertised address where there is one."""
-        return self._addresses(peer)
+        """How ``peer`` reaches us, for Via and Contact: as it is advertised."""
+        return self.wire.local_address(peer)
+
+    def media_host(self, peer: Address) -> str:
+        """Our IP address as ``peer`` should see it: the advertised one where there is one."""
+        return self.wire.media_host(peer)
 
     def own_host(self, peer: Address) -> str:
         """The address of this machine on the way to ``peer``: what a socket can be bound to."""
-        return self._own_addresses(peer).host
+        return self.wire.own_host(peer)
 
     def abilities(self) -> Abilities:
         """The transports and families of addresses that a request of ours can take."""
-        family = RecordKind.AAAA if ":" in self._transport.address.host else RecordKind.A
-        return Abilities((Transport.UDP,), (family,))
+        families = [RecordKind.AAAA if is_v6 else RecordKind.A for is_v6 in self.wire.families()]
+        families.sort(key=lambda family: (family is RecordKind.AAAA) is not self._prefer_ipv6)
+        return Abilities(self.wire.transports(), tuple(families))
 
     def open(self) -> Address:
-        """Start; LocalError if the address cannot be had."""
-        bound = self._transport.open()
-        self._addresses = LocalAddresses(bound, self._advertised_ip)
-        self._own_addresses = LocalAddresses(bound)
+        """Start; LocalError if an address cannot be had. Returns that of the first listener."""
+        bound = self.wire.open()
         self._plan_check()
         return bound
 
@@ -106,12 +111,12 @@ class SipDriver:
             if handle is not None:
                 handle.cancel()
         self._timer = self._delivery = self._check = None
-        self._transport.close()
+        self.wire.close()
 
     def pump(self, *, repeats: bool = False) -> None:
         """Take everything out of the user agent; to be called after each command. ``repeats``: a timer sent it."""
         for data, destination in self.agent.datagrams_to_send():
-            self._transport.send(data, destination)
+            self.wire.send(data, destination)
             if not repeats and data.startswith(_REFUSALS):
                 self.guard.note_answer(int(data[8:11]), destination, self.now)
         if self._delivery is None and self.agent.has_events:
@@ -135,10 +140,27 @@ class SipDriver:
         self.agent.handle_timer(self.now)
         self.pump(repeats=True)
 
-    def _receive(self, data: bytes, source: Address) -> None:
+    def received(self, data: bytes, source: Address) -> None:
+        """What a socket brought; see :class:`voicegw.gateway.connections.Receiver`."""
         now = self.now
-        if self.guard.admits(data, source, now):
-            self.agent.receive_datagram(data, source, now)
+        if not self.guard.admits(data, source, now):
+            return
+        if is_stun(data):
+            self._answer_stun(data, source)
+            return
+        self.agent.receive_datagram(data, source, now)
+        self.pump()
+
+    def _answer_stun(self, data: bytes, source: Address) -> None:
+        reply = answer_stun(data, source)
+        if reply is not None:
+            self._counters.add(SipCounter.STUN)
+            self.wire.send(reply, source)
+
+    def broken(self, fault: Fault, source: Address) -> None:
+        """A stream ends; see :class:`voicegw.gateway.connections.Receiver`."""
+        if fault.head and self.guard.admits(fault.head, source, self.now):
+            self.agent.receive_broken(fault.head, fault.status, source)
             self.pump()
 
     def _plan_check(self) -> None:
@@ -150,14 +172,15 @@ class SipDriver:
         """Measure how late we are, and refuse new calls while that is too much."""
         late_s = asyncio.get_running_loop().time() - due
         before = self._load.overloaded
-        overloaded = self._load.note(self.now, late_s, backlogged=self._transport.backlogged)
+        overloaded = self._load.note(self.now, late_s, backlogged=self.wire.backlogged)
         if overloaded is not before:
             log.warning("overloaded: new calls are refused" if overloaded else "calls are taken again")
             self.agent.set_overloaded(overloaded)
         self._plan_check()
 
-    def _failed(self, destination: Address) -> None:
-        self._addresses.forget()
+    def failed(self, destination: Address) -> None:
+        """What was sent there did not arrive; see :class:`voicegw.gateway.connections.Receiver`."""
+        self.wire.forget_addresses()
         self.agent.transport_failed(destination, self.now)
         self.pump()
 

@@ -106,7 +106,7 @@ class SipGateway:
         leg = self._legs.get(leg_id)
         if leg is None or leg.peer is None:
             raise LocalError(f"no leg {leg_id}")
-        return self._driver.local_address(leg.peer).host
+        return self._driver.media_host(leg.peer)
 
     def media_bind_address(self, leg_id: LegId) -> str:
         """This machine's address for the media socket of a leg. Behind NAT it is not the one peers are told."""
@@ -121,11 +121,11 @@ class SipGateway:
         LocalError for a host that cannot be found, RemoteProtocolError for a URI that is none.
         """
         peer = (await self.servers.find(target_uri, way))[0]
-        return self._driver.local_address(peer).host, self._driver.own_host(peer)
+        return self._driver.media_host(peer), self._driver.own_host(peer)
 
     def media_address_towards(self, host: str) -> str:
         """Our IP address as ``host``, a literal address, should see it: for a leg that is still to be dialled."""
-        return self._driver.local_address(Address(host, DEFAULT_PORT)).host
+        return self._driver.media_host(Address(host, DEFAULT_PORT))
 
     # ---------------------------------------------------------------- incoming legs
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
-from voicegw.sip.address import Address
+from voicegw.sip.address import Address, Transport
 from voicegw.sip.counters import SipCounter
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,12 @@ class SipTransport:
         receive: Callable[[bytes, Address], None],
         failed: Callable[[Address], None],
         counters: Counters,
+        *,
+        flow: int = 0,
     ) -> None:
+        """``flow`` names this socket among several, so that answers leave by the one that was asked."""
         self._listen = listen
+        self._flow = flow
         self._receive = receive
         self._failed = failed
         self._counters = counters
@@ -86,6 +90,8 @@ class SipTransport:
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind(self._listen.place)
             asyncio.get_running_loop().add_reader(sock, self._readable)
         except OSError:
@@ -108,7 +114,7 @@ class SipTransport:
             except OSError as error:
                 self._reopen(error)
                 return
-            self._receive(data, Address(source[0], source[1]))
+            self._receive(data, Address(source[0], source[1], Transport.UDP, self._flow))
         self.backlogged = True
 
     def _writable(self) -> None:

@@ -90,7 +90,7 @@ def read_unparsable(request: Request, source: Address) -> Incoming:
 def _reply_to(via: Via, source: Address) -> Address:
     """A response goes to the source address always and, with rport, to the source port (RFC 3581 §4, RFC 3261
     §18.2.2). On a connection it goes back by that one; should it be gone, to the port of the Via."""
-    if via.wants_rport and not source.flow:
+    if via.wants_rport and not source.transport.is_reliable:
         return source
     return source._replace(port=via.port or source.transport.default_port)
 

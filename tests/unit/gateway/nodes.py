@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from voicegw.base.clock import SystemClock
+from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegEvent
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.sip_leg import SipGateway
+from voicegw.gateway.sip_wire import SipWire
 from voicegw.sip.address import Address
 from voicegw.sip.message import Message, Response
 from voicegw.sip.parser import parse
@@ -32,17 +33,43 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(bounded())
 
 
+async def until(done: Callable[[], bool]) -> None:
+    """Let the loop turn until this is so; the time limit of ``run`` ends a wait for nothing."""
+    loop = asyncio.get_running_loop()
+    turn = asyncio.Event()
+    while not done():
+        turn.clear()
+        loop.call_later(0.001, turn.set)
+        await turn.wait()
+
+
 class Node:
     """A started gateway. T1 is short, so that what a lost message costs stays small."""
 
-    def __init__(self, t1_ms: int = 50, locating: LocatingConfig | None = None) -> None:
+    def __init__(
+        self,
+        t1_ms: int = 50,
+        locating: LocatingConfig | None = None,
+        config: SipConfig | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.counters = Counters()
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        config = SipConfig(listen_ip="127.0.0.1", listen_port=0, t1_ms=t1_ms, locating=locating or LocatingConfig())
+        locating = locating or LocatingConfig()
+        config = config or SipConfig(listen_ip="127.0.0.1", listen_port=0, t1_ms=t1_ms, locating=locating)
         self.gateway = SipGateway(
-            config, self.events.put_nowait, random=os.urandom, clock=SystemClock(), counters=self.counters
+            config,
+            self.events.put_nowait,
+            random=os.urandom,
+            clock=clock or SystemClock(),
+            counters=self.counters,
         )
         self.address = self.gateway.start()
+
+    @property
+    def wire(self) -> SipWire:
+        """All its sockets."""
+        return self.gateway._driver.wire
 
     async def expect(self, kind: type[E]) -> E:
         """The next event, which has to be of this kind."""

@@ -70,7 +70,8 @@ class Fragile:
 def test_a_failing_socket_is_opened_again_on_the_same_port(error: OSError, reopened: int) -> None:
     async def scenario() -> None:
         node, peer = Node(), RawSocket()
-        transport = node.gateway._driver._transport
+        transport = node.gateway._driver.wire._listeners[0].udp
+        assert transport is not None
         assert transport._socket is not None
         transport._socket = Fragile(transport._socket, error)  # type: ignore[assignment]
         transport._readable()
