@@ -56,6 +56,10 @@ class FakeSignalling:
     def ring(self, leg_id: LegId) -> None:
         self.said.append("ring")
 
+    def early(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        self.said.append("early")
+        return self.session
+
     def accept(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
         self.said.append("accept")
         return self.session

@@ -25,6 +25,13 @@ WAY_S = 0.02
 MINUTES = SessionTimerPolicy(session_expires_s=180)
 
 
+@pytest.fixture(autouse=True)
+def peers_without_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither side says that it takes UPDATE, so that every refresh is a re-INVITE."""
+    for side in ("uac", "uas"):
+        monkeypatch.setattr(f"voicegw.sip.{side}.ALLOW", ("Allow", "INVITE, ACK, CANCEL, BYE"))
+
+
 def obliging(pair: Pair) -> None:
     """Both sides accept whatever comes, repeating their own descriptions."""
 

@@ -117,6 +117,13 @@ class LegRinging:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaHeard:
+    """The first audio of a leg arrived, whether it is answered or not."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
 class ReferAnswered:
     """The caller's side answered our REFER, with ``status``; 408 when it did not."""
 
@@ -193,6 +200,7 @@ CallEvent: TypeAlias = (
     | TransferRequested
     | TransferAbandoned
     | LegRinging
+    | MediaHeard
     | ReferAnswered
     | ReferProgressed
     | BriefingFinished

@@ -17,7 +17,7 @@ from voicegw.call.edges import Edge
 from voicegw.call.legs import CallLeg
 from voicegw.call.presence import Presence
 from voicegw.call.states import CallState, Control, LegRole, LegState, LegTrigger, call_state
-from voicegw.call.supervision import Near, Scene, SupervisorInput, edges_of
+from voicegw.call.supervision import Scene, SupervisorInput, edges_of
 from voicegw.call.transfer import Transfer, TransferConfig, TransferInput, TransferState
 from voicegw.call.transfer_request import TransferFailure, failure_of, failure_of_status
 
@@ -217,7 +217,12 @@ class CallMachine:
 
     def _media_silent(self, event: e.MediaSilent) -> list[c.CallCommand]:
         leg = self.legs.get(event.leg_id)
-        if leg is None or leg.state is LegState.HELD or event.silent_ms < self._config.no_media_ms:
+        if (
+            leg is None
+            or not leg.answered
+            or leg.state is LegState.HELD
+            or event.silent_ms < self._config.no_media_ms
+        ):
             return []
         if leg.role is LegRole.CALLER:
             return self._end_all(HangupCause.NO_MEDIA)
@@ -238,10 +243,9 @@ class CallMachine:
         transfer, presence = self._transfer, self._presence
         if transfer is None:
             return Scene(caller, supervisor=presence.leg_id, mode=presence.mode)
-        bridged = transfer.state is TransferState.BRIDGED
         return Scene(
             caller,
-            Near.CALLEE if bridged else Near.ANNOUNCER,
+            transfer.near,
             transfer.request.leg_id if transfer.request.leg_id in self.legs else None,
             transfer.state is TransferState.BRIEFING,
             presence.leg_id,
@@ -255,6 +259,7 @@ class CallMachine:
         event: e.TransferRequested
         | e.TransferAbandoned
         | e.LegRinging
+        | e.MediaHeard
         | e.ReferAnswered
         | e.ReferProgressed
         | e.BriefingFinished
@@ -271,6 +276,8 @@ class CallMachine:
                 return self._moved(transfer.take(TransferInput.ABANDONED, now), now)
             case e.LegRinging():
                 return self._leg_ringing(event)
+            case e.MediaHeard():
+                return self._media_heard(event, transfer)
             case e.ReferAnswered():
                 return self._moved(transfer.refer_answered(event.status, now), now)
             case e.ReferProgressed():
@@ -303,6 +310,15 @@ class CallMachine:
             return []
         leg.step(_T.RING)
         return [c.RecordFact(f.TransferHasProgressed("ringing", event.status))]
+
+    def _media_heard(self, event: e.MediaHeard, transfer: Transfer) -> list[c.CallCommand]:
+        """The target's side can be heard before it answers: an announcement, say, or the ringing of its network."""
+        leg = self.legs.get(event.leg_id)
+        is_target = leg is not None and leg.leg_id == transfer.request.leg_id
+        if leg is None or not is_target or leg.state not in (LegState.TRYING, LegState.RINGING):
+            return []
+        leg.step(_T.PROGRESS)
+        return transfer.heard_early()
 
     def _target_gone(self, leg: CallLeg, failure: TransferFailure, status: int, now: float) -> list[c.CallCommand]:
         if self._transfer is None or leg.leg_id != self._transfer.request.leg_id:

@@ -108,6 +108,8 @@ class Near(Enum):
     AGENT = "agent"
     ANNOUNCER = "announcer"
     CALLEE = "callee"
+    CALLEE_EARLY = "callee_early"
+    """The callee has not answered: the caller hears what its network plays, and is not heard yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,9 @@ def _base(scene: Scene) -> list[tuple[str, str]]:
                 pairs.append((BRIEFER, callee))
         case Near.CALLEE if callee is not None:
             pairs += [(caller, callee), (callee, caller), (callee, RECORDED_OUT)]
-        case Near.CALLEE:
+        case Near.CALLEE_EARLY if callee is not None:
+            pairs += [(callee, caller), (callee, RECORDED_OUT)]
+        case Near.CALLEE | Near.CALLEE_EARLY:
             pass
     return pairs
 
@@ -173,7 +177,7 @@ def _voices(scene: Scene) -> tuple[str, ...]:
             return (AGENT,)
         case Near.ANNOUNCER:
             return (ANNOUNCER,)
-        case Near.CALLEE:
+        case Near.CALLEE | Near.CALLEE_EARLY:
             return (scene.callee,) if scene.callee is not None else ()
 
 

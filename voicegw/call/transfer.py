@@ -16,6 +16,7 @@ from voicegw.base.fsm import TransitionTable
 from voicegw.base.ids import LegId
 from voicegw.call import commands as c
 from voicegw.call import facts as f
+from voicegw.call.supervision import Near
 from voicegw.call.transfer_request import Comfort, TransferFailure, TransferKind, TransferRequest
 
 
@@ -153,6 +154,14 @@ class Transfer:
         self._deadline: float | None = None
         self._failure = TransferFailure.FAILED
         self._status = 0
+        self._early = False
+
+    @property
+    def near(self) -> Near:
+        """Whom the caller hears."""
+        if self.state is _S.BRIDGED:
+            return Near.CALLEE
+        return Near.CALLEE_EARLY if self.state is _S.DIALLING and self._early else Near.ANNOUNCER
 
     @property
     def waiting(self) -> bool:
@@ -214,6 +223,16 @@ class Transfer:
         """The target took our call."""
         brief = self.request.kind is TransferKind.ATTENDED
         return self.take(_I.ANSWERED_UNBRIEFED if brief else _I.ANSWERED, now)
+
+    def heard_early(self) -> list[c.CallCommand]:
+        """The target can be heard before it answers: the caller hears that, not our ringing tone (RFC 3960 §3.2).
+
+        The target of an attended transfer is told first what it is about, so its side is kept from the caller.
+        """
+        if self.state is not _S.DIALLING or self.request.kind is TransferKind.ATTENDED:
+            return []
+        self._early = True
+        return [c.ComfortCaller(Comfort.NONE), c.RecordFact(f.TransferHasProgressed("early_media", 0))]
 
     def drop(self, failure: TransferFailure) -> list[c.CallCommand]:
         """The call is ending; one that nothing has come of yet has failed."""

@@ -44,6 +44,16 @@ class LegRinging:
 
 
 @dataclass(frozen=True, slots=True)
+class LegEarlyMedia:
+    """Media flows before the answer (RFC 3960): the called side of our call sent a description in a 1xx or UPDATE,
+    or a caller agreed to ours in its PRACK. It may come again, with other media; LegRinging does not end it.
+    """
+
+    leg_id: LegId
+    session: MediaSession
+
+
+@dataclass(frozen=True, slots=True)
 class LegAnswered:
     """The media of a leg is agreed: our call was answered, or an answer to our offer came in an ACK."""
 
@@ -102,6 +112,7 @@ LegEvent: TypeAlias = (
     LegInvited
     | LegConfirmed
     | LegRinging
+    | LegEarlyMedia
     | LegAnswered
     | LegMediaChanged
     | LegInfo

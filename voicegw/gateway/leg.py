@@ -28,11 +28,15 @@ class SipLeg:
         "may_refer",
         "attempts",
         "account",
+        "agreed",
+        "accepted",
+        "session",
+        "_forks",
+        "_early_answer",
         "_preferences",
         "_local",
         "_open_offer",
         "_place",
-        "_session",
     )
 
     def __init__(
@@ -58,11 +62,18 @@ class SipLeg:
         """False where the peer's Allow leaves REFER out (RFC 3261 §20.5); without an Allow nobody knows."""
         self.account = ""
         """Whose credentials answer challenges to our INVITE."""
+        self.accepted = False
+        """We have answered the peer's INVITE."""
+        self.agreed = False
+        """The runtime knows the media of the answered leg; before that, there is early media at most."""
+        self.session: MediaSession | None = None
+        """What holds now, early media included."""
+        self._forks: dict[str, MediaSession] = {}
+        self._early_answer = b""
         self._preferences = preferences
         self._local = LocalSession(session_id)
         self._open_offer: SessionDescription | None = None
         self._place: tuple[str, int] | None = None
-        self._session: MediaSession | None = None
 
     @property
     def awaits_answer(self) -> bool:
@@ -76,26 +87,50 @@ class SipLeg:
     def offer(self) -> bytes:
         """Our offer, under the old version if it says what we said before (RFC 3264 §8)."""
         local_ip, local_port = self._media_place()
-        description = make_offer(local_ip, local_port, self._preferences)
+        description = make_offer(local_ip, local_port, self._preferences, before=self._local.last)
         self._local, sent = self._local.publish(description)
         self._open_offer = sent
         return sdp.serialize(sent)
 
-    def answer(self, offer: bytes) -> tuple[bytes, MediaSession]:
+    def first_description(self) -> bytes:
+        """Our answer to the INVITE, the same in 183 and 200 (RFC 3261 §13.2.1); our offer where it had none.
+
+        Empty once the caller has answered that offer. Raises as ``answer`` does.
+        """
+        if not self.remote_offer:
+            return b"" if self.session is not None else self.offer()
+        if not self._early_answer:
+            self._early_answer = self.answer(self.remote_offer)[0]
+        return self._early_answer
+
+    def answer(self, offer: bytes, fork: str = "") -> tuple[bytes, MediaSession]:
         """Our answer to ``offer``. NotAcceptable, or RemoteProtocolError for what is no description at all."""
         local_ip, local_port = self._media_place()
         answer = make_answer(sdp.parse(offer), local_ip, local_port, self._preferences)
         self._local, sent = self._local.publish(answer.description)
-        self._session = answer.session
+        self.session = self._forks[fork] = answer.session
         return sdp.serialize(sent), answer.session
 
-    def accept_answer(self, answer: bytes) -> MediaSession:
-        """What the peer's answer to our open offer agreed; RemoteProtocolError where it agreed nothing."""
+    def preview_answer(self, answer: bytes, fork: str) -> MediaSession:
+        """What a called side says before it answers the call; our offer stays open for the other forks."""
+        if self._open_offer is None:
+            raise RemoteProtocolError("an answer without an offer")
+        self.session = self._forks[fork] = accept_answer(self._open_offer, sdp.parse(answer))
+        return self.session
+
+    def accept_answer(self, answer: bytes, fork: str = "") -> MediaSession:
+        """What the peer's answer to our open offer agreed; RemoteProtocolError where it agreed nothing.
+
+        An empty answer confirms what this fork has said before.
+        """
         offer, self._open_offer = self._open_offer, None
+        if not answer and fork in self._forks:
+            self.session = self._forks[fork]
+            return self.session
         if offer is None:
             raise RemoteProtocolError("an answer without an offer")
-        self._session = accept_answer(offer, sdp.parse(answer))
-        return self._session
+        self.session = accept_answer(offer, sdp.parse(answer))
+        return self.session
 
     def accept_repeated(self, answer: bytes) -> MediaSession | None:
         """What the answer to our latest description, sent again, changes; None for nothing (RFC 3264 §8).
@@ -104,8 +139,8 @@ class SipLeg:
         """
         if not answer or self._local.last is None:
             return None
-        before, session = self._session, accept_answer(self._local.last, sdp.parse(answer))
-        self._session = session
+        before, session = self.session, accept_answer(self._local.last, sdp.parse(answer))
+        self.session = session
         return None if session == before else session
 
     def _media_place(self) -> tuple[str, int]:

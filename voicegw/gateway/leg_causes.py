@@ -20,7 +20,7 @@ def cause_of(ended: CallEnded, ours: HangupCause | None) -> HangupCause:
             return HangupCause.CALLER_CANCELLED
         case EndedBy.REMOTE_REFUSAL:
             return cause_of_refusal(ended.status, q850_cause(ended.headers))
-        case EndedBy.NO_ACK:
+        case EndedBy.NO_ACK | EndedBy.NO_PRACK:
             return HangupCause.NO_ACK
         case EndedBy.NO_RESPONSE:
             return HangupCause.UNREACHABLE

@@ -18,19 +18,16 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.attempts import Attempts, Dialled
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import (
-    LegAnswered,
-    LegConfirmed,
     LegEnded,
     LegEvent,
     LegInfo,
-    LegMediaChanged,
     LegReferAnswered,
     LegReferNotified,
-    LegRinging,
 )
 from voicegw.gateway.invitation import read_invitation
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
+from voicegw.gateway.leg_media import LegMedia
 from voicegw.gateway.outgoing import OutgoingCalls
 from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.servers import Servers
@@ -74,6 +71,7 @@ class SipGateway:
         resolver = Resolver(config.locating, self._driver.abilities, random=random, clock=clock, counters=counters)
         self.servers = Servers(config.locating, resolver, self.requests, self._driver, counters)
         self._outgoing = OutgoingCalls(self._driver, self.servers, random, counters)
+        self._media = LegMedia(self._driver, on_event, self.hangup)
         self._legs: dict[LegId, SipLeg] = {}
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
@@ -146,22 +144,40 @@ class SipGateway:
         if leg is None or handle is None:
             return None
         leg.place_media(local_ip, local_port)
-        session: MediaSession | None = None
+        body = self._describe(leg, handle)
+        leg.accepted = True
+        leg.agreed = leg.session is not None
+        leg.remote_offer = b""
+        self._agent.accept(handle, body, self._driver.now)
+        self._driver.pump()
+        return leg.session
+
+    def early(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        """Send 183 with our media, so that the caller hears us before the answer; returns what is agreed.
+
+        None where the INVITE had no offer: LegEarlyMedia follows if the caller supports reliable responses, else
+        there is no early media for it. Raises NotAcceptable as ``accept`` does. ``accept`` may follow at any time.
+        """
+        leg, handle = self._legs.get(leg_id), self._handle_of(leg_id)
+        if leg is None or handle is None or self._agent.state_of(handle) is not SipCallState.INVITED:
+            return None
+        if not leg.remote_offer and not self._agent.takes_reliable(handle):
+            return None
+        leg.place_media(local_ip, local_port)
+        self._agent.ring(handle, self._driver.now, 183, self._describe(leg, handle))
+        self._driver.pump()
+        return leg.session
+
+    def _describe(self, leg: SipLeg, handle: SipCallHandle) -> bytes:
+        """Our answer to the INVITE, or our offer where it had none. What cannot be answered is refused."""
         try:
-            if leg.remote_offer:
-                body, session = leg.answer(leg.remote_offer)
-            else:
-                body = leg.offer()
+            return leg.first_description()
         except RemoteProtocolError as error:
             leg.cause = HangupCause.NOT_ACCEPTABLE
             warning = (("Warning", '305 voicegw "Incompatible media format"'),)
             self._agent.reject(handle, error.status_hint, self._driver.now, headers=warning)
             self._driver.pump()
             raise NotAcceptable(str(error)) from error
-        leg.remote_offer = b""
-        self._agent.accept(handle, body, self._driver.now)
-        self._driver.pump()
-        return session
 
     def reject(self, leg_id: LegId, cause: HangupCause) -> None:
         """Refuse the INVITE with the cause's status, its Reason header, and Retry-After with 503."""
@@ -188,7 +204,7 @@ class SipGateway:
         account: str = "",
         way: Way = DIRECT,
     ) -> None:
-        """Call ``target_uri`` with an offer of our own. LegRinging, LegAnswered and LegEnded follow.
+        """Call ``target_uri`` with an offer of our own. LegRinging, LegEarlyMedia, LegAnswered and LegEnded follow.
 
         ``account`` names the credentials that answer challenges; without it none do. Where a server is silent,
         cannot be reached or answers 503, the next one is tried, as long as there is one (RFC 3263 §4.3).
@@ -254,7 +270,7 @@ class SipGateway:
                 self.reject(leg_id, cause)
             case SipCallState.CALLING:
                 leg.cause = cause
-                self._agent.cancel(leg.handle, self._driver.now)
+                self._agent.cancel(leg.handle, self._driver.now, cause.reason_header)
             case SipCallState.ANSWERED | SipCallState.CONFIRMED:
                 leg.cause = cause
                 self._agent.bye(leg.handle, self._driver.now, cause.reason_header)
@@ -273,19 +289,21 @@ class SipGateway:
         if leg is None:
             return
         match event:
-            case ua.AckReceived():
-                self._acknowledged(leg, event)
-            case ua.ReinviteReceived():
-                self._reinvited(leg, event)
-            case ua.ReinviteAnswered():
-                self._refreshed(leg, event)
+            case (
+                ua.AckReceived()
+                | ua.ReinviteReceived()
+                | ua.ReinviteAnswered()
+                | ua.OfferReceived()
+                | ua.OfferAnswered()
+            ):
+                self._media.handle(leg, event)
             case ua.ProgressReceived():
                 self._outgoing.note_alive(leg)
-                self._on_event(LegRinging(leg.leg_id, event.status))
+                self._media.handle(leg, event)
             case ua.Answered():
                 self._outgoing.note_alive(leg)
                 leg.attempts = None
-                self._agreed(leg, event.body, first=True)
+                self._media.handle(leg, event)
             case ua.InfoReceived():
                 self._on_event(LegInfo(leg.leg_id, event.content_type, event.body))
             case ua.ReferAnswered():
@@ -305,49 +323,6 @@ class SipGateway:
         leg.may_refer = not allowed or "REFER" in (method.upper() for method in allowed)
         self._legs[leg_id] = self._by_handle[event.handle] = leg
         self._on_event(read_invitation(leg_id, event.request, has_offer=bool(event.body)))
-
-    def _acknowledged(self, leg: SipLeg, event: ua.AckReceived) -> None:
-        first, leg.confirmed = not leg.confirmed, True
-        if first:
-            self._on_event(LegConfirmed(leg.leg_id))
-        if leg.awaits_answer:
-            self._agreed(leg, event.body, first=first)
-
-    def _agreed(self, leg: SipLeg, answer: bytes, *, first: bool) -> None:
-        """The peer answered our offer. A first answer that agrees nothing leaves a call without media: it ends."""
-        try:
-            session = leg.accept_answer(answer)
-        except RemoteProtocolError as error:
-            log.info("no media agreed: %s", error, extra={"leg_id": leg.leg_id})
-            if first:
-                self.hangup(leg.leg_id, HangupCause.NOT_ACCEPTABLE)
-            return
-        changed = LegAnswered(leg.leg_id, session) if first else LegMediaChanged(leg.leg_id, session)
-        self._on_event(changed)
-
-    def _reinvited(self, leg: SipLeg, event: ua.ReinviteReceived) -> None:
-        """Answer with our media as they are. What we cannot do is refused, and the call stays as it was (§14.2)."""
-        now = self._driver.now
-        try:
-            if not event.body:
-                self._agent.answer_reinvite(event.handle, leg.offer(), now)
-                return
-            body, session = leg.answer(event.body)
-        except RemoteProtocolError as error:
-            self._agent.answer_reinvite(event.handle, error.status_hint, now)
-            return
-        self._agent.answer_reinvite(event.handle, body, now)
-        self._on_event(LegMediaChanged(leg.leg_id, session))
-
-    def _refreshed(self, leg: SipLeg, event: ua.ReinviteAnswered) -> None:
-        """A refresh of ours was answered; the peer may have changed its own side on that occasion."""
-        try:
-            session = leg.accept_repeated(event.body)
-        except RemoteProtocolError as error:
-            log.info("answer to a refresh: %s", error, extra={"leg_id": leg.leg_id})
-            return
-        if session is not None:
-            self._on_event(LegMediaChanged(leg.leg_id, session))
 
     def _end(self, leg: SipLeg, event: LegEnded) -> None:
         if self._legs.pop(leg.leg_id, None) is None:

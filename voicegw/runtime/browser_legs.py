@@ -106,6 +106,7 @@ class SignallingWithBrowsers:
         self._sip = sip
         self._browsers = browsers
         self.ring = sip.ring
+        self.early = sip.early
         self.accept = sip.accept
         self.reject = sip.reject
         self.media_address = sip.media_address

@@ -18,6 +18,7 @@ from voicegw.dialplan.match import Reject, ToAgent
 from voicegw.gateway.events import (
     LegAnswered,
     LegConfirmed,
+    LegEarlyMedia,
     LegEnded,
     LegEvent,
     LegInfo,
@@ -30,7 +31,7 @@ from voicegw.gateway.events import (
 from voicegw.media import messages as m
 from voicegw.runtime.call_runtime import CallRuntime, Offer
 from voicegw.runtime.dialplan_store import DialplanStore
-from voicegw.runtime.mail import Mail, MediaChanged
+from voicegw.runtime.mail import EarlyMediaOffered, Mail, MediaChanged
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision_codes import SupervisionCodes
 from voicegw.runtime.worker_tally import WorkerTally
@@ -74,6 +75,8 @@ class CallManager:
                 self._post(event.leg_id, e.LegConfirmed(event.leg_id))
             case LegEnded():
                 self._post(event.leg_id, e.LegEnded(event.leg_id, event.cause, event.sip_status))
+            case LegEarlyMedia():
+                self._post(event.leg_id, EarlyMediaOffered(event.leg_id, event.session))
             case LegRinging():
                 self._post(event.leg_id, e.LegRinging(event.leg_id, event.status))
             case LegReferAnswered():

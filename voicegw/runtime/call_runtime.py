@@ -199,6 +199,8 @@ class CallRuntime:
         match mail:
             case mail_types.MediaChanged(leg_id, session):
                 self._session_agreed(leg_id, session)
+            case mail_types.EarlyMediaOffered(leg_id, session):
+                self._legs.configure(leg_id, session, listens=False)
             case Ordered():
                 self._orders.take(mail)
             case mail_types.CallerLookedUp():
@@ -252,6 +254,8 @@ class CallRuntime:
                 self._book.note(rated(mail, *self._whose(mail.leg_id)))
             case m.MediaTimedOut():
                 self.handle(e.MediaSilent(mail.leg_id, mail.silent_ms))
+            case m.MediaLatched() if mail.leg_id != self.leg_id:
+                self.handle(e.MediaHeard(mail.leg_id))
             case m.DtmfReceived() if mail.leg_id != self.leg_id:
                 if self._supervision is None or not self._supervision.on_key(mail.leg_id, mail.digit):
                     self.handle(e.KeyPressed(mail.leg_id, mail.digit))
@@ -356,7 +360,7 @@ class CallRuntime:
             self._legs.configure(leg_id, session, listens=leg_id == self._machine.supervisor.leg_id)
             self.handle(e.SessionAgreed(leg_id, held=held))
             return
-        if leg_id not in self._legs.sessions:
+        if not self._machine.legs[leg_id].agreed:
             self._book.note(f.CallWasAnswered(session.codec, f"{session.remote_ip}:{session.remote_port}"))
         was_held, self._held = self._held, held
         if held != was_held:

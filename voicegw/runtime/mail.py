@@ -84,6 +84,14 @@ class MediaChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyMediaOffered:
+    """A leg that is not answered yet has media (RFC 3960)."""
+
+    leg_id: LegId
+    session: MediaSession
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLookedUp:
     """What was found out about the caller while it rang, by name."""
 
@@ -116,4 +124,4 @@ MediaMail: TypeAlias = (
 ChildMail: TypeAlias = (
     AsrReported | EndOfTurnEstimated | AgentActed | AgentReplied | SentenceBegun | SpeechMade | SpeechDone
 )
-Mail: TypeAlias = CallEvent | MediaMail | ChildMail | MediaChanged | CallerLookedUp | Ordered
+Mail: TypeAlias = CallEvent | MediaMail | ChildMail | MediaChanged | EarlyMediaOffered | CallerLookedUp | Ordered

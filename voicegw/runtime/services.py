@@ -35,6 +35,10 @@ class Signalling(Protocol):
         """Send 180."""
         ...
 
+    def early(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        """Send 183 with media; the session, or None where it comes later or not at all. Raises as ``accept``."""
+        ...
+
     def accept(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
         """Send 200; the session, or None when the offer is yet to come. Raises NotAcceptable after a 488."""
         ...

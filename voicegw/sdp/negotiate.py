@@ -90,10 +90,15 @@ def make_offer(
     version: int = 1,
     direction: str = SENDRECV,
     ptime_ms: int = DEFAULT_PTIME_MS,
+    before: SessionDescription | None = None,
 ) -> SessionDescription:
-    """Return an offer of one audio stream; LocalError where ``local_ip`` is no address."""
+    """Return an offer of one audio stream; LocalError where ``local_ip`` is no address.
+
+    ``before`` is what we said last in this dialog: its sections keep their places, refused but for the audio, as no
+    section ever goes away again (RFC 3264 §8).
+    """
     audio = _audio(rtp_port, "RTP/AVP", preferences, direction, ptime_ms)
-    return _describe(local_ip, (audio,), session_id, version)
+    return _describe(local_ip, _in_place(audio, before), session_id, version)
 
 
 def make_answer(
@@ -185,6 +190,16 @@ def _refuse(media: MediaDescription) -> MediaDescription:
     return MediaDescription(media.media, 0, media.protocol, media.formats)
 
 
+def _in_place(audio: MediaDescription, before: SessionDescription | None) -> tuple[MediaDescription, ...]:
+    sections = before.media if before is not None else ()
+    places = [index for index, media in enumerate(sections) if media.media == audio.media]
+    live = [index for index in places if sections[index].port]
+    if not places:
+        return (*(_refuse(media) for media in sections), audio)
+    place = (live or places)[0]
+    return tuple(audio if index == place else _refuse(media) for index, media in enumerate(sections))
+
+
 def _choose(
     remote: SessionDescription,
     preferences: tuple[Codec, ...],
@@ -193,12 +208,15 @@ def _choose(
 ) -> _Choice:
     """Return the first audio section that suits us; NotAcceptable without one.
 
-    A section with port 0 is taken only when there is no live one: some peers put a call on hold that way.
+    A section with port 0 is taken only when there is no live one, of whatever kind: some peers put a call on hold
+    that way, but beside a live section it is a change to fax (T.38) or to video alone.
     ``assumed`` names dynamic payload types that the peer lists without an rtpmap.
     """
     reason = "no audio over plain RTP"
-    for index, media in sorted(enumerate(remote.media), key=lambda pair: pair[1].port == 0):
-        if media.media != "audio" or media.protocol.upper() not in _PROTOCOLS:
+    all_stopped = not any(media.port for media in remote.media)
+    for index, media in enumerate(remote.media):
+        stopped = media.port == 0 and not all_stopped
+        if media.media != "audio" or media.protocol.upper() not in _PROTOCOLS or stopped:
             continue
         remote_ip = _target(remote.connection_of(media), own)
         codec, dtmf = _common(codecs_of(media, assumed), preferences)

@@ -37,6 +37,14 @@ def sdp_body(message: Message) -> bytes:
     raise RemoteProtocolError(f"content type {kind[:40]!r}", 415)
 
 
+def sdp_or_nothing(message: Message) -> bytes:
+    """The session description where refusing the message is no option any more."""
+    try:
+        return sdp_body(message)
+    except RemoteProtocolError:
+        return b""
+
+
 def _boundary(value: str) -> bytes:
     boundary = unquote(parse_params(value[len(value.partition(";")[0]) :]).get("boundary") or "")
     if not 1 <= len(boundary) <= 70:

@@ -14,15 +14,25 @@ from voicegw.sip.admission import Admission, AdmissionLimits, Everybody, Peers
 from voicegw.sip.challenges import Authenticator, FindCredentials, Permit, no_credentials
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.dialog import Dialog, DialogId, DialogInput, DialogState
-from voicegw.sip.events import NO_HEADERS, CallEnded, EndedBy, SipCallHandle, UserAgentEvent
+from voicegw.sip.events import NO_HEADERS, CallEnded, EndedBy, OfferReceived, SipCallHandle, UserAgentEvent
+from voicegw.sip.exchange import Exchange, ExchangeInput
 from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import MAGIC_COOKIE, Incoming
 from voicegw.sip.message import Headers, Request, Response, serialize
+from voicegw.sip.provisional import ReliablePolicy
 from voicegw.sip.reception import OpenReception, Reception
 from voicegw.sip.reply import Pairs, make_response
 from voicegw.sip.session_keeper import SessionKeeper
 from voicegw.sip.session_timer import SessionTimerPolicy
-from voicegw.sip.sip_call import PendingInvite, SipCall, SipCallInput, SipCallState, Unacknowledged, User
+from voicegw.sip.sip_call import (
+    PendingChange,
+    PendingInvite,
+    SipCall,
+    SipCallInput,
+    SipCallState,
+    Unacknowledged,
+    User,
+)
 from voicegw.sip.timers import Timer, TimerQueue, TimerValues
 from voicegw.sip.transaction import Transaction, TransactionLayer
 
@@ -52,6 +62,8 @@ class UserAgentConfig:
     """Who is a stranger. Must be quick and must not fail."""
     sessions: SessionTimerPolicy = field(default_factory=SessionTimerPolicy)
     """What we want of session timers (RFC 4028)."""
+    reliable: ReliablePolicy = ReliablePolicy.MEDIA
+    """Which provisional responses go out reliably to callers that support it (RFC 3262)."""
 
 
 class Core:
@@ -154,8 +166,10 @@ class Core:
         reason: str = "",
     ) -> bytes:
         """Send the final response to an INVITE or re-INVITE; returns its bytes."""
-        self.timers.stop(call, Timer.REFRESH_1XX)
-        call.pending = None
+        self._stop_provisional(call)
+        call.pending = call.held_answer = None
+        if status >= 300 and call.exchange.theirs:
+            call.exchange.close(answered=False)
         response = make_response(
             pending.incoming, status, call.local_tag, (*extra, *self.server_header()), body, reason=reason
         )
@@ -165,8 +179,7 @@ class Core:
         """Repeat a 2xx until its ACK comes (§13.3.1.4)."""
         interval = self.config.timers.first(Timer.RETRANSMIT_2XX)
         incoming = pending.incoming
-        had_offer = bool(incoming.request.body)
-        call.unacknowledged = Unacknowledged(incoming.cseq, data, incoming.reply_to, interval, had_offer)
+        call.unacknowledged = Unacknowledged(incoming.cseq, data, incoming.reply_to, interval)
         self.timers.start(call, Timer.RETRANSMIT_2XX, now + interval)
         self.timers.start(call, Timer.ACK_WAIT, now + self.config.timers.first(Timer.ACK_WAIT))
 
@@ -175,6 +188,23 @@ class Core:
         call.unacknowledged = None
         self.timers.stop(call, Timer.RETRANSMIT_2XX)
         self.timers.stop(call, Timer.ACK_WAIT)
+
+    def open_change(
+        self, call: SipCall, dialog: Dialog, exchange: Exchange, incoming: Incoming, body: bytes, now: float
+    ) -> None:
+        """Hand the offer of an UPDATE or a PRACK to the owner; the request stays open until it is answered."""
+        exchange.advance(ExchangeInput.THEY_OFFER)
+        transaction = self.transactions.open_server(incoming.key, incoming.method, incoming.reply_to, call)
+        call.change = PendingChange(incoming, transaction, exchange, now)
+        self.emit(OfferReceived(call.handle, body, "" if dialog is call.dialog else dialog.id.remote_tag))
+
+    def respond_to_change(
+        self, call: SipCall, change: PendingChange, status: int, extra: Pairs, body: bytes, now: float
+    ) -> None:
+        """Send the final response to an UPDATE or a PRACK that carried an offer."""
+        headers = (*extra, *self.server_header())
+        response = make_response(change.incoming, status, call.local_tag, headers, body)
+        self.transactions.respond(change.transaction, response, now)
 
     # ---------------------------------------------------------------- requests
 
@@ -278,6 +308,10 @@ class Core:
         """Take the call to its last state and say so, once: a call that is ending has said so already."""
         self.sessions.stop(call)
         told = call.state is SipCallState.ENDING
+        self._forget_early(call)
+        if (change := call.change) is not None:
+            call.change = None
+            self.respond_to_change(call, change, 487, (), b"", change.received_at)
         call.advance(happened)
         call.referral = None  # nothing is told of a call after its end
         if not told:
@@ -286,9 +320,46 @@ class Core:
             return
         self.stop_awaiting_ack(call)
         self.timers.stop(call, Timer.GLARE)
-        self.timers.stop(call, Timer.REFRESH_1XX)
+        self.timers.stop(call, Timer.UPDATE_GLARE)
+        self._stop_provisional(call)
         del self.calls[call.handle]
         self.admission.ended(call.handle, call.source)
+
+    def _stop_provisional(self, call: SipCall) -> None:
+        for timer in (Timer.REFRESH_1XX, Timer.RETRANSMIT_1XX, Timer.PRACK_WAIT):
+            self.timers.stop(call, timer)
+
+    def _forget_early(self, call: SipCall) -> None:
+        """A 2xx of another fork that comes yet finds its attempt by its transaction, not by these."""
+        if call.attempt is not None and call.attempt.is_initial:
+            for early in call.attempt.early.values():
+                if early.dialog is not call.dialog:
+                    self.dialogs.pop(early.dialog.id, None)
+
+    # ---------------------------------------------------------------- dialogs
+
+    def find_dialog(self, incoming: Incoming) -> tuple[SipCall, Dialog] | None:
+        """The call and the dialog that a request belongs to (§12.2.2): an early one of a fork, or the only one."""
+        dialog_id = DialogId(incoming.call_id, incoming.to_tag, incoming.from_tag)
+        call = self.dialogs.get(dialog_id)
+        if call is None:
+            return None
+        if call.dialog is not None and call.dialog.id == dialog_id:
+            return call, call.dialog
+        early = self.dialog_by_tag(call, incoming.from_tag)
+        return (call, early) if early is not None else None
+
+    def dialog_by_tag(self, call: SipCall, tag: str) -> Dialog | None:
+        """The dialog of a fork while our INVITE is not answered; without a tag, the call's own."""
+        if not tag:
+            return call.dialog
+        early = call.attempt.early.get(tag) if call.attempt is not None else None
+        return early.dialog if early is not None else None
+
+    def exchange_of(self, call: SipCall, dialog: Dialog) -> Exchange:
+        """Offer and answer of one dialog of a call."""
+        early = call.attempt.early.get(dialog.id.remote_tag) if call.attempt is not None else None
+        return early.exchange if early is not None and dialog is not call.dialog else call.exchange
 
     def forget_dialog(self, call: SipCall) -> None:
         """Nothing more belongs to this call's dialog."""

@@ -14,6 +14,8 @@ class SipCounter(StrEnum):
     MALFORMED = "sip_malformed_dropped"
     UNSENDABLE = "sip_unsendable_dropped"
     STRAY_ACK = "sip_stray_acks"
+    STRAY_PRACK = "sip_stray_pracks"
+    PROVISIONAL_IGNORED = "sip_reliable_responses_out_of_order"
     STRAY_RESPONSE = "sip_stray_responses"
     FOREIGN_VIA = "sip_responses_with_foreign_via"
     OUT_OF_ORDER = "sip_requests_out_of_order"

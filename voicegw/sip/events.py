@@ -26,6 +26,7 @@ class EndedBy(Enum):
     LOCAL_CANCEL = "we gave up before the answer"
     LOCAL_REFUSAL = "we refused"
     NO_ACK = "our answer was never acknowledged"
+    NO_PRACK = "our provisional response was never acknowledged"
     NO_RESPONSE = "the peer did not answer a request"
     SESSION_EXPIRED = "nobody refreshed the session (RFC 4028)"
     NO_ANSWER = "it rang for too long"
@@ -66,10 +67,11 @@ class ReinviteReceived:
 
 @dataclass(frozen=True, slots=True)
 class ReinviteAnswered:
-    """Our re-INVITE was accepted and has been acknowledged."""
+    """Our re-INVITE was accepted. ``wants_answer``: ``body`` is an offer, ``acknowledge`` is due."""
 
     handle: SipCallHandle
     body: bytes
+    wants_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +84,62 @@ class ReinviteRefused:
 
 @dataclass(frozen=True, slots=True)
 class ProgressReceived:
-    """101-199 for our INVITE. ``body`` is early SDP if any."""
+    """101-199 for our INVITE. ``body`` is early SDP if any: the answer, or what the answer will be.
+
+    ``tag`` names the fork it comes from, empty where the response opens no dialog. ``wants_answer``: ``body`` is an
+    offer, ``answer_progress`` is due.
+    """
 
     handle: SipCallHandle
     status: int
     headers: Headers
     body: bytes
+    tag: str = ""
+    wants_answer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OfferReceived:
+    """The peer offers a change in UPDATE or PRACK (RFC 3311, RFC 3262 §5): ``answer_offer`` is due.
+
+    ``tag`` names the fork where our INVITE is not answered yet, as in the two events that follow.
+    """
+
+    handle: SipCallHandle
+    body: bytes
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferAnswered:
+    """Our offer in an UPDATE or a reliable provisional response was answered; empty where it came to nothing."""
+
+    handle: SipCallHandle
+    body: bytes
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRefused:
+    """Our UPDATE was refused: the session stays as it was. 491 is retried and not reported."""
+
+    handle: SipCallHandle
+    status: int
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Our INVITE was accepted. ``wants_answer``: ``body`` is an offer, ``acknowledge`` is due; else ACK is sent."""
+    """Our INVITE was accepted. ``wants_answer``: ``body`` is an offer, ``acknowledge`` is due; else ACK is sent.
+
+    ``tag`` names the fork that answered. An empty ``body`` leaves what was agreed with that fork before.
+    """
 
     handle: SipCallHandle
     body: bytes
     remote_target: str
     wants_answer: bool
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +209,9 @@ CallEvent: TypeAlias = (
     | ReinviteAnswered
     | ReinviteRefused
     | ProgressReceived
+    | OfferReceived
+    | OfferAnswered
+    | OfferRefused
     | Answered
     | InfoReceived
     | ReferAnswered

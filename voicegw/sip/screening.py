@@ -10,13 +10,13 @@ from voicegw.sip.incoming import Incoming
 from voicegw.sip.reply import Pairs
 from voicegw.sip.uri import uri_scheme
 
-ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "NOTIFY")
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "NOTIFY", "PRACK", "UPDATE")
 ALLOW = ("Allow", ", ".join(ALLOWED))
 ACCEPT = ("Accept", ", ".join((SDP, DTMF_RELAY, DTMF)))
-EXTENSIONS = ("timer",)
+EXTENSIONS = ("100rel", "timer")
 SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
 """An option tag appears here when it works."""
-_KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER", "PRACK", "UPDATE"})
+_KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER"})
 _INFO_TYPES = frozenset({DTMF_RELAY, DTMF, ""})
 
 
@@ -64,7 +64,7 @@ def _screen_body(incoming: Incoming) -> Refusal | None:
     if incoming.method == "INFO":
         known = content_type(incoming.request.headers) in _INFO_TYPES
         return None if known or not incoming.request.body else Refusal(415, (ACCEPT,))
-    if incoming.method == "INVITE":
+    if incoming.method in ("INVITE", "PRACK", "UPDATE"):
         try:
             sdp_body(incoming.request)
         except RemoteProtocolError as error:

@@ -10,8 +10,10 @@ from voicegw.base.fsm import TransitionTable
 from voicegw.sip.address import Address
 from voicegw.sip.dialog import Dialog
 from voicegw.sip.events import RequestHandle, SipCallHandle
+from voicegw.sip.exchange import Exchange
 from voicegw.sip.incoming import Incoming
-from voicegw.sip.message import Request, Response
+from voicegw.sip.message import Headers, Request, Response
+from voicegw.sip.provisional import EarlyDialog, ReliableState
 from voicegw.sip.reply import Pairs
 from voicegw.sip.session_keeper import KeptSession
 from voicegw.sip.transaction import Outcome, Transaction
@@ -88,14 +90,13 @@ class PendingInvite:
 class Unacknowledged:
     """A 2xx of ours, repeated until its ACK (§13.3.1.4)."""
 
-    __slots__ = ("cseq", "data", "peer", "interval", "had_offer")
+    __slots__ = ("cseq", "data", "peer", "interval")
 
-    def __init__(self, cseq: int, data: bytes, peer: Address, interval: float, had_offer: bool) -> None:
+    def __init__(self, cseq: int, data: bytes, peer: Address, interval: float) -> None:
         self.cseq = cseq
         self.data = data
         self.peer = peer
         self.interval = interval
-        self.had_offer = had_offer
 
 
 class Attempt:
@@ -110,7 +111,9 @@ class Attempt:
         "made_offer",
         "provisional_seen",
         "cancelled",
+        "cancel_headers",
         "acks",
+        "early",
     )
 
     def __init__(self, call: SipCall, request: Request, *, is_initial: bool) -> None:
@@ -124,8 +127,38 @@ class Attempt:
         self.made_offer = False
         self.provisional_seen = False
         self.cancelled = False
+        self.cancel_headers: Pairs = ()
         self.acks: dict[str, tuple[bytes, Address] | None] = {}
         """By To tag; None while the owner has to supply the answer that the ACK carries."""
+        self.early: dict[str, EarlyDialog] = {}
+        """The forks that sent a provisional response, by To tag."""
+
+
+class PendingChange:
+    """An offer of the peer's in UPDATE or PRACK that still needs our answer."""
+
+    __slots__ = ("incoming", "transaction", "exchange", "received_at")
+
+    def __init__(
+        self, incoming: Incoming, transaction: Transaction[User], exchange: Exchange, received_at: float
+    ) -> None:
+        self.incoming = incoming
+        self.transaction = transaction
+        self.exchange = exchange
+        self.received_at = received_at
+
+
+class Update:
+    """An UPDATE of ours without its final response (RFC 3311 §5.1). ``tag`` names the fork of an early one."""
+
+    __slots__ = ("call", "dialog", "exchange", "sdp", "tag")
+
+    def __init__(self, call: SipCall, dialog: Dialog, exchange: Exchange, sdp: bytes, tag: str) -> None:
+        self.call = call
+        self.dialog = dialog
+        self.exchange = exchange
+        self.sdp = sdp
+        self.tag = tag
 
 
 class SipCall:
@@ -145,6 +178,13 @@ class SipCall:
         "referral",
         "source",
         "kept",
+        "exchange",
+        "reliable",
+        "held_answer",
+        "change",
+        "update",
+        "retry_update",
+        "peer_methods",
     )
 
     def __init__(
@@ -173,10 +213,31 @@ class SipCall:
         """Where the INVITE came from; None where it is ours."""
         self.kept = KeptSession()
         """Its session timer."""
+        self.exchange = Exchange()
+        """Of ``dialog``; while our INVITE is not answered, each fork has its own."""
+        self.reliable: ReliableState | None = None
+        """Our reliable provisional responses."""
+        self.held_answer: bytes | None = None
+        """The answer of the owner, while the 200 has to wait for a PRACK (RFC 3262 §3)."""
+        self.change: PendingChange | None = None
+        self.update: Update | None = None
+        self.retry_update: Update | None = None
+        """What an UPDATE offers again after 491."""
+        self.peer_methods: frozenset[str] = frozenset()
+        """What the peer's Allow lists; empty where it sent none."""
 
     def advance(self, happened: SipCallInput) -> None:
         """Move to the next state; IllegalTransition if that cannot happen now."""
         self.state = SIP_CALL.next(self.state, happened)
+
+    def learn(self, headers: Headers) -> None:
+        """Remember which methods the peer allows (RFC 3261 §20.5)."""
+        if allowed := headers.values("Allow"):
+            self.peer_methods = frozenset(method.upper() for method in allowed)
+
+    def peer_allows(self, method: str) -> bool:
+        """Whether the peer has said that it knows ``method``."""
+        return method in self.peer_methods
 
     def can(self, happened: SipCallInput) -> bool:
         """Whether ``advance`` would succeed."""

@@ -40,6 +40,9 @@ class Timer(Enum):
     PATIENCE = "a request whose sender does not want to wait for as long as timers B and F do (RFC 3263 §4.3)"
     SESSION_REFRESH = "our refresh of the session is due (RFC 4028 §10)"
     SESSION_EXPIRY = "nobody refreshed the session: give it up (RFC 4028 §10)"
+    RETRANSMIT_1XX = "retransmission of a reliable provisional response until its PRACK (RFC 3262 §3)"
+    PRACK_WAIT = "the PRACK of a reliable provisional response never came (RFC 3262 §3)"
+    UPDATE_GLARE = "try an UPDATE again after 491 (RFC 3311 §5.3)"
     REFRESH_1XX = "repeat a provisional response so that proxies keep the call (§13.3.1.1)"
 
 
@@ -70,8 +73,11 @@ class TimerValues:
         return _FIRST[timer](self)
 
     def again(self, timer: Timer, interval: float) -> float:
-        """The interval that follows ``interval``: doubled, up to T2 for all but timer A."""
-        return interval * 2 if timer is Timer.A else min(interval * 2, self.t2)
+        """The interval that follows ``interval``: doubled, up to T2 for all but those of ``_UNLIMITED``."""
+        return interval * 2 if timer in _UNLIMITED else min(interval * 2, self.t2)
+
+
+_UNLIMITED = frozenset({Timer.A, Timer.RETRANSMIT_1XX})
 
 
 _FIRST: Mapping[Timer, Callable[[TimerValues], float]] = {
@@ -95,6 +101,9 @@ _FIRST: Mapping[Timer, Callable[[TimerValues], float]] = {
     Timer.PATIENCE: lambda v: v.timeout,
     Timer.SESSION_REFRESH: lambda v: v.t2,
     Timer.SESSION_EXPIRY: lambda v: v.timeout,
+    Timer.RETRANSMIT_1XX: lambda v: v.t1,
+    Timer.PRACK_WAIT: lambda v: v.timeout,
+    Timer.UPDATE_GLARE: lambda v: v.t2,
     Timer.REFRESH_1XX: lambda v: v.refresh,
 }
 

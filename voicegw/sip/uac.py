@@ -8,27 +8,28 @@ from collections.abc import Sequence
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import token
 from voicegw.sip.address import Address, is_sendable
-from voicegw.sip.bodies import SDP
+from voicegw.sip.bodies import SDP, sdp_or_nothing
 from voicegw.sip.challenges import Permit, credentials_of
 from voicegw.sip.core import Core, permit_in
 from voicegw.sip.counters import SipCounter
-from voicegw.sip.dialog import Dialog, DialogInput, dialog_of_response
+from voicegw.sip.dialog import Dialog
+from voicegw.sip.early import EarlySide, take_final_description
 from voicegw.sip.events import (
     Answered,
     EndedBy,
-    ProgressReceived,
     ReinviteAnswered,
     ReinviteRefused,
     SipCallHandle,
 )
+from voicegw.sip.exchange import ExchangeInput
 from voicegw.sip.headers import CSeq, NameAddr
+from voicegw.sip.incoming import Incoming
 from voicegw.sip.message import Headers, Request, Response
 from voicegw.sip.reply import Pairs
 from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED
 from voicegw.sip.sip_call import Attempt, SipCall, SipCallInput, SipCallState, User
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome, Transaction
-from voicegw.sip.uas import sdp_or_nothing
 
 MAX_RETRY_AFTER_S = 32.0
 """Whoever asks for more is not about to end a change of the session."""
@@ -39,6 +40,7 @@ class CallingSide:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._early = EarlySide(core)
 
     # ---------------------------------------------------------------- commands
 
@@ -83,23 +85,33 @@ class CallingSide:
         return call.handle
 
     def acknowledge(self, handle: SipCallHandle, sdp: bytes) -> None:
-        """Send the ACK with our answer, after ``Answered(wants_answer=True)``."""
+        """Send the ACK with our answer, after ``wants_answer`` in Answered or ReinviteAnswered."""
         call = self._core.calls.get(handle)
         if call is None or call.attempt is None or call.dialog is None:
             return
         tag = call.dialog.id.remote_tag
         if call.attempt.acks.get(tag, (b"", call.dialog.peer)) is None:
             call.kept.sdp = sdp
-            self._acknowledge(call.attempt, call.dialog, tag, (("Content-Type", SDP),), sdp)
+            call.exchange.close(answered=bool(sdp))
+            self._acknowledge(call.attempt, call.dialog, tag, (("Content-Type", SDP),) if sdp else (), sdp)
 
-    def cancel(self, handle: SipCallHandle, now: float) -> None:
+    def answer_progress(self, handle: SipCallHandle, tag: str, sdp: bytes, now: float) -> None:
+        """Send the PRACK with our answer, after ``ProgressReceived(wants_answer=True)``."""
+        self._early.answer(handle, tag, sdp, now)
+
+    def cancel(self, handle: SipCallHandle, now: float, reason_header: str = "") -> None:
         """Give up a call that has not been answered. CANCEL waits for the first 1xx (§9.1)."""
         call = self._core.calls.get(handle)
         if call is not None and call.can(SipCallInput.CANCELLED):
+            if call.attempt is not None and reason_header:
+                call.attempt.cancel_headers = (("Reason", reason_header),)
             self._give_up(call, EndedBy.LOCAL_CANCEL, now)
 
     def reinvite(self, handle: SipCallHandle, sdp: bytes, now: float) -> bool:
-        """Offer a change of the session (§14.1). False if another change is under way or the call is not up."""
+        """Offer a change of the session (§14.1), or, ``sdp`` empty, ask for an offer.
+
+        False if another change is under way or the call is not up.
+        """
         core = self._core
         call = core.calls.get(handle)
         if call is None or call.dialog is None or call.state is not SipCallState.CONFIRMED or _is_busy(call):
@@ -109,6 +121,8 @@ class CallingSide:
         extra = (("Contact", core.contact(peer)), *self._describe(sdp), *core.sessions.offer(call.kept))
         request = dialog.request("INVITE", core.via(branch, peer), dialog.next_cseq(), extra, sdp)
         call.retry_body = sdp
+        if sdp:
+            call.exchange.advance(ExchangeInput.WE_OFFER)
         self._start(call, request, branch, peer, now, permit_in(dialog), is_initial=False)
         return True
 
@@ -143,6 +157,16 @@ class CallingSide:
             self._receive_refusal(attempt, response, now)
         else:
             self._receive_reinvite_refusal(attempt.call, response, now)
+
+    def receive_early_bye(self, call: SipCall, dialog: Dialog, incoming: Incoming, now: float) -> None:
+        """A called side hung up before it answered. With its last fork gone nobody is left to answer."""
+        attempt = call.attempt
+        if attempt is None or not self._early.drop(call, attempt, dialog):
+            return
+        core = self._core
+        core.end(call, SipCallInput.BYE_RECEIVED, EndedBy.REMOTE_BYE, headers=incoming.request.headers)
+        attempt.cancelled = True
+        self._send_cancel(attempt, now)
 
     def receive_failure(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
         """The transaction ended without a final response."""
@@ -205,9 +229,12 @@ class CallingSide:
                 self._send_cancel(attempt, now)
             return
         core.timers.start(attempt, Timer.C, now + core.config.timers.first(Timer.C))
-        if response.status > 100 and attempt.call.state is SipCallState.CALLING:
-            body = sdp_or_nothing(response)
-            core.emit(ProgressReceived(attempt.call.handle, response.status, response.headers, body))
+        call = attempt.call
+        if response.status > 100 and call.state in (SipCallState.CALLING, SipCallState.CONFIRMED):
+            call.learn(response.headers)
+            progress = self._early.receive(attempt, response, now)
+            if progress is not None and attempt.is_initial:
+                core.emit(progress)
 
     def _receive_success(self, attempt: Attempt, response: Response, now: float) -> None:
         tag = NameAddr.parse(response.headers.get("To") or "").tag or ""
@@ -224,7 +251,7 @@ class CallingSide:
         """The first 2xx of a fork. One makes the call; any other, or one that comes too late, gets ACK and BYE."""
         core, call = self._core, attempt.call
         try:
-            dialog = self._open_dialog(attempt, response)
+            dialog, exchange = self._early.confirm(attempt, tag, response)
         except RemoteProtocolError:
             core.counters.add(SipCounter.MALFORMED)
             if call.can(SipCallInput.FAILED) and call.state is SipCallState.CALLING:
@@ -236,26 +263,18 @@ class CallingSide:
             core.say_bye(None, dialog, now)
             return
         call.advance(SipCallInput.ANSWER_RECEIVED)
-        call.dialog = dialog
+        call.learn(response.headers)
+        call.dialog, call.exchange = dialog, exchange
         core.dialogs[dialog.id] = call
-        call.kept.sdp, attempt.body = attempt.body, b""
+        call.kept.sdp, attempt.body = attempt.body or call.kept.sdp, b""
         core.sessions.receive_success(call.kept, call, response, now)
-        if attempt.made_offer:
-            self._acknowledge(attempt, dialog, tag)
-        else:
+        self._early.settle(call, attempt, tag)
+        body, wants_answer = take_final_description(exchange, sdp_or_nothing(response))
+        if wants_answer:
             attempt.acks[tag] = None
-        body = sdp_or_nothing(response)
-        core.emit(Answered(call.handle, body, dialog.remote_target, wants_answer=not attempt.made_offer))
-
-    def _open_dialog(self, attempt: Attempt, response: Response) -> Dialog:
-        core, transaction = self._core, attempt.transaction
-        if transaction is None:
-            raise LocalError("a response without a transaction")
-        peer = transaction.peer
-        dialog = dialog_of_response(attempt.request, attempt.call.local_tag, core.contact(peer), response, peer)
-        dialog.account = transaction.permit.account if transaction.permit is not None else ""
-        dialog.advance(DialogInput.SUCCESS)
-        return dialog
+        else:
+            self._acknowledge(attempt, dialog, tag)
+        core.emit(Answered(call.handle, body, dialog.remote_target, wants_answer, tag))
 
     def _acknowledge(
         self, attempt: Attempt, dialog: Dialog, tag: str, extra: Pairs = (), body: bytes = b""
@@ -302,17 +321,32 @@ class CallingSide:
         if call.dialog is None:
             return
         call.dialog.refresh_target(response)
-        self._acknowledge(attempt, call.dialog, tag)
         call.retry_body = None
-        call.kept.sdp, attempt.body = attempt.body, b""
-        if call.state is SipCallState.CONFIRMED:
-            self._core.sessions.receive_success(call.kept, call, response, now)
-            self._core.emit(ReinviteAnswered(call.handle, sdp_or_nothing(response)))
+        call.kept.sdp, attempt.body = attempt.body or call.kept.sdp, b""
+        early = attempt.early.get(tag)
+        body, wants_answer = early.answer if early is not None else b"", False
+        if not body:
+            body = sdp_or_nothing(response)
+            wants_answer = not attempt.made_offer and bool(body) and call.exchange.is_idle
+        if attempt.made_offer and call.exchange.ours:
+            call.exchange.close(answered=True)
+        if call.state is not SipCallState.CONFIRMED:
+            self._acknowledge(attempt, call.dialog, tag)
+            return
+        self._core.sessions.receive_success(call.kept, call, response, now)
+        if wants_answer:
+            call.exchange.advance(ExchangeInput.THEY_OFFER)
+            attempt.acks[tag] = None
+        else:
+            self._acknowledge(attempt, call.dialog, tag)
+        self._core.emit(ReinviteAnswered(call.handle, body, wants_answer))
 
     def _receive_reinvite_refusal(self, call: SipCall, response: Response, now: float) -> None:
         core, status = self._core, response.status
         if call.state is not SipCallState.CONFIRMED:
             return
+        if call.exchange.ours:
+            call.exchange.close(answered=False)
         if status == 491:
             core.timers.start(call, Timer.GLARE, now + glare_wait(core, call))
         elif status == 500 and (wait := retry_after(response)) is not None:
@@ -362,6 +396,8 @@ class CallingSide:
             self._core.transactions.abandon(attempt.transaction)
             if call.state is SipCallState.CONFIRMED and not attempt.is_initial:
                 call.retry_body = None
+                if call.exchange.ours:
+                    call.exchange.close(answered=False)
                 self._core.emit(ReinviteRefused(call.handle, 408))
 
     def _send_cancel(self, attempt: Attempt, now: float) -> None:
@@ -375,7 +411,7 @@ class CallingSide:
         pairs += [("Route", route) for route in invite.get_all("Route")]
         pairs += [(name, invite.get(name) or "") for name in ("From", "To", "Call-ID")]
         pairs.append(("CSeq", f"{CSeq.parse(invite.get('CSeq') or '').number} CANCEL"))
-        request = Request("CANCEL", attempt.request.uri, Headers(pairs))
+        request = Request("CANCEL", attempt.request.uri, Headers((*pairs, *attempt.cancel_headers)))
         core.transactions.start_client(request, transaction.key[0], transaction.peer, None, now)
         core.timers.start(attempt, Timer.CANCEL_WAIT, now + core.config.timers.first(Timer.CANCEL_WAIT))
 
@@ -395,4 +431,5 @@ def retry_after(response: Response) -> float | None:
 def _is_busy(call: SipCall) -> bool:
     attempt = call.attempt
     ours = attempt is not None and attempt.transaction is not None and not attempt.transaction.is_final
-    return ours or call.pending is not None or call.unacknowledged is not None
+    open_offer = not call.exchange.is_idle or call.change is not None or call.update is not None
+    return ours or open_offer or call.pending is not None or call.unacknowledged is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
-from voicegw.sip.bodies import SDP, sdp_body
+from voicegw.sip.bodies import SDP, sdp_body, sdp_or_nothing
 from voicegw.sip.core import Core
 from voicegw.sip.counters import SipCounter, refused
 from voicegw.sip.dialog import DialogId, DialogInput, dialog_of_incoming
@@ -16,12 +16,17 @@ from voicegw.sip.events import (
     ReinviteReceived,
     SipCallHandle,
 )
+from voicegw.sip.exchange import ExchangeInput
 from voicegw.sip.incoming import Incoming
-from voicegw.sip.message import Headers, Message
+from voicegw.sip.message import Headers
+from voicegw.sip.reliable import ReliableSide
 from voicegw.sip.reply import Pairs, make_response
 from voicegw.sip.screening import ALLOW, SUPPORTED
 from voicegw.sip.sip_call import PendingInvite, SipCall, SipCallInput, SipCallState
 from voicegw.sip.timers import Timer
+
+_NO_PRACK = 504
+"""A 5xx for an INVITE whose caller acknowledges nothing (RFC 3262 §3)."""
 
 
 class AnsweringSide:
@@ -29,6 +34,7 @@ class AnsweringSide:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._reliable = ReliableSide(core)
 
     # ---------------------------------------------------------------- received
 
@@ -42,14 +48,17 @@ class AnsweringSide:
             raise RemoteProtocolError("a late copy of an INVITE", 482)
         call = core.new_call(SipCallState.INVITED, dialog, tag, incoming.source)
         core.counters.add(SipCounter.CALLS_IN)
+        call.learn(incoming.request.headers)
         self._open(call, incoming, now)
         body = sdp_body(incoming.request)
+        if body:
+            call.exchange.advance(ExchangeInput.THEY_OFFER)
         core.emit(InviteReceived(call.handle, incoming.request, incoming.source, body, phone))
 
     def receive_reinvite(self, call: SipCall, incoming: Incoming, now: float) -> None:
         """An INVITE within a dialog (§14.2): one change at a time, and ours and the peer's must not cross."""
         core = self._core
-        if call.pending is not None:
+        if call.pending is not None or call.change is not None:
             wait = str(int(core.seconds_between(0, 10)))
             self._refuse_in_dialog(call, incoming, 500, (("Retry-After", wait),), now)
         elif self._is_changing(call):
@@ -65,15 +74,17 @@ class AnsweringSide:
                 core.admission.met(call.handle, incoming.source)
                 core.emit(AckReceived(call.handle, b""))
             self._open(call, incoming, now)
-            core.emit(ReinviteReceived(call.handle, sdp_body(incoming.request)))
+            body = sdp_body(incoming.request)
+            if body:
+                call.exchange.advance(ExchangeInput.THEY_OFFER)
+            core.emit(ReinviteReceived(call.handle, body))
 
     def _is_changing(self, call: SipCall) -> bool:
-        """Whether an offer of ours is still open: a re-INVITE of ours, or a 2xx that asked for an answer."""
+        """Whether an offer of ours is open (re-INVITE, UPDATE, a 2xx that asked for an answer), or may come yet."""
         attempt = call.attempt
         if attempt is not None and attempt.transaction is not None and not attempt.transaction.is_final:
             return True
-        open_offer = call.unacknowledged is not None and not call.unacknowledged.had_offer
-        return open_offer or call.state is SipCallState.ENDING
+        return not call.exchange.is_idle or call.state is SipCallState.ENDING
 
     def receive_ack(self, incoming: Incoming, now: float) -> None:
         """The ACK of a 2xx. It ends the retransmission, and lets a BYE go that had to wait for it (§15)."""
@@ -90,7 +101,22 @@ class AnsweringSide:
             return
         call.advance(SipCallInput.ACK_RECEIVED)
         core.admission.met(call.handle, incoming.source)
-        core.emit(AckReceived(call.handle, sdp_or_nothing(incoming.request)))
+        body = sdp_or_nothing(incoming.request)
+        if call.exchange.ours:
+            call.exchange.close(answered=bool(body))
+        core.emit(AckReceived(call.handle, body))
+
+    def receive_prack(self, call: SipCall, incoming: Incoming, now: float) -> None:
+        """PRACK (RFC 3262 §3). It may set an answer free that had to wait for it."""
+        self._reliable.receive_prack(call, incoming, now)
+        self.release(call, now)
+
+    def release(self, call: SipCall, now: float) -> None:
+        """Send the 200 that was held back, if nothing holds it any more."""
+        sdp = call.held_answer
+        if sdp is not None and not self._reliable.holds_answer(call):
+            call.held_answer = None
+            self.accept(call.handle, sdp, now)
 
     def _acknowledged_by_branch(self, incoming: Incoming) -> SipCall | None:
         """The call of an ACK whose To tag is wrong but whose branch is that of the INVITE.
@@ -144,29 +170,53 @@ class AnsweringSide:
     # ---------------------------------------------------------------- commands
 
     def ring(self, handle: SipCallHandle, now: float, status: int, sdp: bytes) -> None:
-        """Send 101-199."""
+        """Send 101-199, reliably where the caller wants it so. An offer of ours needs that (RFC 6337 §3.1.1)."""
         core = self._core
         call = core.calls.get(handle)
-        if call is None or call.pending is None or call.state is not SipCallState.INVITED:
+        if (
+            call is None
+            or call.pending is None
+            or call.state is not SipCallState.INVITED
+            or call.held_answer is not None
+        ):
             return
         pending = call.pending
+        if self._reliable.is_wanted(pending.incoming, sdp):
+            self._reliable.send(call, pending, status, sdp, now)
+            return
+        sdp = sdp if call.exchange.theirs else b""
         extra = (*self._contact(pending.incoming), *_typed(sdp), *core.server_header())
         response = make_response(pending.incoming, status, call.local_tag, extra, sdp)
         pending.provisional = response
         core.transactions.respond(pending.transaction, response, now)
         core.timers.start(call, Timer.REFRESH_1XX, now + core.config.timers.first(Timer.REFRESH_1XX))
 
+    def takes_reliable(self, handle: SipCallHandle) -> bool:
+        """Whether a description in a provisional response would go out reliably."""
+        call = self._core.calls.get(handle)
+        return (
+            call is not None and call.pending is not None and self._reliable.is_wanted(call.pending.incoming, b"-")
+        )
+
+    def release_answer(self, handle: SipCallHandle, now: float) -> None:
+        """An answer that we owed is given: the 200 may go, if it waits."""
+        if (call := self._core.calls.get(handle)) is not None:
+            self.release(call, now)
+
     def accept(self, handle: SipCallHandle, sdp: bytes, now: float) -> None:
         """Send 200 and repeat it until the ACK. LocalError if the call has been answered before."""
         call = self._core.calls.get(handle)
         if call is None:
             return
-        if call.pending is None or not call.can(SipCallInput.ACCEPTED):
+        if call.pending is None or not call.can(SipCallInput.ACCEPTED) or call.held_answer is not None:
             raise LocalError(f"call {handle} cannot be accepted: {call.state.value}")
+        if self._reliable.holds_answer(call):
+            call.held_answer = sdp
+            return
         call.advance(SipCallInput.ACCEPTED)
         if call.dialog is not None:
             call.dialog.advance(DialogInput.SUCCESS)
-        self._send_ok(call, call.pending, sdp, now)
+        self._send_ok(call, call.pending, call.exchange.publish(sdp), now)
         self._core.admission.answered(handle, now)
 
     def reject(self, handle: SipCallHandle, status: int, now: float, reason: str, headers: Pairs) -> None:
@@ -187,6 +237,8 @@ class AnsweringSide:
         if call is None or call.pending is None or call.state is SipCallState.INVITED:
             return
         if isinstance(answer, bytes):
+            theirs = call.exchange.theirs
+            call.exchange.advance(ExchangeInput.ANSWERED if theirs else ExchangeInput.WE_OFFER)
             self._send_ok(call, call.pending, answer, now)
         else:
             self._core.finish_invite(call, call.pending, answer, (), b"", now)
@@ -209,8 +261,16 @@ class AnsweringSide:
             open_answer.interval = core.config.timers.again(timer, open_answer.interval)
             core.timers.start(call, timer, now + open_answer.interval)
         elif timer is Timer.REFRESH_1XX and pending is not None and pending.provisional is not None:
-            core.transactions.respond(pending.transaction, pending.provisional, now)
+            if "RSeq" in pending.provisional.headers:
+                self._reliable.refresh(call, pending, now)
+            else:
+                core.transactions.respond(pending.transaction, pending.provisional, now)
             core.timers.start(call, timer, now + core.config.timers.first(timer))
+        elif timer in (Timer.RETRANSMIT_1XX, Timer.PRACK_WAIT):
+            if self._reliable.fire(call, timer, now) and pending is not None:
+                core.counters.add(SipCounter.NO_ACK)
+                core.finish_invite(call, pending, _NO_PRACK, (), b"", now)
+                self._end_early(call, SipCallInput.REFUSED, EndedBy.NO_PRACK, status=_NO_PRACK)
         elif timer is Timer.ACK_WAIT and call.can(SipCallInput.ACK_TIMED_OUT):
             core.counters.add(SipCounter.NO_ACK)
             self._end_with_bye(call, SipCallInput.ACK_TIMED_OUT, EndedBy.NO_ACK, now)
@@ -231,7 +291,7 @@ class AnsweringSide:
     def _send_ok(self, call: SipCall, pending: PendingInvite, sdp: bytes, now: float) -> None:
         session = self._core.sessions.grant(call.kept, call, pending.incoming.request, now)
         extra = (*self._contact(pending.incoming), ALLOW, SUPPORTED, *session, *_typed(sdp))
-        call.kept.sdp = sdp
+        call.kept.sdp = sdp or call.kept.sdp
         data = self._core.finish_invite(call, pending, 200, extra, sdp, now)
         self._core.await_ack(call, pending, data, now)
 
@@ -261,14 +321,6 @@ class AnsweringSide:
 
     def _contact(self, incoming: Incoming) -> Pairs:
         return (("Contact", self._core.contact(incoming.source)),)
-
-
-def sdp_or_nothing(message: Message) -> bytes:
-    """The session description where refusing the message is no option any more."""
-    try:
-        return sdp_body(message)
-    except RemoteProtocolError:
-        return b""
 
 
 def _typed(sdp: bytes) -> Pairs:

@@ -14,7 +14,7 @@ from voicegw.base.metrics import Counters
 from voicegw.sip.address import Address
 from voicegw.sip.core import Core, UserAgentConfig
 from voicegw.sip.counters import SipCounter, refused
-from voicegw.sip.dialog import DialogId
+from voicegw.sip.dialog import Dialog
 from voicegw.sip.events import EndedBy, RequestHandle, SipCallHandle, UserAgentEvent
 from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import Incoming, branch_of_response, read_request, read_unparsable
@@ -31,8 +31,11 @@ from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome, Transaction
 from voicegw.sip.uac import CallingSide
 from voicegw.sip.uas import AnsweringSide
+from voicegw.sip.updating import UpdatingSide
 
-_ANSWERING_TIMERS = frozenset({Timer.RETRANSMIT_2XX, Timer.REFRESH_1XX, Timer.ACK_WAIT})
+_ANSWERING_TIMERS = frozenset(
+    {Timer.RETRANSMIT_2XX, Timer.REFRESH_1XX, Timer.ACK_WAIT, Timer.RETRANSMIT_1XX, Timer.PRACK_WAIT}
+)
 _SESSION_TIMERS = frozenset({Timer.SESSION_REFRESH, Timer.SESSION_EXPIRY})
 
 
@@ -46,6 +49,7 @@ class UserAgent:
         self._referring = ReferringSide(self._core)
         self._requesting = RequestingSide(self._core)
         self._refreshing = RefreshingSide(self._core, self._calling)
+        self._updating = UpdatingSide(self._core)
 
     # ---------------------------------------------------------------- what comes out
 
@@ -127,6 +131,8 @@ class UserAgent:
                 self._refreshing.fire(owner, timer, now)
             elif isinstance(owner, OutsideRequest):
                 self._requesting.fire(owner)
+            elif isinstance(owner, SipCall) and timer is Timer.UPDATE_GLARE:
+                self._updating.fire(owner, now)
             elif isinstance(owner, SipCall | Attempt):
                 self._calling.fire(owner, timer, now)
 
@@ -146,8 +152,16 @@ class UserAgent:
         self._core.overloaded = overloaded
 
     def ring(self, handle: SipCallHandle, now: float, status: int = 180, sdp: bytes = b"") -> None:
-        """Tell the caller that it rings (180) or hears something already (183 with ``sdp``)."""
+        """Tell the caller that it rings (180) or hears something already (183 with ``sdp``).
+
+        ``sdp`` is our answer, the one that ``accept`` gives too. Where the INVITE had no offer it is ours, and goes
+        out only to a caller that supports reliable responses; OfferAnswered follows with its PRACK.
+        """
         self._answering.ring(handle, now, status, sdp)
+
+    def takes_reliable(self, handle: SipCallHandle) -> bool:
+        """Whether a provisional response with a description would go out reliably (RFC 3262)."""
+        return self._answering.takes_reliable(handle)
 
     def accept(self, handle: SipCallHandle, sdp: bytes, now: float) -> None:
         """Answer the call. ``sdp`` is the answer, or our offer where the INVITE had none."""
@@ -187,11 +201,30 @@ class UserAgent:
         )
 
     def acknowledge(self, handle: SipCallHandle, sdp: bytes) -> None:
-        """Send ACK with our answer to the offer of ``Answered(wants_answer=True)``."""
+        """Send ACK with our answer to the offer of Answered or ReinviteAnswered with ``wants_answer``."""
         self._calling.acknowledge(handle, sdp)
 
+    def answer_progress(self, handle: SipCallHandle, tag: str, sdp: bytes, now: float) -> None:
+        """Send PRACK with our answer to the offer of ``ProgressReceived(wants_answer=True)`` of that fork."""
+        self._calling.answer_progress(handle, tag, sdp, now)
+
+    def update(self, handle: SipCallHandle, sdp: bytes, now: float, tag: str = "") -> bool:
+        """Send UPDATE (RFC 3311), early or later, with an offer or, ``sdp`` empty, to refresh our Contact only.
+
+        False while another change is under way, or where the peer did not say that it knows UPDATE.
+        """
+        return self._updating.update(handle, sdp, now, tag)
+
+    def answer_offer(self, handle: SipCallHandle, answer: bytes | int, now: float) -> None:
+        """Answer the offer of OfferReceived with SDP, or refuse it with a status: all then stays as it was."""
+        self._updating.answer_offer(handle, answer, now)
+        self._answering.release_answer(handle, now)
+
     def reinvite(self, handle: SipCallHandle, sdp: bytes, now: float) -> bool:
-        """Offer a change of the session. False while another change is under way or the call is not up."""
+        """Offer a change of the session, or, ``sdp`` empty, ask the peer for an offer.
+
+        False while another change is under way or the call is not up.
+        """
         return self._calling.reinvite(handle, sdp, now)
 
     def refer(self, handle: SipCallHandle, target_uri: str, now: float) -> bool:
@@ -201,9 +234,9 @@ class UserAgent:
         """
         return self._referring.refer(handle, target_uri, now)
 
-    def cancel(self, handle: SipCallHandle, now: float) -> None:
+    def cancel(self, handle: SipCallHandle, now: float, reason_header: str = "") -> None:
         """Give up our call before its answer; does nothing later."""
-        self._calling.cancel(handle, now)
+        self._calling.cancel(handle, now, reason_header)
 
     def bye(self, handle: SipCallHandle, now: float, reason_header: str = "") -> None:
         """Hang up an answered call (§15.1.1); does nothing before the answer. BYE waits for the ACK of our 2xx."""
@@ -211,6 +244,7 @@ class UserAgent:
         call = core.calls.get(handle)
         if call is None or not call.can(SipCallInput.HUNG_UP) or call.dialog is None:
             return
+        self._calling.acknowledge(handle, b"")  # where an answer is still due, it is none
         call.bye_headers = (("Reason", reason_header),) if reason_header else ()
         if call.pending is not None:
             core.finish_invite(call, call.pending, 487, (), b"", now)
@@ -394,22 +428,35 @@ class UserAgent:
 
     def _receive_in_dialog(self, incoming: Incoming, now: float) -> None:
         core = self._core
-        call = core.dialogs.get(DialogId(incoming.call_id, incoming.to_tag, incoming.from_tag))
-        if call is None or call.dialog is None or (call.state is SipCallState.ENDED and incoming.method != "BYE"):
+        found = core.find_dialog(incoming)
+        if found is None or (found[0].state is SipCallState.ENDED and incoming.method != "BYE"):
             self._refuse(incoming, 481)
-        elif not call.dialog.take_cseq(incoming.cseq):
+            return
+        call, dialog = found
+        if not dialog.take_cseq(incoming.cseq):
             core.counters.add(SipCounter.OUT_OF_ORDER)
             self._refuse(incoming, 500)  # §12.2.2
         elif incoming.method == "INVITE":
             self._answering.receive_reinvite(call, incoming, now)
         elif incoming.method == "BYE":
-            self._answering.receive_bye(call, incoming, now)
+            self._receive_bye(call, dialog, incoming, now)
+        elif incoming.method == "PRACK":
+            self._answering.receive_prack(call, incoming, now)
+        elif incoming.method == "UPDATE":
+            self._updating.receive_update(call, dialog, incoming, now)
         elif incoming.method == "INFO":
             self._answering.receive_info(call, incoming, now)
         elif incoming.method == "NOTIFY":
             self._referring.receive_notify(call, incoming, now)
         else:
             self._receive_options(incoming, call, now)
+
+    def _receive_bye(self, call: SipCall, dialog: Dialog, incoming: Incoming, now: float) -> None:
+        if call.state is SipCallState.CALLING:
+            self._core.answer(incoming, 200, (), call, now)
+            self._calling.receive_early_bye(call, dialog, incoming, now)
+        else:
+            self._answering.receive_bye(call, incoming, now)
 
     def _receive_options(self, incoming: Incoming, call: SipCall | None, now: float) -> None:
         """§11.2. Within a call it always succeeds; outside, a draining server says that it takes no calls."""

@@ -21,7 +21,7 @@ from voicegw.sip.events import (
 from voicegw.sip.message import Request
 from voicegw.sip.parser import parse
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY, PRACK, UPDATE"
 
 
 def test_options_tells_what_we_can_do() -> None:
@@ -30,7 +30,7 @@ def test_options_tells_what_we_can_do() -> None:
     assert response.status == 200
     assert response.headers.get("Allow") == ALLOW
     assert "application/sdp" in (response.headers.get("Accept") or "")
-    assert response.headers.get("Supported") == "timer"
+    assert response.headers.get("Supported") == "100rel, timer"
     assert response.headers.get("Server") == "voicegw"
     assert peer.agent.transactions == 0
 
@@ -49,9 +49,9 @@ def test_options_while_draining() -> None:
     [
         (datagram("REGISTER"), 405, "Allow", ALLOW),
         (datagram("MESSAGE"), 405, "Allow", ALLOW),
-        (datagram("UPDATE", to_tag="x"), 405, "Allow", ALLOW),
+        (datagram("UPDATE", to_tag="x"), 481, "To", None),
         (datagram("FROBNICATE"), 501, "Allow", ALLOW),
-        (datagram("INVITE", "Require: foo, timer"), 420, "Unsupported", "foo"),
+        (datagram("INVITE", "Require: 100rel, foo, timer"), 420, "Unsupported", "foo"),
         (datagram("OPTIONS", "Require: foo"), 420, "Unsupported", "foo"),
         (datagram("INVITE", "Content-Type: text/plain", body=b"hello"), 415, "Accept-Encoding", "identity"),
         (datagram("INVITE", "Content-Encoding: gzip", body=OFFER), 415, "Accept-Encoding", "identity"),
