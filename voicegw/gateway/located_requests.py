@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from voicegw.base.metrics import Counters
@@ -38,7 +39,7 @@ class LocatedRequests:
         *,
         from_: str,
         to: str = "",
-        headers: Pairs = (),
+        headers: Pairs | Callable[[Address], Pairs] = (),
         body: bytes = b"",
         dialog: OutsideDialog = NEW_DIALOG,
         account: str = "",
@@ -47,8 +48,8 @@ class LocatedRequests:
     ) -> Delivered:
         """Send it to one server after the other until one gives an answer that is not 503, or none is left.
 
-        ``patience_s`` is for the last one. LocalError where no server can be found, and what
-        :meth:`voicegw.sip.user_agent.UserAgent.request` raises.
+        ``headers`` may depend on the server, as a Contact does. ``patience_s`` is for the last server. LocalError
+        where none can be found, and what :meth:`voicegw.sip.user_agent.UserAgent.request` raises.
         """
         servers = await self._servers.find(target_uri, way)
         while True:
@@ -59,7 +60,7 @@ class LocatedRequests:
                 server,
                 from_=from_,
                 to=to,
-                headers=headers,
+                headers=headers(server) if callable(headers) else headers,
                 routes=way.routes,
                 body=body,
                 dialog=dialog,

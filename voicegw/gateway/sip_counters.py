@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class LocatingCounter(StrEnum):
-    """Names in :class:`voicegw.base.metrics.Counters`."""
+    """Names in :class:`voicegw.base.metrics.Counters`: what happened, for rates and alarms."""
 
     DNS_QUESTIONS = "sip_dns_questions"
     DNS_FAILURES = "sip_dns_failures"
@@ -15,3 +15,9 @@ class LocatingCounter(StrEnum):
     BLACKLISTED = "sip_servers_blacklisted"
     REINSTATED = "sip_servers_reinstated"
     PROBES = "sip_server_probes"
+    REGISTERED = "sip_registrations_accepted"
+    REGISTRATION_FAILED = "sip_registrations_failed"
+    PINGS = "sip_trunk_pings"
+    PINGS_UNANSWERED = "sip_trunk_pings_unanswered"
+    TRUNK_DOWN = "sip_trunk_went_down"
+    TRUNK_UP = "sip_trunk_came_up"

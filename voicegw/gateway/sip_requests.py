@@ -52,12 +52,14 @@ class SipRequests:
             patience_s=patience_s,
             account=account,
         )
+        self._driver.guard.acquaint(destination)  # whom we ask is no stranger when it answers
         answer: asyncio.Future[OutsideEvent] = asyncio.get_running_loop().create_future()
         self._waiting[handle] = answer
         self._driver.pump()
         try:
             return await answer
         finally:
+            self._driver.guard.part(destination)
             if self._waiting.pop(handle, None) is not None:
                 self._driver.agent.abandon_request(handle)
 
