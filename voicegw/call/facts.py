@@ -319,6 +319,29 @@ class CallerWasMoved(Fact, frozen=True):
     uri: str
 
 
+class FarEndWasReferred(Fact, frozen=True):
+    """The far end of a leg asked us to talk with ``uri`` in its place (SIP REFER). ``followed``: we call there."""
+
+    leg: str
+    uri: str
+    followed: bool
+
+
+class ReferralHasFailed(Fact, frozen=True):
+    """Nobody could be talked with at ``uri``; ``status`` is what SIP said. The far end is the one it was."""
+
+    leg: str
+    uri: str
+    status: int
+
+
+class FarEndWasReplaced(Fact, frozen=True):
+    """From now on ``uri`` is the far end of a leg, by REFER or by Replaces."""
+
+    leg: str
+    uri: str
+
+
 class AnnouncementWasMade(Fact, frozen=True):
     """Something was said that is no part of the conversation. ``to``: caller or target."""
 
@@ -416,6 +439,9 @@ AnyFact: TypeAlias = (
     | TransferHasFailed
     | CallerWasConnected
     | CallerWasMoved
+    | FarEndWasReferred
+    | ReferralHasFailed
+    | FarEndWasReplaced
     | AnnouncementWasMade
     | SupervisorHasJoined
     | SupervisorModeHasChanged

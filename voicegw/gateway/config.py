@@ -10,6 +10,7 @@ from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.locating_config import LocatingConfig
+from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.tls_config import TlsClientSettings
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
@@ -57,6 +58,12 @@ class SipConfig:
     """A call is refreshed, by either side, at least this often, or ended (RFC 4028). 0: only where a peer asks."""
     min_se_s: int = 90
     """The shortest such interval that we agree to. Smaller only in closed networks."""
+    forward_to: tuple[str, ...] = ()
+    """Whom peers may send our calls to, by REFER or by a redirection (3xx): patterns such as sip:*@10.0.0.7, in
+    which * is any text. Empty is nobody, as whoever may name a number of their own makes us pay for it."""
+    replaceable: bool = True
+    """Whether a new dialog may take the place of a running one (RFC 3891), as phones do at attended transfers. Only
+    who was in the old dialog, or on its way, knows its Call-ID and tags."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """Audio codecs, best first in our own offers; in answers the caller's order counts."""
     guard: GuardConfig = field(default_factory=GuardConfig)
@@ -79,6 +86,7 @@ class SipConfig:
             raise ConfigError(f"t1_ms is out of range: {self.t1_ms}", fix="take 500, or from 10 to 4000")
         if not 20 <= self.overload_ms <= 10_000:
             raise ConfigError(f"overload_ms is out of range: {self.overload_ms}", fix="take 250")
+        TargetPolicy(self.forward_to)
         SessionTimerPolicy(self.session_expires_s, self.min_se_s)
         unknown = [name for name in self.codecs if name not in CODECS]
         if unknown or not self.codecs:

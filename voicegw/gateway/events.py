@@ -96,6 +96,32 @@ class LegReferNotified:
 
 
 @dataclass(frozen=True, slots=True)
+class LegReferred:
+    """The far end asked us to talk with ``target`` in its place (RFC 3515). ``allowed``: we call there."""
+
+    leg_id: LegId
+    target: str
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegReferralFailed:
+    """Nobody could be talked with at ``target``: the far end stays, if it is still there. ``status``: of SIP."""
+
+    leg_id: LegId
+    target: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegReplaced:
+    """The leg has another far end, ``party``: by REFER or by Replaces. LegMediaChanged follows."""
+
+    leg_id: LegId
+    party: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded:
     """The last event of a leg. ``sip_status`` is the final status of a refused INVITE, else 0.
 
@@ -118,5 +144,8 @@ LegEvent: TypeAlias = (
     | LegInfo
     | LegReferAnswered
     | LegReferNotified
+    | LegReferred
+    | LegReferralFailed
+    | LegReplaced
     | LegEnded
 )

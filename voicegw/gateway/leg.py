@@ -80,6 +80,11 @@ class SipLeg:
         """Whether an offer of ours has no answer yet."""
         return self._open_offer is not None
 
+    @property
+    def media_place(self) -> tuple[str, int] | None:
+        """Where our audio is received; None before that is known."""
+        return self._place
+
     def place_media(self, local_ip: str, local_port: int) -> None:
         """Say where our audio is received, before the first offer or answer."""
         self._place = (local_ip, local_port)

@@ -28,11 +28,13 @@ from voicegw.gateway.invitation import read_invitation
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
 from voicegw.gateway.leg_media import LegMedia
+from voicegw.gateway.leg_moves import LegMoves
 from voicegw.gateway.outgoing import OutgoingCalls
 from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.sip_requests import SipRequests
+from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.way import DIRECT, Way
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip import events as ua
@@ -62,7 +64,7 @@ class SipGateway:
         counters: Counters,
         credentials: FindCredentials = no_credentials,
     ) -> None:
-        self._on_event = on_event
+        self._report = on_event
         self._random = random
         self._preferences = config.preferences
         self._driver = SipDriver(config, self._handle, random, clock, counters, credentials)
@@ -71,10 +73,13 @@ class SipGateway:
         resolver = Resolver(config.locating, self._driver.abilities, random=random, clock=clock, counters=counters)
         self.servers = Servers(config.locating, resolver, self.requests, self._driver, counters)
         self._outgoing = OutgoingCalls(self._driver, self.servers, random, counters)
-        self._media = LegMedia(self._driver, on_event, self.hangup)
+        self._media = LegMedia(self._driver, self._tell, self.hangup)
         self._legs: dict[LegId, SipLeg] = {}
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
+        policy = TargetPolicy(config.forward_to)
+        self._moves = LegMoves(self._driver, self._legs, self._by_handle, policy, self._report, self.hangup, random)
+        self._replaceable = config.replaceable
 
     # ---------------------------------------------------------------- the whole
 
@@ -247,19 +252,25 @@ class SipGateway:
         leg = self._legs.get(leg_id)
         return leg is not None and leg.may_refer
 
-    def refer(self, leg_id: LegId, target_uri: str) -> None:
-        """Ask the peer to call ``target_uri``. LegReferAnswered follows, also where nothing could be asked."""
+    def refer(self, leg_id: LegId, target_uri: str, replaced: LegId | None = None) -> None:
+        """Ask the peer to call ``target_uri``. LegReferAnswered follows, also where nothing could be asked.
+
+        ``replaced`` is another leg of ours that is up: the peer is asked to take our place in it (RFC 5589 §7).
+        """
         handle = self._handle_of(leg_id)
-        if handle is not None and self._agent.refer(handle, target_uri, self._driver.now):
+        other = None if replaced is None else self._handle_of(replaced)
+        may = replaced is None or other is not None
+        if handle is not None and may and self._agent.refer(handle, target_uri, self._driver.now, other):
             self._driver.pump()
             return
-        asyncio.get_running_loop().call_soon(self._on_event, LegReferAnswered(leg_id, 481))
+        asyncio.get_running_loop().call_soon(self._tell, LegReferAnswered(leg_id, 481))
 
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
         """End the leg in the way its state demands: BYE, CANCEL or a refusal, with a Reason header."""
         leg = self._legs.get(leg_id)
         if leg is None:
             return
+        self._moves.abandon(leg_id)
         if leg.handle is None:
             if (task := self._resolving.pop(leg_id, None)) is not None:
                 task.cancel()
@@ -286,8 +297,14 @@ class SipGateway:
             self.requests.settle(event)
             return
         leg = self._by_handle.get(event.handle)
-        if leg is None:
-            return
+        if isinstance(event, ua.ReferReceived):
+            self._moves.asked(leg, event, self.dial)
+        elif isinstance(event, ua.ReferConcluded):
+            self._moves.concluded(event.handle)
+        elif leg is not None:
+            self._handle_of_leg(leg, event)
+
+    def _handle_of_leg(self, leg: SipLeg, event: ua.UserAgentEvent) -> None:
         match event:
             case (
                 ua.AckReceived()
@@ -305,31 +322,48 @@ class SipGateway:
                 leg.attempts = None
                 self._media.handle(leg, event)
             case ua.InfoReceived():
-                self._on_event(LegInfo(leg.leg_id, event.content_type, event.body))
+                self._tell(LegInfo(leg.leg_id, event.content_type, event.body))
             case ua.ReferAnswered():
-                self._on_event(LegReferAnswered(leg.leg_id, event.status))
+                self._tell(LegReferAnswered(leg.leg_id, event.status))
             case ua.ReferNotified():
-                self._on_event(LegReferNotified(leg.leg_id, event.status, event.final))
+                self._tell(LegReferNotified(leg.leg_id, event.status, event.final))
             case ua.CallEnded() if attempts := self._outgoing.next_attempts(leg, event):
                 self._invite(leg, attempts)
-            case ua.CallEnded():
+            case ua.CallEnded() if not self._moves.outlives(leg, event):
                 cause = cause_of(event, leg.cause)
                 self._end(leg, LegEnded(leg.leg_id, cause, event.status, reason_text(event)))
 
     def _invited(self, event: ua.InviteReceived) -> None:
         leg_id = LegId(token(self._random, 16))
         leg = SipLeg(leg_id, event.handle, event.source, self._preferences, self._session_id(), event.body)
+        if event.replaces is not None:
+            self._replace(event, leg)
+            return
         allowed = event.request.headers.values("Allow")
         leg.may_refer = not allowed or "REFER" in (method.upper() for method in allowed)
         self._legs[leg_id] = self._by_handle[event.handle] = leg
-        self._on_event(read_invitation(leg_id, event.request, has_offer=bool(event.body)))
+        self._tell(read_invitation(leg_id, event.request, has_offer=bool(event.body)))
+
+    def _replace(self, event: ua.InviteReceived, new: SipLeg) -> None:
+        """Another dialog wants the place of a running one. One that has gone meanwhile has no place to give."""
+        old = self._by_handle.get(event.replaces) if event.replaces is not None else None
+        if old is None or not self._replaceable:
+            self._agent.reject(event.handle, 481 if old is None else 603, self._driver.now)
+            return
+        new.leg_id, new.remote_offer = old.leg_id, b""
+        self._moves.replace(old, new, event)
+
+    def _tell(self, event: LegEvent) -> None:
+        """Tell the runtime, unless the leg is one that it does not know of."""
+        if not self._moves.takes(event):
+            self._report(event)
 
     def _end(self, leg: SipLeg, event: LegEnded) -> None:
         if self._legs.pop(leg.leg_id, None) is None:
             return
         if leg.handle is not None:
             self._by_handle.pop(leg.handle, None)
-        self._on_event(event)
+        self._tell(event)
 
     def _handle_of(self, leg_id: LegId) -> SipCallHandle | None:
         leg = self._legs.get(leg_id)

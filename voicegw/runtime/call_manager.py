@@ -26,6 +26,9 @@ from voicegw.gateway.events import (
     LegMediaChanged,
     LegReferAnswered,
     LegReferNotified,
+    LegReferralFailed,
+    LegReferred,
+    LegReplaced,
     LegRinging,
 )
 from voicegw.media import messages as m
@@ -83,6 +86,8 @@ class CallManager:
                 self._post(event.leg_id, e.ReferAnswered(event.leg_id, event.status))
             case LegReferNotified():
                 self._post(event.leg_id, e.ReferProgressed(event.leg_id, event.status, event.final))
+            case LegReferred() | LegReferralFailed() | LegReplaced():
+                self._post(event.leg_id, event)
             case LegInfo():
                 pass
             case _:

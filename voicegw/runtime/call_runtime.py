@@ -21,6 +21,7 @@ from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
 from voicegw.call.states import LegRole
+from voicegw.gateway.events import LegReferralFailed, LegReferred, LegReplaced
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import AgentGate, Reason
@@ -29,6 +30,7 @@ from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.conversation_links import ConversationLinks
+from voicegw.runtime.far_ends import fact_of
 from voicegw.runtime.line_facts import measured, rated
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.look_up import LookUp
@@ -216,6 +218,8 @@ class CallRuntime:
                 | mail_types.SpeechDone()
             ):
                 self._handle_child(mail)
+            case LegReferred() | LegReferralFailed() | LegReplaced():
+                self._book.note(fact_of(mail, self._whose(mail.leg_id)[0]))
             case m.Message():
                 self._handle_media(mail)
             case e.MediaLost():

@@ -15,6 +15,7 @@ from voicegw.call.events import CallEvent
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrEvent
 from voicegw.ports.tts import SpokenChunk
+from voicegw.runtime.far_ends import FarEndChange
 from voicegw.runtime.orders import Ordered
 from voicegw.sdp.negotiate import MediaSession
 
@@ -124,4 +125,6 @@ MediaMail: TypeAlias = (
 ChildMail: TypeAlias = (
     AsrReported | EndOfTurnEstimated | AgentActed | AgentReplied | SentenceBegun | SpeechMade | SpeechDone
 )
-Mail: TypeAlias = CallEvent | MediaMail | ChildMail | MediaChanged | EarlyMediaOffered | CallerLookedUp | Ordered
+Mail: TypeAlias = (
+    CallEvent | MediaMail | ChildMail | MediaChanged | EarlyMediaOffered | CallerLookedUp | FarEndChange | Ordered
+)

@@ -313,7 +313,7 @@ class Core:
             call.change = None
             self.respond_to_change(call, change, 487, (), b"", change.received_at)
         call.advance(happened)
-        call.referral = None  # nothing is told of a call after its end
+        call.referral = call.peers_referral = None  # nothing is told of a call after its end
         if not told:
             self.emit(CallEnded(call.handle, ended_by, status, reason, headers))
         if call.state is not SipCallState.ENDED:

@@ -40,6 +40,8 @@ class InviteReceived:
     """A new call came in; 100 has been sent. ``body`` is the SDP offer, empty without one.
 
     ``phone``: the registered user who has proven to be the caller; empty for everybody else.
+    ``replaces`` is the call that the new one wants to take the place of (RFC 3891): the owner accepts the new one
+    and ends the old one, or refuses.
     """
 
     handle: SipCallHandle
@@ -47,6 +49,7 @@ class InviteReceived:
     source: Address
     body: bytes
     phone: str = ""
+    replaces: SipCallHandle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,26 @@ class ReferNotified:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferReceived:
+    """The peer asks us to call ``target`` (RFC 3515): ``answer_refer`` is due, then ``notify_refer``.
+
+    ``replaces`` is the value of a Replaces header for that INVITE, ``referred_by`` for Referred-By; empty without.
+    """
+
+    handle: SipCallHandle
+    target: str
+    replaces: str
+    referred_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferConcluded:
+    """The peer has been told the outcome of its REFER: nothing speaks against ending the call with it."""
+
+    handle: SipCallHandle
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """The last event of a call.
 
@@ -216,6 +239,8 @@ CallEvent: TypeAlias = (
     | InfoReceived
     | ReferAnswered
     | ReferNotified
+    | ReferReceived
+    | ReferConcluded
     | CallEnded
 )
 UserAgentEvent: TypeAlias = CallEvent | OutsideEvent

@@ -16,6 +16,7 @@ from voicegw.sip.events import ReferAnswered, ReferNotified, SipCallHandle
 from voicegw.sip.headers import NameAddr
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.message import Response
+from voicegw.sip.replaces import ReferTarget, Replaces
 from voicegw.sip.sip_call import Referral, SipCall, SipCallState
 from voicegw.sip.uri import SipUri
 
@@ -30,20 +31,29 @@ class ReferringSide:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def refer(self, handle: SipCallHandle, target_uri: str, now: float) -> bool:
+    def refer(
+        self, handle: SipCallHandle, target_uri: str, now: float, replaced: SipCallHandle | None = None
+    ) -> bool:
         """Send REFER; False if the call is not up or another REFER of it is open. ReferAnswered follows.
 
         ``Referred-By`` names us as the dialog does (RFC 3892 §2.1), so that the target can see who sent the caller.
+        ``replaced`` is a call of ours whose far end the peer is to call, in our place (RFC 5589 §7): its Contact is
+        the target then. False, too, if that call is not up.
         """
         core = self._core
-        call = core.calls.get(handle)
+        call, other = core.calls.get(handle), core.calls.get(replaced) if replaced is not None else None
         if call is None or call.dialog is None or call.state is not SipCallState.CONFIRMED or call.referral:
             return False
-        target = SipUri.parse(target_uri)
+        if replaced is None:
+            target = ReferTarget(str(SipUri.parse(target_uri)))
+        elif other is not None and other.dialog is not None and other.state is SipCallState.CONFIRMED:
+            target = ReferTarget(other.dialog.remote_target, Replaces.of(other.dialog))
+        else:
+            return False
         call.referral = Referral(call)
         us = NameAddr.parse(call.dialog.local_party).uri
         extra = (
-            ("Refer-To", f"<{target}>"),
+            ("Refer-To", str(target)),
             ("Referred-By", f"<{us}>"),
             ("Contact", core.contact(call.dialog.next_hop())),
         )

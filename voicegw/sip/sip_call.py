@@ -185,6 +185,8 @@ class SipCall:
         "update",
         "retry_update",
         "peer_methods",
+        "peers_referral",
+        "referrals_received",
     )
 
     def __init__(
@@ -225,6 +227,9 @@ class SipCall:
         """What an UPDATE offers again after 491."""
         self.peer_methods: frozenset[str] = frozenset()
         """What the peer's Allow lists; empty where it sent none."""
+        self.peers_referral: PeersReferral | None = None
+        """The peer's REFER whose outcome is still open."""
+        self.referrals_received = 0
 
     def advance(self, happened: SipCallInput) -> None:
         """Move to the next state; IllegalTransition if that cannot happen now."""
@@ -251,6 +256,19 @@ class Referral:
 
     def __init__(self, call: SipCall) -> None:
         self.call = call
+
+
+class PeersReferral:
+    """A REFER of the peer. ``number`` counts those of its dialog from 1; ``silent``: it wants no NOTIFY."""
+
+    __slots__ = ("incoming", "transaction", "number", "is_silent", "is_answered")
+
+    def __init__(self, incoming: Incoming, transaction: Transaction[User], number: int, *, silent: bool) -> None:
+        self.incoming = incoming
+        self.transaction = transaction
+        self.number = number
+        self.is_silent = silent
+        self.is_answered = False
 
 
 class OutsideRequest:

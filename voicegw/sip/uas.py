@@ -38,8 +38,10 @@ class AnsweringSide:
 
     # ---------------------------------------------------------------- received
 
-    def receive_invite(self, incoming: Incoming, now: float, phone: str = "") -> None:
-        """A screened INVITE outside a dialog: 100 at once, then it is the owner's."""
+    def receive_invite(
+        self, incoming: Incoming, now: float, phone: str = "", replaced: SipCall | None = None
+    ) -> None:
+        """A screened INVITE outside a dialog: 100 at once, then it is the owner's. ``replaced``: by Replaces."""
         core = self._core
         tag = core.stateless_tag(incoming)
         dialog = dialog_of_incoming(incoming, tag, core.contact(incoming.source))
@@ -50,10 +52,11 @@ class AnsweringSide:
         core.counters.add(SipCounter.CALLS_IN)
         call.learn(incoming.request.headers)
         self._open(call, incoming, now)
+        old = None if replaced is None else replaced.handle
         body = sdp_body(incoming.request)
         if body:
             call.exchange.advance(ExchangeInput.THEY_OFFER)
-        core.emit(InviteReceived(call.handle, incoming.request, incoming.source, body, phone))
+        core.emit(InviteReceived(call.handle, incoming.request, incoming.source, body, phone, old))
 
     def receive_reinvite(self, call: SipCall, incoming: Incoming, now: float) -> None:
         """An INVITE within a dialog (§14.2): one change at a time, and ours and the peer's must not cross."""

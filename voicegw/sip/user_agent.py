@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voicegw.base.errors import RemoteProtocolError
+from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
 from voicegw.sip.address import Address
@@ -16,16 +16,18 @@ from voicegw.sip.core import Core, UserAgentConfig
 from voicegw.sip.counters import SipCounter, refused
 from voicegw.sip.dialog import Dialog
 from voicegw.sip.events import EndedBy, RequestHandle, SipCallHandle, UserAgentEvent
-from voicegw.sip.headers import CSeq
+from voicegw.sip.headers import CSeq, NameAddr
 from voicegw.sip.incoming import Incoming, branch_of_response, read_request, read_unparsable
 from voicegw.sip.message import Request, Response
 from voicegw.sip.outside import NEW_DIALOG, OutsideDialog, RequestingSide
 from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse
 from voicegw.sip.reception import Answer
 from voicegw.sip.refer import ReferringSide
+from voicegw.sip.referred import ReferredSide
 from voicegw.sip.refreshing import RefreshingSide
+from voicegw.sip.replaces import find_replaced
 from voicegw.sip.reply import Pairs, make_response
-from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED, screen
+from voicegw.sip.screening import ACCEPT, ALLOW, SUPPORTED, Refusal, screen
 from voicegw.sip.sip_call import Asked, Attempt, OutsideRequest, Referral, SipCall, SipCallInput, SipCallState, User
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome, Transaction
@@ -47,6 +49,7 @@ class UserAgent:
         self._answering = AnsweringSide(self._core)
         self._calling = CallingSide(self._core)
         self._referring = ReferringSide(self._core)
+        self._referred = ReferredSide(self._core)
         self._requesting = RequestingSide(self._core)
         self._refreshing = RefreshingSide(self._core, self._calling)
         self._updating = UpdatingSide(self._core)
@@ -85,6 +88,16 @@ class UserAgent:
         """The state of a call; None once it has ended."""
         call = self._core.calls.get(handle)
         return None if call is None else call.state
+
+    def parties(self, handle: SipCallHandle) -> tuple[str, str]:
+        """The URIs of ourselves and of the far end, as From and To of a call that has been answered name them.
+
+        LocalError for a call without a dialog.
+        """
+        call = self._core.calls.get(handle)
+        if call is None or call.dialog is None:
+            raise LocalError(f"call {handle} has no dialog")
+        return NameAddr.parse(call.dialog.local_party).uri, NameAddr.parse(call.dialog.remote_party).uri
 
     @property
     def draining(self) -> bool:
@@ -227,12 +240,23 @@ class UserAgent:
         """
         return self._calling.reinvite(handle, sdp, now)
 
-    def refer(self, handle: SipCallHandle, target_uri: str, now: float) -> bool:
+    def refer(
+        self, handle: SipCallHandle, target_uri: str, now: float, replaced: SipCallHandle | None = None
+    ) -> bool:
         """Ask the peer to call ``target_uri`` (RFC 3515). False if the call is not up or was asked already.
 
+        With ``replaced``, another call that is up, the peer is asked to take our place in that one (RFC 5589 §7).
         ReferAnswered follows, then ReferNotified until one that is final. RemoteProtocolError for a bad URI.
         """
-        return self._referring.refer(handle, target_uri, now)
+        return self._referring.refer(handle, target_uri, now, replaced)
+
+    def answer_refer(self, handle: SipCallHandle, status: int, now: float) -> None:
+        """Answer ReferReceived, which is owed even if the call has ended: 202, or a refusal of 300-699."""
+        self._referred.answer(handle, status, now)
+
+    def notify_refer(self, handle: SipCallHandle, status: int, now: float) -> None:
+        """Tell the peer how the call that it asked for does; 200-699 is the last word, ReferConcluded follows."""
+        self._referred.notify(handle, status, now)
 
     def cancel(self, handle: SipCallHandle, now: float, reason_header: str = "") -> None:
         """Give up our call before its answer; does nothing later."""
@@ -381,8 +405,8 @@ class UserAgent:
             self._receive_options(incoming, None, now)
         elif incoming.method == "REGISTER":
             self._register(incoming, now)
-        elif incoming.method != "INVITE":
-            self._refuse(incoming, 481)
+        elif incoming.method != "INVITE":  # nobody is called for a stranger's REFER
+            self._refuse(incoming, 403 if incoming.method == "REFER" else 481)
         elif not self._admits(incoming.source, now):
             self._refuse(incoming, 503, (core.retry_after(),))
         elif least := core.sessions.refusal(incoming):
@@ -390,10 +414,17 @@ class UserAgent:
         elif isinstance(decision := core.config.reception.identify(incoming, now), Answer):
             self._refuse(incoming, decision.status, decision.headers)
         else:
-            try:
-                self._answering.receive_invite(incoming, now, decision.phone)
-            except RemoteProtocolError as error:
-                self._refuse(incoming, error.status_hint)
+            self._receive_invite(incoming, decision.phone, now)
+
+    def _receive_invite(self, incoming: Incoming, phone: str, now: float) -> None:
+        replaced = find_replaced(self._core.dialogs, incoming)
+        if isinstance(replaced, Refusal):
+            self._refuse(incoming, replaced.status)
+            return
+        try:
+            self._answering.receive_invite(incoming, now, phone, replaced)
+        except RemoteProtocolError as error:
+            self._refuse(incoming, error.status_hint)
 
     def _register(self, incoming: Incoming, now: float) -> None:
         """§10.3. A challenge costs no memory; what was followed is answered the same if it comes again."""
@@ -448,6 +479,8 @@ class UserAgent:
             self._answering.receive_info(call, incoming, now)
         elif incoming.method == "NOTIFY":
             self._referring.receive_notify(call, incoming, now)
+        elif incoming.method == "REFER":
+            self._referred.receive_refer(call, incoming, now)
         else:
             self._receive_options(incoming, call, now)
 

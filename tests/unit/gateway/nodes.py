@@ -52,11 +52,20 @@ class Node:
         locating: LocatingConfig | None = None,
         config: SipConfig | None = None,
         clock: Clock | None = None,
+        *,
+        forward_to: tuple[str, ...] = (),
+        replaceable: bool = True,
     ) -> None:
         self.counters = Counters()
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        locating = locating or LocatingConfig()
-        config = config or SipConfig(listen_ip="127.0.0.1", listen_port=0, t1_ms=t1_ms, locating=locating)
+        config = config or SipConfig(
+            listen_ip="127.0.0.1",
+            listen_port=0,
+            t1_ms=t1_ms,
+            locating=locating or LocatingConfig(),
+            forward_to=forward_to,
+            replaceable=replaceable,
+        )
         self.gateway = SipGateway(
             config,
             self.events.put_nowait,

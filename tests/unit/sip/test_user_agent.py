@@ -21,7 +21,7 @@ from voicegw.sip.events import (
 from voicegw.sip.message import Request
 from voicegw.sip.parser import parse
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY, PRACK, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY, PRACK, UPDATE, REFER"
 
 
 def test_options_tells_what_we_can_do() -> None:
@@ -30,7 +30,7 @@ def test_options_tells_what_we_can_do() -> None:
     assert response.status == 200
     assert response.headers.get("Allow") == ALLOW
     assert "application/sdp" in (response.headers.get("Accept") or "")
-    assert response.headers.get("Supported") == "100rel, timer"
+    assert response.headers.get("Supported") == "100rel, timer, replaces, norefersub"
     assert response.headers.get("Server") == "voicegw"
     assert peer.agent.transactions == 0
 

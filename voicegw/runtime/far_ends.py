@@ -1,0 +1,23 @@
+"""What the far ends of legs do among themselves, for the record: the gateway has carried it out already."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, assert_never
+
+from voicegw.call import facts as f
+from voicegw.gateway.events import LegReferralFailed, LegReferred, LegReplaced
+
+FarEndChange: TypeAlias = LegReferred | LegReferralFailed | LegReplaced
+
+
+def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
+    """The fact; ``leg`` is the role of the leg."""
+    match change:
+        case LegReferred(_, target, allowed):
+            return f.FarEndWasReferred(leg, target, allowed)
+        case LegReferralFailed(_, target, status):
+            return f.ReferralHasFailed(leg, target, status)
+        case LegReplaced(_, party):
+            return f.FarEndWasReplaced(leg, party)
+        case _:
+            assert_never(change)
