@@ -60,6 +60,10 @@ class Servers:
 
         LocalError where nothing is found, RemoteProtocolError for a URI that is none.
         """
+        return self._usable(await self.locate(target_uri, way))
+
+    async def locate(self, target_uri: str, way: Way = DIRECT) -> list[Address]:
+        """All servers, those that failed among them. Raises as :meth:`find` does."""
         found: list[Address] = []
         failures: list[LocalError] = []
         for uri in way.next_hops(target_uri):
@@ -69,7 +73,7 @@ class Servers:
                 failures.append(error)
         if not found:
             raise failures[0]
-        return self._usable(found)
+        return list(dict.fromkeys(found))
 
     def find_now(self, target_uri: str, way: Way = DIRECT) -> list[Address] | None:
         """The same where nobody has to be asked; None if a name has to be looked up. Raises as :meth:`find`."""
