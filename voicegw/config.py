@@ -21,6 +21,7 @@ from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
 from voicegw.gateway.config import SipConfig
+from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.inference.asr.faster_whisper_config import WhisperConfig
 from voicegw.inference.asr.openai_transcription_config import TranscriptionConfig
 from voicegw.inference.llm.config import ChainConfig, ChatServerConfig
@@ -152,6 +153,7 @@ class Config:
     """Everything that can be configured."""
 
     sip: SipConfig = field(default_factory=SipConfig)
+    phones: PhonesConfig = field(default_factory=PhonesConfig)
     media: MediaConfig = field(default_factory=MediaConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     whisper: WhisperConfig = field(default_factory=WhisperConfig)

@@ -134,7 +134,12 @@ def build(
     speech = make_speech(config, counters)
     log = make_fact_sinks(config, counters)
     gateway = SipGateway(
-        config.sip, lambda event: manager.on_leg_event(event), random=os.urandom, clock=clock, counters=counters
+        config.sip,
+        lambda event: manager.on_leg_event(event),
+        random=os.urandom,
+        clock=clock,
+        counters=counters,
+        phones=config.phones,
     )
     media = MediaClient(
         command_line(config.media, log_level=config.log.level, seal_to=read_public_keys(config.recording.seal_to)),

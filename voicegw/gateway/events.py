@@ -16,7 +16,8 @@ class LegInvited:
     """A call came in; 100 has been sent.
 
     ``called`` is the number or name in the Request-URI, ``calling`` the one in From, both without the host.
-    ``headers`` has the first value of each header under its long name as text for people.
+    ``headers`` has the first value of each header under its long name as text for people. ``phone``: the registered
+    user who has proven to be the caller, empty for everybody else.
     """
 
     leg_id: LegId
@@ -26,6 +27,7 @@ class LegInvited:
     headers: Mapping[str, str]
     sip_call_id: str
     has_offer: bool
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class OutgoingCalls:
         Only a server's failure sends a call on: whoever answers busy is busy on every way.
         """
         attempts, server = leg.attempts, leg.peer
-        if attempts is None or server is None:
+        if attempts is None or server is None or attempts.dialled.way.addresses:
             return None
         if ended.ended_by is EndedBy.REMOTE_REFUSAL and ended.status == UNAVAILABLE:
             if (rest_s := retry_after(ended.headers)) is not None:

@@ -132,6 +132,11 @@ class PhoneBook:
             groups.setdefault(one.q, []).append(one)
         return list(groups.values())
 
+    def restore(self, name: str, bindings: tuple[Binding, ...], now: float) -> None:
+        """What was bound before a restart."""
+        self.registrar.restore(name, bindings)
+        self._tell(name, now)
+
     def expire(self, now: float) -> list[tuple[str, tuple[Binding, ...]]]:
         """Forget bindings whose time is over."""
         lost = self.registrar.expire(now)

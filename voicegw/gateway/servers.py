@@ -60,6 +60,8 @@ class Servers:
 
         LocalError where nothing is found, RemoteProtocolError for a URI that is none.
         """
+        if way.addresses:
+            return list(way.addresses)
         return self._usable(await self.locate(target_uri, way))
 
     async def locate(self, target_uri: str, way: Way = DIRECT) -> list[Address]:
@@ -77,6 +79,8 @@ class Servers:
 
     def find_now(self, target_uri: str, way: Way = DIRECT) -> list[Address] | None:
         """The same where nobody has to be asked; None if a name has to be looked up. Raises as :meth:`find`."""
+        if way.addresses:
+            return list(way.addresses)
         found: list[Address] = []
         for uri in way.next_hops(target_uri):
             addresses = self._resolver.locate_literal(uri)

@@ -20,6 +20,7 @@ from voicegw.sip.counters import SipCounter
 from voicegw.sip.events import UserAgentEvent
 from voicegw.sip.framing import Fault
 from voicegw.sip.locating import Abilities, RecordKind
+from voicegw.sip.reception import OPEN_RECEPTION, Reception
 from voicegw.sip.session_timer import SessionTimerPolicy
 from voicegw.sip.stun import answer_stun, is_stun
 from voicegw.sip.timers import TimerValues
@@ -45,6 +46,7 @@ class SipDriver:
         clock: Clock,
         counters: Counters,
         credentials: FindCredentials = no_credentials,
+        reception: Reception = OPEN_RECEPTION,
     ) -> None:
         self._on_event = on_event
         self._clock = clock
@@ -64,6 +66,7 @@ class SipDriver:
                 max_transactions=config.max_transactions,
                 retry_after_s=config.retry_after_s,
                 credentials=credentials,
+                reception=reception,
                 limits=config.guard.admission(config.max_transactions),
                 peers=self.guard,
                 sessions=SessionTimerPolicy(config.session_expires_s, config.min_se_s),

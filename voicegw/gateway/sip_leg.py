@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.clock import Clock
@@ -30,6 +31,10 @@ from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
 from voicegw.gateway.leg_media import LegMedia
 from voicegw.gateway.leg_moves import LegMoves
 from voicegw.gateway.outgoing import OutgoingCalls
+from voicegw.gateway.phone_book import PhoneBook
+from voicegw.gateway.phone_config import PhonesConfig
+from voicegw.gateway.phone_ringing import PhoneRinging
+from voicegw.gateway.registrar import PhoneKeeper
 from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
@@ -46,12 +51,13 @@ from voicegw.sip.sip_call import SipCallState
 from voicegw.sip.uri import SipUri
 
 log = logging.getLogger(__name__)
+NO_PHONES: Final = PhonesConfig()
 
 
 class SipGateway:
     """``on_event`` gets every leg event; ``random`` and ``clock`` are the process's own.
 
-    ``credentials`` answers challenges for what is dialled under an account.
+    ``credentials`` answers challenges for what is dialled under an account; ``phones`` register here.
     """
 
     def __init__(
@@ -63,13 +69,20 @@ class SipGateway:
         clock: Clock,
         counters: Counters,
         credentials: FindCredentials = no_credentials,
+        phones: PhonesConfig = NO_PHONES,
     ) -> None:
-        self._report = on_event
         self._random = random
         self._preferences = config.preferences
-        self._driver = SipDriver(config, self._handle, random, clock, counters, credentials)
+        self.phones = PhoneBook(phones, random)
+        self._driver = SipDriver(config, self._handle, random, clock, counters, credentials, self.phones)
+        self._report = on_event
+        self._ringing = PhoneRinging(
+            self.phones, self, random, lambda: self._driver.now, self._deliver, phones.ring_s
+        )
+        self._tell = self._ringing.pass_on
         self._agent = self._driver.agent
         self.requests = SipRequests(self._driver)
+        self.registrar = PhoneKeeper(phones, self.phones, self._driver, self.requests)
         resolver = Resolver(config.locating, self._driver.abilities, random=random, clock=clock, counters=counters)
         self.servers = Servers(config.locating, resolver, self.requests, self._driver, counters)
         self._outgoing = OutgoingCalls(self._driver, self.servers, random, counters)
@@ -78,7 +91,7 @@ class SipGateway:
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
         policy = TargetPolicy(config.forward_to)
-        self._moves = LegMoves(self._driver, self._legs, self._by_handle, policy, self._report, self.hangup, random)
+        self._moves = LegMoves(self._driver, self._legs, self._by_handle, policy, self._tell, self.hangup, random)
         self._replaceable = config.replaceable
 
     # ---------------------------------------------------------------- the whole
@@ -93,6 +106,8 @@ class SipGateway:
 
     def close(self) -> None:
         """Hang up every leg, give each its LegEnded, and close the socket without waiting for answers."""
+        self.registrar.close()
+        self._ringing.close()
         for leg_id, leg in list(self._legs.items()):
             self.hangup(leg_id, HangupCause.DRAINING)
             self._end(leg, LegEnded(leg_id, HangupCause.DRAINING))
@@ -123,6 +138,8 @@ class SipGateway:
 
         LocalError for a host that cannot be found, RemoteProtocolError for a URI that is none.
         """
+        if (phone := self.phones.is_ours(target_uri)) is not None:
+            way = self._ringing.way_to(phone)
         peer = (await self.servers.find(target_uri, way))[0]
         return self._driver.media_host(peer), self._driver.own_host(peer)
 
@@ -217,11 +234,21 @@ class SipGateway:
         RemoteProtocolError for a URI that is none, LocalError for a header that would break its line.
         """
         sender = NameAddr(str(SipUri.parse(from_uri)), display_name)
-        dialled = Dialled(str(SipUri.parse(target_uri)), sender, tuple(headers), way)
+        place = (local_ip, local_port)
+
+        def call(leg_id: LegId, uri: str, way: Way) -> None:
+            self._call(leg_id, Dialled(uri, sender, tuple(headers), way), place, account)
+
+        if (phone := self.phones.is_ours(target_uri)) is not None:
+            self._ringing.begin(leg_id, phone, call)
+        else:
+            call(leg_id, str(SipUri.parse(target_uri)), way)
+
+    def _call(self, leg_id: LegId, dialled: Dialled, place: tuple[str, int], account: str) -> None:
         leg = SipLeg(leg_id, None, None, self._preferences, self._session_id())
-        leg.place_media(local_ip, local_port)
+        leg.place_media(*place)
         leg.account = account
-        if (servers := self.servers.find_now(target_uri, way)) is not None:
+        if (servers := self.servers.find_now(dialled.target_uri, dialled.way)) is not None:
             self._invite(leg, self._outgoing.begin(dialled, servers))
             return
         self._legs[leg_id] = leg
@@ -247,6 +274,12 @@ class SipGateway:
 
     # ---------------------------------------------------------------- any leg
 
+    def rename(self, leg_id: LegId, name: LegId) -> None:
+        """A leg is called something else from now on: the device of a phone that answered."""
+        leg = self._legs.pop(leg_id)
+        leg.leg_id = name
+        self._legs[name] = leg
+
     def may_refer(self, leg_id: LegId) -> bool:
         """Whether the peer of a leg may know REFER: its Allow has it, or it sent none."""
         leg = self._legs.get(leg_id)
@@ -268,7 +301,7 @@ class SipGateway:
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
         """End the leg in the way its state demands: BYE, CANCEL or a refusal, with a Reason header."""
         leg = self._legs.get(leg_id)
-        if leg is None:
+        if self._ringing.hangup(leg_id, cause) or leg is None:
             return
         self._moves.abandon(leg_id)
         if leg.handle is None:
@@ -342,7 +375,7 @@ class SipGateway:
         allowed = event.request.headers.values("Allow")
         leg.may_refer = not allowed or "REFER" in (method.upper() for method in allowed)
         self._legs[leg_id] = self._by_handle[event.handle] = leg
-        self._tell(read_invitation(leg_id, event.request, has_offer=bool(event.body)))
+        self._tell(read_invitation(leg_id, event.request, has_offer=bool(event.body), phone=event.phone))
 
     def _replace(self, event: ua.InviteReceived, new: SipLeg) -> None:
         """Another dialog wants the place of a running one. One that has gone meanwhile has no place to give."""
@@ -353,7 +386,7 @@ class SipGateway:
         new.leg_id, new.remote_offer = old.leg_id, b""
         self._moves.replace(old, new, event)
 
-    def _tell(self, event: LegEvent) -> None:
+    def _deliver(self, event: LegEvent) -> None:
         """Tell the runtime, unless the leg is one that it does not know of."""
         if not self._moves.takes(event):
             self._report(event)

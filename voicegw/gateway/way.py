@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from voicegw.base.errors import RemoteProtocolError
+from voicegw.sip.address import Address
 from voicegw.sip.headers import NameAddr
 from voicegw.sip.uri import SipUri
 
@@ -18,6 +19,8 @@ class Way:
     """Route values: the outbound proxies that it passes, in this order. The first one is located."""
     hosts: tuple[str, ...] = ()
     """SIP URIs that are located in place of the Request-URI, the next one where all servers of one failed."""
+    addresses: tuple[Address, ...] = ()
+    """Where to send it whatever the rest says: a registered phone is where its REGISTER came from."""
 
     def next_hops(self, target_uri: str) -> list[SipUri]:
         """What is located: the first Route, else the hosts that stand in for the target, else the target.

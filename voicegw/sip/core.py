@@ -20,7 +20,7 @@ from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import MAGIC_COOKIE, Incoming
 from voicegw.sip.message import Headers, Request, Response, serialize
 from voicegw.sip.provisional import ReliablePolicy
-from voicegw.sip.reception import OpenReception, Reception
+from voicegw.sip.reception import OPEN_RECEPTION, Reception
 from voicegw.sip.reply import Pairs, make_response
 from voicegw.sip.session_keeper import SessionKeeper
 from voicegw.sip.session_timer import SessionTimerPolicy
@@ -54,7 +54,7 @@ class UserAgentConfig:
     """Retry-After of a 503."""
     credentials: FindCredentials = no_credentials
     """What answers challenges of those whom we call under an account."""
-    reception: Reception = field(default_factory=OpenReception)
+    reception: Reception = OPEN_RECEPTION
     """Who may register or call."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     """What one address may hold at once."""

@@ -6,7 +6,7 @@ The user agent asks before it makes anything of a request outside a call. Decidi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.reply import Pairs
@@ -58,3 +58,6 @@ class OpenReception:
 
     def identify(self, _incoming: Incoming, _now: float) -> Decision:
         return Welcome()
+
+
+OPEN_RECEPTION: Final = OpenReception()

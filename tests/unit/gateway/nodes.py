@@ -13,9 +13,11 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegEvent
 from voicegw.gateway.locating_config import LocatingConfig
+from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.gateway.sip_wire import SipWire
 from voicegw.sip.address import Address
+from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.message import Message, Response
 from voicegw.sip.parser import parse
 
@@ -55,6 +57,8 @@ class Node:
         *,
         forward_to: tuple[str, ...] = (),
         replaceable: bool = True,
+        phones: PhonesConfig | None = None,
+        credentials: FindCredentials = no_credentials,
     ) -> None:
         self.counters = Counters()
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
@@ -72,6 +76,8 @@ class Node:
             random=os.urandom,
             clock=clock or SystemClock(),
             counters=self.counters,
+            credentials=credentials,
+            phones=phones or PhonesConfig(),
         )
         self.address = self.gateway.start()
 

@@ -1,0 +1,137 @@
+"""What a registrar does by itself: bindings end, ways through NAT are kept open, and what changes is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from voicegw.gateway.phone_book import PhoneBook
+from voicegw.gateway.phone_config import PhonesConfig
+from voicegw.gateway.sip_driver import SipDriver
+from voicegw.gateway.sip_requests import SipRequests
+from voicegw.sip.address import Address, Transport
+from voicegw.sip.bindings import Binding
+from voicegw.sip.dialog import literal_address
+from voicegw.sip.events import RequestAnswered
+
+log = logging.getLogger(__name__)
+
+Keep: TypeAlias = Callable[[str, tuple[Binding, ...]], None]
+"""Stores the bindings of one phone; returns at once."""
+_PING_PATIENCE_S = 5.0
+
+
+def keep_nothing(_name: str, _bindings: tuple[Binding, ...]) -> None:
+    """For a registrar that forgets at the end."""
+
+
+class PhoneKeeper:
+    """Runs the registrar of a gateway. Belongs to its event loop."""
+
+    def __init__(
+        self,
+        config: PhonesConfig,
+        book: PhoneBook,
+        driver: SipDriver,
+        requests: SipRequests,
+        keep: Keep = keep_nothing,
+    ) -> None:
+        self._config = config
+        self._book = book
+        self._driver = driver
+        self._requests = requests
+        self._timer: asyncio.TimerHandle | None = None
+        self._pings: dict[tuple[str, str, Address], asyncio.Task[None]] = {}
+        self.keep = keep
+        book.on_registered = self._registered
+
+    def restore(self, name: str, bindings: Iterable[Binding]) -> None:
+        """Take back what was stored before a restart; a phone without an account is forgotten."""
+        alive = tuple(one for one in bindings if one.expires_at > self._driver.now)
+        if alive and self._book.account(name) is not None:
+            self._book.restore(name, alive, self._driver.now)
+            self._watch(name)
+            self._plan()
+
+    def close(self) -> None:
+        """Stop; nothing that is stored changes."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for ping in self._pings.values():
+            ping.cancel()
+        self._pings.clear()
+
+    def forget(self, names: Iterable[str]) -> None:
+        """The bindings of these phones have ended with their accounts."""
+        for name in names:
+            self._changed(name)
+
+    # ---------------------------------------------------------------- changes
+
+    def _registered(self, name: str, source: Address) -> None:
+        self._driver.guard.remember(source)
+        self._changed(name)
+
+    def _changed(self, name: str) -> None:
+        bindings = self._book.registrar.bindings(name, self._driver.now)
+        log.info("phone registered" if bindings else "phone gone", extra={"phone": name, "devices": len(bindings)})
+        self.keep(name, bindings)
+        self._watch(name)
+        self._plan()
+
+    def _plan(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._book.registrar.next_expiry()
+        if due is not None:
+            delay = max(0.0, due - self._driver.now)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        for name, _ in self._book.expire(self._driver.now):
+            self._changed(name)
+        self._plan()
+
+    # ---------------------------------------------------------------- the way through NAT
+
+    def _watch(self, name: str) -> None:
+        """Ping each device that has to be, and no others."""
+        bound = self._book.registrar.bindings(name, self._driver.now)
+        wanted = {(name, one.contact, one.source) for one in bound if self._config.ping_s and needs_ping(one)}
+        for key in [key for key in self._pings if key[0] == name and key not in wanted]:
+            self._pings.pop(key).cancel()
+        for key in wanted - self._pings.keys():
+            self._pings[key] = asyncio.get_running_loop().create_task(self._ping(*key), name=f"ping {name}")
+
+    async def _ping(self, name: str, contact: str, source: Address) -> None:
+        """RFC 5626 §4.4 leaves that to the phone; one that does not is lost behind its NAT after half a minute."""
+        missed, patience_s = 0, min(_PING_PATIENCE_S, self._config.ping_s)
+        while missed < self._config.pings_missed:
+            await asyncio.sleep(self._config.ping_s)
+            here = self._driver.local_address(source)
+            event = await self._requests.send(
+                "OPTIONS",
+                contact,
+                source,
+                from_=f"<sip:{here}>",
+                patience_s=patience_s,
+            )
+            missed = 0 if isinstance(event, RequestAnswered) else missed + 1
+        del self._pings[(name, contact, source)]
+        for one in self._book.registrar.bindings(name, self._driver.now):
+            if (one.contact, one.source) == (contact, source) and self._book.drop(name, one, self._driver.now):
+                log.info("a phone does not answer any more", extra={"phone": name, "source": str(source)})
+                self._changed(name)
+
+
+def needs_ping(binding: Binding) -> bool:
+    """Whether the phone is somewhere else than it thinks, and nothing but datagrams keeps the way to it open."""
+    if binding.source.transport is not Transport.UDP or binding.path:
+        return False
+    named = literal_address(binding.contact)
+    return named is None or named.place != binding.source.place
