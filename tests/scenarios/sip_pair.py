@@ -10,6 +10,7 @@ from voicegw.base.metrics import Counters
 from voicegw.sip.address import Address
 from voicegw.sip.core import UserAgentConfig
 from voicegw.sip.events import SipCallHandle, UserAgentEvent
+from voicegw.sip.reply import Pairs
 from voicegw.sip.session_timer import SessionTimerPolicy
 from voicegw.sip.user_agent import UserAgent
 from voicegw.testing.lossy_link import Impairment, LossyLink, unimpaired
@@ -80,8 +81,9 @@ class Pair:
     def run(self, seconds: float) -> None:
         self.link.run(seconds)
 
-    def invite(self, sdp: bytes | None = OFFER) -> SipCallHandle:
-        return self.alice.agent.invite(f"sip:bob@{BOB}", '"Alice" <sip:alice@192.0.2.1>', BOB, sdp, self.now)
+    def invite(self, sdp: bytes | None = OFFER, headers: Pairs = ()) -> SipCallHandle:
+        sender = '"Alice" <sip:alice@192.0.2.1>'
+        return self.alice.agent.invite(f"sip:bob@{BOB}", sender, BOB, sdp, self.now, headers)
 
     def lines(self, start: str) -> list[str]:
         return [line for line in self.link.first_lines() if line.startswith(start)]
