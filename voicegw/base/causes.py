@@ -115,6 +115,9 @@ class HangupCause(Enum):
     INTERNAL_ERROR = Cause("internal_error", 500, 41, Side.LOCAL, True, "voicegw failed", Heard.SILENCE)
 
     # What a trunk or its absence does.
+    UNKNOWN_SOURCE = Cause(
+        "unknown_source", 403, 21, Side.CALLER, True, "calls from this address are not taken", Heard.UNOBTAINABLE
+    )
     TRUNK_FULL = Cause(
         "trunk_full", 503, 34, Side.OPERATOR, True, "every line of the trunk is taken", Heard.CONGESTION
     )

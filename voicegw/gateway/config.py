@@ -19,6 +19,7 @@ from voicegw.sip.session_timer import SessionTimerPolicy
 
 CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
 """What can be spoken, by name."""
+_STRANGERS = ("open", "refuse", "silent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class SipConfig:
     who was in the old dialog, or on its way, knows its Call-ID and tags."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """Audio codecs, best first in our own offers; in answers the caller's order counts."""
+    strangers: str = "open"
+    """Calls from addresses of no trunk: open (the dialplan decides), refuse (403), or silent: no answer at all."""
     guard: GuardConfig = field(default_factory=GuardConfig)
     """What unknown addresses may send."""
     locating: LocatingConfig = field(default_factory=LocatingConfig)
@@ -84,6 +87,9 @@ class SipConfig:
             raise ConfigError(f"datagram_limit is {self.datagram_limit}", fix="take 1300, or 0 for no limit")
         if not 10 <= self.t1_ms <= 4000:
             raise ConfigError(f"t1_ms is out of range: {self.t1_ms}", fix="take 500, or from 10 to 4000")
+        if self.strangers not in _STRANGERS:
+            choices = ", ".join(_STRANGERS)
+            raise ConfigError(f"strangers cannot be {self.strangers!r}", fix=f"one of: {choices}")
         if not 20 <= self.overload_ms <= 10_000:
             raise ConfigError(f"overload_ms is out of range: {self.overload_ms}", fix="take 250")
         TargetPolicy(self.forward_to)

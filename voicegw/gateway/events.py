@@ -9,6 +9,7 @@ from typing import TypeAlias
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.sdp.negotiate import MediaSession
+from voicegw.sip.parties import NOBODY, Parties
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,12 @@ class LegInvited:
     sip_call_id: str
     has_offer: bool
     phone: str = ""
+    trunk: str = ""
+    """Whose call it is; empty: of no trunk that we know."""
+    parties: Parties = NOBODY
+    """More about who calls whom, and why here."""
+    max_call_s: int = 0
+    """The longest that the trunk lets a call last, in seconds; 0: no limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)

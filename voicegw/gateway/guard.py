@@ -127,10 +127,12 @@ class Guard:
 
     def is_known(self, source: Address) -> bool:
         """Whether an address is more than a stranger: a trunk's, or one that has or had a call with us."""
+        return self.has_met(source) or self._trunk(source.host) is not None
+
+    def has_met(self, source: Address) -> bool:
+        """Whether an address has a call with us, or had one lately; being a trunk's or trusted is not enough."""
         known = self._acquainted.get(source.host)
-        if known is not None and (self._now < known[0] or source.host in self._calls):
-            return True
-        return self._trunk(source.host) is not None
+        return known is not None and (self._now < known[0] or source.host in self._calls)
 
     def acquaint(self, source: Address) -> None:
         """A call with this address is up, or we call it: it is not forged, and no stranger from now on."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId
@@ -10,7 +12,14 @@ from voicegw.sdp import description as sdp
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.description import SessionDescription
 from voicegw.sdp.local_session import LocalSession
-from voicegw.sdp.negotiate import MediaSession, NotAcceptable, accept_answer, make_answer, make_offer
+from voicegw.sdp.negotiate import (
+    DEFAULT_PTIME_MS,
+    MediaSession,
+    NotAcceptable,
+    accept_answer,
+    make_answer,
+    make_offer,
+)
 from voicegw.sip.address import Address
 from voicegw.sip.events import SipCallHandle
 
@@ -33,7 +42,10 @@ class SipLeg:
         "session",
         "_forks",
         "_early_answer",
+        "deadline",
+        "is_untold",
         "_preferences",
+        "_ptime_ms",
         "_local",
         "_open_offer",
         "_place",
@@ -47,6 +59,7 @@ class SipLeg:
         preferences: tuple[Codec, ...],
         session_id: int,
         remote_offer: bytes = b"",
+        ptime_ms: int = DEFAULT_PTIME_MS,
     ) -> None:
         self.leg_id = leg_id
         self.handle = handle
@@ -70,7 +83,12 @@ class SipLeg:
         """What holds now, early media included."""
         self._forks: dict[str, MediaSession] = {}
         self._early_answer = b""
+        self.is_untold = False
+        """Refused at the door: the runtime never heard of it."""
+        self.deadline: asyncio.TimerHandle | None = None
+        """Ends a call of ours that lasts longer than its trunk allows."""
         self._preferences = preferences
+        self._ptime_ms = ptime_ms
         self._local = LocalSession(session_id)
         self._open_offer: SessionDescription | None = None
         self._place: tuple[str, int] | None = None
@@ -92,7 +110,9 @@ class SipLeg:
     def offer(self) -> bytes:
         """Our offer, under the old version if it says what we said before (RFC 3264 §8)."""
         local_ip, local_port = self._media_place()
-        description = make_offer(local_ip, local_port, self._preferences, before=self._local.last)
+        description = make_offer(
+            local_ip, local_port, self._preferences, ptime_ms=self._ptime_ms, before=self._local.last
+        )
         self._local, sent = self._local.publish(description)
         self._open_offer = sent
         return sdp.serialize(sent)

@@ -13,6 +13,7 @@ from voicegw.gateway.config import SipConfig
 from voicegw.gateway.guard import Ban, Guard
 from voicegw.gateway.load_meter import CHECK_S, LoadMeter
 from voicegw.gateway.sip_wire import SipWire
+from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.sip.address import Address
 from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.core import UserAgentConfig
@@ -47,6 +48,7 @@ class SipDriver:
         counters: Counters,
         credentials: FindCredentials = no_credentials,
         reception: Reception = OPEN_RECEPTION,
+        trunks: TrunkDesk | None = None,
     ) -> None:
         self._on_event = on_event
         self._clock = clock
@@ -55,7 +57,9 @@ class SipDriver:
         self.wire = SipWire(
             config.reached_by, config.connections, config.tls_client, self, counters, clock.monotonic
         )
-        self.guard = Guard(config.guard, counters, _tell_of_ban)
+        self._trunks = trunks or TrunkDesk((), config.strangers, counters)
+        self.guard = Guard(config.guard, counters, _tell_of_ban, self._trunks.rate_of)
+        self._trunks.on_change = self.guard.forget_trunks
         self._load = LoadMeter(config.overload_ms / 1000)
         self.agent = UserAgent(
             UserAgentConfig(
@@ -146,6 +150,8 @@ class SipDriver:
     def received(self, data: bytes, source: Address) -> None:
         """What a socket brought; see :class:`voicegw.gateway.connections.Receiver`."""
         now = self.now
+        if self._trunks.is_silent and not self._trunks.hears(data, source, known=self.guard.has_met(source)):
+            return
         if not self.guard.admits(data, source, now):
             return
         if is_stun(data):

@@ -25,7 +25,6 @@ from voicegw.gateway.events import (
     LegReferAnswered,
     LegReferNotified,
 )
-from voicegw.gateway.invitation import read_invitation
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
 from voicegw.gateway.leg_media import LegMedia
@@ -40,6 +39,9 @@ from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.sip_requests import SipRequests
 from voicegw.gateway.target_policy import TargetPolicy
+from voicegw.gateway.trunk_calls import Departure, Speech, TrunkCalls
+from voicegw.gateway.trunk_desk import TrunkDesk
+from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.gateway.way import DIRECT, Way
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip import events as ua
@@ -57,7 +59,8 @@ NO_PHONES: Final = PhonesConfig()
 class SipGateway:
     """``on_event`` gets every leg event; ``random`` and ``clock`` are the process's own.
 
-    ``credentials`` answers challenges for what is dialled under an account; ``phones`` register here.
+    ``credentials`` answers challenges for what is dialled under an account; ``phones`` register here; calls come
+    and go by ``trunks``.
     """
 
     def __init__(
@@ -70,11 +73,15 @@ class SipGateway:
         counters: Counters,
         credentials: FindCredentials = no_credentials,
         phones: PhonesConfig = NO_PHONES,
+        trunks: TrunkDesk | None = None,
     ) -> None:
         self._random = random
-        self._preferences = config.preferences
+        self.trunks = trunks or TrunkDesk((), config.strangers, counters)
+        self._calls = TrunkCalls(self.trunks, config.preferences)
         self.phones = PhoneBook(phones, random)
-        self._driver = SipDriver(config, self._handle, random, clock, counters, credentials, self.phones)
+        self._driver = SipDriver(
+            config, self._handle, random, clock, counters, credentials, self.phones, self.trunks
+        )
         self._report = on_event
         self._ringing = PhoneRinging(
             self.phones, self, random, lambda: self._driver.now, self._deliver, phones.ring_s
@@ -136,11 +143,14 @@ class SipGateway:
     async def media_route(self, target_uri: str, way: Way = DIRECT) -> tuple[str, str]:
         """Our IP address as the host of ``target_uri`` should see it, and the one that media sockets bind to.
 
-        LocalError for a host that cannot be found, RemoteProtocolError for a URI that is none.
+        RouteRefused where no trunk may carry the call, LocalError for a host that cannot be found,
+        RemoteProtocolError for a URI that is none.
         """
         if (phone := self.phones.is_ours(target_uri)) is not None:
-            way = self._ringing.way_to(phone)
-        peer = (await self.servers.find(target_uri, way))[0]
+            peer = (await self.servers.find(target_uri, self._ringing.way_to(phone)))[0]
+        else:
+            route = self._calls.route(target_uri, way)
+            peer = (await self.servers.find(route.target, route.way))[0]
         return self._driver.media_host(peer), self._driver.own_host(peer)
 
     def media_address_towards(self, host: str) -> str:
@@ -225,34 +235,56 @@ class SipGateway:
         headers: Sequence[tuple[str, str]] = (),
         account: str = "",
         way: Way = DIRECT,
+        withheld: bool = False,
     ) -> None:
         """Call ``target_uri`` with an offer of our own. LegRinging, LegEarlyMedia, LegAnswered and LegEnded follow.
 
-        ``account`` names the credentials that answer challenges; without it none do. Where a server is silent,
+        A number (tel:) goes by the trunk that carries it, and so does the URI of a trunk's host: the trunk says how
+        the caller is shown (``withheld``: not at all), and what of ``headers`` passes. ``account`` names the
+        credentials that answer challenges to a call of no trunk, ``way`` how it travels. Where a server is silent,
         cannot be reached or answers 503, the next one is tried, as long as there is one (RFC 3263 §4.3).
 
-        RemoteProtocolError for a URI that is none, LocalError for a header that would break its line.
+        RouteRefused where no trunk may carry the call, RemoteProtocolError for a URI that is none, LocalError for a
+        header that would break its line.
         """
-        sender = NameAddr(str(SipUri.parse(from_uri)), display_name)
-        place = (local_ip, local_port)
+        sender, place = NameAddr(str(SipUri.parse(from_uri)), display_name), (local_ip, local_port)
 
         def call(leg_id: LegId, uri: str, way: Way) -> None:
-            self._call(leg_id, Dialled(uri, sender, tuple(headers), way), place, account)
+            self._call(leg_id, self._calls.direct(uri, sender, headers, way, account), place)
 
         if (phone := self.phones.is_ours(target_uri)) is not None:
             self._ringing.begin(leg_id, phone, call)
-        else:
-            call(leg_id, str(SipUri.parse(target_uri)), way)
-
-    def _call(self, leg_id: LegId, dialled: Dialled, place: tuple[str, int], account: str) -> None:
-        leg = SipLeg(leg_id, None, None, self._preferences, self._session_id())
-        leg.place_media(*place)
-        leg.account = account
-        if (servers := self.servers.find_now(dialled.target_uri, dialled.way)) is not None:
-            self._invite(leg, self._outgoing.begin(dialled, servers))
             return
+        departure = self._calls.depart(
+            leg_id, target_uri, sender, headers, self._driver.now, account=account, way=way, withheld=withheld
+        )
+        self._call(leg_id, departure, place)
+
+    def _call(self, leg_id: LegId, departure: Departure, place: tuple[str, int]) -> None:
+        leg, dialled = self._new_leg(leg_id, departure.speech), departure.dialled
+        leg.place_media(*place)
+        leg.account = departure.account
+        try:
+            if (servers := self.servers.find_now(dialled.target_uri, dialled.way)) is not None:
+                self._invite(leg, self._outgoing.begin(dialled, servers))
+                return
+        except (LocalError, RemoteProtocolError):
+            self._forget_limits(leg)
+            raise
         self._legs[leg_id] = leg
         self._resolving[leg_id] = asyncio.get_running_loop().create_task(self._find_and_invite(leg, dialled))
+
+    def _new_leg(self, leg_id: LegId, speech: Speech) -> SipLeg:
+        leg = SipLeg(leg_id, None, None, speech.codecs, self._session_id(), ptime_ms=speech.ptime_ms)
+        if speech.max_call_s:
+            loop = asyncio.get_running_loop()
+            leg.deadline = loop.call_later(speech.max_call_s, self.hangup, leg_id, HangupCause.CALL_TOO_LONG)
+        return leg
+
+    def _forget_limits(self, leg: SipLeg) -> None:
+        self.trunks.release(leg.leg_id)
+        if leg.deadline is not None:
+            leg.deadline.cancel()
 
     def _invite(self, leg: SipLeg, attempts: Attempts) -> None:
         handle = self._outgoing.invite(leg, attempts)
@@ -268,7 +300,7 @@ class SipGateway:
             self._invite(leg, self._outgoing.begin(dialled, servers))
         except LocalError as error:
             log.warning("cannot call %s: %s", dialled.target_uri, error)
-            self._end(leg, LegEnded(leg.leg_id, HangupCause.UNREACHABLE, reason_text=str(error)))
+            self._end(leg, LegEnded(leg.leg_id, HangupCause.NAME_NOT_FOUND, reason_text=str(error)))
         finally:
             self._resolving.pop(leg.leg_id, None)
 
@@ -289,14 +321,19 @@ class SipGateway:
         """Ask the peer to call ``target_uri``. LegReferAnswered follows, also where nothing could be asked.
 
         ``replaced`` is another leg of ours that is up: the peer is asked to take our place in it (RFC 5589 §7).
+        Nobody is asked to call a number that no trunk of ours may carry.
         """
-        handle = self._handle_of(leg_id)
+        handle, status = self._handle_of(leg_id), 481
         other = None if replaced is None else self._handle_of(replaced)
         may = replaced is None or other is not None
-        if handle is not None and may and self._agent.refer(handle, target_uri, self._driver.now, other):
-            self._driver.pump()
-            return
-        asyncio.get_running_loop().call_soon(self._tell, LegReferAnswered(leg_id, 481))
+        try:
+            target = self._calls.refer_target(target_uri) if target_uri else ""
+            if handle is not None and may and self._agent.refer(handle, target, self._driver.now, other):
+                self._driver.pump()
+                return
+        except RouteRefused:
+            status = 403
+        asyncio.get_running_loop().call_soon(self._tell, LegReferAnswered(leg_id, status))
 
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
         """End the leg in the way its state demands: BYE, CANCEL or a refusal, with a Reason header."""
@@ -368,19 +405,30 @@ class SipGateway:
 
     def _invited(self, event: ua.InviteReceived) -> None:
         leg_id = LegId(token(self._random, 16))
-        leg = SipLeg(leg_id, event.handle, event.source, self._preferences, self._session_id(), event.body)
         if event.replaces is not None:
-            self._replace(event, leg)
+            self._replace(event, self._leg_of(leg_id, event, self._calls.speech_with(event.source)))
             return
+        arrival = self._calls.arrive(leg_id, event, self._driver.now)
+        leg = self._leg_of(leg_id, event, arrival.speech)
         allowed = event.request.headers.values("Allow")
-        leg.may_refer = not allowed or "REFER" in (method.upper() for method in allowed)
+        known = not allowed or "REFER" in (method.upper() for method in allowed)
+        leg.may_refer = known and arrival.speech.may_refer
         self._legs[leg_id] = self._by_handle[event.handle] = leg
-        self._tell(read_invitation(leg_id, event.request, has_offer=bool(event.body), phone=event.phone))
+        if arrival.refused is None:
+            self._tell(arrival.invited)
+            return
+        log.info("call refused: %s", arrival.refused, extra={"source": event.source.host})
+        leg.is_untold = True
+        self.reject(leg_id, arrival.refused.cause)
+
+    def _leg_of(self, leg_id: LegId, event: ua.InviteReceived, speech: Speech) -> SipLeg:
+        place, session_id = event.source, self._session_id()
+        return SipLeg(leg_id, event.handle, place, speech.codecs, session_id, event.body, speech.ptime_ms)
 
     def _replace(self, event: ua.InviteReceived, new: SipLeg) -> None:
         """Another dialog wants the place of a running one. One that has gone meanwhile has no place to give."""
         old = self._by_handle.get(event.replaces) if event.replaces is not None else None
-        if old is None or not self._replaceable:
+        if old is None or not self._replaceable or not self.trunks.welcomes(event.source.host):
             self._agent.reject(event.handle, 481 if old is None else 603, self._driver.now)
             return
         new.leg_id, new.remote_offer = old.leg_id, b""
@@ -396,7 +444,9 @@ class SipGateway:
             return
         if leg.handle is not None:
             self._by_handle.pop(leg.handle, None)
-        self._tell(event)
+        self._forget_limits(leg)
+        if not leg.is_untold:
+            self._tell(event)
 
     def _handle_of(self, leg_id: LegId) -> SipCallHandle | None:
         leg = self._legs.get(leg_id)

@@ -6,20 +6,17 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from voicegw.gateway.config import CODECS
 from voicegw.gateway.trunk_sections import Quirk
 from voicegw.gateway.trunk_settings import TrunkSettings
+from voicegw.gateway.way import Way, loose_route
+from voicegw.sdp.codecs import Codec
+from voicegw.sdp.negotiate import DTMF
 from voicegw.sip.address import Transport, bracketed, is_literal, unbracketed
+from voicegw.sip.digest import Credentials
+from voicegw.sip.uri import SipUri
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """For a digest (RFC 7616). ``realm`` is the only one that gets an answer; empty: any of the trunk's hosts."""
-
-    username: str
-    password: str = field(repr=False)
-    realm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,10 @@ class Trunk:
     def domain(self) -> str:
         """The host in URIs of this trunk, IPv6 in brackets; "" where the trunk names none."""
         settings = self.settings
-        return settings.domain or (bracketed(unbracketed(settings.hosts[0])) if settings.hosts else "")
+        if settings.domain or settings.hosts:
+            return settings.domain or bracketed(unbracketed(settings.hosts[0]))
+        named = (*settings.outbound_proxies, *filter(None, (settings.registration.registrar,)))
+        return SipUri.parse(named[0]).host if named else ""
 
     @property
     def transport(self) -> Transport | None:
@@ -45,11 +45,11 @@ class Trunk:
 
     @property
     def credentials(self) -> Credentials | None:
-        """What challenges are answered with; None: no challenge is."""
+        """What challenges are answered with (in ``settings.realm`` only, where that is set); None: none is."""
         settings = self.settings
         if not (settings.username or settings.auth_username) or not self.password:
             return None
-        return Credentials(settings.auth_username or settings.username, self.password, settings.realm)
+        return Credentials(settings.auth_username or settings.username, self.password)
 
     @property
     def registrar(self) -> str:
@@ -71,6 +71,27 @@ class Trunk:
             *self.settings.allowed_addresses,
             *(ipaddress.ip_network(host) for host in literals if is_literal(host)),
         )
+
+    @property
+    def transport_parameter(self) -> str:
+        """For URIs of this trunk: ``;transport=…`` where it is not UDP and DNS is not asked."""
+        return "" if self.transport is None else self.transport.uri_parameter
+
+    @property
+    def way(self) -> Way:
+        """How its requests travel: past the outbound proxies, or to the hosts, the next where one fails."""
+        settings = self.settings
+        port = f":{settings.port}" if settings.port else ""
+        hosts = (bracketed(unbracketed(host)) for host in settings.hosts)
+        return Way(
+            tuple(loose_route(proxy) for proxy in settings.outbound_proxies),
+            tuple(f"sip:{host}{port}{self.transport_parameter}" for host in hosts),
+        )
+
+    @property
+    def codecs(self) -> tuple[Codec, ...]:
+        """What is offered and taken, best first; empty: what the node prefers. Keys come along always."""
+        return (*(CODECS[name] for name in self.settings.codecs), DTMF) if self.settings.codecs else ()
 
     def has_quirk(self, quirk: Quirk) -> bool:
         """Whether the peer does this differently."""

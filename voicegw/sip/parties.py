@@ -48,6 +48,10 @@ class Parties:
     user_to_user: str = ""
 
 
+NOBODY = Parties("", "", "")
+"""Of a call about which nothing is known."""
+
+
 def read_parties(
     request: Request, *, trusted: bool = False, number_in_to: bool = False, number_in_display_name: bool = False
 ) -> Parties:

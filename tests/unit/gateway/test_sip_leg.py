@@ -19,6 +19,7 @@ from voicegw.gateway.events import (
     LegMediaChanged,
     LegRinging,
 )
+from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.sdp import description
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip.message import Request, Response
@@ -153,7 +154,7 @@ def test_a_name_is_resolved_and_an_unknown_one_ends_the_leg() -> None:
         await called.expect(LegInvited)
         gone, unresolvable = LegId("gone"), f"sip:x@{'a' * 64}.invalid"  # refused before any query
         caller.gateway.dial(gone, unresolvable, IP, 30_002, "sip:a@b")
-        assert (await caller.expect(LegEnded)).cause is HangupCause.UNREACHABLE
+        assert (await caller.expect(LegEnded)).cause is HangupCause.NAME_NOT_FOUND
         caller.gateway.dial(gone, unresolvable, IP, 30_002, "sip:a@b")
         caller.gateway.hangup(gone, HangupCause.NO_ANSWER)
         caller.gateway.hangup(gone, HangupCause.NO_ANSWER)
@@ -167,6 +168,8 @@ def test_a_target_or_header_that_is_none_is_refused_before_anything_is_sent() ->
     async def scenario() -> None:
         caller = Node()
         with pytest.raises(RemoteProtocolError):
+            caller.gateway.dial(OUT, "mailto:ada", IP, 30_000, "sip:a@b")
+        with pytest.raises(RouteRefused):
             caller.gateway.dial(OUT, "tel:+4930", IP, 30_000, "sip:a@b")
         with pytest.raises(LocalError):
             caller.gateway.dial(OUT, "sip:x@127.0.0.1", IP, 30_000, "sip:a@b", headers=[("X-A", "1\r\nX-B: 2")])

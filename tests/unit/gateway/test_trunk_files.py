@@ -9,11 +9,12 @@ import pytest
 
 from voicegw.base.errors import ConfigError
 from voicegw.dialplan.yaml_lines import ConfigProblems
-from voicegw.gateway.trunk_config import Credentials, Trunk
+from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_files import load_trunks, make_trunk, parse_trunk
 from voicegw.gateway.trunk_sections import Quirk
 from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.sip.address import Transport
+from voicegw.sip.digest import Credentials
 
 WHOLE = """\
 name: carrier
@@ -50,9 +51,12 @@ def test_a_whole_file() -> None:
     assert trunk.name == "carrier"
     assert trunk.domain == "sip.example.net"
     assert trunk.transport is Transport.TLS
-    assert trunk.credentials == Credentials("4930123", "s3cret", "example.net")
+    assert trunk.credentials == Credentials("4930123", "s3cret")
     assert trunk.registrar == "sip:sip.example.net"
     assert trunk.address_of_record == "sip:4930123@sip.example.net"
+    assert trunk.way.routes == ("<sip:edge.example.net;lr>",)
+    assert trunk.way.hosts == ("sip:sip.example.net;transport=tls", "sip:192.0.2.7;transport=tls")
+    assert [codec.name for codec in trunk.codecs] == ["PCMA", "PCMU", "telephone-event"]
     networks = {ip_network("198.51.100.0/24"), ip_network("2001:db8::1"), ip_network("192.0.2.7")}
     assert set(trunk.networks) == networks
     assert trunk.has_quirk(Quirk.NUMBER_IN_TO)
@@ -69,6 +73,7 @@ def test_one_host_is_short_for_a_list() -> None:
     assert trunk.settings.hosts == ("2001:db8::5",)
     assert trunk.domain == "[2001:db8::5]"
     assert trunk.networks == (ip_network("2001:db8::5"),)
+    assert trunk.way.hosts == ("sip:[2001:db8::5]",)
     assert trunk.credentials is None
     assert trunk.registrar == ""
 

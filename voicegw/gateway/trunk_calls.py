@@ -1,0 +1,142 @@
+"""Calls as they pass a trunk: what an INVITE of it means to us, and what one of ours says there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from voicegw.base.ids import LegId
+from voicegw.gateway.attempts import Dialled
+from voicegw.gateway.caller_id import CallerOut, present
+from voicegw.gateway.events import LegInvited
+from voicegw.gateway.invitation import read_invitation
+from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_desk import TrunkDesk
+from voicegw.gateway.trunk_headers import outgoing
+from voicegw.gateway.trunk_table import OutRoute, RouteRefused
+from voicegw.gateway.way import DIRECT, Way
+from voicegw.sdp.codecs import Codec
+from voicegw.sdp.negotiate import DEFAULT_PTIME_MS
+from voicegw.sip.address import Address
+from voicegw.sip.events import InviteReceived
+from voicegw.sip.headers import NameAddr
+from voicegw.sip.parties import number_of
+from voicegw.sip.uri import SipUri
+
+_NOBODY = "anonymous"
+"""User part of From where nobody in particular is calling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What a leg speaks, and what its peer may be asked."""
+
+    codecs: tuple[Codec, ...]
+    ptime_ms: int = DEFAULT_PTIME_MS
+    may_refer: bool = True
+    max_call_s: int = 0
+    """The longest call; 0: no limit of the trunk's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A call in. ``refused`` says why it is not taken; else ``invited`` is what the runtime is told."""
+
+    speech: Speech
+    invited: LegInvited
+    refused: RouteRefused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A call out: what its INVITE says, and whose credentials it may use ("" for nobody's)."""
+
+    speech: Speech
+    dialled: Dialled
+    account: str
+
+
+class TrunkCalls:
+    """Asks the desk and applies what the trunk's settings say. ``codecs``: the node's, for calls of no trunk."""
+
+    def __init__(self, desk: TrunkDesk, codecs: tuple[Codec, ...]) -> None:
+        self.desk = desk
+        self._codecs = codecs
+
+    def arrive(self, leg_id: LegId, event: InviteReceived, now: float, names: Collection[str] = ()) -> Arrival:
+        """Whose call this is, and what it says. A phone of ours has proven who it is and belongs to no trunk.
+
+        ``names``: of the verified certificate that the connection showed.
+        """
+        plain = read_invitation(leg_id, event.request, has_offer=bool(event.body), phone=event.phone)
+        if event.phone:
+            return Arrival(self._speech(None), plain)
+        try:
+            trunk = self.desk.admit(leg_id, event.source, plain.called, now, names)
+        except RouteRefused as refused:
+            return Arrival(self._speech(None), plain, refused)
+        if trunk is None:
+            return Arrival(self._speech(None), plain)
+        invited = read_invitation(leg_id, event.request, has_offer=bool(event.body), trunk=trunk)
+        return Arrival(self._speech(trunk), invited)
+
+    def depart(
+        self,
+        leg_id: LegId,
+        target_uri: str,
+        sender: NameAddr,
+        headers: Sequence[tuple[str, str]],
+        now: float,
+        *,
+        account: str = "",
+        way: Way = DIRECT,
+        withheld: bool = False,
+    ) -> Departure:
+        """The way of a call out. ``account`` and ``way`` are for calls of no trunk.
+
+        Raises RouteRefused, RemoteProtocolError for a URI that is none, LocalError for a header unfit for one.
+        """
+        route = self.desk.route(leg_id, target_uri, now)
+        if route.trunk is None:
+            return self.direct(route.target, sender, headers, way, account)
+        return Departure(
+            self._speech(route.trunk), self._dialled(route, sender, headers, withheld), route.trunk.name
+        )
+
+    def direct(
+        self, target_uri: str, sender: NameAddr, headers: Sequence[tuple[str, str]], way: Way, account: str
+    ) -> Departure:
+        """A call of no trunk. Raises RemoteProtocolError for a URI that is none."""
+        dialled = Dialled(str(SipUri.parse(target_uri)), sender, tuple(headers), way)
+        return Departure(self._speech(None), dialled, account)
+
+    def speech_with(self, source: Address) -> Speech:
+        """What is spoken with an address, whatever it calls."""
+        return self._speech(self.desk.table.of_call(source.host, ""))
+
+    def route(self, target_uri: str, way: Way = DIRECT) -> OutRoute:
+        """Where a call would go, for finding out which address of ours it is made from. Raises RouteRefused."""
+        route = self.desk.best(target_uri)
+        return route if route.trunk is not None else OutRoute(None, route.target, way)
+
+    def refer_target(self, target_uri: str) -> str:
+        """How a peer is told to call somebody: a number as the trunk that carries it would call it, without what is
+        only for us. Raises RouteRefused."""
+        target = SipUri.parse(self.desk.best(target_uri).target)
+        return str(SipUri(target.host, target.user, target.port, target.params.without("transport"), target.scheme))
+
+    def _dialled(
+        self, route: OutRoute, sender: NameAddr, headers: Sequence[tuple[str, str]], withheld: bool
+    ) -> Dialled:
+        assert route.trunk is not None
+        user = number_of(sender.uri)
+        caller = CallerOut("" if user == _NOBODY else user, sender.display_text, withheld)
+        from_, shown = present(route.trunk, caller)
+        passed = outgoing(route.trunk.settings.headers, headers)
+        return Dialled(route.target, NameAddr.parse(from_), (*passed, *shown), route.way)
+
+    def _speech(self, trunk: Trunk | None) -> Speech:
+        if trunk is None:
+            return Speech(self._codecs)
+        settings = trunk.settings
+        return Speech(trunk.codecs or self._codecs, settings.ptime_ms, settings.refer.outgoing, settings.max_call_s)

@@ -1,0 +1,225 @@
+"""The trunks of a running node: whose call this is, which trunk is next, and whether it has a line left.
+
+Lives in the event loop of the gateway. What is decided here is decided by :mod:`voicegw.gateway.trunk_table`; the
+desk knows in addition what is going on: calls at once, calls a second, trunks that are down, addresses of names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from voicegw.base.causes import HangupCause
+from voicegw.base.ids import LegId
+from voicegw.base.metrics import Counters
+from voicegw.gateway.token_bucket import Rate, TokenBucket
+from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_table import OutRoute, RouteRefused, TrunkTable
+from voicegw.sip.address import Address, is_literal
+from voicegw.sip.digest import Credentials
+
+UNKNOWN_RATE = Rate(1e9, 1e9)
+_MESSAGES_A_CALL = 10
+"""So many messages may come for each call a second that a trunk is allowed, and as many again as repetitions."""
+
+
+class TrunkCounter(StrEnum):
+    """What is counted; each trunk's calls are told by :meth:`TrunkDesk.snapshot`."""
+
+    UNKNOWN_SOURCE = "trunk_unknown_source"
+    FULL = "trunk_full"
+    NOT_ALLOWED = "trunk_not_allowed"
+    DOWN = "trunk_down"
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkState:
+    """A trunk at this moment."""
+
+    name: str
+    up: bool
+    calls: int
+    why: str = ""
+    """Why it is down, in words."""
+
+
+class TrunkDesk:
+    """``strangers``: what becomes of calls of no trunk: ``open``, ``refuse`` (403) or ``silent``."""
+
+    def __init__(self, trunks: Iterable[Trunk], strangers: str, counters: Counters) -> None:
+        self._trunks = tuple(trunks)
+        self._strangers = strangers
+        self._counters = counters
+        self._learned: dict[str, frozenset[str]] = {}
+        self._table = TrunkTable(self._trunks)
+        self._down: dict[str, str] = {}
+        self._lines: dict[LegId, str] = {}
+        self._calls: Counter[str] = Counter()
+        self._rates: dict[tuple[str, str], TokenBucket] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when addresses of trunks are others than before."""
+
+    # ---------------------------------------------------------------- what trunks there are
+
+    @property
+    def table(self) -> TrunkTable:
+        """The trunks as they are now."""
+        return self._table
+
+    def put_in_force(self, trunks: Iterable[Trunk]) -> None:
+        """For calls that begin from now on."""
+        self._trunks = tuple(trunks)
+        self._rates = {}
+        names = {trunk.name for trunk in self._trunks}
+        self._down = {name: why for name, why in self._down.items() if name in names}
+        self._learned = {name: hosts for name, hosts in self._learned.items() if name in names}
+        self._rebuild()
+
+    def learn(self, name: str, hosts: Collection[str]) -> None:
+        """The names of this trunk have these addresses now: its calls come from there as well."""
+        found = frozenset(host for host in hosts if is_literal(host))
+        if self._learned.get(name) != found:
+            self._learned[name] = found
+            self._rebuild()
+
+    def set_up(self, name: str) -> None:
+        """It answers (again)."""
+        self._down.pop(name, None)
+
+    def set_down(self, name: str, why: str) -> None:
+        """It answers no more, or refuses our registration; calls go by others as long as there are others."""
+        self._down[name] = why
+
+    def snapshot(self) -> tuple[TrunkState, ...]:
+        """All trunks, by name."""
+        states = (
+            TrunkState(name, name not in self._down, self._calls[name], self._down.get(name, ""))
+            for name in (trunk.name for trunk in self._table.trunks)
+        )
+        return tuple(sorted(states, key=lambda state: state.name))
+
+    # ---------------------------------------------------------------- messages
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether strangers get no answer: :meth:`hears` is to be asked about every message."""
+        return self._strangers == "silent"
+
+    def hears(self, data: bytes, source: Address, *, known: bool) -> bool:
+        """Whether a message is read at all. False only where strangers get silence (no 403, no 404, no 100).
+
+        ``known``: the address has a call with us, or registered. Who wants to register may show who they are.
+        """
+        if known or data.startswith((b"SIP/2.0", b"REGISTER ")):
+            return True
+        if self._table.of_host(source.host):
+            return True
+        self._counters.add(TrunkCounter.UNKNOWN_SOURCE)
+        return False
+
+    def rate_of(self, host: str) -> Rate | None:
+        """How many messages a second an address may send, by its trunk's limit; None: it is no trunk's."""
+        trunks = self._table.of_host(host)
+        if not trunks:
+            return None
+        limits = [trunk.settings.max_calls_per_s for trunk in trunks]
+        if not all(limits):
+            return UNKNOWN_RATE
+        per_s = sum(limits) * 2 * _MESSAGES_A_CALL
+        return Rate(per_s, per_s * 2)
+
+    def credentials(self, account: str, realm: str, _destination: Address) -> Credentials | None:
+        """What answers a challenge to a request of the trunk ``account``, in its own realm where it names one."""
+        trunk = self._table.find(account)
+        if trunk is None or (trunk.settings.realm and trunk.settings.realm != realm):
+            return None
+        return trunk.credentials
+
+    # ---------------------------------------------------------------- calls
+
+    def welcomes(self, host: str) -> bool:
+        """Whether an address may call at all."""
+        return self._strangers == "open" or bool(self._table.of_host(host))
+
+    def admit(
+        self, leg_id: LegId, source: Address, called: str, now: float, names: Collection[str] = ()
+    ) -> Trunk | None:
+        """The trunk of a call in, with a line of it taken; None for one of no trunk.
+
+        Raises RouteRefused for a stranger where those are refused, and where the trunk is full.
+        """
+        trunk = self._table.of_call(source.host, called, names)
+        if trunk is None:
+            if self._strangers == "open":
+                return None
+            self._counters.add(TrunkCounter.UNKNOWN_SOURCE)
+            raise RouteRefused(HangupCause.UNKNOWN_SOURCE, f"{source.host} is no trunk's")
+        self._take(leg_id, trunk, "in", now)
+        return trunk
+
+    def route(self, leg_id: LegId, uri: str, now: float) -> OutRoute:
+        """The way of a call out, with a line of its trunk taken.
+
+        Raises RouteRefused where nothing may or can carry it, RemoteProtocolError for what is no URI.
+        """
+        refused: RouteRefused | None = None
+        for route in self._routes(uri):
+            if route.trunk is None:
+                return route
+            try:
+                self._require_up(route.trunk)
+                self._take(leg_id, route.trunk, "out", now)
+            except RouteRefused as error:
+                refused = refused or error
+                continue
+            return route
+        assert refused is not None
+        raise refused
+
+    def best(self, uri: str) -> OutRoute:
+        """The way that a call would take, without taking it. Raises as :meth:`route` does, but for full trunks."""
+        ways = self._routes(uri)
+        return next((way for way in ways if way.trunk is None or way.trunk.name not in self._down), ways[0])
+
+    def release(self, leg_id: LegId) -> None:
+        """The leg is over; one of no trunk has nothing to give back."""
+        name = self._lines.pop(leg_id, None)
+        if name is not None:
+            self._calls[name] -= 1
+
+    # ---------------------------------------------------------------- inside
+
+    def _routes(self, uri: str) -> tuple[OutRoute, ...]:
+        try:
+            return self._table.routes(uri)
+        except RouteRefused:
+            self._counters.add(TrunkCounter.NOT_ALLOWED)
+            raise
+
+    def _require_up(self, trunk: Trunk) -> None:
+        if trunk.name in self._down:
+            self._counters.add(TrunkCounter.DOWN)
+            raise RouteRefused(HangupCause.TRUNK_DOWN, f"trunk {trunk.name} is down: {self._down[trunk.name]}")
+
+    def _take(self, leg_id: LegId, trunk: Trunk, way: str, now: float) -> None:
+        settings = trunk.settings
+        if settings.max_calls and self._calls[trunk.name] >= settings.max_calls:
+            self._full(trunk, f"all {settings.max_calls} lines are taken")
+        if settings.max_calls_per_s:
+            rate = Rate(settings.max_calls_per_s, max(1.0, settings.max_calls_per_s))
+            bucket = self._rates.setdefault((trunk.name, way), TokenBucket(rate, now))
+            if not bucket.take(now):
+                self._full(trunk, f"more than {settings.max_calls_per_s:g} calls a second")
+        self._lines[leg_id] = trunk.name
+        self._calls[trunk.name] += 1
+
+    def _full(self, trunk: Trunk, why: str) -> None:
+        self._counters.add(TrunkCounter.FULL)
+        raise RouteRefused(HangupCause.TRUNK_FULL, f"trunk {trunk.name}: {why}")
+
+    def _rebuild(self) -> None:
+        learned = [(name, host) for name, hosts in self._learned.items() for host in sorted(hosts)]
+        self._table = TrunkTable(self._trunks, learned)
+        self.on_change()
