@@ -43,6 +43,10 @@ class Authority:
             _write(self._directory / f"{file}.key", secret),
         )
 
+    def spoil(self, file: str) -> None:
+        """What a renewal looks like that is half done."""
+        Path(file).write_text("-----BEGIN CERTIFICATE-----\nhalf a file\n")
+
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (

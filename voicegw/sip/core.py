@@ -9,7 +9,7 @@ from hashlib import blake2s
 
 from voicegw.base.ids import RandomBytes, token
 from voicegw.base.metrics import Counters
-from voicegw.sip.address import Address, bracketed, is_sendable
+from voicegw.sip.address import Address, Transport, bracketed, is_sendable
 from voicegw.sip.admission import Admission, AdmissionLimits, Everybody, Peers
 from voicegw.sip.challenges import Authenticator, FindCredentials, Permit, no_credentials
 from voicegw.sip.counters import SipCounter
@@ -35,6 +35,7 @@ from voicegw.sip.sip_call import (
 )
 from voicegw.sip.timers import Timer, TimerQueue, TimerValues
 from voicegw.sip.transaction import Transaction, TransactionLayer
+from voicegw.sip.uri import uri_scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,13 @@ class Core:
         sent_by = f"{bracketed(here.host)}:{here.port}"
         return f"SIP/2.0/{peer.transport.value} {sent_by};branch={branch};rport"
 
-    def contact(self, peer: Address) -> str:
-        """Our Contact towards ``peer``."""
+    def contact(self, peer: Address, like: str) -> str:
+        """Our Contact towards ``peer``, secure where ``like`` is: the URI that the dialog is about (§8.1.1.8)."""
         here = self.config.local_address(peer)
-        return f"<sip:{bracketed(here.host)}:{here.port}{peer.transport.uri_parameter}>"
+        place = f"{bracketed(here.host)}:{here.port}"
+        if uri_scheme(like) == "sips" and peer.transport.is_secure:
+            return f"<sips:{place}{Transport.WSS.uri_parameter if peer.transport.is_web else ''}>"
+        return f"<sip:{place}{peer.transport.uri_parameter}>"
 
     def retry_after(self) -> tuple[str, str]:
         """The Retry-After header of a 503 (§21.5.4)."""

@@ -117,7 +117,7 @@ class EarlySide:
         if attempt.transaction is None:
             raise LocalError("a response without a transaction")
         peer, permit = attempt.transaction.peer, attempt.transaction.permit
-        contact = self._core.contact(peer)
+        contact = self._core.contact(peer, attempt.request.uri)
         dialog = dialog_of_response(attempt.request, attempt.call.local_tag, contact, response, peer)
         dialog.account = permit.account if permit is not None else ""
         return dialog

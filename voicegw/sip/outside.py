@@ -73,7 +73,7 @@ class RequestingSide:
         pairs = self._common(target_uri, destination, branch, from_, to, routes, dialog)
         pairs.append(("CSeq", f"{dialog.cseq} {method}"))
         if not any(name.lower() in ("contact", "m") for name, _ in headers):
-            pairs.append(("Contact", core.contact(destination)))
+            pairs.append(("Contact", core.contact(destination, target_uri)))
         if core.config.name:
             pairs.append(("User-Agent", core.config.name))
         request = Request(method, target_uri, Headers((*pairs, *headers)), body)

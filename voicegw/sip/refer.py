@@ -55,7 +55,7 @@ class ReferringSide:
         extra = (
             ("Refer-To", str(target)),
             ("Referred-By", f"<{us}>"),
-            ("Contact", core.contact(call.dialog.next_hop())),
+            ("Contact", core.contact(call.dialog.next_hop(), call.dialog.remote_target)),
         )
         core.request_in_dialog(call.dialog, "REFER", call.referral, now, extra)
         return True

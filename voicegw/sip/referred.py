@@ -126,4 +126,8 @@ class ReferredSide:
             self._core.emit(ReferConcluded(call.handle))
 
     def _contact(self, call: SipCall) -> Pairs:
-        return (("Contact", self._core.contact(call.dialog.next_hop())),) if call.dialog is not None else ()
+        return (
+            (("Contact", self._core.contact(call.dialog.next_hop(), call.dialog.remote_target)),)
+            if call.dialog is not None
+            else ()
+        )

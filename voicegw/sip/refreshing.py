@@ -54,7 +54,11 @@ class RefreshingSide:
             lambda response, at: self._updated(call, response, at),
             lambda outcome, at: self._lost(call, outcome, at),
         )
-        extra = (("Contact", core.contact(dialog.next_hop())), SUPPORTED, *core.sessions.offer(call.kept))
+        extra = (
+            ("Contact", core.contact(dialog.next_hop(), dialog.remote_target)),
+            SUPPORTED,
+            *core.sessions.offer(call.kept),
+        )
         core.request_in_dialog(dialog, "UPDATE", asked, now, extra)
 
     def _updated(self, call: SipCall, response: Response, now: float) -> None:

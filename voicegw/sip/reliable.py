@@ -102,7 +102,7 @@ class ReliableSide:
             (
                 ("Require", RELIABLE),
                 ("RSeq", str(rseq)),
-                ("Contact", core.contact(pending.incoming.source)),
+                ("Contact", core.contact(pending.incoming.source, pending.incoming.request.uri)),
                 ALLOW,
                 *((("Content-Type", SDP),) if body else ()),
                 *core.server_header(),

@@ -41,8 +41,11 @@ def screen(incoming: Incoming, *, registers: bool = False) -> Refusal | None:
 
 
 def _screen_target(incoming: Incoming) -> Refusal | None:
-    if uri_scheme(incoming.request.uri) not in ("sip", "tel"):
-        return Refusal(416)
+    scheme = uri_scheme(incoming.request.uri)
+    if scheme not in ("sip", "tel") and not (scheme == "sips" and incoming.source.transport.is_secure):
+        return Refusal(
+            416
+        )  # sips has come a way that was not TLS: whoever sent it broke its promise (RFC 5630 §5.1)
     if not incoming.to_tag and _is_zero(incoming.request.headers.get("Max-Forwards")):
         return Refusal(483)
     return None

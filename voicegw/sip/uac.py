@@ -71,7 +71,7 @@ class CallingSide:
             ("To", f"<{target_uri}>"),
             ("Call-ID", call_id),
             ("CSeq", "1 INVITE"),
-            ("Contact", core.contact(destination)),
+            ("Contact", core.contact(destination, target_uri)),
         ]
         described = (*self._describe(sdp), *core.sessions.offer())
         request = Request("INVITE", target_uri, Headers((*pairs, *described, *headers)), sdp or b"")
@@ -118,7 +118,11 @@ class CallingSide:
             return False
         dialog = call.dialog
         branch, peer = core.new_branch(), dialog.next_hop()
-        extra = (("Contact", core.contact(peer)), *self._describe(sdp), *core.sessions.offer(call.kept))
+        extra = (
+            ("Contact", core.contact(peer, dialog.remote_target)),
+            *self._describe(sdp),
+            *core.sessions.offer(call.kept),
+        )
         request = dialog.request("INVITE", core.via(branch, peer), dialog.next_cseq(), extra, sdp)
         call.retry_body = sdp
         if sdp:

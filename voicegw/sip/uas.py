@@ -44,7 +44,7 @@ class AnsweringSide:
         """A screened INVITE outside a dialog: 100 at once, then it is the owner's. ``replaced``: by Replaces."""
         core = self._core
         tag = core.stateless_tag(incoming)
-        dialog = dialog_of_incoming(incoming, tag, core.contact(incoming.source))
+        dialog = dialog_of_incoming(incoming, tag, core.contact(incoming.source, incoming.request.uri))
         if dialog.id in core.dialogs:
             # Our tag follows from the request, so this is the INVITE of a running call, older than its transaction.
             raise RemoteProtocolError("a late copy of an INVITE", 482)
@@ -323,7 +323,7 @@ class AnsweringSide:
             self._core.say_bye(call, call.dialog, now, call.bye_headers)
 
     def _contact(self, incoming: Incoming) -> Pairs:
-        return (("Contact", self._core.contact(incoming.source)),)
+        return (("Contact", self._core.contact(incoming.source, incoming.request.uri)),)
 
 
 def _typed(sdp: bytes) -> Pairs:

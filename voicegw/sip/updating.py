@@ -79,7 +79,7 @@ class UpdatingSide:
         if sdp:
             exchange.advance(ExchangeInput.WE_OFFER)
         update = call.update = Update(call, dialog, exchange, sdp, tag)
-        extra: Pairs = (("Contact", core.contact(dialog.next_hop())), ALLOW, SUPPORTED)
+        extra: Pairs = (("Contact", core.contact(dialog.next_hop(), dialog.remote_target)), ALLOW, SUPPORTED)
         asked = Asked(
             lambda response, at: self._receive_response(update, response, at),
             lambda outcome, at: self._receive_failure(update, outcome, at),
@@ -148,7 +148,13 @@ class UpdatingSide:
         answered = call.state in (SipCallState.ANSWERED, SipCallState.CONFIRMED)
         session = self._core.sessions.grant(call.kept, call, incoming.request, now) if answered else ()
         call.kept.sdp = sdp or call.kept.sdp
-        return (("Contact", self._core.contact(incoming.source)), ALLOW, SUPPORTED, *session, *_typed(sdp))
+        return (
+            ("Contact", self._core.contact(incoming.source, incoming.request.uri)),
+            ALLOW,
+            SUPPORTED,
+            *session,
+            *_typed(sdp),
+        )
 
 
 def _typed(sdp: bytes) -> Pairs:

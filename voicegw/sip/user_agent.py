@@ -500,7 +500,7 @@ class UserAgent:
         elif core.draining:
             self._refuse(incoming, 503, (core.retry_after(),))
         else:
-            contact = ("Contact", core.contact(incoming.source))
+            contact = ("Contact", core.contact(incoming.source, incoming.request.uri))
             core.reply(incoming, 200, (contact, *capabilities))
 
     def _refuse(self, incoming: Incoming, status: int, extra: Pairs = ()) -> None:
