@@ -1,0 +1,55 @@
+"""Kamailio as a peer: one process with a configuration of ours, ready when it answers OPTIONS."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from string import Template
+from types import TracebackType
+from typing import Self
+
+from tests.interop import options_ping
+from tests.interop.ports import free_udp_port
+from tests.interop.process import Process
+
+CONFIGURATIONS = Path(__file__).parent / "kamailio"
+_START_S = 5.0
+
+
+class Kamailio:
+    """``configuration`` is a file in ``kamailio/`` without its suffix; ``values`` replace ``$name`` in it."""
+
+    def __init__(self, work: Path, configuration: str, **values: str) -> None:
+        self.port = free_udp_port()
+        home = work / f"kamailio-{self.port}"
+        home.mkdir()
+        text = (CONFIGURATIONS / f"{configuration}.cfg").read_text()
+        (home / "kamailio.cfg").write_text(Template(text).substitute(values | {"port": str(self.port)}))
+        self._args = [_program(), "-f", str(home / "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4"]
+        self._args += ["-w", str(home), "-Y", str(home)]
+        self._home = home
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT."""
+        return f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self.process = Process(self._args, self._home / "kamailio.log", cwd=self._home)
+        if not options_ping.ping("127.0.0.1", self.port, _START_S):
+            self.process.kill()
+            raise AssertionError(f"kamailio does not answer:\n{self.process.output}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            print(self.process.output)  # pytest shows it with the failure
+        self.process.stop()
+
+
+def _program() -> str:
+    program = shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    assert program, "kamailio is missing: scripts/test installs it (Debian package kamailio)"
+    return program

@@ -1,0 +1,100 @@
+"""A SIP gateway of ours in the test's own process, for what begins at our side: calls out and registrations."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from tests.interop.ports import free_udp_port
+from tests.interop.rtp import RtpPeer
+from tests.interop.sound import seconds_with, tone
+from voicegw.base.clock import SystemClock
+from voicegw.base.ids import LegId
+from voicegw.base.metrics import Counters
+from voicegw.gateway.config import SipConfig
+from voicegw.gateway.events import LegAnswered, LegEvent
+from voicegw.gateway.located_requests import LocatedRequests
+from voicegw.gateway.locating_config import LocatingConfig
+from voicegw.gateway.sip_leg import SipGateway
+from voicegw.gateway.way import DIRECT, Way
+from voicegw.sdp.negotiate import MediaSession
+from voicegw.sip.address import Address
+from voicegw.sip.challenges import FindCredentials, no_credentials
+
+E = TypeVar("E", bound=LegEvent)
+PATIENCE_S = 30.0
+OUT = LegId("out")
+US = "sip:us@carrier.test"
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a test's coroutine; it may take no longer than a broken one should."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await work
+
+    asyncio.run(bounded())
+
+
+class SipNode:
+    """A started gateway; its events wait in a queue."""
+
+    def __init__(
+        self, locating: LocatingConfig | None = None, credentials: FindCredentials = no_credentials
+    ) -> None:
+        self.counters = Counters()
+        self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
+        config = SipConfig(
+            listen_ip="127.0.0.1",
+            listen_port=free_udp_port(),
+            locating=locating or LocatingConfig(),
+        )
+        self.gateway = SipGateway(
+            config,
+            self.events.put_nowait,
+            random=os.urandom,
+            clock=SystemClock(),
+            counters=self.counters,
+            credentials=credentials,
+        )
+        self.address: Address = self.gateway.start()
+        self.requests = LocatedRequests(self.gateway.requests, self.gateway.servers, self.counters)
+
+    async def expect(self, kind: type[E]) -> E:
+        """The next event of this kind; others are passed over."""
+        while True:
+            event = await self.events.get()
+            if isinstance(event, kind):
+                return event
+
+    def dial(self, target: str, media: RtpPeer, way: Way = DIRECT, account: str = "") -> None:
+        """Call from ``media``."""
+        self.gateway.dial(OUT, target, "127.0.0.1", media.port, US, way=way, account=account)
+
+    async def answered(self) -> MediaSession:
+        """The media of the call that was dialled."""
+        return (await self.expect(LegAnswered)).session
+
+    def close(self) -> None:
+        self.gateway.close()
+
+
+async def hears(media: RtpPeer, hz: int, seconds: float = 1.0) -> None:
+    """Wait until so much of a tone was heard."""
+    await until(lambda: seconds_with(media.heard(), hz) >= seconds)
+
+
+async def speaks_and_hears_echo(media: RtpPeer, session: MediaSession, hz: int = 1000) -> None:
+    """Speak a tone to where the session says, and hear it come back."""
+    media.start((session.remote_ip, session.remote_port), tone(hz, 10))
+    await hears(media, hz)
+
+
+async def until(done: Callable[[], bool]) -> None:
+    """Look again and again, for ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not done():  # noqa: ASYNC110 - what is looked at belongs to another thread
+            await asyncio.sleep(0.05)
