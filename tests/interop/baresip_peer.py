@@ -103,7 +103,9 @@ def hang_up() -> list[Step]:
 class Baresip:
     """One baresip with one account that answers by itself. Leaving the ``with`` block stops it."""
 
-    def __init__(self, work: Path, namespace: Namespace, speech: Samples, *, codec: str = "g711") -> None:
+    def __init__(
+        self, work: Path, namespace: Namespace, speech: Samples, *, codec: str = "g711", account: str = ""
+    ) -> None:
         self._namespace = namespace
         self._home = work / f"baresip-{free_udp_port()}"
         self._dumps = self._home / "dumps"
@@ -124,7 +126,8 @@ class Baresip:
             dumps=self._dumps,
         )
         (self._home / "config").write_text(config)
-        (self._home / "accounts").write_text(f"<sip:bare@{namespace.address}>;regint=0;answermode=auto\n")
+        account = account or f"<sip:bare@{namespace.address}>;regint=0;answermode=auto"
+        (self._home / "accounts").write_text(f"{account}\n")
         program = shutil.which("baresip")
         assert program, "baresip is missing: scripts/test installs it (Debian package baresip-core)"
         args = [program, "-f", str(self._home), "-4", "-s"]

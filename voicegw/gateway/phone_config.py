@@ -93,6 +93,8 @@ class PhonesConfig:
     """Phones that are configured here; others are added by the API."""
     algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     """What phones may prove themselves with, the preferred first: SHA-512-256, SHA-256, MD5."""
+    md5_only: tuple[str, ...] = ("baresip v0.", "baresip v1.0")
+    """Parts of the User-Agent of phones that fail when they are offered anything but MD5: they get nothing else."""
     nonce_life_s: float = 300.0
     """How long one challenge can be answered, in seconds."""
     failures: int = 10
@@ -143,7 +145,11 @@ class PhonesConfig:
         """How phones are asked."""
         algorithms = tuple(_BY_NAME[name] for name in self.algorithms)
         return DigestPolicy(
-            self.realm or self.domain, algorithms, self.nonce_life_s, FailureLimits(at_once=self.failures)
+            self.realm or self.domain,
+            algorithms,
+            self.md5_only,
+            self.nonce_life_s,
+            FailureLimits(at_once=self.failures),
         )
 
     @property

@@ -37,6 +37,9 @@ class DigestPolicy:
     """What passwords are for; people see it, and every stored HA1 depends on it."""
     algorithms: tuple[Algorithm, ...] = (Algorithm.SHA_256, Algorithm.MD5)
     """What is offered, the preferred one first. Many phones know nothing but MD5."""
+    md5_only: tuple[str, ...] = ()
+    """Parts of the User-Agent of those who fail at a challenge that they do not know. They are asked for MD5 alone,
+    where MD5 is offered at all."""
     nonce_life_s: float = 300.0
     """After that a nonce is stale and a new one is given with it."""
     failures: FailureLimits = field(default_factory=FailureLimits)
@@ -74,27 +77,35 @@ class DigestServer:
         """Who sent ``request``. ``as_proxy`` asks with 407 where a 401 would be taken for the far end's."""
         given = self._credentials(request.headers, "Proxy-Authorization" if as_proxy else "Authorization")
         if given is None:
-            return self._ask(source, now, as_proxy, stale=False)
+            return self._ask(request, source, now, as_proxy, stale=False)
         wait_s = self._failures.wait_s(source.host, now)
         if wait_s > 0:
             return Unproven(503, (("Retry-After", str(int(wait_s) + 1)),), failed=True)
         proof = self._read(given, request)
         if proof is None or not self._is_right(given, proof):
             self._failures.fail(source.host, now)
-            return self._ask(source, now, as_proxy, stale=False, failed=True)
+            return self._ask(request, source, now, as_proxy, stale=False, failed=True)
         count = int(proof.nc, 16) if proof.qop else 1
         if not self._nonces.use(proof.nonce, count, source.host, now):
-            return self._ask(source, now, as_proxy, stale=True)
+            return self._ask(request, source, now, as_proxy, stale=True)
         return Proven(from_wire(given.get("username")))
 
     # ---------------------------------------------------------------- asking
 
-    def _ask(self, source: Address, now: float, as_proxy: bool, *, stale: bool, failed: bool = False) -> Unproven:
+    def _ask(
+        self, request: Request, source: Address, now: float, as_proxy: bool, *, stale: bool, failed: bool = False
+    ) -> Unproven:
         """A challenge for each algorithm with one nonce, each in a line of its own (RFC 8760 §2.3)."""
         nonce = self._nonces.make(source.host, now)
         name = "Proxy-Authenticate" if as_proxy else "WWW-Authenticate"
-        lines = tuple((name, self._challenge(kind, nonce, stale)) for kind in self._policy.algorithms)
+        lines = tuple((name, self._challenge(kind, nonce, stale)) for kind in self._offered(request.headers))
         return Unproven(407 if as_proxy else 401, lines, failed)
+
+    def _offered(self, headers: Headers) -> tuple[Algorithm, ...]:
+        """RFC 7616 §3.7 lets a client pass over what it does not know; some fail instead."""
+        agent, algorithms = headers.get("User-Agent") or "", self._policy.algorithms
+        is_simple = any(part in agent for part in self._policy.md5_only)
+        return (Algorithm.MD5,) if is_simple and Algorithm.MD5 in algorithms else algorithms
 
     def _challenge(self, kind: Algorithm, nonce: str, stale: bool) -> str:
         params = {"realm": self._policy.realm, "nonce": nonce, "qop": "auth", "algorithm": kind.value}

@@ -85,6 +85,16 @@ def test_each_algorithm_is_offered_in_a_line_of_its_own_the_preferred_first() ->
     assert as_proxy.headers[0][0] == "Proxy-Authenticate"
 
 
+def test_those_who_fail_at_what_they_do_not_know_are_asked_for_md5_alone() -> None:
+    asked = server(md5_only=("baresip v1.0",))
+    old = Request("REGISTER", "sip:r", Headers([("User-Agent", "baresip v1.0.0 (x86_64/linux)")]))
+    unproven = asked.check(old, PEER, 0.0)
+    assert isinstance(unproven, Unproven)
+    assert [parse_auth(line)[0].get("algorithm") for _, line in unproven.headers] == ["MD5"]
+    strict = server(Algorithm.SHA_256, md5_only=("baresip v1.0",)).check(old, PEER, 0.0)
+    assert isinstance(strict, Unproven) and "SHA-256" in strict.headers[0][1]
+
+
 def test_a_user_who_does_not_exist_gets_what_a_wrong_password_gets() -> None:
     wrong, stranger = Phone("anna", "tulip").try_(server()), Phone("nobody", "tulip").try_(server())
     assert wrong == stranger

@@ -1,0 +1,89 @@
+"""Desk phones of people: baresip registers, is called when a caller is put through, refreshes, and leaves."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.interop.baresip_peer import Baresip, dial, hang_up, hang_up_by_peer, listen
+from tests.interop.namespace import Namespace
+from tests.interop.server import Server
+from tests.interop.sound import seconds_with, tone
+from voicegw.sip.digest import Algorithm, make_ha1
+
+pytestmark = [pytest.mark.interop, pytest.mark.realtime]
+
+DOMAIN, SECRET = "voice.test", "rose garden"
+CALLER_HZ, DESK_HZ = 1000, 1700
+
+
+def house(work: Path, namespace: Namespace) -> Server:
+    """A server that puts every caller through to Anna's phone, and that grants short registrations."""
+    anna = {
+        "name": "anna",
+        "md5": make_ha1(Algorithm.MD5, "anna", DOMAIN, SECRET),
+        "sha256": make_ha1(Algorithm.SHA_256, "anna", DOMAIN, SECRET),
+    }
+    phones = {"domain": DOMAIN, "accounts": [anna], "min_expires_s": 2, "expires_s": 60}
+    target = {"name": "desk", "uri": f"sip:anna@{DOMAIN}", "kind": "bridged"}
+    return Server(
+        work,
+        agent="put_through",
+        namespace=namespace,
+        settings={"phones": phones, "transfer": {"targets": [target]}},
+    )
+
+
+def account(server: Server, secret: str = SECRET, regint: int = 60) -> str:
+    """Anna's account, as baresip wants it."""
+    return (
+        f'<sip:anna@{DOMAIN}>;auth_user=anna;auth_pass="{secret}";outbound="sip:{server.address}"'
+        f";regint={regint};answermode=auto"
+    )
+
+
+def seen(server: Server, words: str, count: int = 1, within_s: float = 8.0) -> None:
+    """Wait until the server has logged this."""
+    deadline = time.monotonic() + within_s
+    while server.process.output.count(words) < count:
+        assert time.monotonic() < deadline, f"not {count} × {words!r}:\n{server.process.output}"
+        time.sleep(0.05)
+
+
+def test_a_caller_is_put_through_to_a_registered_phone(tmp_path: Path, namespace: Namespace) -> None:
+    with (
+        house(tmp_path, namespace) as server,
+        Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(server)) as desk,
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 20)) as caller,
+    ):
+        seen(server, "phone registered")
+        caller.do([*dial(server.uri), *listen(6), *hang_up()])
+        log = server.call()
+    assert [fact["step"] for fact in log.all("TransferHasProgressed")][-1] == "answered"
+    assert log.one("CallerWasConnected")["target"] == "desk"
+    assert seconds_with(caller.heard(), DESK_HZ) >= 2
+    assert seconds_with(desk.heard(), CALLER_HZ) >= 2
+    assert seconds_with(desk.heard(), DESK_HZ) == 0
+
+
+def test_a_phone_refreshes_and_leaves(tmp_path: Path, namespace: Namespace) -> None:
+    with house(tmp_path, namespace) as server:
+        with Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(server, regint=2)) as desk:
+            seen(server, "phone registered", 3)
+            desk.process.stop(timeout_s=10)
+        seen(server, "phone gone")
+
+
+def test_a_phone_with_a_wrong_password_is_nobody(tmp_path: Path, namespace: Namespace) -> None:
+    with (
+        house(tmp_path, namespace) as server,
+        Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(server, "guess")),
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 20)) as caller,
+    ):
+        caller.do([*dial(server.uri), *hang_up_by_peer()])
+        log = server.call()
+        assert "phone registered" not in server.process.output
+    assert log.one("TransferHasFailed")["reason"] == "not_possible"
+    assert "Nobody can take your call." in log.agent_said
