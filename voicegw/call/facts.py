@@ -342,6 +342,13 @@ class FarEndWasReplaced(Fact, frozen=True):
     uri: str
 
 
+class MessageWasReceived(Fact, frozen=True):
+    """The far end of a leg sent text (SIP MESSAGE)."""
+
+    leg: str
+    text: str
+
+
 class AnnouncementWasMade(Fact, frozen=True):
     """Something was said that is no part of the conversation. ``to``: caller or target."""
 
@@ -442,6 +449,7 @@ AnyFact: TypeAlias = (
     | FarEndWasReferred
     | ReferralHasFailed
     | FarEndWasReplaced
+    | MessageWasReceived
     | AnnouncementWasMade
     | SupervisorHasJoined
     | SupervisorModeHasChanged

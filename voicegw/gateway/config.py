@@ -62,6 +62,8 @@ class SipConfig:
     forward_to: tuple[str, ...] = ()
     """Whom peers may send our calls to, by REFER or by a redirection (3xx): patterns such as sip:*@10.0.0.7, in
     which * is any text. Empty is nobody, as whoever may name a number of their own makes us pay for it."""
+    accept_messages: bool = False
+    """Whether text (SIP MESSAGE) is taken from outside calls, too. Within calls it always is."""
     replaceable: bool = True
     """Whether a new dialog may take the place of a running one (RFC 3891), as phones do at attended transfers. Only
     who was in the old dialog, or on its way, knows its Call-ID and tags."""

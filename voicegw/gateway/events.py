@@ -88,6 +88,14 @@ class LegInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class LegMessage:
+    """Text from the far end of a leg (RFC 3428)."""
+
+    leg_id: LegId
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegReferAnswered:
     """The peer answered our REFER (RFC 3515): 2xx, or a refusal; 408 where it did not answer."""
 
@@ -151,6 +159,7 @@ LegEvent: TypeAlias = (
     | LegAnswered
     | LegMediaChanged
     | LegInfo
+    | LegMessage
     | LegReferAnswered
     | LegReferNotified
     | LegReferred

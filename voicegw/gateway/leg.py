@@ -22,6 +22,7 @@ from voicegw.sdp.negotiate import (
 )
 from voicegw.sip.address import Address
 from voicegw.sip.events import SipCallHandle
+from voicegw.sip.redirection import Redirection
 
 
 class SipLeg:
@@ -36,6 +37,7 @@ class SipLeg:
         "confirmed",
         "may_refer",
         "attempts",
+        "redirection",
         "account",
         "agreed",
         "accepted",
@@ -68,6 +70,8 @@ class SipLeg:
         """The INVITE's offer until we answer it."""
         self.attempts: Attempts | None = None
         """How our own call may go on where a server fails; None once it is answered."""
+        self.redirection: Redirection | None = None
+        """Whom our own call is sent on to; None before the first 3xx."""
         self.cause: HangupCause | None = None
         """Why we ended it, if it was us."""
         self.confirmed = False

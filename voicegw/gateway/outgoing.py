@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from voicegw.base.ids import RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.gateway.attempts import Attempts, Dialled
@@ -9,9 +11,12 @@ from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_counters import LocatingCounter
 from voicegw.gateway.sip_driver import SipDriver
+from voicegw.gateway.target_policy import TargetPolicy
+from voicegw.gateway.way import Way
 from voicegw.sip.address import Address, bracketed
 from voicegw.sip.events import CallEnded, EndedBy, SipCallHandle
 from voicegw.sip.failover import UNAVAILABLE, retry_after
+from voicegw.sip.redirection import FOLLOWED, Redirection
 
 _SILENCE = (EndedBy.NO_RESPONSE, EndedBy.TRANSPORT_ERROR)
 
@@ -19,8 +24,16 @@ _SILENCE = (EndedBy.NO_RESPONSE, EndedBy.TRANSPORT_ERROR)
 class OutgoingCalls:
     """Sends INVITEs and decides whether a call that ended is worth another one."""
 
-    def __init__(self, driver: SipDriver, servers: Servers, random: RandomBytes, counters: Counters) -> None:
+    def __init__(
+        self,
+        driver: SipDriver,
+        servers: Servers,
+        policy: TargetPolicy,
+        random: RandomBytes,
+        counters: Counters,
+    ) -> None:
         self._driver = driver
+        self._policy = policy
         self._servers = servers
         self._random = random
         self._counters = counters
@@ -52,6 +65,24 @@ class OutgoingCalls:
         """The server of a call gave an answer."""
         if leg.attempts is not None and leg.peer is not None:
             self._servers.answered(leg.peer)
+
+    def redirected(self, leg: SipLeg, ended: CallEnded) -> Dialled | None:
+        """Whom a call is sent on to by a 3xx, or by the refusal of whom a 3xx has named; None for nobody.
+
+        Only those whom the administrator has allowed. A refusal everywhere (6xx) is the last word (§8.1.3.4).
+        """
+        attempts = leg.attempts
+        refused = ended.ended_by is EndedBy.REMOTE_REFUSAL and ended.status < 600
+        if attempts is None or not refused or leg.cause is not None:
+            return None
+        if ended.status in FOLLOWED:
+            leg.redirection = leg.redirection or Redirection(attempts.dialled.target_uri, self._policy.allows)
+            leg.redirection.receive(ended.headers)
+        target = leg.redirection.next_target() if leg.redirection is not None else None
+        if target is None:
+            return None
+        # Hosts that stand in for the first target say nothing about where another one is.
+        return replace(attempts.dialled, target_uri=target, way=Way(attempts.dialled.way.routes))
 
     def next_attempts(self, leg: SipLeg, ended: CallEnded) -> Attempts | None:
         """What to try after a call that ended before its answer; None where that was the last word.

@@ -73,6 +73,7 @@ class SipDriver:
                 reception=reception,
                 limits=config.guard.admission(config.max_transactions),
                 peers=self.guard,
+                accept_messages=config.accept_messages,
                 sessions=SessionTimerPolicy(config.session_expires_s, config.min_se_s),
             ),
             random,

@@ -22,6 +22,7 @@ from voicegw.gateway.events import (
     LegEnded,
     LegEvent,
     LegInfo,
+    LegMessage,
     LegReferAnswered,
     LegReferNotified,
 )
@@ -92,14 +93,16 @@ class SipGateway:
         self.registrar = PhoneKeeper(phones, self.phones, self._driver, self.requests)
         resolver = Resolver(config.locating, self._driver.abilities, random=random, clock=clock, counters=counters)
         self.servers = Servers(config.locating, resolver, self.requests, self._driver, counters)
-        self._outgoing = OutgoingCalls(self._driver, self.servers, random, counters)
+        policy = TargetPolicy(config.forward_to)
+        self._outgoing = OutgoingCalls(self._driver, self.servers, policy, random, counters)
         self._media = LegMedia(self._driver, self._tell, self.hangup)
         self._legs: dict[LegId, SipLeg] = {}
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
-        policy = TargetPolicy(config.forward_to)
         self._moves = LegMoves(self._driver, self._legs, self._by_handle, policy, self._tell, self.hangup, random)
         self._replaceable = config.replaceable
+        self.on_message: Callable[[ua.MessageReceived], None] = _ignore
+        """Who gets text that came outside any call, where the configuration takes any."""
 
     # ---------------------------------------------------------------- the whole
 
@@ -261,18 +264,35 @@ class SipGateway:
         self._call(leg_id, departure, place)
 
     def _call(self, leg_id: LegId, departure: Departure, place: tuple[str, int]) -> None:
-        leg, dialled = self._new_leg(leg_id, departure.speech), departure.dialled
+        leg = self._new_leg(leg_id, departure.speech)
         leg.place_media(*place)
         leg.account = departure.account
         try:
-            if (servers := self.servers.find_now(dialled.target_uri, dialled.way)) is not None:
-                self._invite(leg, self._outgoing.begin(dialled, servers))
-                return
+            self._place(leg, departure.dialled)
         except (LocalError, RemoteProtocolError):
             self._forget_limits(leg)
             raise
-        self._legs[leg_id] = leg
-        self._resolving[leg_id] = asyncio.get_running_loop().create_task(self._find_and_invite(leg, dialled))
+
+    def _place(self, leg: SipLeg, dialled: Dialled) -> None:
+        """Send the INVITE, at once where it is known whereto."""
+        if (servers := self.servers.find_now(dialled.target_uri, dialled.way)) is not None:
+            self._invite(leg, self._outgoing.begin(dialled, servers))
+            return
+        self._legs[leg.leg_id] = leg
+        work = self._find_and_invite(leg, dialled)
+        self._resolving[leg.leg_id] = asyncio.get_running_loop().create_task(work)
+
+    def _send_on(self, leg: SipLeg, dialled: Dialled, refusal: ua.CallEnded) -> None:
+        """The called side named somebody else (3xx): the same leg calls there."""
+        log.info("redirected", extra={"leg_id": leg.leg_id, "target": dialled.target_uri})
+        self._by_handle.pop(refusal.handle, None)
+        leg.handle = None
+        try:
+            self._place(leg, dialled)
+        except (LocalError, RemoteProtocolError) as error:
+            log.warning("cannot call %s: %s", dialled.target_uri, error)
+            cause = cause_of(refusal, leg.cause)
+            self._end(leg, LegEnded(leg.leg_id, cause, refusal.status, reason_text(refusal)))
 
     def _new_leg(self, leg_id: LegId, speech: Speech) -> SipLeg:
         leg = SipLeg(leg_id, None, None, speech.codecs, self._session_id(), ptime_ms=speech.ptime_ms)
@@ -335,6 +355,13 @@ class SipGateway:
             status = 403
         asyncio.get_running_loop().call_soon(self._tell, LegReferAnswered(leg_id, status))
 
+    def send_text(self, leg_id: LegId, text: str) -> bool:
+        """Send text to the far end of a leg (RFC 3428). False if the leg is not up, or for more than 1300 bytes."""
+        handle = self._handle_of(leg_id)
+        sent = handle is not None and self._agent.send_message(handle, text, self._driver.now)
+        self._driver.pump()
+        return sent
+
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
         """End the leg in the way its state demands: BYE, CANCEL or a refusal, with a Reason header."""
         leg = self._legs.get(leg_id)
@@ -366,8 +393,10 @@ class SipGateway:
         if isinstance(event, ua.RequestAnswered | ua.RequestFailed):
             self.requests.settle(event)
             return
-        leg = self._by_handle.get(event.handle)
-        if isinstance(event, ua.ReferReceived):
+        leg = self._by_handle.get(event.handle) if event.handle is not None else None
+        if isinstance(event, ua.MessageReceived) and event.handle is None:
+            self.on_message(event)
+        elif isinstance(event, ua.ReferReceived):
             self._moves.asked(leg, event, self.dial)
         elif isinstance(event, ua.ReferConcluded):
             self._moves.concluded(event.handle)
@@ -393,12 +422,18 @@ class SipGateway:
                 self._media.handle(leg, event)
             case ua.InfoReceived():
                 self._tell(LegInfo(leg.leg_id, event.content_type, event.body))
+            case ua.MessageReceived():
+                self._tell(LegMessage(leg.leg_id, event.text))
+            case ua.MessageAnswered() if event.status >= 300:
+                log.info("a message was refused", extra={"leg_id": leg.leg_id, "status": event.status})
             case ua.ReferAnswered():
                 self._tell(LegReferAnswered(leg.leg_id, event.status))
             case ua.ReferNotified():
                 self._tell(LegReferNotified(leg.leg_id, event.status, event.final))
             case ua.CallEnded() if attempts := self._outgoing.next_attempts(leg, event):
                 self._invite(leg, attempts)
+            case ua.CallEnded() if dialled := self._outgoing.redirected(leg, event):
+                self._send_on(leg, dialled, event)
             case ua.CallEnded() if not self._moves.outlives(leg, event):
                 cause = cause_of(event, leg.cause)
                 self._end(leg, LegEnded(leg.leg_id, cause, event.status, reason_text(event)))
@@ -455,3 +490,7 @@ class SipGateway:
     def _session_id(self) -> int:
         """For the o= line: unlikely to repeat (RFC 8866 §5.2), and small enough for a signed 64-bit number."""
         return int.from_bytes(self._random(7), "big")
+
+
+def _ignore(_message: ua.MessageReceived) -> None:
+    """For a node that has nobody who reads."""

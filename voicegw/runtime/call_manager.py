@@ -24,6 +24,7 @@ from voicegw.gateway.events import (
     LegInfo,
     LegInvited,
     LegMediaChanged,
+    LegMessage,
     LegReferAnswered,
     LegReferNotified,
     LegReferralFailed,
@@ -34,10 +35,12 @@ from voicegw.gateway.events import (
 from voicegw.media import messages as m
 from voicegw.runtime.call_runtime import CallRuntime, Offer
 from voicegw.runtime.dialplan_store import DialplanStore
+from voicegw.runtime.key_ways import KeyWay, KeyWays
 from voicegw.runtime.mail import EarlyMediaOffered, Mail, MediaChanged
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision_codes import SupervisionCodes
 from voicegw.runtime.worker_tally import WorkerTally
+from voicegw.sip.info_keys import read_info_key
 from voicegw.sip.uri import SipUri
 
 log = logging.getLogger(__name__)
@@ -56,6 +59,7 @@ class CallManager:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tally = WorkerTally(services.counters)
+        self._key_ways = KeyWays()
         self.codes = SupervisionCodes(services.supervision, services.clock, services.random)
         """For supervisors who dial into a call."""
         self.on_call_ended: Callable[[CallId], None] = lambda _call_id: None
@@ -77,6 +81,7 @@ class CallManager:
             case LegConfirmed():
                 self._post(event.leg_id, e.LegConfirmed(event.leg_id))
             case LegEnded():
+                self._key_ways.forget(event.leg_id)
                 self._post(event.leg_id, e.LegEnded(event.leg_id, event.cause, event.sip_status))
             case LegEarlyMedia():
                 self._post(event.leg_id, EarlyMediaOffered(event.leg_id, event.session))
@@ -86,12 +91,18 @@ class CallManager:
                 self._post(event.leg_id, e.ReferAnswered(event.leg_id, event.status))
             case LegReferNotified():
                 self._post(event.leg_id, e.ReferProgressed(event.leg_id, event.status, event.final))
-            case LegReferred() | LegReferralFailed() | LegReplaced():
+            case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage():
                 self._post(event.leg_id, event)
             case LegInfo():
-                pass
+                self._pressed(event)
             case _:
                 assert_never(event)
+
+    def _pressed(self, event: LegInfo) -> None:
+        """A key by INFO is a key like any other, unless the leg's keys come as telephone events."""
+        key = read_info_key(event.content_type, event.body)
+        if key is not None and self._key_ways.counts(event.leg_id, KeyWay.INFO):
+            self._post(event.leg_id, m.DtmfReceived(event.leg_id, key.digit, key.duration_ms))
 
     def originate(self, uri: str, agent: str, calling: str = "") -> CallId:
         """Call ``uri`` and let ``agent`` talk with whoever answers; the facts of the call tell how that goes.
@@ -207,6 +218,8 @@ class CallManager:
             case m.LegOpened():
                 # Told to whoever waited for it: this one is for a call that ended meanwhile.
                 self._services.media.send(m.CloseLeg(event.leg_id))
+            case m.DtmfReceived() if not self._key_ways.counts(event.leg_id, KeyWay.RTP):
+                self._services.counters.add("keys_repeated_dropped")
             case (
                 m.LegFailed()
                 | m.LegClosed()

@@ -21,7 +21,7 @@ from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
 from voicegw.call.states import LegRole
-from voicegw.gateway.events import LegReferralFailed, LegReferred, LegReplaced
+from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import AgentGate, Reason
@@ -218,7 +218,7 @@ class CallRuntime:
                 | mail_types.SpeechDone()
             ):
                 self._handle_child(mail)
-            case LegReferred() | LegReferralFailed() | LegReplaced():
+            case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage():
                 self._book.note(fact_of(mail, self._whose(mail.leg_id)[0]))
             case m.Message():
                 self._handle_media(mail)

@@ -1,13 +1,13 @@
-"""What the far ends of legs do among themselves, for the record: the gateway has carried it out already."""
+"""What far ends do besides talking, for the record: the gateway has carried it out already."""
 
 from __future__ import annotations
 
 from typing import TypeAlias, assert_never
 
 from voicegw.call import facts as f
-from voicegw.gateway.events import LegReferralFailed, LegReferred, LegReplaced
+from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced
 
-FarEndChange: TypeAlias = LegReferred | LegReferralFailed | LegReplaced
+FarEndChange: TypeAlias = LegReferred | LegReferralFailed | LegReplaced | LegMessage
 
 
 def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
@@ -19,5 +19,7 @@ def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
             return f.ReferralHasFailed(leg, target, status)
         case LegReplaced(_, party):
             return f.FarEndWasReplaced(leg, party)
+        case LegMessage(_, text):
+            return f.MessageWasReceived(leg, text)
         case _:
             assert_never(change)

@@ -61,6 +61,8 @@ class UserAgentConfig:
     """What one address may hold at once."""
     peers: Peers = field(default_factory=Everybody)
     """Who is a stranger. Must be quick and must not fail."""
+    accept_messages: bool = False
+    """Whether text (RFC 3428) is taken from outside calls, too."""
     sessions: SessionTimerPolicy = field(default_factory=SessionTimerPolicy)
     """What we want of session timers (RFC 4028)."""
     reliable: ReliablePolicy = ReliablePolicy.MEDIA

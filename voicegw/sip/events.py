@@ -155,6 +155,24 @@ class InfoReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """Text from ``sender`` (RFC 3428); 200 has been sent. ``handle`` is None where it came outside any call."""
+
+    handle: SipCallHandle | None
+    sender: str
+    target: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAnswered:
+    """Our text in a call was answered: 2xx, or a refusal; 408 where no answer came."""
+
+    handle: SipCallHandle
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReferAnswered:
     """Our REFER was answered: 2xx, and ReferNotified follow, or a refusal; 408 where no answer came."""
 
@@ -237,6 +255,8 @@ CallEvent: TypeAlias = (
     | OfferRefused
     | Answered
     | InfoReceived
+    | MessageReceived
+    | MessageAnswered
     | ReferAnswered
     | ReferNotified
     | ReferReceived

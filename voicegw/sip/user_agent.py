@@ -19,6 +19,7 @@ from voicegw.sip.events import EndedBy, RequestHandle, SipCallHandle, UserAgentE
 from voicegw.sip.headers import CSeq, NameAddr
 from voicegw.sip.incoming import Incoming, branch_of_response, read_request, read_unparsable
 from voicegw.sip.message import Request, Response
+from voicegw.sip.messaging import MessagingSide
 from voicegw.sip.outside import NEW_DIALOG, OutsideDialog, RequestingSide
 from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse
 from voicegw.sip.reception import Answer
@@ -50,6 +51,7 @@ class UserAgent:
         self._calling = CallingSide(self._core)
         self._referring = ReferringSide(self._core)
         self._referred = ReferredSide(self._core)
+        self._messaging = MessagingSide(self._core)
         self._requesting = RequestingSide(self._core)
         self._refreshing = RefreshingSide(self._core, self._calling)
         self._updating = UpdatingSide(self._core)
@@ -250,6 +252,13 @@ class UserAgent:
         """
         return self._referring.refer(handle, target_uri, now, replaced)
 
+    def send_message(self, handle: SipCallHandle, text: str, now: float) -> bool:
+        """Send text within a call (RFC 3428); MessageAnswered follows. False if the call is not up.
+
+        False, too, for more than 1300 bytes.
+        """
+        return self._messaging.send(handle, text, now)
+
     def answer_refer(self, handle: SipCallHandle, status: int, now: float) -> None:
         """Answer ReferReceived, which is owed even if the call has ended: 202, or a refusal of 300-699."""
         self._referred.answer(handle, status, now)
@@ -405,6 +414,8 @@ class UserAgent:
             self._receive_options(incoming, None, now)
         elif incoming.method == "REGISTER":
             self._register(incoming, now)
+        elif incoming.method == "MESSAGE":
+            self._messaging.receive(None, incoming, now)
         elif incoming.method != "INVITE":  # nobody is called for a stranger's REFER
             self._refuse(incoming, 403 if incoming.method == "REFER" else 481)
         elif not self._admits(incoming.source, now):
@@ -479,6 +490,8 @@ class UserAgent:
             self._answering.receive_info(call, incoming, now)
         elif incoming.method == "NOTIFY":
             self._referring.receive_notify(call, incoming, now)
+        elif incoming.method == "MESSAGE":
+            self._messaging.receive(call, incoming, now)
         elif incoming.method == "REFER":
             self._referred.receive_refer(call, incoming, now)
         else:

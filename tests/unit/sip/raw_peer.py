@@ -48,6 +48,7 @@ class RawPeer:
 
     max_calls: int = 10
     max_transactions: int = 100
+    accept_messages: bool = False
     counters: Counters = field(default_factory=Counters)
     now: float = 0.0
     events: list[UserAgentEvent] = field(default_factory=list)
@@ -55,7 +56,10 @@ class RawPeer:
 
     def __post_init__(self) -> None:
         config = UserAgentConfig(
-            local_address=lambda _peer: HERE, max_calls=self.max_calls, max_transactions=self.max_transactions
+            local_address=lambda _peer: HERE,
+            max_calls=self.max_calls,
+            max_transactions=self.max_transactions,
+            accept_messages=self.accept_messages,
         )
         self.agent = UserAgent(config, random.Random(7).randbytes, self.counters)
 

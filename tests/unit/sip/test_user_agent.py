@@ -21,7 +21,7 @@ from voicegw.sip.events import (
 from voicegw.sip.message import Request
 from voicegw.sip.parser import parse
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY, PRACK, UPDATE, REFER"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY, PRACK, UPDATE, REFER, MESSAGE"
 
 
 def test_options_tells_what_we_can_do() -> None:
@@ -48,7 +48,7 @@ def test_options_while_draining() -> None:
     ("data", "status", "header", "value"),
     [
         (datagram("REGISTER"), 405, "Allow", ALLOW),
-        (datagram("MESSAGE"), 405, "Allow", ALLOW),
+        (datagram("PUBLISH"), 405, "Allow", ALLOW),
         (datagram("UPDATE", to_tag="x"), 481, "To", None),
         (datagram("FROBNICATE"), 501, "Allow", ALLOW),
         (datagram("INVITE", "Require: 100rel, foo, timer"), 420, "Unsupported", "foo"),

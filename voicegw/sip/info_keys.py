@@ -1,0 +1,42 @@
+"""Keys that are pressed by INFO, as PBXs did before RFC 4733 and some still do (RFC 6086 knows them as legacy)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from voicegw.sip.bodies import DTMF, DTMF_RELAY
+
+_SIGNAL: Final = re.compile(rb"^\s*signal\s*=\s*([0-9A-D*#]{1,2})\s*$", re.IGNORECASE | re.MULTILINE)
+_DURATION: Final = re.compile(rb"^\s*duration\s*=\s*([0-9]{1,6})\s*$", re.IGNORECASE | re.MULTILINE)
+_BARE: Final = re.compile(rb"\s*([0-9A-D*#]{1,2})\s*", re.IGNORECASE)
+_EVENTS: Final = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
+"""Some write the event code of RFC 4733 in place of the key."""
+DEFAULT_MS: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class InfoKey:
+    """A key and how long it was pressed."""
+
+    digit: str
+    duration_ms: int = DEFAULT_MS
+
+
+def read_info_key(content_type: str, body: bytes) -> InfoKey | None:
+    """The key that an INFO means; None for what is no key, a hook flash among it."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == DTMF_RELAY:
+        signal, duration = _SIGNAL.search(body), _DURATION.search(body)
+    elif kind == DTMF:
+        signal, duration = _BARE.fullmatch(body), None
+    else:
+        return None
+    if signal is None:
+        return None
+    text = signal.group(1).decode().upper()
+    digit = _EVENTS.get(text, text)
+    if len(digit) != 1:
+        return None
+    return InfoKey(digit, int(duration.group(1)) if duration is not None else DEFAULT_MS)
