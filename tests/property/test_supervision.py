@@ -8,7 +8,7 @@ import pytest
 
 from voicegw.base.fsm import IllegalTransition
 from voicegw.base.ids import LegId
-from voicegw.call.edges import AGENT, AGENT_EAR, BRIEFER, RECORDED_IN, RECORDED_OUT, SUPERVISOR_EAR
+from voicegw.call.edges import AGENT, AGENT_EAR, BRIEFER, RECORDED_IN, RECORDED_OUT, ear_of
 from voicegw.call.supervision import (
     SUPERVISION,
     Near,
@@ -18,17 +18,31 @@ from voicegw.call.supervision import (
     edges_of,
 )
 
-CALLER, CALLEE, BOSS = LegId("caller"), LegId("callee"), LegId("boss")
+CALLER, CALLEE, BOSS, CHIEF = LegId("caller"), LegId("callee"), LegId("boss"), LegId("chief")
+PRESENT = [
+    (),
+    *(((BOSS, mode),) for mode in SupervisorMode),
+    *(
+        ((BOSS, boss), (CHIEF, chief))
+        for boss, chief in product(SupervisorMode, SupervisorMode)
+        if (boss, chief) != (SupervisorMode.TAKEOVER, SupervisorMode.TAKEOVER)
+    ),
+]
 SCENES = [
-    Scene(CALLER, near, callee, briefed, boss, mode)
-    for near, callee, briefed, boss, mode in product(
-        Near, (None, CALLEE), (False, True), (None, BOSS), SupervisorMode
+    Scene(CALLER, near, callee, briefed, transcribed, supervisors)
+    for near, callee, briefed, transcribed, supervisors in product(
+        Near, (None, CALLEE), (False, True), (False, True), PRESENT
     )
 ]
+ALOUD = (SupervisorMode.BARGE, SupervisorMode.TAKEOVER)
 
 
 def pairs(scene: Scene) -> set[tuple[str, str]]:
     return {(source, sink) for source, sink, _ in edges_of(scene)}
+
+
+def sources_of(scene: Scene, sink: str) -> set[str]:
+    return {source for source, to in pairs(scene) if to == sink}
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -39,31 +53,54 @@ def test_nobody_hears_themself_and_no_edge_is_there_twice(scene: Scene) -> None:
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_recording_is_what_the_caller_said_and_what_the_caller_was_sent(scene: Scene) -> None:
-    into = {sink: {source for source, to in pairs(scene) if to == sink} for _, sink in pairs(scene)}
-    assert into.get(RECORDED_OUT, set()) == into.get(CALLER, set())
-    assert into[RECORDED_IN] == {CALLER}
+    assert sources_of(scene, RECORDED_OUT) == sources_of(scene, CALLER)
+    assert sources_of(scene, RECORDED_IN) == {CALLER}
 
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_caller_hears_a_supervisor_in_barge_and_takeover_only(scene: Scene) -> None:
-    speaks = scene.supervisor is not None and scene.mode in (SupervisorMode.BARGE, SupervisorMode.TAKEOVER)
-    assert ((BOSS, CALLER) in pairs(scene)) is speaks
+    for leg_id, mode in scene.supervisors:
+        assert ((leg_id, CALLER) in pairs(scene)) is (mode in ALOUD)
 
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_supervisor_hears_all_that_the_caller_says_and_what_others_say_to_them(scene: Scene) -> None:
-    present = scene.supervisor is not None and scene.mode is not SupervisorMode.NONE
-    assert ((CALLER, BOSS) in pairs(scene)) is present
-    if present:
-        told = {source for source, sink in pairs(scene) if sink == CALLER} - {BOSS}
-        assert told <= {source for source, sink in pairs(scene) if sink == BOSS}
+    for leg_id, mode in scene.supervisors:
+        present = mode is not SupervisorMode.NONE
+        assert ((CALLER, leg_id) in pairs(scene)) is present
+        if present:
+            assert sources_of(scene, CALLER) - {leg_id} <= sources_of(scene, leg_id)
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_who_takes_over_is_alone_with_the_caller(scene: Scene) -> None:
-    if scene.supervisor is not None and scene.mode is SupervisorMode.TAKEOVER:
-        assert {source for source, sink in pairs(scene) if sink == CALLER} == {BOSS}
+def test_a_whisper_is_for_the_agent_or_the_callee_and_for_no_other_supervisor(scene: Scene) -> None:
+    for leg_id, mode in scene.supervisors:
+        if mode is SupervisorMode.WHISPER:
+            hears = {sink for source, sink in pairs(scene) if source == leg_id}
+            assert hears <= {ear_of(leg_id), CALLEE}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_each_supervisor_has_an_ear_of_their_own_and_listening_is_not_heard(scene: Scene) -> None:
+    for leg_id, mode in scene.supervisors:
+        speaks = mode not in (SupervisorMode.NONE, SupervisorMode.LISTEN)
+        assert sources_of(scene, ear_of(leg_id)) == ({leg_id} if speaks else set())
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_who_takes_over_leaves_the_caller_to_supervisors_alone(scene: Scene) -> None:
+    if SupervisorMode.TAKEOVER in dict(scene.supervisors).values():
+        aloud = {leg_id for leg_id, mode in scene.supervisors if mode in ALOUD}
+        assert sources_of(scene, CALLER) == aloud
         assert (CALLER, AGENT_EAR) in pairs(scene)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_bridged_call_is_written_down_where_that_is_wished(scene: Scene) -> None:
+    bridged = scene.near is Near.CALLEE and scene.callee is not None
+    assert sources_of(scene, ear_of(CALLEE)) == ({CALLEE} if bridged and scene.transcribed else set())
+    if bridged and scene.transcribed:
+        assert sources_of(scene, AGENT_EAR) == {CALLER}
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -73,7 +110,7 @@ def test_a_briefing_is_for_the_callee_alone(scene: Scene) -> None:
 
 def test_the_modes_are_the_rows_of_the_design() -> None:
     def added(mode: SupervisorMode) -> set[tuple[str, str]]:
-        return pairs(Scene(CALLER, supervisor=BOSS, mode=mode)) - pairs(Scene(CALLER))
+        return pairs(Scene(CALLER, supervisors=((BOSS, mode),))) - pairs(Scene(CALLER))
 
     listen = {(CALLER, BOSS), (AGENT, BOSS)}
     assert pairs(Scene(CALLER)) == {
@@ -83,10 +120,10 @@ def test_the_modes_are_the_rows_of_the_design() -> None:
         (AGENT, RECORDED_OUT),
     }
     assert added(SupervisorMode.LISTEN) == listen
-    assert added(SupervisorMode.WHISPER) == listen | {(BOSS, SUPERVISOR_EAR)}
-    barge = listen | {(BOSS, SUPERVISOR_EAR), (BOSS, CALLER), (BOSS, RECORDED_OUT)}
+    assert added(SupervisorMode.WHISPER) == listen | {(BOSS, ear_of(BOSS))}
+    barge = listen | {(BOSS, ear_of(BOSS)), (BOSS, CALLER), (BOSS, RECORDED_OUT)}
     assert added(SupervisorMode.BARGE) == barge
-    takeover = pairs(Scene(CALLER, supervisor=BOSS, mode=SupervisorMode.TAKEOVER))
+    takeover = pairs(Scene(CALLER, supervisors=((BOSS, SupervisorMode.TAKEOVER),)))
     assert takeover == (pairs(Scene(CALLER)) | barge) - {(AGENT, CALLER), (AGENT, RECORDED_OUT)}
 
 

@@ -56,7 +56,7 @@ _EVENTS = st.one_of(
     st.builds(e.ReferProgressed, st.just(CALLER), st.sampled_from([0, 100, 200, 486]), st.booleans()),
     st.sampled_from([e.BriefingFinished(TARGET), e.KeyPressed(TARGET, "1"), e.KeyPressed(TARGET, "2")]),
     st.sampled_from([e.SupervisorOffered(BOSS, "boss"), e.SupervisorOffered(BOSS, "boss", "sip:boss@192.0.2.8")]),
-    st.builds(e.SupervisorChose, st.sampled_from(list(SupervisorInput))),
+    st.builds(e.SupervisorChose, st.just(BOSS), st.sampled_from(list(SupervisorInput))),
     st.builds(e.LegEnded, st.sampled_from([TARGET, BOSS]), st.sampled_from(_GONE), st.sampled_from([0, 486])),
     st.sampled_from([e.MediaSilent(TARGET, 40_000), e.MediaSilent(BOSS, 40_000), e.MediaLost()]),
     st.sampled_from([e.ShutdownRequested(), e.AgentFinished(HangupCause.AGENT_HANGUP)]),

@@ -15,7 +15,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.call import events as e
 from voicegw.call import facts as f
-from voicegw.call.edges import AGENT, AGENT_EAR, RECORDED_OUT, SUPERVISOR_EAR
+from voicegw.call.edges import AGENT, AGENT_EAR, RECORDED_OUT, ear_of
 from voicegw.call.supervision import SupervisorInput as Input
 from voicegw.call.transfer_request import TransferKind
 from voicegw.media import messages as m
@@ -23,7 +23,7 @@ from voicegw.runtime.mail import MediaChanged
 from voicegw.runtime.orders import Dismiss, EndCall, MoveCall, Refused, Supervise, WhisperText
 from voicegw.sdp.negotiate import MediaSession
 
-BOSS = LegId("boss")
+BOSS, CHIEF = LegId("boss"), LegId("chief")
 URI = "sip:201@192.0.2.8"
 SESSION = MediaSession("192.0.2.8", 4000, "PCMU", 0, 0, 101, 101)
 ASK: list[AgentAction] = [Say("What else?"), Gather(no_input_ms=60_000)]
@@ -48,7 +48,7 @@ async def supervised(mode: Input = Input.LISTEN) -> House:
     house.call.post(e.LegConfirmed(BOSS))
     await house.settle()
     if mode is not Input.LISTEN:
-        house.call.post(e.SupervisorChose(mode))
+        house.call.post(e.SupervisorChose(BOSS, mode))
         await house.settle()
     return house
 
@@ -99,7 +99,7 @@ def test_the_keys_of_the_phone_change_the_mode_and_the_callers_keys_do_not() -> 
 def test_a_spoken_whisper_reaches_the_agent_and_nobody_else() -> None:
     async def story() -> None:
         house = await supervised(Input.WHISPER)
-        assert house.worker.heard_by(SUPERVISOR_EAR) == {BOSS}
+        assert house.worker.heard_by(ear_of(BOSS)) == {BOSS}
         assert BOSS not in house.worker.heard_by(LEG) | house.worker.heard_by(AGENT_EAR)
         await speaks(house, BOSS, "offer a refund")
         (fact,) = house.facts.of(f.SupervisorSpoke)
@@ -216,12 +216,67 @@ def test_the_end_of_the_call_is_the_end_of_the_supervision() -> None:
     play(story())
 
 
-def test_a_second_supervisor_finds_the_line_busy() -> None:
+async def joins(house: House, leg_id: LegId, name: str, wanted: Input = Input.LISTEN) -> None:
+    house.call.post(e.SupervisorOffered(leg_id, name, wanted=wanted))
+    await house.settle()
+    house.call.post(e.LegConfirmed(leg_id))
+    await house.settle()
+
+
+def test_several_supervisors_each_have_a_mode_of_their_own() -> None:
+    async def story() -> None:
+        house = await supervised(Input.WHISPER)
+        await joins(house, CHIEF, "Bob", Input.BARGE)
+        assert house.worker.heard_by(LEG) == {AGENT, CHIEF} == house.worker.heard_by(RECORDED_OUT)
+        assert house.worker.heard_by(BOSS) == {LEG, AGENT, CHIEF}
+        assert house.worker.heard_by(CHIEF) == {LEG, AGENT}, "a whisper is for the agent"
+        await speaks(house, BOSS, "offer a refund")
+        await speaks(house, CHIEF, "good morning")
+        said = [(fact.name, fact.to, fact.text) for fact in house.facts.of(f.SupervisorSpoke)]
+        assert said == [("Ada", "agent", "offer a refund"), ("Bob", "caller", "good morning")]
+        house.call.post(m.DtmfReceived(BOSS, "5", 100))
+        await house.run(0.1)
+        assert house.worker.heard_by(LEG) == {AGENT, CHIEF}, "a key counts for the phone that it was pressed on"
+        house.call.post(e.LegEnded(CHIEF, HangupCause.CALLER_HANGUP))
+        await house.settle()
+        assert house.worker.heard_by(LEG) == {AGENT} and house.worker.heard_by(BOSS) == {LEG, AGENT}
+
+    play(story())
+
+
+def test_one_at_a_time_has_the_caller() -> None:
+    async def story() -> None:
+        house = await supervised(Input.TAKE_OVER)
+        await joins(house, CHIEF, "Bob", Input.TAKE_OVER)
+        assert house.worker.heard_by(LEG) == {BOSS}, "who came too late listens"
+        house.call.post(m.DtmfReceived(CHIEF, "4", 100))
+        await house.run(0.1)
+        assert house.worker.heard_by(LEG) == {BOSS}
+        wish = Supervise("Bob", Input.TAKE_OVER, LegId("unused"), URI)
+        assert await refusal(house, house.call.ask(wish)) == "Ada has taken this call over"
+        house.call.post(e.SupervisorChose(BOSS, Input.HAND_BACK))
+        await house.run(0.1)
+        granted = house.call.ask(wish)
+        await house.settle()
+        assert granted.result() is None and house.worker.heard_by(LEG) == {CHIEF}
+        house.call.post(e.LegEnded(CHIEF, HangupCause.CALLER_HANGUP))
+        await house.run(0.1)
+        assert AGENT in house.worker.heard_by(LEG), "lost: the agent has the caller again"
+        assert house.facts.of(f.SupervisorHasLeft) == [f.SupervisorHasLeft("Bob", "caller_hangup", True)]
+
+    play(story())
+
+
+def test_one_too_many_finds_the_line_busy() -> None:
     async def story() -> None:
         house = await supervised()
-        house.call.post(e.SupervisorOffered(LegId("second"), "Bob"))
+        for number in range(3):
+            await joins(house, LegId(f"more{number}"), f"More{number}")
+        house.call.post(e.SupervisorOffered(LegId("fifth"), "Eve"))
         await house.settle()
         assert house.signalling.said[-1] == "reject busy"
+        order = Supervise("Eve", Input.LISTEN, LegId("b"), URI)
+        assert "supervise this call already" in await refusal(house, house.call.ask(order))
 
     play(story())
 
@@ -250,7 +305,6 @@ def test_an_order_calls_the_phone_and_is_answered_when_it_is_in_force() -> None:
         again = house.call.ask(Supervise("Ada", Input.BARGE, LegId("unused"), URI))
         await house.settle()
         assert again.result() is None and modes(house)[-1] == "barge"
-        assert "supervises" in await refusal(house, house.call.ask(Supervise("Bob", Input.LISTEN, LegId("b"), URI)))
         leaving = house.call.ask(Dismiss("Ada"))
         await house.settle()
         assert house.signalling.said[-1] == "hangup supervision_over"
@@ -311,12 +365,12 @@ def test_a_take_over_calls_a_transfer_off() -> None:
         house.call.ask(MoveCall("Ada", "sip:desk@192.0.2.7", TransferKind.BRIDGED))
         await house.run(1.0)
         target = house.signalling.dialled[-1]
-        house.call.post(e.SupervisorChose(Input.TAKE_OVER))
+        house.call.post(e.SupervisorChose(BOSS, Input.TAKE_OVER))
         await house.settle()
         assert house.worker.heard_by(LEG) == {BOSS}
         assert house.signalling.said[-1] == "hangup transfer_off"
         house.call.post(e.LegEnded(target, HangupCause.TRANSFER_OFF))
-        house.call.post(e.SupervisorChose(Input.HAND_BACK))
+        house.call.post(e.SupervisorChose(BOSS, Input.HAND_BACK))
         await house.run(1.0)
         assert house.worker.heard_by(LEG) == {AGENT}
         assert house.agent.turns[-1].kind is TurnKind.TRANSFER_FAILED
@@ -331,7 +385,7 @@ def test_a_whisper_on_a_bridged_call_is_for_the_callee() -> None:
         await house.run(1.0)
         target = house.signalling.dialled[-1]
         house.call.post(MediaChanged(target, SESSION))
-        house.call.post(e.SupervisorChose(Input.WHISPER))
+        house.call.post(e.SupervisorChose(BOSS, Input.WHISPER))
         await house.settle()
         assert house.worker.heard_by(target) == {LEG, BOSS}
         assert house.worker.heard_by(LEG) == {target}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.call import events as e
 from voicegw.call import facts as f
-from voicegw.call.edges import AGENT, ANNOUNCER, BRIEFER, RECORDED_OUT
+from voicegw.call.edges import AGENT, AGENT_EAR, ANNOUNCER, BRIEFER, RECORDED_OUT, ear_of
+from voicegw.call.supervision import SupervisorInput
 from voicegw.call.transfer import TargetConfig, TransferConfig
 from voicegw.media import messages as m
 from voicegw.runtime.mail import MediaChanged
 from voicegw.sdp.negotiate import MediaSession
 
+BOSS = LegId("boss")
 DESK = "sip:desk@192.0.2.7"
 TARGETS = TransferConfig(
     (TargetConfig("desk", DESK), TargetConfig("expert", DESK, "attended"), TargetConfig("away", DESK, "blind")),
@@ -365,5 +368,73 @@ def test_a_caller_who_talks_over_the_last_words_is_moved_all_the_same() -> None:
         await house.caller_says("thank you very much")
         await house.run(3.0)
         assert house.signalling.said[-1] == f"dial {DESK}"
+
+    play(story())
+
+
+# ------------------------------------------------------------ in writing
+
+
+async def speaks(house: House, leg: LegId, text: str) -> None:
+    now = house.clock.monotonic()
+    house.call.post(m.SpeechStarted(leg, now, now - 0.06, False))
+    await house.run(1.0)
+    house.asr.text = text
+    now = house.clock.monotonic()
+    house.call.post(m.SpeechStopped(leg, now, now - 0.2))
+    await house.run(1.0)
+
+
+def test_a_bridged_call_is_put_down_in_writing_and_the_agent_knows_of_it_when_it_gets_the_caller_back() -> None:
+    async def story() -> None:
+        house = await moving("desk")
+        leg = await answered(house)
+        assert house.worker.heard_by(ear_of(leg)) == {leg} and house.worker.heard_by(AGENT_EAR) == {LEG}
+        await speaks(house, LEG, "where is my parcel")
+        await speaks(house, leg, "it arrives on monday")
+        assert house.facts.of(f.CallerSpoke)[-1].text == "where is my parcel"
+        (said,) = house.facts.of(f.CalleeSpoke)
+        assert (said.target, said.text) == ("desk", "it arrives on monday") and said.ended_ms > said.started_ms
+        assert len(house.agent.turns) == 1, "the agent keeps out of it"
+        # A supervisor takes the caller over, the person hangs up, and the agent goes on.
+        house.call.post(e.SupervisorOffered(BOSS, "Ada", wanted=SupervisorInput.TAKE_OVER))
+        await house.settle()
+        house.call.post(e.LegConfirmed(BOSS))
+        await house.settle()
+        await ended(house, leg, HangupCause.CALLER_HANGUP)
+        house.call.post(e.SupervisorChose(BOSS, SupervisorInput.HAND_BACK))
+        await house.run(1.0)
+        notes = house.agent.contexts[-1].notes
+        assert "desk said to the caller: it arrives on monday" in notes
+        assert "The caller said to desk: where is my parcel" in notes
+
+    play(story())
+
+
+def test_the_last_words_of_a_bridged_call_are_waited_for() -> None:
+    async def story() -> None:
+        house = await moving("desk")
+        leg = await answered(house)
+        now = house.clock.monotonic()
+        house.call.post(m.SpeechStarted(leg, now, now - 0.06, False))
+        await house.run(1.0)
+        house.asr.text = "goodbye"
+        await ended(house, leg, HangupCause.CALLER_HANGUP)
+        await ended(house, LEG, HangupCause.CALLEE_HANGUP)
+        await house.run(0.5)
+        assert [fact.text for fact in house.facts.of(f.CalleeSpoke)] == ["goodbye"]
+        assert house.call.closed
+
+    play(story())
+
+
+def test_a_bridged_call_stays_unwritten_where_that_is_wished() -> None:
+    async def story() -> None:
+        house = await moving("desk", transfers=replace(TARGETS, transcribe=False))
+        leg = await answered(house)
+        assert house.worker.heard_by(ear_of(leg)) == house.worker.heard_by(AGENT_EAR) == set()
+        await speaks(house, LEG, "where is my parcel")
+        await speaks(house, leg, "it arrives on monday")
+        assert not house.facts.of(f.CalleeSpoke) and not house.facts.of(f.CallerSpoke)
 
     play(story())

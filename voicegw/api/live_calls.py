@@ -13,6 +13,8 @@ from voicegw.call.facts import (
     CallWasHeld,
     CallWasOffered,
     CallWasRouted,
+    SupervisorHasLeft,
+    SupervisorModeHasChanged,
     ToolWaitsForApproval,
     ToolWasApproved,
     ToolWasRefused,
@@ -39,6 +41,8 @@ class LiveCall:
     risk: CallRisk = field(default_factory=CallRisk)
     waiting: dict[str, ToolWaitsForApproval] = field(default_factory=dict)
     """Tools that wait for a person, by their keys."""
+    supervisors: dict[str, str] = field(default_factory=dict)
+    """Who takes part, and how."""
     alerts: tuple[Sign, ...] = ()
     """What the last fact made worth telling."""
 
@@ -60,6 +64,10 @@ class LiveCall:
                 self.waiting[fact.key] = fact
             case ToolWasApproved() | ToolWasRefused() | ToolWasWithdrawn():
                 self.waiting.pop(fact.key, None)
+            case SupervisorModeHasChanged():
+                self.supervisors[fact.name] = fact.mode
+            case SupervisorHasLeft():
+                self.supervisors.pop(fact.name, None)
             case CallHasEnded():
                 self.state = "ended"
             case _:

@@ -41,6 +41,8 @@ _HOUSE: Final = (
     "language",
     "key",
     "tool",
+    "leg",
+    "party",
 )
 PLAIN_FIELDS: Final = frozenset([*_SIGNALLING, *_HOUSE, "name", "to"])
 """Fields that hold no speech: numbers of the signalling stay, or a caller's data could not be found and erased."""

@@ -167,7 +167,9 @@ class SupervisorOffered:
 
 @dataclass(frozen=True, slots=True)
 class SupervisorDismissed:
-    """The supervisor is to leave."""
+    """This supervisor is to leave."""
+
+    leg_id: LegId
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ class EndRequested:
 class SupervisorChose:
     """A supervisor wants another mode, by key or by the API."""
 
+    leg_id: LegId
     happened: SupervisorInput
 
 

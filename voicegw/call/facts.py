@@ -391,6 +391,15 @@ class SupervisorSpoke(Fact, frozen=True):
     ended_ms: float
 
 
+class CalleeSpoke(Fact, frozen=True):
+    """Somebody whom the caller was connected to said something to them."""
+
+    target: str
+    text: str
+    started_ms: float
+    ended_ms: float
+
+
 class CallWasOrdered(Fact, frozen=True):
     """Somebody outside of the call wanted it moved or ended. ``what``: move or end; ``to``: where to."""
 
@@ -455,6 +464,7 @@ AnyFact: TypeAlias = (
     | SupervisorModeHasChanged
     | SupervisorHasLeft
     | SupervisorSpoke
+    | CalleeSpoke
     | CallWasOrdered
     | CallHasEnded
 )

@@ -15,9 +15,9 @@ from voicegw.call import events as e
 from voicegw.call import facts as f
 from voicegw.call.edges import Edge
 from voicegw.call.legs import CallLeg
-from voicegw.call.presence import Presence
+from voicegw.call.presence import Supervisors
 from voicegw.call.states import CallState, Control, LegRole, LegState, LegTrigger, call_state
-from voicegw.call.supervision import Scene, SupervisorInput, edges_of
+from voicegw.call.supervision import Scene, SupervisionConfig, SupervisorInput, edges_of
 from voicegw.call.transfer import Transfer, TransferConfig, TransferInput, TransferState
 from voicegw.call.transfer_request import TransferFailure, failure_of, failure_of_status
 
@@ -41,7 +41,12 @@ class CallConfig:
 class CallMachine:
     """One call: its caller, whoever it is transferred to, and a supervisor."""
 
-    def __init__(self, config: CallConfig, transfers: TransferConfig | None = None) -> None:
+    def __init__(
+        self,
+        config: CallConfig,
+        transfers: TransferConfig | None = None,
+        supervision: SupervisionConfig | None = None,
+    ) -> None:
         self._config = config
         self._transfers = transfers or TransferConfig()
         self.legs: dict[LegId, CallLeg] = {}
@@ -51,7 +56,8 @@ class CallMachine:
         self._parting: HangupCause | None = None
         self._deadline: float | None = None
         self._transfer: Transfer | None = None
-        self._presence = Presence()
+        self._supervisors = Supervisors()
+        self._most_supervisors = (supervision or SupervisionConfig()).max_per_call
         self._edges: tuple[Edge, ...] = ()
         self._cause: HangupCause | None = None
         self._wanted_end: HangupCause | None = None
@@ -69,16 +75,24 @@ class CallMachine:
     @property
     def control(self) -> Control:
         """Who talks with the caller: derived from supervisor and transfer."""
-        if self._presence.has_caller:
+        if self._supervisors.holder is not None:
             return Control.SUPERVISOR
         if self._transfer is None:
             return Control.AGENT
         return Control.QUEUED if self._transfer.waiting else Control.BRIDGED
 
     @property
-    def supervisor(self) -> Presence:
+    def supervisors(self) -> Supervisors:
         """Who supervises, and how; not to be changed from outside."""
-        return self._presence
+        return self._supervisors
+
+    @property
+    def bridged_to(self) -> tuple[LegId, str] | None:
+        """The leg of whoever talks with the caller by way of us, and what they are called."""
+        transfer = self._transfer
+        if self.control is not Control.BRIDGED or transfer is None or transfer.state is not TransferState.BRIDGED:
+            return None
+        return transfer.request.leg_id, transfer.request.target
 
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` is due, or None."""
@@ -136,10 +150,10 @@ class CallMachine:
             case e.SupervisorOffered():
                 return self._supervisor_offered(event)
             case e.SupervisorChose():
-                return self._supervisor_chose(event.happened, now)
+                return self._supervisor_chose(event.leg_id, event.happened, now)
             case e.SupervisorDismissed():
-                leg_id = self._presence.leg_id
-                return self._end_leg(self.legs[leg_id], HangupCause.SUPERVISION_OVER) if leg_id else []
+                known = self._supervisors.find(event.leg_id) is not None
+                return self._end_leg(self.legs[event.leg_id], HangupCause.SUPERVISION_OVER) if known else []
             case e.EndRequested():
                 return self._end_all(event.cause)
             case _:
@@ -179,7 +193,7 @@ class CallMachine:
                 return [*gone, *self._target_gone(leg, TransferFailure.NOT_POSSIBLE, 0, now)]
             case LegRole.SUPERVISOR:
                 ended = self._end_leg(leg, HangupCause.OVERLOADED)
-                return [*ended, *self._presence.leave(HangupCause.OVERLOADED)]
+                return [*ended, *self._supervisors.leave(leg.leg_id, HangupCause.OVERLOADED)]
 
     # ------------------------------------------------------------ during the call
 
@@ -205,7 +219,7 @@ class CallMachine:
                 is_target = self._transfer is not None and leg.leg_id == self._transfer.request.leg_id
                 return self._moved(self._transfer.answered(now), now) if self._transfer and is_target else []
             case LegRole.SUPERVISOR:
-                return self._joined(now)
+                return self._joined(leg.leg_id, now)
 
     def _start_agent(self, now: float) -> list[c.CallCommand]:
         if self._agent_started:
@@ -240,16 +254,16 @@ class CallMachine:
         return [c.ChangeMix(edges)]
 
     def _scene(self, caller: LegId) -> Scene:
-        transfer, presence = self._transfer, self._presence
+        transfer, modes = self._transfer, tuple((one.leg_id, one.mode) for one in self._supervisors)
         if transfer is None:
-            return Scene(caller, supervisor=presence.leg_id, mode=presence.mode)
+            return Scene(caller, supervisors=modes)
         return Scene(
             caller,
             transfer.near,
             transfer.request.leg_id if transfer.request.leg_id in self.legs else None,
             transfer.state is TransferState.BRIEFING,
-            presence.leg_id,
-            presence.mode,
+            self._transfers.transcribe,
+            modes,
         )
 
     # ------------------------------------------------------------ transfer
@@ -300,9 +314,7 @@ class CallMachine:
             return [refused] if self._transfer else [refused, c.ResumeAgent(c.Absence.TRANSFER, failure)]
         self._transfer = Transfer(event.request, self._transfers, caller.leg_id)
         started = self._moved(self._transfer.start(now), now)
-        return (
-            [*started, *self._presence.choose(SupervisorInput.HAND_BACK)] if self._presence.has_caller else started
-        )
+        return [*started, *self._supervisors.hand_back()]
 
     def _leg_ringing(self, event: e.LegRinging) -> list[c.CallCommand]:
         leg = self.legs.get(event.leg_id)
@@ -349,7 +361,7 @@ class CallMachine:
             self._transfer = None
         elif state is TransferState.OVER:
             self._transfer = None
-            if self._presence.has_caller:
+            if self._supervisors.holder is not None:
                 return [c.ResumeAgent(c.Absence.TRANSFER)]
             return self._end_all(HangupCause.CALLEE_HANGUP)
         return []
@@ -362,18 +374,19 @@ class CallMachine:
             event.leg_id, LegRole.SUPERVISOR, ours=ours, signalled=not ours, uri=event.uri, party=event.name
         )
         self.legs[event.leg_id] = leg
-        if caller is None or caller.over or self._presence.leg_id is not None:
+        if caller is None or caller.over or len(self._supervisors) >= self._most_supervisors:
             return self._end_leg(leg, HangupCause.BUSY)
-        self._presence.expect(event.leg_id, event.name, event.wanted)
+        self._supervisors.expect(event.leg_id, event.name, event.wanted)
         return [c.DialLeg(event.leg_id, event.uri) if ours else c.OpenMedia(event.leg_id)]
 
-    def _joined(self, now: float) -> list[c.CallCommand]:
-        joined, wanted = self._presence.join(), self._presence.wanted
-        return [*joined, *self._supervisor_chose(wanted, now)] if joined else []
+    def _joined(self, leg_id: LegId, now: float) -> list[c.CallCommand]:
+        presence = self._supervisors.find(leg_id)
+        joined = presence.join() if presence is not None else []
+        return [*joined, *self._supervisor_chose(leg_id, presence.wanted, now)] if presence and joined else []
 
-    def _supervisor_chose(self, happened: SupervisorInput, now: float) -> list[c.CallCommand]:
-        chosen = self._presence.choose(happened)
-        if self._presence.has_caller and self._transfer is not None and self._transfer.waiting:
+    def _supervisor_chose(self, leg_id: LegId, happened: SupervisorInput, now: float) -> list[c.CallCommand]:
+        chosen = self._supervisors.choose(leg_id, happened)
+        if self._supervisors.holder is not None and self._transfer is not None and self._transfer.waiting:
             return [*chosen, *self._moved(self._transfer.take(TransferInput.ABANDONED, now), now)]
         return chosen
 
@@ -389,7 +402,7 @@ class CallMachine:
         commands: list[c.CallCommand] = []
         if self._transfer is not None:
             commands += self._moved(self._transfer.take(TransferInput.ABANDONED, now), now)
-        return [*commands, *self._presence.choose(SupervisorInput.HAND_BACK), c.PartFromCaller(cause)]
+        return [*commands, *self._supervisors.quieten(), c.PartFromCaller(cause)]
 
     def _end_all(self, cause: HangupCause) -> list[c.CallCommand]:
         commands = self._transfer.drop(TransferFailure.FAILED) if self._transfer is not None else []
@@ -421,10 +434,8 @@ class CallMachine:
                 commands += self._caller_gone(event)
             case LegRole.CALLEE:
                 commands += self._target_gone(leg, failure_of(event.cause, event.sip_status), event.sip_status, now)
-            case LegRole.SUPERVISOR if leg.leg_id == self._presence.leg_id:
-                commands += self._presence.leave(event.cause)
             case LegRole.SUPERVISOR:
-                pass
+                commands += self._supervisors.leave(leg.leg_id, event.cause)
         if leg.media_open:
             leg.media_open = False
             commands.append(c.CloseMedia(leg.leg_id))

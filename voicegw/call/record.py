@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from voicegw.call.facts import (
     AgentSpoke,
     AnyFact,
+    CalleeSpoke,
     CallerBargedIn,
     CallerSpoke,
     CallHasEnded,
@@ -27,7 +28,7 @@ from voicegw.call.facts import (
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
-    """One line as it was heard: of caller, agent or supervisor (``whisper``: the caller did not hear it).
+    """One line as it was heard: of caller, agent, callee or supervisor (``whisper``: the caller did not hear it).
 
     ``timing`` is set on the agent's first utterance of an answer.
     """
@@ -81,6 +82,8 @@ class CallRecord:
             case SupervisorSpoke():
                 speaker = "whisper" if fact.to == "agent" else "supervisor"
                 self.transcript.append(TranscriptLine(fact.started_ms, speaker, fact.text))
+            case CalleeSpoke():
+                self.transcript.append(TranscriptLine(fact.started_ms, "callee", fact.text))
             case TransferHasBegun():
                 self.transfers.append(fact.target)
             case LanguageHasChanged():

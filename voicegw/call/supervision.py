@@ -19,8 +19,8 @@ from voicegw.call.edges import (
     BRIEFER,
     RECORDED_IN,
     RECORDED_OUT,
-    SUPERVISOR_EAR,
     Edge,
+    ear_of,
 )
 
 
@@ -81,12 +81,16 @@ class SupervisionConfig:
     """The supervisor alone talks with the caller."""
     hand_back_key: str = "5"
     """The agent goes on; the supervisor listens."""
+    max_per_call: int = 4
+    """So many supervisors may take part in one call; one at a time can have taken it over."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
         keys = self.keys
         if len(keys) < len(SupervisorInput) - 1 or not set(keys) <= set("0123456789*#"):
             raise ConfigError("the keys of a supervisor are not five different ones", fix="take 1, 2, 3, 4 and 5")
+        if self.max_per_call < 1:
+            raise ConfigError(f"max_per_call is {self.max_per_call}", fix="take 4; at least 1")
         if not self.prefix or "+" in self.prefix:
             raise ConfigError(f"prefix is {self.prefix!r}", fix="take supervise")
 
@@ -102,6 +106,10 @@ class SupervisionConfig:
         }
 
 
+_ALOUD = (SupervisorMode.BARGE, SupervisorMode.TAKEOVER)
+"""Modes in which the caller hears the supervisor."""
+
+
 class Near(Enum):
     """Whom the caller hears when no supervisor interferes."""
 
@@ -114,21 +122,30 @@ class Near(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Who is in the call. ``briefed``: the callee is told what it is about while the caller waits."""
+    """Who is in the call, and which supervisors in which modes.
+
+    ``briefed``: the callee is told what it is about while the caller waits.
+    """
 
     caller: LegId
     near: Near = Near.AGENT
     callee: LegId | None = None
     briefed: bool = False
-    supervisor: LegId | None = None
-    mode: SupervisorMode = SupervisorMode.NONE
+    transcribed: bool = False
+    """What caller and callee say to each other is put down in writing."""
+    supervisors: tuple[tuple[LegId, SupervisorMode], ...] = ()
 
 
 def edges_of(scene: Scene) -> tuple[Edge, ...]:
-    """The whole matrix of a call, every edge once, at unity gain."""
-    pairs = [*_base(scene), *_supervised(scene)]
-    if scene.supervisor is not None and scene.mode is SupervisorMode.TAKEOVER:
-        pairs = [(source, sink) for source, sink in pairs if not _silenced(scene, source, sink)]
+    """The whole matrix of a call, every edge once, at unity gain.
+
+    Each supervisor adds the edges of their own mode, whoever else is there.
+    """
+    pairs = dict.fromkeys(_base(scene))
+    for supervisor, mode in scene.supervisors:
+        pairs |= dict.fromkeys(_supervised(scene, supervisor, mode))
+    if any(mode is SupervisorMode.TAKEOVER for _, mode in scene.supervisors):
+        pairs = {pair: None for pair in pairs if not _silenced(scene, *pair)}
     return tuple((source, sink, 1.0) for source, sink in pairs)
 
 
@@ -144,6 +161,8 @@ def _base(scene: Scene) -> list[tuple[str, str]]:
                 pairs.append((BRIEFER, callee))
         case Near.CALLEE if callee is not None:
             pairs += [(caller, callee), (callee, caller), (callee, RECORDED_OUT)]
+            if scene.transcribed:
+                pairs += [(caller, AGENT_EAR), (callee, ear_of(callee))]
         case Near.CALLEE_EARLY if callee is not None:
             pairs += [(callee, caller), (callee, RECORDED_OUT)]
         case Near.CALLEE | Near.CALLEE_EARLY:
@@ -151,21 +170,22 @@ def _base(scene: Scene) -> list[tuple[str, str]]:
     return pairs
 
 
-def _supervised(scene: Scene) -> list[tuple[str, str]]:
-    supervisor, caller, callee = scene.supervisor, scene.caller, scene.callee
-    mode = scene.mode
-    if supervisor is None or mode is SupervisorMode.NONE:
+def _supervised(scene: Scene, supervisor: LegId, mode: SupervisorMode) -> list[tuple[str, str]]:
+    caller, callee = scene.caller, scene.callee
+    if mode is SupervisorMode.NONE:
         return []
-    pairs: list[tuple[str, str]] = [(caller, supervisor), *((voice, supervisor) for voice in _voices(scene))]
+    others = [other for other, theirs in scene.supervisors if other != supervisor and theirs in _ALOUD]
+    pairs: list[tuple[str, str]] = [(caller, supervisor)]
+    pairs += [(voice, supervisor) for voice in (*_voices(scene), *others)]
     if mode is SupervisorMode.LISTEN:
         return pairs
-    pairs.append((supervisor, SUPERVISOR_EAR))
+    pairs.append((supervisor, ear_of(supervisor)))
     bridged = callee if scene.near is Near.CALLEE else None
     if bridged is not None:
         pairs.append((supervisor, bridged))  # a whisper to a human, who also hears what the caller hears
-    if mode in (SupervisorMode.BARGE, SupervisorMode.TAKEOVER):
+    if mode in _ALOUD:
         pairs += [(supervisor, caller), (supervisor, RECORDED_OUT)]
-    if mode is SupervisorMode.TAKEOVER and (caller, AGENT_EAR) not in _base(scene):
+    if mode is SupervisorMode.TAKEOVER:
         pairs.append((caller, AGENT_EAR))  # transcription goes on for whoever takes the call back
     return pairs
 
@@ -182,5 +202,5 @@ def _voices(scene: Scene) -> tuple[str, ...]:
 
 
 def _silenced(scene: Scene, source: str, sink: str) -> bool:
-    """Whether a take-over takes this edge away: nobody but the supervisor talks with the caller."""
+    """Whether a take-over takes this edge away: nobody but supervisors talk with the caller."""
     return source in _voices(scene) and sink in (scene.caller, RECORDED_OUT)

@@ -104,6 +104,8 @@ class TransferConfig:
 
     targets: tuple[TargetConfig, ...] = ()
     """Who can be transferred to by name. Agents may also give a SIP URI."""
+    transcribe: bool = True
+    """What a caller and somebody who took the call say to each other is recognised, as far as consent allows."""
     ring_s: float = 30.0
     """The target has this long to answer; people let a phone ring about six times, every five seconds."""
     refer_s: float = 40.0

@@ -65,8 +65,8 @@ class SetMix(Message, frozen=True):
     """Replace who hears whom for one call: (source, sink, gain) edges, the whole matrix (DESIGN §4).
 
     Sources: a leg id (what it says) or a voice, that is a playout queue of the call (``agent`` and whatever audio
-    was queued for). Sinks: a leg id (what it is sent), ``agent_ear`` and ``supervisor_ear`` (ASR taps), ``rec_in``
-    and ``rec_out`` (left and right of the recording); the names are in :mod:`voicegw.call.edges`.
+    was queued for). Sinks: a leg id (what it is sent), ears (ASR taps: ``agent_ear`` and those of single legs),
+    ``rec_in`` and ``rec_out`` (left and right of the recording); the names are in :mod:`voicegw.call.edges`.
     """
 
     call_id: CallId

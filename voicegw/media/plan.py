@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voicegw.base.ids import CallId, LegId
-from voicegw.call.edges import EARS, RECORDED_IN, RECORDED_OUT
+from voicegw.call.edges import RECORDED_IN, RECORDED_OUT, is_ear
 from voicegw.media.bank import Pcm, Rows
 from voicegw.media.config import FRAME_SAMPLES
 from voicegw.media.leg import Call, Leg
@@ -87,15 +87,15 @@ def _listens(leg: Leg) -> bool:
 
 def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, int], sinks: _Sinks) -> list[Edge]:
     """The edges of one call in numbers; edges of legs that are gone or do not send are left out."""
-    heard = [ear for ear in EARS if any(_taps(call, source, sink, ear) for source, sink, _ in call.edges)]
-    call.ears = {ear: sinks.take(wanted=True) for ear in heard}
+    heard = [sink for source, sink, _ in call.edges if is_ear(sink) and _taps(call, source)]
+    call.ears = {ear: sinks.take(wanted=True) for ear in dict.fromkeys(heard)}
     call.recorded_in = sinks.take(wanted=call.recording)
     call.recorded_out = sinks.take(wanted=call.recording)
     named = {**call.ears, RECORDED_IN: call.recorded_in, RECORDED_OUT: call.recorded_out}
     edges: list[Edge] = []
     for source, sink, gain in call.edges:
         voice = call.voices.get(source)
-        if sink in EARS and voice is None and not _taps(call, source, sink, sink):
+        if is_ear(sink) and voice is None and not _taps(call, source):
             continue
         source_place = voice.source if voice is not None else source_of.get(LegId(source), -1)
         sink_place = named[sink] if sink in named else sink_of.get(LegId(sink), -1)
@@ -109,7 +109,7 @@ def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, in
     return edges
 
 
-def _taps(call: Call, source: str, sink: str, ear: str) -> bool:
-    """Whether the edge carries a leg that is to be heard by this ear."""
+def _taps(call: Call, source: str) -> bool:
+    """Whether this is a leg that is to be heard by ears."""
     leg = call.legs.get(source)
-    return sink == ear and leg is not None and leg.settings is not None and leg.settings.tap
+    return leg is not None and leg.settings is not None and leg.settings.tap

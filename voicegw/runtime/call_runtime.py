@@ -25,6 +25,7 @@ from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, L
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import AgentGate, Reason
+from voicegw.runtime.bridge_ear import BridgeEar, BridgeLinks
 from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
@@ -78,7 +79,7 @@ class CallRuntime:
         self._offer = offer
         self._services = services
         self._on_gone = on_gone
-        self._machine = CallMachine(services.call_config, services.transfers)
+        self._machine = CallMachine(services.call_config, services.transfers, services.supervision)
         self._mailbox: Mailbox[mail_types.Mail] = Mailbox()
         self._tasks = ChildTasks()
         censor = Censor(services.redactor())
@@ -91,6 +92,7 @@ class CallRuntime:
         self._gate: AgentGate | None = None
         self._transfers: TransferDesk | None = None
         self._supervision: SupervisionDesk | None = None
+        self._bridge: BridgeEar | None = None
         self._edges: tuple[Edge, ...] = ()
         self._held = False
         self._cause: HangupCause | None = None
@@ -115,6 +117,8 @@ class CallRuntime:
             self._conversation.hear(pcm)
         if self._supervision is not None:
             self._supervision.hear(pcm, ear)
+        if self._bridge is not None:
+            self._bridge.hear(pcm, ear)
 
     def ask(self, order: Order) -> asyncio.Future[None]:
         """Order something; the future is done when the effect is in force, or raises Refused."""
@@ -150,7 +154,7 @@ class CallRuntime:
             self._close_record()
             # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
             # included, is free now and not when the garbage collector comes by.
-            self._conversation = self._gate = self._transfers = self._supervision = None
+            self._conversation = self._gate = self._transfers = self._supervision = self._bridge = None
             self._orders.end()
             self._on_gone(self.call_id)
 
@@ -161,7 +165,7 @@ class CallRuntime:
         """Whether the record can be closed."""
         if self._closing_at is None:
             return False
-        pending = self._open_ends or self._recorder.pending
+        pending = self._open_ends or self._recorder.pending or (self._bridge is not None and self._bridge.pending)
         return not pending or self._services.clock.monotonic() >= self._closing_at
 
     async def _handle_next(self) -> None:
@@ -185,7 +189,8 @@ class CallRuntime:
         """When :meth:`handle_timers` is due, or None."""
         conversation = self._conversation.get_timer() if self._conversation else None
         supervision = self._supervision.get_timer() if self._supervision else None
-        timers = (self._machine.get_timer(), conversation, supervision, self._closing_at)
+        bridge = self._bridge.get_timer() if self._bridge else None
+        timers = (self._machine.get_timer(), conversation, supervision, bridge, self._closing_at)
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timers(self) -> None:
@@ -195,6 +200,8 @@ class CallRuntime:
             self._conversation.handle_timer()
         if self._supervision is not None:
             self._supervision.handle_timer(self._services.clock.monotonic())
+        if self._bridge is not None:
+            self._bridge.handle_timer(self._services.clock.monotonic())
 
     def handle(self, mail: mail_types.Mail) -> None:
         """Handle one thing now."""
@@ -234,7 +241,8 @@ class CallRuntime:
             return
         match mail:
             case mail_types.AsrReported():
-                if self._supervision is None or not self._supervision.on_asr(mail):
+                theirs = self._supervision is not None and self._supervision.on_asr(mail)
+                if not theirs and (self._bridge is None or not self._bridge.on_asr(mail)):
                     conversation.on_asr(mail)
             case mail_types.EndOfTurnEstimated():
                 conversation.on_end_estimated(mail)
@@ -265,7 +273,9 @@ class CallRuntime:
                     self.handle(e.KeyPressed(mail.leg_id, mail.digit))
             case m.SpeechStarted() | m.SpeechPaused() | m.SpeechStopped():
                 if self._supervision is not None:
-                    self._supervision.on_speech(mail)
+                    self._supervision.on_speech(mail, self.leg_id)
+                if self._bridge is not None:
+                    self._bridge.on_speech(mail)
                 if self._conversation is not None and mail.leg_id == self.leg_id:
                     self._conversation.on_media(mail)
             case m.MixChanged():
@@ -284,6 +294,8 @@ class CallRuntime:
             self._carry_out(command)
         if self._supervision is not None:
             self._supervision.mode_changed()
+        if self._bridge is not None:
+            self._bridge.settle()
 
     def _carry_out(self, command: c.CallCommand) -> None:
         signalling = self._services.signalling
@@ -361,7 +373,7 @@ class CallRuntime:
     def _session_agreed(self, leg_id: LegId, session: MediaSession) -> None:
         held = not session.send
         if leg_id != self.leg_id:
-            self._legs.configure(leg_id, session, listens=leg_id == self._machine.supervisor.leg_id)
+            self._legs.configure(leg_id, session, listens=self._is_heard(leg_id))
             self.handle(e.SessionAgreed(leg_id, held=held))
             return
         if not self._machine.legs[leg_id].agreed:
@@ -376,6 +388,11 @@ class CallRuntime:
                 self._gate.close(Reason.HOLD)
             else:
                 self._gate.open(Reason.HOLD)
+
+    def _is_heard(self, leg_id: LegId) -> bool:
+        """Whether what somebody else than the caller says may be put down in writing."""
+        is_supervisor = self._machine.supervisors.find(leg_id) is not None
+        return is_supervisor or self._services.transfers.transcribe
 
     def _asks_who_is_calling(self) -> bool:
         return self._look_up.begin(self._services.agents[self._machine.agent], self._call_facts())
@@ -403,8 +420,17 @@ class CallRuntime:
         self._transfers = TransferDesk(
             self.call_id, services, agent, self._legs, self._tasks, self._book, (offer.calling, offer.display_name)
         )
-        supervision = SupervisionLinks(self._machine.supervisor, self.post, self._conversation.note, self.call_id)
+        supervision = SupervisionLinks(self._machine.supervisors, self.post, self._conversation.note, self.call_id)
         self._supervision = SupervisionDesk(services, agent, self._tasks, self._book, supervision)
+        if services.transfers.transcribe:
+            bridge = BridgeLinks(
+                self.leg_id,
+                lambda: self._machine.bridged_to,
+                self.post,
+                self._conversation.note,
+                self.call_id,
+            )
+            self._bridge = BridgeEar(services, agent, self._tasks, self._book, bridge)
         self._orders.begin(self._conversation, self._gate, self._supervision)
         if self._held:
             self._gate.close(Reason.HOLD)

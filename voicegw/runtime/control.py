@@ -44,8 +44,8 @@ class LiveCall:
     call_id: CallId
     state: CallState
     control: Control
-    supervisor: str
-    mode: SupervisorMode
+    supervisors: tuple[tuple[str, SupervisorMode], ...]
+    """Who takes part, and how."""
 
 
 class RuntimeControl:
@@ -60,9 +60,8 @@ class RuntimeControl:
         found = []
         for call in self._manager.calls():
             machine = call.machine
-            presence = machine.supervisor
-            name = presence.name if presence.leg_id is not None else ""
-            found.append(LiveCall(call.call_id, machine.state, machine.control, name, presence.mode))
+            present = tuple((one.name, one.mode) for one in machine.supervisors)
+            found.append(LiveCall(call.call_id, machine.state, machine.control, present))
         return found
 
     def admit(self, call_id: CallId, name: str, mode: SupervisorMode = SupervisorMode.LISTEN) -> str:

@@ -89,6 +89,11 @@ class Listener:
             self._heard(Heard(event.text, event.confidence, self._began_at, self._ended_at))
         return True
 
+    @property
+    def pending(self) -> bool:
+        """Whether a piece is being heard or recognised."""
+        return self._ear.is_open
+
     def finish(self) -> None:
         """Nobody listens any more: what is being said now is the last piece."""
         if self._ends_at is None and self._ear.is_open:

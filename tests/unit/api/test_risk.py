@@ -29,7 +29,10 @@ def test_the_list_begins_with_what_needs_a_look(rig: Rig) -> None:
     assert risky["reasons"] == [{"reason": "frustration", "points": 25, "text": text}]
     waiting = {"key": "key1", "tool": "refund", "arguments": '{"amount":10}', "within_s": 45.0}
     assert risky["waiting_tools"] == [waiting] and calm["reasons"] == calm["waiting_tools"] == []
-    add(rig, 1, 5, f.ToolWasRefused("key1", "refund", "", "nobody answered in time"))
+    add(rig, 1, 5, f.SupervisorModeHasChanged("sam", "whisper", 5.0), f.SupervisorModeHasChanged("sue", "listen"))
+    add(rig, 1, 7, f.SupervisorHasLeft("sue", "caller_hangup", False))
+    assert rig.get("/v1/live/calls/c1", "ada").json()["call"]["supervisors"] == {"sam": "whisper"}
+    add(rig, 1, 8, f.ToolWasRefused("key1", "refund", "", "nobody answered in time"))
     assert rig.get("/v1/live/calls/c1", "ada").json()["call"]["waiting_tools"] == []
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.media.rig import Peer, Rig, power_at, tone
 from voicegw.base.ids import CallId, LegId, UtteranceId
-from voicegw.call.edges import AGENT, AGENT_EAR, BRIEFER, SUPERVISOR_EAR
+from voicegw.call.edges import AGENT, AGENT_EAR, BRIEFER, ear_of
 from voicegw.call.supervision import Near, Scene, SupervisorMode, edges_of
 from voicegw.media import messages as m
 
@@ -65,11 +65,11 @@ def pitches(pcm: np.ndarray) -> set[str]:
 )
 def test_who_hears_whom_with_an_agent(mode: M, caller: set[str], boss: set[str], written: set[str]) -> None:
     stage = Stage()
-    stage.show(Scene(CALLER, supervisor=BOSS, mode=mode))
+    stage.show(Scene(CALLER, supervisors=((BOSS, mode),)))
     stage.play(30)
     assert stage.heard(stage.peers[CALLER]) == caller == stage.recorded_out()
     assert stage.heard(stage.peers[BOSS]) == boss
-    assert stage.tapped(SUPERVISOR_EAR) == written
+    assert stage.tapped(ear_of(BOSS)) == written
     assert stage.tapped(AGENT_EAR) == {CALLER}
 
 
@@ -85,7 +85,7 @@ def test_who_hears_whom_with_an_agent(mode: M, caller: set[str], boss: set[str],
 )
 def test_who_hears_whom_on_a_bridged_call(mode: M, caller: set[str], boss: set[str], desk: set[str]) -> None:
     stage = Stage()
-    stage.show(Scene(CALLER, Near.CALLEE, DESK, supervisor=BOSS, mode=mode))
+    stage.show(Scene(CALLER, Near.CALLEE, DESK, supervisors=((BOSS, mode),)))
     stage.play(30)
     assert stage.heard(stage.peers[CALLER]) == caller == stage.recorded_out()
     assert stage.heard(stage.peers[BOSS]) == boss
@@ -95,7 +95,7 @@ def test_who_hears_whom_on_a_bridged_call(mode: M, caller: set[str], boss: set[s
 def test_the_caller_hears_no_whisper_in_any_packet_while_the_modes_go_round() -> None:
     stage = Stage()
     for mode in (M.LISTEN, M.WHISPER, M.LISTEN, M.WHISPER, M.NONE) * 3:
-        stage.show(Scene(CALLER, supervisor=BOSS, mode=mode))
+        stage.show(Scene(CALLER, supervisors=((BOSS, mode),)))
         stage.play(5)
     heard = stage.peers[CALLER].heard()
     for start in range(0, len(heard) - 400, 400):
@@ -107,7 +107,7 @@ def test_a_change_is_in_force_with_the_next_tick_and_told() -> None:
     stage.show(Scene(CALLER))
     stage.play(10)
     asked_at = stage.rig.clock.monotonic()
-    scene = Scene(CALLER, supervisor=BOSS, mode=M.TAKEOVER)
+    scene = Scene(CALLER, supervisors=((BOSS, M.TAKEOVER),))
     stage.show(scene)
     stage.play(1)
     told = stage.rig.of(m.MixChanged)[-1]

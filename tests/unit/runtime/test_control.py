@@ -59,7 +59,7 @@ def test_a_code_lets_a_phone_into_the_call_once() -> None:
         await hall.join(code)
         (live,) = hall.control.live()
         assert (live.state, live.control) == (CallState.ACTIVE, Control.SUPERVISOR)
-        assert (live.supervisor, live.mode) == ("Ada", SupervisorMode.TAKEOVER)
+        assert live.supervisors == (("Ada", SupervisorMode.TAKEOVER),)
         assert hall.facts_of(f.SupervisorHasJoined) == [f.SupervisorHasJoined("Ada")]
         await hall.invite("again", f"supervise+{code}")
         await hall.invite("guess", "supervise+00000000")
@@ -76,10 +76,10 @@ def test_what_happens_to_the_supervisors_leg_is_told_to_the_call() -> None:
         await hall.join(hall.control.admit(hall.call_id, "Ada"))
         hall.manager.on_media_event(m.DtmfReceived(LegId("boss"), "3", 100))
         await hall.settle()
-        assert hall.control.live()[0].mode is SupervisorMode.BARGE
+        assert hall.control.live()[0].supervisors == (("Ada", SupervisorMode.BARGE),)
         hall.manager.on_leg_event(LegEnded(LegId("boss"), HangupCause.CALLER_HANGUP))
         await hall.settle()
-        assert hall.control.live()[0].supervisor == ""
+        assert hall.control.live()[0].supervisors == ()
 
     play(story())
 

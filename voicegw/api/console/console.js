@@ -11,7 +11,7 @@ const PART = {
   barge: "You have barged in. Caller and agent hear you.",
   takeover: "You have taken over. You alone talk with the caller.",
 };
-const WHO = { caller: "Caller", agent: "Agent", whisper: "Whisper", supervisor: "Supervisor" };
+const WHO = { caller: "Caller", agent: "Agent", callee: "Called", whisper: "Whisper", supervisor: "Supervisor" };
 
 const field = (id) => document.getElementById(id);
 const state = { me: null, calls: [], chosen: "", mode: "", sound: null, stop: null };

@@ -52,7 +52,10 @@ class WaitingToolView(BaseModel):
 
 
 class LiveCallView(BaseModel):
-    """A running call. ``last_seq``: the number of its last event in here. ``risk``: 0 to 100, from ``reasons``."""
+    """A running call. ``last_seq``: the number of its last event in here. ``risk``: 0 to 100, from ``reasons``.
+
+    ``supervisors``: who takes part, and in which mode.
+    """
 
     id: str
     state: str
@@ -66,6 +69,7 @@ class LiveCallView(BaseModel):
     last_seq: int
     risk: int
     reasons: list[RiskView]
+    supervisors: dict[str, str]
     waiting_tools: list[WaitingToolView]
 
 
@@ -184,6 +188,7 @@ def _view(call: LiveCall) -> LiveCallView:
         last_seq=call.last_seq,
         risk=call.risk.points,
         reasons=[RiskView(reason=one.reason, points=one.points, text=one.text) for one in call.risk.signs],
+        supervisors=dict(call.supervisors),
         waiting_tools=[
             WaitingToolView(key=one.key, tool=one.tool, arguments=one.arguments, within_s=one.within_s)
             for one in call.waiting.values()
