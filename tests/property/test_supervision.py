@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -37,6 +38,16 @@ SCENES = [
 ALOUD = (SupervisorMode.BARGE, SupervisorMode.TAKEOVER)
 
 
+def every_scene(check: Callable[[Scene], None]) -> Callable[[], None]:
+    """A test of all of them: a thousand, too many for a test each."""
+
+    def test() -> None:
+        for scene in SCENES:
+            check(scene)
+
+    return test
+
+
 def pairs(scene: Scene) -> set[tuple[str, str]]:
     return {(source, sink) for source, sink, _ in edges_of(scene)}
 
@@ -45,25 +56,25 @@ def sources_of(scene: Scene, sink: str) -> set[str]:
     return {source for source, to in pairs(scene) if to == sink}
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@every_scene
 def test_nobody_hears_themself_and_no_edge_is_there_twice(scene: Scene) -> None:
     assert all(source != sink for source, sink in pairs(scene))
     assert len(edges_of(scene)) == len(pairs(scene))
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@every_scene
 def test_the_recording_is_what_the_caller_said_and_what_the_caller_was_sent(scene: Scene) -> None:
     assert sources_of(scene, RECORDED_OUT) == sources_of(scene, CALLER)
     assert sources_of(scene, RECORDED_IN) == {CALLER}
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@every_scene
 def test_the_caller_hears_a_supervisor_in_barge_and_takeover_only(scene: Scene) -> None:
     for leg_id, mode in scene.supervisors:
         assert ((leg_id, CALLER) in pairs(scene)) is (mode in ALOUD)
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@every_scene
 def test_a_supervisor_hears_all_that_the_caller_says_and_what_others_say_to_them(scene: Scene) -> None:
     for leg_id, mode in scene.supervisors:
         present = mode is not SupervisorMode.NONE
@@ -72,7 +83,7 @@ def test_a_supervisor_hears_all_that_the_caller_says_and_what_others_say_to_them
             assert sources_of(scene, CALLER) - {leg_id} <= sources_of(scene, leg_id)
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@every_scene
 def test_a_whisper_is_for_the_agent_or_the_callee_and_for_no_other_supervisor(scene: Scene) -> None:
     for leg_id, mode in scene.supervisors:
         if mode is SupervisorMode.WHISPER:
@@ -80,14 +91,14 @@ def test_a_whisper_is_for_the_agent_or_the_callee_and_for_no_other_supervisor(sc
             assert hears <= {ear_of(leg_id), CALLEE}
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@every_scene
 def test_each_supervisor_has_an_ear_of_their_own_and_listening_is_not_heard(scene: Scene) -> None:
     for leg_id, mode in scene.supervisors:
         speaks = mode not in (SupervisorMode.NONE, SupervisorMode.LISTEN)
         assert sources_of(scene, ear_of(leg_id)) == ({leg_id} if speaks else set())
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@every_scene
 def test_who_takes_over_leaves_the_caller_to_supervisors_alone(scene: Scene) -> None:
     if SupervisorMode.TAKEOVER in dict(scene.supervisors).values():
         aloud = {leg_id for leg_id, mode in scene.supervisors if mode in ALOUD}
@@ -95,7 +106,7 @@ def test_who_takes_over_leaves_the_caller_to_supervisors_alone(scene: Scene) -> 
         assert (CALLER, AGENT_EAR) in pairs(scene)
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@every_scene
 def test_a_bridged_call_is_written_down_where_that_is_wished(scene: Scene) -> None:
     bridged = scene.near is Near.CALLEE and scene.callee is not None
     assert sources_of(scene, ear_of(CALLEE)) == ({CALLEE} if bridged and scene.transcribed else set())
@@ -103,7 +114,7 @@ def test_a_bridged_call_is_written_down_where_that_is_wished(scene: Scene) -> No
         assert sources_of(scene, AGENT_EAR) == {CALLER}
 
 
-@pytest.mark.parametrize("scene", SCENES)
+@every_scene
 def test_a_briefing_is_for_the_callee_alone(scene: Scene) -> None:
     assert {sink for source, sink in pairs(scene) if source == BRIEFER} <= {CALLEE}
 
