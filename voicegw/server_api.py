@@ -90,7 +90,8 @@ class Served:
             log.error("%s; calls are served without it\n    fix: %s", error, fix)
 
     def reload(self) -> None:
-        """Take the files anew; on any error everything stays as it was."""
+        """Take the files anew, certificates included; on any error everything stays as it was."""
+        self.node.gateway.reload_certificates()
         if self._faces is not None:
             self._faces.reload()
         else:

@@ -65,6 +65,7 @@ class SipDriver:
             UserAgentConfig(
                 local_address=self.wire.local_address,
                 name=config.user_agent,
+                stream_above=config.stream_above,
                 timers=TimerValues(t1=config.t1_ms / 1000),
                 max_calls=config.max_calls,
                 max_transactions=config.max_transactions,

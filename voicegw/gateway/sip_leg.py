@@ -114,6 +114,10 @@ class SipGateway:
         """Refuse new calls with 503 and answer OPTIONS so; running legs go on."""
         self._agent.drain()
 
+    def reload_certificates(self) -> None:
+        """Use new certificate files from the next handshake on; those that cannot be used change nothing."""
+        self._driver.wire.reload_certificates()
+
     def close(self) -> None:
         """Hang up every leg, give each its LegEnded, and close the socket without waiting for answers."""
         self.registrar.close()

@@ -32,6 +32,10 @@ class Gateway(Protocol):
         """Refuse new calls."""
         ...
 
+    def reload_certificates(self) -> None:
+        """Use new certificate files from the next handshake on."""
+        ...
+
     def close(self) -> None:
         """End what is left and close the socket."""
         ...

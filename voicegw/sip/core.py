@@ -18,6 +18,7 @@ from voicegw.sip.events import NO_HEADERS, CallEnded, EndedBy, OfferReceived, Si
 from voicegw.sip.exchange import Exchange, ExchangeInput
 from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import MAGIC_COOKIE, Incoming
+from voicegw.sip.large_requests import DatagramLimit
 from voicegw.sip.message import Headers, Request, Response, serialize
 from voicegw.sip.provisional import ReliablePolicy
 from voicegw.sip.reception import OPEN_RECEPTION, Reception
@@ -63,6 +64,8 @@ class UserAgentConfig:
     """Who is a stranger. Must be quick and must not fail."""
     accept_messages: bool = False
     """Whether text (RFC 3428) is taken from outside calls, too."""
+    stream_above: int = 0
+    """A request of more bytes goes by TCP where it would go by UDP (§18.1.1); 0: none does."""
     sessions: SessionTimerPolicy = field(default_factory=SessionTimerPolicy)
     """What we want of session timers (RFC 4028)."""
     reliable: ReliablePolicy = ReliablePolicy.MEDIA
@@ -90,6 +93,7 @@ class Core:
         self.dialogs: dict[DialogId, SipCall] = {}
         self.admission = Admission(config.limits, config.peers)
         self.draining = False
+        self._datagrams = DatagramLimit(config.stream_above)
         self.authenticator = Authenticator(config.credentials, random)
         self.overloaded = False
         self._secret = random(32)
@@ -244,9 +248,33 @@ class Core:
         """Send a request that may answer challenges, with credentials at once where ``peer`` wanted some before."""
         if permit is not None:
             request = self.authenticator.sign(permit, request, peer)
-        transaction = self.transactions.start_client(request, branch, peer, user, now, once=once)
+        request, transaction = self._launch(request, branch, peer, user, now, once=once)
         transaction.permit = permit
         return request, transaction
+
+    def _launch(
+        self, request: Request, branch: str, peer: Address, user: User, now: float, *, once: bool = False
+    ) -> tuple[Request, Transaction[User]]:
+        """Open the transaction, by TCP where a datagram would be too large (§18.1.1)."""
+        way = self._datagrams.way(request, peer, now)
+        if way is not peer:
+            request = request.with_header("Via", self.via(branch, way))
+        transaction = self.transactions.start_client(request, branch, way, user, now, once=once)
+        transaction.datagram_peer = peer if way is not peer else None
+        return request, transaction
+
+    def send_as_datagram(self, failed: Transaction[User], now: float) -> tuple[Request, Transaction[User]] | None:
+        """What was too large for UDP could not be sent by TCP: UDP after all (§18.1.1). None where that is no way."""
+        request, peer = failed.request, failed.datagram_peer
+        if request is None or peer is None:
+            return None
+        self._datagrams.no_tcp(peer, now)
+        self.counters.add(SipCounter.DATAGRAM_AFTER_ALL)
+        branch = self.new_branch()
+        again = request.with_header("Via", self.via(branch, peer))
+        transaction = self.transactions.start_client(again, branch, peer, failed.user, now, once=failed.once)
+        transaction.permit = failed.permit
+        return again, transaction
 
     def answer_challenge(
         self, transaction: Transaction[User], request: Request, response: Response, now: float
@@ -265,7 +293,7 @@ class Core:
         number = permit.next_cseq(CSeq.parse(request.headers.get("CSeq") or "").number)
         headers = signed.headers.with_("Via", self.via(branch, peer)).with_("CSeq", f"{number} {request.method}")
         again = Request(request.method, request.uri, headers, request.body)
-        renewed = self.transactions.start_client(again, branch, peer, transaction.user, now)
+        again, renewed = self._launch(again, branch, peer, transaction.user, now)
         renewed.permit = permit
         self.counters.add(SipCounter.CHALLENGES_ANSWERED)
         return again, renewed

@@ -29,6 +29,7 @@ class SipCounter(StrEnum):
     TRANSPORT_ERROR = "sip_transport_errors"
     SOCKET_REOPENED = "sip_socket_reopened"
     SEND_DROPPED = "sip_send_dropped"
+    DATAGRAM_AFTER_ALL = "sip_large_requests_by_udp_after_all"
     STUN = "sip_stun_answered"
     CONNECTIONS_IN = "sip_connections_in"
     CONNECTIONS_OUT = "sip_connections_out"

@@ -183,6 +183,10 @@ class Request:
         if not self.uri or " " in self.uri or "\t" in self.uri or "\0" in self.uri:
             raise LocalError(f"not a Request-URI: {self.uri[:60]!r}")
 
+    def with_header(self, name: str, value: str) -> Request:
+        """Return a copy in which ``name`` occurs once, with this value."""
+        return Request(self.method, self.uri, self.headers.with_(name, value), self.body)
+
 
 @dataclass(frozen=True, slots=True)
 class Response:

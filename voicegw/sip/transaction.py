@@ -61,6 +61,7 @@ class Transaction(Generic[User]):
         "merge_key",
         "permit",
         "once",
+        "datagram_peer",
     )
 
     def __init__(self, machine: Machine, key: ServerKey, peer: Address, user: User, *, once: bool = False) -> None:
@@ -78,6 +79,8 @@ class Transaction(Generic[User]):
         self.merge_key: Hashable = None
         self.permit: Permit | None = None
         """A client's right to answer a challenge; None for requests that answer none."""
+        self.datagram_peer: Address | None = None
+        """Where a client's request would have gone by UDP, had it not been too large (§18.1.1)."""
         self.once = once
         """Nothing is sent again by a timer, as over a reliable transport: the peer's address may be forged."""
 

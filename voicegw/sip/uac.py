@@ -144,7 +144,7 @@ class CallingSide:
         core.timers.stop(attempt, Timer.C)
         core.timers.stop(attempt, Timer.PATIENCE)
         attempt.provisional_seen = False
-        self._note(attempt, *renewed)
+        self.note(attempt, *renewed)
         return True
 
     def receive_response(self, attempt: Attempt, response: Response, now: float) -> None:
@@ -211,9 +211,9 @@ class CallingSide:
         attempt = Attempt(call, request, is_initial=is_initial)
         attempt.made_offer, attempt.body = bool(request.body), request.body
         call.attempt = attempt
-        self._note(attempt, *self._core.start(request, branch, peer, attempt, now, permit))
+        self.note(attempt, *self._core.start(request, branch, peer, attempt, now, permit))
 
-    def _note(self, attempt: Attempt, request: Request, transaction: Transaction[User]) -> None:
+    def note(self, attempt: Attempt, request: Request, transaction: Transaction[User]) -> None:
         """Keep what ACK and CANCEL are made from; the body is the transaction's."""
         attempt.request = Request("INVITE", request.uri, request.headers)
         attempt.transaction = transaction

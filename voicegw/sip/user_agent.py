@@ -370,8 +370,22 @@ class UserAgent:
             case SipCall() as call if response.status >= 200:  # the BYE is through
                 self._core.forget_dialog(call)
 
+    def _send_as_datagram(self, transaction: Transaction[User], now: float) -> bool:
+        """Whether a large request is on its way again, by UDP."""
+        user = transaction.user
+        if isinstance(user, Attempt) and user.cancelled:
+            return False
+        again = self._core.send_as_datagram(transaction, now)
+        if again is not None and isinstance(user, Attempt):
+            self._calling.note(user, *again)
+        elif again is not None and isinstance(user, OutsideRequest):
+            user.note(*again)
+        return again is not None
+
     def _report(self, transaction: Transaction[User], outcome: Outcome, now: float) -> None:
         if outcome not in (Outcome.TIMEOUT, Outcome.TRANSPORT_ERROR):
+            return
+        if outcome is Outcome.TRANSPORT_ERROR and self._send_as_datagram(transaction, now):
             return
         match transaction.user:
             case Attempt() as attempt:
