@@ -264,7 +264,7 @@ class Core:
         return request, transaction
 
     def send_as_datagram(self, failed: Transaction[User], now: float) -> tuple[Request, Transaction[User]] | None:
-        """What was too large for UDP could not be sent by TCP: UDP after all (§18.1.1). None where that is no way."""
+        """What was too large for UDP could not go by TCP: UDP after all (§18.1.1); None where that is no way."""
         request, peer = failed.request, failed.datagram_peer
         if request is None or peer is None:
             return None
