@@ -13,6 +13,7 @@ from voicegw.gateway.config import SipConfig
 from voicegw.gateway.guard import Ban, Guard
 from voicegw.gateway.load_meter import CHECK_S, LoadMeter
 from voicegw.gateway.sip_wire import SipWire
+from voicegw.gateway.snapshot import SipSnapshot
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.sip.address import Address
 from voicegw.sip.challenges import FindCredentials, no_credentials
@@ -121,6 +122,18 @@ class SipDriver:
                 handle.cancel()
         self._timer = self._delivery = self._check = None
         self.wire.close()
+
+    def snapshot(self) -> SipSnapshot:
+        """How we stand now."""
+        agent = self.agent
+        return SipSnapshot(
+            calls=agent.active_calls,
+            transactions=agent.transactions,
+            half_open=agent.half_open_calls,
+            overloaded=self._load.overloaded,
+            draining=agent.draining,
+            guard=self.guard.snapshot(self.now),
+        )
 
     def pump(self, *, repeats: bool = False) -> None:
         """Take everything out of the user agent; to be called after each command. ``repeats``: a timer sent it."""

@@ -39,6 +39,7 @@ from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.sip_requests import SipRequests
+from voicegw.gateway.snapshot import SipSnapshot
 from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.trunk_calls import Departure, Speech, TrunkCalls
 from voicegw.gateway.trunk_desk import TrunkDesk
@@ -127,6 +128,10 @@ class SipGateway:
             self._end(leg, LegEnded(leg_id, HangupCause.DRAINING))
         self.servers.close()
         self._driver.close()
+
+    def snapshot(self) -> SipSnapshot:
+        """How the gateway stands: its load, and whom it ignores."""
+        return self._driver.snapshot()
 
     @property
     def active_legs(self) -> int:

@@ -82,6 +82,11 @@ class UserAgent:
         return len(self._core.calls)
 
     @property
+    def half_open_calls(self) -> int:
+        """Calls of strangers that were not acknowledged yet."""
+        return self._core.admission.half_open
+
+    @property
     def transactions(self) -> int:
         """Transactions that still hold memory."""
         return len(self._core.transactions)
