@@ -38,12 +38,13 @@ def free_udp_range(size: int, host: str = "127.0.0.1") -> int:
     """The even first port of ``size`` free UDP ports in a row (RTP takes even ports, RFC 3550 §11)."""
     for _ in range(_TRIES):
         first = free_udp_port(host) & ~1
-        if first + size < 65536 and all(_is_free(host, port) for port in range(first, first + size)):
+        if first + size < 65536 and all(is_free(host, port) for port in range(first, first + size)):
             return first
     raise RuntimeError(f"no {size} free UDP ports in a row on {host}")
 
 
-def _is_free(host: str, port: int) -> bool:
+def is_free(host: str, port: int) -> bool:
+    """Whether nothing is bound to a UDP port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((host, port))

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.interop.namespace import Namespace
-from tests.interop.ports import free_udp_port, free_udp_range
+from tests.interop.ports import free_udp_port, free_udp_range, is_free
 from tests.interop.process import Process
 
 SCENARIOS = Path(__file__).parent / "sipp"
@@ -115,6 +115,14 @@ class Sipp:
         """Wait until it has sent so many messages."""
         deadline = time.monotonic() + _START_S
         while sum(seen.sent for seen in self.messages) < sent:
+            assert self.process.running and time.monotonic() < deadline, self.errors
+            time.sleep(_POLL_S)
+        return self
+
+    def listening(self) -> Self:
+        """Wait until it has its port: a called sipp loses what comes before."""
+        deadline = time.monotonic() + _START_S
+        while is_free("127.0.0.1", self.port):
             assert self.process.running and time.monotonic() < deadline, self.errors
             time.sleep(_POLL_S)
         return self

@@ -52,7 +52,7 @@ class OutgoingCalls:
             attempts.dialled.target_uri,
             attempts.sender,
             server,
-            leg.offer(),
+            None if attempts.dialled.way.delayed_offer else leg.offer(),
             self._driver.now,
             attempts.dialled.headers,
             attempts.dialled.way.routes,

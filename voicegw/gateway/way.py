@@ -21,6 +21,8 @@ class Way:
     """SIP URIs that are located in place of the Request-URI, the next one where all servers of one failed."""
     addresses: tuple[Address, ...] = ()
     """Where to send it whatever the rest says: a registered phone is where its REGISTER came from."""
+    delayed_offer: bool = False
+    """The called side is to offer, in its 200 or in a reliable 183; we answer in the ACK or PRACK (RFC 3264 §4)."""
 
     def next_hops(self, target_uri: str) -> list[SipUri]:
         """What is located: the first Route, else the hosts that stand in for the target, else the target.
