@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from voicegw.agents.tools.approval import Approvals, NothingWaits, Verdict
 from voicegw.api.control import Mode, OutgoingCall, Refused, Supervisor, TransferKind
+from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import CallId
 from voicegw.call.supervision import SupervisorMode
 from voicegw.runtime.browser_legs import BROWSER, SCHEME, browser_uri
 from voicegw.runtime.control import RuntimeControl
+from voicegw.sip.dialling import call_target
 
 
 class NodeControl:
@@ -51,9 +53,11 @@ class NodeControl:
             raise Refused(str(nothing)) from None
 
     async def originate(self, call: OutgoingCall) -> CallId:
-        """See the protocol. ``to`` is a SIP URI: there are no trunks that would know a number's way."""
-        if call.trunk:
-            raise Refused(f"there is no trunk called {call.trunk!r}")
+        """See the protocol. ``to`` is a SIP URI, or a number that goes by the trunk that carries it."""
+        try:
+            to = call_target(call.to, call.trunk)
+        except RemoteProtocolError as error:
+            raise Refused(str(error)) from None
         if call.variables:
             raise Refused("an agent cannot be given variables at the start of a call out yet")
-        return self._control.originate(call.to, call.agent, call.calling)
+        return self._control.originate(to, call.agent, call.calling)

@@ -91,6 +91,7 @@ class FakeSignalling:
         *,
         display_name: str = "",
         headers: Sequence[tuple[str, str]] = (),
+        withheld: bool = False,
     ) -> None:
         self.said.append(f"dial {target_uri}")
         self.dialled.append(leg_id)

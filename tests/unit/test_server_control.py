@@ -54,6 +54,7 @@ def test_every_order_is_passed_on() -> None:
         await node.transfer(CALL, ADA, "desk", api.TransferKind.ATTENDED)
         await node.end(CALL, ADA)
         assert await node.originate(api.OutgoingCall("sip:a@b", "demo")) == "new"
+        await node.originate(api.OutgoingCall("+49 30 123", "demo", trunk="main"))
         assert runtime.asked == [
             ("supervise", CALL, "Ada", ADA.address, "takeover"),
             ("whisper_text", CALL, "Ada", "be kind"),
@@ -61,6 +62,7 @@ def test_every_order_is_passed_on() -> None:
             ("transfer", CALL, "Ada", "desk", "attended"),
             ("end", CALL, "Ada"),
             ("originate", "sip:a@b", "demo", ""),
+            ("originate", "tel:+4930123;tgrp=main", "demo", ""),
         ]
 
     asyncio.run(story())

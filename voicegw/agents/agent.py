@@ -47,6 +47,23 @@ class CallerTurn:
     language: str = ""
 
 
+SIGNALLED = frozenset(
+    [
+        "trunk",
+        "caller_name",
+        "withheld",
+        "original_called",
+        "diverted_by",
+        "diversion_reason",
+        "subaddress",
+        "verified",
+        "user_to_user",
+    ]
+)
+"""Variables of every call: the trunk, the caller's name, ``yes`` for a withheld number, whom the caller had
+dialled, who sent the call on and why (RFC 5806), the subaddress, the verdict on a signed number, User-to-User."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallFacts:
     """What is known of a call from its signalling. Header names are as received."""
@@ -57,6 +74,8 @@ class CallFacts:
     headers: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
     """What the agent found out about the caller while it rang, by name, as plain text."""
+    signalled: Mapping[str, str] = field(default_factory=dict)
+    """What the signalling says besides, by the names of :data:`SIGNALLED`; "" where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

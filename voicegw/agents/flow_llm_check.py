@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from voicegw.agents.agent import SIGNALLED
 from voicegw.agents.flow_llm_model import LlmStep
 from voicegw.agents.flow_model import FlowFile
 from voicegw.agents.slots import slot_problems
@@ -11,7 +12,7 @@ from voicegw.base.errors import ConfigError
 from voicegw.dialplan.checked import did_you_mean
 from voicegw.dialplan.yaml_lines import Document, Path
 
-BUILT_IN = frozenset(["called", "calling", "call_id", "today", "now", "heard", "http_status", "value"])
+BUILT_IN = SIGNALLED | {"called", "calling", "call_id", "today", "now", "heard", "http_status", "value"}
 """Variables that are always there; ``value`` in read-backs only."""
 
 

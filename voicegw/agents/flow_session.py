@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 from voicegw.agents.actions import AgentAction, CallWebhook, Say, WebhookReturned
-from voicegw.agents.agent import AgentContext, CallerTurn, CallFacts, TurnKind
+from voicegw.agents.agent import SIGNALLED, AgentContext, CallerTurn, CallFacts, TurnKind
 from voicegw.agents.entities.words import tokens
 from voicegw.agents.flow import Flow
 from voicegw.agents.flow_answers import Answers
@@ -35,6 +35,7 @@ class FlowSession:
         self, flow: Flow, http: HttpClient, facts: CallFacts, kits: Mapping[int, LlmStepKit] = NO_KITS
     ) -> None:
         variables: dict[str, Variable] = dict(flow.start_values)
+        variables |= dict.fromkeys(SIGNALLED, "") | dict(facts.signalled)
         variables |= {"called": facts.called, "calling": facts.calling, "call_id": str(facts.call_id)}
         self._walker = FlowWalker(flow, FlowState(variables))
         self._answers = Answers(self._walker)

@@ -29,6 +29,26 @@ class CallWasOffered(Fact, frozen=True):
     direction: str = "in"
 
 
+class CallWasIntroduced(Fact, frozen=True):
+    """What the signalling says besides who calls whom; "" and False where it says nothing.
+
+    ``trunk``: by which the call came. ``withheld``: the caller does not want to be shown. ``asserted``: the number
+    is the network's word, not the caller's. ``verified``: ``passed``, ``failed`` or ``none`` for a signed number,
+    ``attestation`` what its signature claims. ``diversion_reason`` in the words of RFC 5806.
+    """
+
+    trunk: str = ""
+    withheld: bool = False
+    asserted: bool = False
+    original_called: str = ""
+    diverted_by: str = ""
+    diversion_reason: str = ""
+    subaddress: str = ""
+    verified: str = ""
+    attestation: str = ""
+    user_to_user: str = ""
+
+
 class CallWasRouted(Fact, frozen=True):
     """The dialplan's decision. ``languages``: those of the agent, BCP 47 tags, its own first."""
 
@@ -421,6 +441,7 @@ class CallHasEnded(Fact, frozen=True):
 
 AnyFact: TypeAlias = (
     CallWasOffered
+    | CallWasIntroduced
     | CallWasRouted
     | CallWasAnswered
     | CallWasHeld

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from voicegw.base.causes import HangupCause
-from voicegw.base.errors import ConfigError
+from voicegw.base.errors import ConfigError, RemoteProtocolError
 from voicegw.base.fsm import TransitionTable
 from voicegw.base.ids import LegId
 from voicegw.call import commands as c
 from voicegw.call import facts as f
 from voicegw.call.supervision import Near
 from voicegw.call.transfer_request import Comfort, TransferFailure, TransferKind, TransferRequest
+from voicegw.sip.dialling import call_target
 
 
 class TransferState(Enum):
@@ -85,17 +86,27 @@ class TargetConfig:
     name: str
     """What agents call it, as in ``transfer: human``."""
     uri: str
-    """Where it is: a SIP URI."""
+    """Where it is: a SIP URI, or a number that a trunk carries."""
     kind: str = "bridged"
     """bridged, attended (the target hears a summary first) or blind (by REFER; bridged where that is refused)."""
+    trunk: str = ""
+    """The trunk that carries a number; empty: the one whose ``carries`` fits best."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
         if self.kind not in {kind.value for kind in TransferKind}:
             choices = ", ".join(kind.value for kind in TransferKind)
             raise ConfigError(f"there is no transfer of kind {self.kind!r}", fix=f"one of: {choices}")
-        if not self.uri.startswith("sip:"):
-            raise ConfigError(f"the target {self.name} has no SIP URI: {self.uri!r}", fix="write sip:name@host")
+        try:
+            call_target(self.uri, self.trunk)
+        except RemoteProtocolError:
+            fix = "write sip:name@host or +4930123456; 'trunk' is for numbers only"
+            raise ConfigError(f"the target {self.name} cannot be called: {self.uri!r}", fix=fix) from None
+
+    @property
+    def destination(self) -> str:
+        """What is called, as a URI."""
+        return call_target(self.uri, self.trunk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,7 @@ class TransferConfig:
     """How callers are handed over."""
 
     targets: tuple[TargetConfig, ...] = ()
-    """Who can be transferred to by name. Agents may also give a SIP URI."""
+    """Who can be transferred to by name. Agents may also give a SIP URI, or a number that a trunk carries."""
     transcribe: bool = True
     """What a caller and somebody who took the call say to each other is recognised, as far as consent allows."""
     ring_s: float = 30.0
@@ -140,9 +151,18 @@ class TransferConfig:
             raise ConfigError(f"there is no ringing tone {self.ringback!r}", fix="eu or us")
 
     def target(self, name: str) -> TargetConfig | None:
-        """The target of this name, or the SIP URI that the name itself is; None for neither."""
+        """The target of this name, or the SIP URI or number that the name itself is; None for neither.
+
+        Which numbers may be called is decided where the call is made: no trunk carries what it does not name.
+        """
         known = next((target for target in self.targets if target.name == name), None)
-        return TargetConfig(name, name) if known is None and name.startswith("sip:") else known
+        if known is not None:
+            return known
+        try:
+            call_target(name)
+        except RemoteProtocolError:
+            return None
+        return TargetConfig(name, name)
 
 
 class Transfer:

@@ -17,7 +17,9 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     dialplan = load_offline(config).dialplan
     headers = tuple(_header(text) for text in arguments.header)
-    request = RouteRequest(arguments.to, arguments.from_, _at(arguments.at), headers)
+    request = RouteRequest(
+        arguments.to, arguments.from_, _at(arguments.at), headers, arguments.trunk, arguments.original
+    )
     print(explain(dialplan, request).text())
     return 0
 

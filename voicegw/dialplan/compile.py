@@ -27,6 +27,10 @@ class RouteRequest:
     calling: str
     at: datetime
     headers: tuple[tuple[str, str], ...] = ()
+    trunk: str = ""
+    """By which the call came; empty for one of no trunk."""
+    original_called: str = ""
+    """Whom the caller had dialled, where somebody sent the call on."""
 
 
 class Condition(Protocol):
@@ -71,6 +75,28 @@ class NumberCondition:
         value = request.called if self.which == "called" else request.calling
         reason = self.test.failure(value)
         return reason and f"the {self.which} number '{value}' {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkCondition:
+    """On the trunk that a call came by."""
+
+    test: TextTest
+
+    def failure(self, request: RouteRequest) -> str | None:
+        reason = self.test.failure(request.trunk)
+        return reason and f"the trunk '{request.trunk}' {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalCondition:
+    """On the number that the caller had dialled before the call was sent on."""
+
+    test: TextTest
+
+    def failure(self, request: RouteRequest) -> str | None:
+        reason = self.test.failure(request.original_called)
+        return reason and f"the number dialled at first, '{request.original_called}', {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +198,10 @@ def _conditions(match: MatchBlock, default_zone: str) -> Sequence[Condition]:
         conditions.append(NumberCondition("called", _text_test(match.called)))
     if match.calling:
         conditions.append(NumberCondition("calling", _text_test(match.calling)))
+    if match.trunk:
+        conditions.append(TrunkCondition(_text_test(match.trunk)))
+    if match.original_called:
+        conditions.append(OriginalCondition(_text_test(match.original_called)))
     conditions += [HeaderCondition(name, _text_test(test)) for name, test in match.header.items()]
     if match.time:
         conditions.append(TimeCondition(tuple(_window(window, default_zone) for window in match.time)))

@@ -118,6 +118,10 @@ class MatchBlock(StrictModel):
     """User part of the called URI."""
     calling: TextMatch | None = None
     """User part of the caller's URI."""
+    trunk: TextMatch | None = None
+    """Name of the trunk that the call came by; empty for a call of no trunk."""
+    original_called: TextMatch | None = None
+    """The number that the caller had dialled, where somebody sent the call on (Diversion, History-Info)."""
     header: dict[str, TextMatch] = Field(default_factory=dict)
     """By header name, in any case; one value of several is enough."""
     time: tuple[TimeWindow, ...] = ()

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 
 from voicegw.gateway.trunk_sections import NumberSettings
+from voicegw.sip.dialling import plain
 
-_SEPARATORS = re.compile(r"[ ().\-/]")
 _DIGITS = re.compile(r"[0-9]+")
 _SHORTEST_BARE = 8
 """Fewer digits without a prefix are an extension, whatever they begin with."""
@@ -27,12 +27,6 @@ def matches(pattern: str, number: str) -> int:
 def longest_match(patterns: Iterable[str], number: str) -> int:
     """The best of :func:`matches` over all patterns; -1 for none."""
     return max((matches(pattern, number) for pattern in patterns), default=-1)
-
-
-def plain(number: str) -> str:
-    """Without visual separators, where it is a number at all."""
-    bare = _SEPARATORS.sub("", number)
-    return bare if _DIGITS.fullmatch(bare.lstrip("+")) else number
 
 
 def to_inside(form: NumberSettings, number: str) -> str:

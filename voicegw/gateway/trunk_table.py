@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from voicegw.base.causes import HangupCause
-from voicegw.base.errors import LocalError, RemoteProtocolError
+from voicegw.base.errors import LocalError
 from voicegw.gateway.trunk_config import Network, Trunk
-from voicegw.gateway.trunk_numbers import longest_match, plain, to_inside, to_trunk
+from voicegw.gateway.trunk_numbers import longest_match, to_inside, to_trunk
 from voicegw.gateway.way import DIRECT, Way
 from voicegw.sip.address import unbracketed
+from voicegw.sip.dialling import TRUNK_GROUP
 from voicegw.sip.grammar import from_wire, unescape
 from voicegw.sip.uri import TelUri, escape_user, parse_uri
-
-TRUNK_GROUP = "tgrp"
-"""The parameter of a tel URI that names the trunk (RFC 4904 §4)."""
 
 
 class RouteRefused(LocalError):
@@ -118,22 +116,6 @@ class TrunkTable:
         carrying.sort(key=lambda one: (-one[0], one[1].settings.priority, one[1].name))
         best = carrying[0][0]
         return tuple(_at(trunk, number) for fit, trunk in carrying if fit == best or name)
-
-
-def call_target(text: str, trunk: str = "") -> str:
-    """What somebody wants to call, as a URI: a number becomes a tel URI, by ``trunk`` where one is named.
-
-    Raises RemoteProtocolError for what is neither a number nor a URI that can be called.
-    """
-    bare = plain(text.strip())
-    if bare.lstrip("+").isdigit() and bare.isascii():
-        text = f"tel:{bare}"
-    parsed = parse_uri(text)
-    if not trunk:
-        return str(parsed)
-    if isinstance(parsed, TelUri):
-        return str(TelUri(parsed.number, parsed.params.without(TRUNK_GROUP).with_(TRUNK_GROUP, trunk)))
-    raise RemoteProtocolError(f"a trunk is named for a number, not for {text[:60]!r}")
 
 
 def _at(trunk: Trunk, number: str) -> OutRoute:

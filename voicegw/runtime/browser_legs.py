@@ -131,13 +131,21 @@ class SignallingWithBrowsers:
         *,
         display_name: str = "",
         headers: Sequence[tuple[str, str]] = (),
+        withheld: bool = False,
     ) -> None:
         """See :class:`Signalling`."""
         if target_uri.startswith(SCHEME):
             self._browsers.dial(leg_id, target_uri, local_port)
             return
         self._sip.dial(
-            leg_id, target_uri, local_ip, local_port, from_uri, display_name=display_name, headers=headers
+            leg_id,
+            target_uri,
+            local_ip,
+            local_port,
+            from_uri,
+            display_name=display_name,
+            headers=headers,
+            withheld=withheld,
         )
 
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:

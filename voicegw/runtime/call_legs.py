@@ -10,6 +10,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import CallId, LegId
 from voicegw.call import events as e
+from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.media import messages as m
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
@@ -22,11 +23,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """How a leg of ours presents itself. ``headers`` go into its INVITE."""
+    """How a leg of ours presents itself. ``headers`` go into its INVITE; ``withheld``: it is not to be shown."""
 
     user: str
     display_name: str = ""
     headers: Sequence[tuple[str, str]] = ()
+    withheld: bool = False
 
 
 class CallLegs:
@@ -90,7 +92,11 @@ class CallLegs:
                 f"sip:{escape_user(caller.user) or 'anonymous'}@{host}",
                 display_name=to_wire(caller.display_name),
                 headers=[(name, to_wire(value)) for name, value in caller.headers],
+                withheld=caller.withheld,
             )
+        except RouteRefused as refused:
+            log.warning("call refused: %s", refused, extra={"leg_id": leg_id})
+            self._post(e.LegEnded(leg_id, refused.cause))
         except (LocalError, RemoteProtocolError) as error:
             log.warning("cannot call %s: %s", uri, error)
             self._post(e.LegEnded(leg_id, HangupCause.UNREACHABLE))
@@ -127,6 +133,10 @@ class CallLegs:
             else:
                 address, bind_ip = signalling.media_address(leg_id), signalling.media_bind_address(leg_id)
             self._places[leg_id] = address, await self._services.media.open_leg(leg_id, self._call_id, bind_ip)
+        except RouteRefused as refused:
+            log.warning("call refused: %s", refused, extra={"leg_id": leg_id})
+            self._post(e.LegEnded(leg_id, refused.cause))
+            return
         except (LocalError, RemoteProtocolError) as error:
             log.warning("no media for this leg: %s", error, extra={"leg_id": leg_id})
             self._post(e.MediaRefused(leg_id))

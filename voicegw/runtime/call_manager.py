@@ -40,8 +40,9 @@ from voicegw.runtime.mail import EarlyMediaOffered, Mail, MediaChanged
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision_codes import SupervisionCodes
 from voicegw.runtime.worker_tally import WorkerTally
+from voicegw.sip.dialling import call_target
 from voicegw.sip.info_keys import read_info_key
-from voicegw.sip.uri import SipUri
+from voicegw.sip.parties import number_of
 
 log = logging.getLogger(__name__)
 
@@ -107,9 +108,11 @@ class CallManager:
     def originate(self, uri: str, agent: str, calling: str = "") -> CallId:
         """Call ``uri`` and let ``agent`` talk with whoever answers; the facts of the call tell how that goes.
 
+        ``uri`` may be a number, which goes by the trunk that carries it (``tgrp`` names one).
         Raises LocalError for an unknown agent or when every line is taken, RemoteProtocolError for a bad URI.
         """
-        called = SipUri.parse(uri).user or ""
+        uri = call_target(uri)
+        called = number_of(uri)
         installation = self._store.current
         if agent not in installation.agents:
             raise LocalError(f"there is no agent called {agent!r}")
@@ -145,7 +148,15 @@ class CallManager:
             self._services.signalling.reject(event.leg_id, HangupCause.OVERLOADED)
             return
         offer = Offer(
-            event.leg_id, event.sip_call_id, event.called, event.calling, event.display_name, event.headers
+            event.leg_id,
+            event.sip_call_id,
+            event.called,
+            event.calling,
+            event.display_name,
+            event.headers,
+            trunk=event.trunk,
+            parties=event.parties,
+            max_call_s=event.max_call_s,
         )
         call = self._open(CallId(token(self._services.random, 16)), offer)
         call.post(e.CallOffered(event.leg_id))
@@ -167,7 +178,14 @@ class CallManager:
 
     def _route(self, call: CallRuntime, offer: Offer) -> None:
         at = datetime.fromtimestamp(self._services.clock.wall(), UTC)
-        request = RouteRequest(offer.called, offer.calling, at, tuple(offer.headers.items()))
+        request = RouteRequest(
+            offer.called,
+            offer.calling,
+            at,
+            tuple(offer.headers.items()),
+            offer.trunk,
+            offer.parties.original_called,
+        )
         decision = self._store.current.dialplan.route(request)
         log.info(
             "call offered",
@@ -175,6 +193,7 @@ class CallManager:
                 "call_id": call.call_id,
                 "called": offer.called,
                 "calling": offer.calling,
+                "trunk": offer.trunk,
                 "route": decision.route,
             },
         )

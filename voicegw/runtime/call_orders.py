@@ -83,7 +83,7 @@ class OrderDesk:
         request = TransferRequest(
             TransferKind(action.kind or target.kind),
             action.target,
-            target.uri,
+            target.destination,
             LegId(token(self._services.random, 16)),
             action.summary,
             dict(self._conversation.collected),

@@ -32,6 +32,7 @@ from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.conversation_links import ConversationLinks
 from voicegw.runtime.far_ends import fact_of
+from voicegw.runtime.introduction import introduction, limited, signalled
 from voicegw.runtime.line_facts import measured, rated
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.look_up import LookUp
@@ -42,6 +43,7 @@ from voicegw.runtime.supervision import SupervisionDesk, SupervisionLinks
 from voicegw.runtime.tasks import ChildTasks
 from voicegw.runtime.transfers import TransferDesk, failed_turn
 from voicegw.sdp.negotiate import MediaSession
+from voicegw.sip.parties import NOBODY, Parties
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,12 @@ class Offer:
     headers: Mapping[str, str]
     uri: str = ""
     """Whom we call, where the call is ours; empty for one that came in."""
+    trunk: str = ""
+    """By which it came."""
+    parties: Parties = NOBODY
+    """More about who calls whom."""
+    max_call_s: int = 0
+    """The longest that its trunk allows; 0: no limit of its own."""
 
 
 class CallRuntime:
@@ -79,7 +87,8 @@ class CallRuntime:
         self._offer = offer
         self._services = services
         self._on_gone = on_gone
-        self._machine = CallMachine(services.call_config, services.transfers, services.supervision)
+        config = limited(services.call_config, offer.max_call_s)
+        self._machine = CallMachine(config, services.transfers, services.supervision)
         self._mailbox: Mailbox[mail_types.Mail] = Mailbox()
         self._tasks = ChildTasks()
         censor = Censor(services.redactor())
@@ -346,8 +355,9 @@ class CallRuntime:
             case c.DialLeg(leg_id, uri):
                 self._legs.open_towards(leg_id, uri)
             case c.InviteLeg(leg_id, uri):
-                ours = Caller(self._offer.calling, self._offer.display_name)
-                self._legs.invite(leg_id, uri, ours if leg_id == self.leg_id else Caller(self._offer.called))
+                self._legs.invite(
+                    leg_id, uri, self._caller if leg_id == self.leg_id else Caller(self._offer.called)
+                )
             case _:
                 assert_never(command)
 
@@ -397,13 +407,19 @@ class CallRuntime:
     def _asks_who_is_calling(self) -> bool:
         return self._look_up.begin(self._services.agents[self._machine.agent], self._call_facts())
 
+    @property
+    def _caller(self) -> Caller:
+        """As whom legs of ours present themselves."""
+        offer = self._offer
+        return Caller(offer.calling, offer.display_name, withheld=offer.parties.withheld)
+
     def _call_facts(self) -> CallFacts:
         offer = self._offer
-        return CallFacts(self.call_id, offer.called, offer.calling, offer.headers, self._look_up.known)
+        said = signalled(offer.trunk, offer.display_name, offer.parties)
+        return CallFacts(self.call_id, offer.called, offer.calling, offer.headers, self._look_up.known, said)
 
     def _start_agent(self, name: str) -> None:
         services = self._services
-        offer = self._offer
         facts = self._call_facts()
         links = ConversationLinks(
             self.post,
@@ -418,7 +434,7 @@ class CallRuntime:
         self._conversation = Conversation(agent, facts, services, self._tasks, self._book, links)
         self._gate = AgentGate(self._conversation)
         self._transfers = TransferDesk(
-            self.call_id, services, agent, self._legs, self._tasks, self._book, (offer.calling, offer.display_name)
+            self.call_id, services, agent, self._legs, self._tasks, self._book, self._caller
         )
         supervision = SupervisionLinks(self._machine.supervisors, self.post, self._conversation.note, self.call_id)
         self._supervision = SupervisionDesk(services, agent, self._tasks, self._book, supervision)
@@ -471,6 +487,9 @@ class CallRuntime:
                 "out" if offer.uri else "in",
             )
         )
+        introduced = introduction(offer.trunk, offer.parties)
+        if introduced != f.CallWasIntroduced():
+            self._book.note(introduced)
 
     def _note_statistics(self, closed: m.LegClosed) -> None:
         self._book.note(measured(closed.stats, *self._whose(closed.leg_id)))

@@ -73,8 +73,13 @@ class Signalling(Protocol):
         *,
         display_name: str = "",
         headers: Sequence[tuple[str, str]] = (),
+        withheld: bool = False,
     ) -> None:
-        """Send an INVITE; raises LocalError and RemoteProtocolError for what cannot be called."""
+        """Send an INVITE; raises LocalError and RemoteProtocolError for what cannot be called.
+
+        RouteRefused, a LocalError, says with a cause that no trunk may or can carry it. ``withheld``: the caller
+        wishes not to be shown.
+        """
         ...
 
     def may_refer(self, leg_id: LegId) -> bool:

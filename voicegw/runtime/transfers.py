@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from voicegw.agents.agent import Agent, CallerTurn, TurnKind
@@ -52,7 +53,7 @@ class TransferDesk:
         legs: CallLegs,
         tasks: ChildTasks,
         book: LogBook,
-        calling: tuple[str, str],
+        calling: Caller,
     ) -> None:
         self._config: TransferConfig = services.transfers
         self._legs = legs
@@ -91,9 +92,8 @@ class TransferDesk:
 
     def invite(self, request: TransferRequest) -> None:
         """Call the target, in the caller's name and with what is known in writing."""
-        user, name = self._calling
         headers = invite_headers(request.summary, request.details)
-        self._legs.invite(request.leg_id, request.uri, Caller(user, name, headers))
+        self._legs.invite(request.leg_id, request.uri, replace(self._calling, headers=headers))
 
     def brief(self, leg_id: LegId, summary: str, post_finished: PostBriefed) -> None:
         """Tell the target what it is about."""

@@ -20,9 +20,19 @@ def test_targets_are_names_or_uris() -> None:
     assert config.target("desk") is DESK
     assert config.target("sip:x@192.0.2.9") == TargetConfig("sip:x@192.0.2.9", "sip:x@192.0.2.9")
     assert config.target("nobody") is None
+    number = config.target("+49 30 123")
+    assert number is not None and number.destination == "tel:+4930123"
 
 
-@pytest.mark.parametrize("values", [{"uri": "desk"}, {"uri": "tel:1"}, {"uri": "sip:a@b", "kind": "magic"}])
+def test_a_target_may_be_a_number_of_a_trunk() -> None:
+    assert TargetConfig("desk", "+49 30 123").destination == "tel:+4930123"
+    assert TargetConfig("desk", "+4930123", trunk="pbx").destination == "tel:+4930123;tgrp=pbx"
+
+
+UNFIT = [{"uri": "desk"}, {"uri": "sip:a@b", "trunk": "t"}, {"uri": "sip:a@b", "kind": "magic"}]
+
+
+@pytest.mark.parametrize("values", UNFIT)
 def test_targets_that_cannot_work_are_refused(values: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         TargetConfig("desk", **values)

@@ -16,11 +16,12 @@ from voicegw.gateway.token_bucket import Rate
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkCounter, TrunkDesk
 from voicegw.gateway.trunk_headers import incoming, is_listed, outgoing
-from voicegw.gateway.trunk_numbers import longest_match, plain, shown_to_trunk, to_inside, to_trunk
+from voicegw.gateway.trunk_numbers import longest_match, shown_to_trunk, to_inside, to_trunk
 from voicegw.gateway.trunk_sections import HeaderSettings, NumberSettings
 from voicegw.gateway.trunk_settings import TrunkSettings
-from voicegw.gateway.trunk_table import RouteRefused, TrunkTable, call_target
+from voicegw.gateway.trunk_table import RouteRefused, TrunkTable
 from voicegw.sip.address import Address
+from voicegw.sip.dialling import call_target, plain
 from voicegw.sip.digest import Credentials
 
 A, B, C = LegId("a"), LegId("b"), LegId("c")

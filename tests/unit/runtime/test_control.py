@@ -128,7 +128,7 @@ def test_a_call_of_ours_rings_talks_and_is_written_down() -> None:
         with pytest.raises(Refused):
             hall.control.originate("sip:a@192.0.2.9", "nobody")
         with pytest.raises(Refused):
-            hall.control.originate("+4930123", "scripted")
+            hall.control.originate("the desk", "scripted")
         call_id = hall.control.originate("sip:a@192.0.2.9", "scripted", "+4930999")
         await hall.settle()
         assert hall.signalling.said == ["dial sip:a@192.0.2.9"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from voicegw.agents.actions import SlotFilled
-from voicegw.agents.agent import CallFacts
+from voicegw.agents.agent import SIGNALLED, CallFacts
 from voicegw.agents.flow_webhook import to_variable
 from voicegw.agents.template import Variable, plain
 from voicegw.agents.tools.call_tools import CallTools
@@ -43,6 +43,8 @@ def check_lookup(config: CallerLookupConfig, registry: ToolRegistry) -> None:
 async def look_up(config: CallerLookupConfig, tools: CallTools, facts: CallFacts) -> KnownCaller:
     """Run it, for at most ``timeout_s`` seconds. Never raises for a failing tool."""
     variables: dict[str, Variable] = {
+        **dict.fromkeys(SIGNALLED, ""),
+        **facts.signalled,
         "call_id": str(facts.call_id),
         "calling": facts.calling,
         "called": facts.called,

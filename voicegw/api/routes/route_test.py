@@ -36,6 +36,8 @@ class Question(BaseModel):
     called: Words
     calling: Words = ""
     headers: list[tuple[Words, Words]] = Field(default=[], max_length=50)
+    trunk: Words = ""
+    original_called: Words = ""
     at: AwareDatetime | None = None
     dialplan: Name = "dialplan"
     text: Annotated[str, Field(max_length=1_000_000)] | None = None
@@ -80,7 +82,8 @@ async def route_test(
     except ConfigError as error:
         raise wrong_document(error) from None
     at = body.at or datetime.fromtimestamp(parts.clock.wall(), UTC)
-    explanation = explain(dialplan, RouteRequest(body.called, body.calling, at, tuple(body.headers)))
+    request = RouteRequest(body.called, body.calling, at, tuple(body.headers), body.trunk, body.original_called)
+    explanation = explain(dialplan, request)
     decision = explanation.decision
     return Answer(
         route=decision.route,
