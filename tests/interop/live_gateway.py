@@ -34,6 +34,7 @@ class LiveGateway:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self.passed_over: list[LegEvent] = []
+        self.counters = Counters()
 
     def do(self, command: Callable[[SipGateway], R]) -> R:
         """Run ``command`` where the gateway lives."""
@@ -73,7 +74,7 @@ class LiveGateway:
             self._events.put_nowait,
             random=os.urandom,
             clock=SystemClock(),
-            counters=Counters(),
+            counters=self.counters,
         )
         return self.gateway.start()
 
