@@ -68,6 +68,41 @@ def test_caller_and_desk_hear_one_another_until_the_desk_hangs_up(tmp_path: Path
     assert seconds_with(said, CALLER_HZ) >= 3
 
 
+def test_the_caller_hears_what_the_desk_plays_before_it_answers(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.server as server, RtpPeer() as here, RtpPeer() as there:
+        with (
+            desk.sipp("uas_183", rtp_port=str(there.port), early_ms="3000") as target,
+            desk.caller("uac", here, hold_ms="11000") as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 20))
+            there.start(_media_of(target.wait_for("INVITE").body), tone(DESK_HZ, 20))
+            target.wait_for("ACK")
+            before = seconds_with(here.heard(), DESK_HZ)
+            caller.passed()
+            target.passed()
+        log = server.call()
+    assert steps(log) == ["dialled", "ringing", "early_media", "answered"]
+    assert before >= 2, "heard before the answer"
+    assert seconds_with(there.heard(), CALLER_HZ) >= 1, "and heard after it"
+
+
+def test_the_caller_hears_why_a_desk_cannot_be_reached(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with desk.server as server, RtpPeer() as here, RtpPeer() as there:
+        with (
+            desk.sipp("uas_183_refuses", rtp_port=str(there.port), early_ms="2500") as target,
+            desk.caller("uac_hung_up", here) as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            there.start(_media_of(target.wait_for("INVITE").body), tone(DESK_HZ, 20))
+            target.passed()
+            caller.passed()
+        log = server.call()
+    assert seconds_with(here.heard(), DESK_HZ) >= 1.5
+    assert "Nobody can take your call." in log.agent_said
+
+
 @pytest.mark.parametrize(("status", "reason"), [("486 Busy Here", "busy"), ("603 Decline", "refused")])
 def test_a_desk_that_refuses_sends_the_caller_back(tmp_path: Path, status: str, reason: str) -> None:
     desk = Desk(tmp_path)

@@ -20,7 +20,7 @@ from voicegw.call.edges import AGENT, AGENT_EAR, ANNOUNCER, BRIEFER, RECORDED_OU
 from voicegw.call.supervision import SupervisorInput
 from voicegw.call.transfer import TargetConfig, TransferConfig
 from voicegw.media import messages as m
-from voicegw.runtime.mail import MediaChanged
+from voicegw.runtime.mail import EarlyMediaOffered, MediaChanged
 from voicegw.sdp.negotiate import MediaSession
 
 BOSS = LegId("boss")
@@ -99,6 +99,60 @@ def test_a_bridged_transfer_is_heard_at_every_step() -> None:
         assert house.signalling.said[-1] == "hangup callee_hangup"
         await ended(house, LEG, HangupCause.CALLEE_HANGUP)
         assert house.call.closed
+
+    play(story())
+
+
+def test_what_the_target_plays_before_its_answer_is_heard_in_place_of_our_ringing_tone() -> None:
+    async def story() -> None:
+        house = await moving("desk")
+        leg = target_of(house)
+        house.call.post(e.LegRinging(leg, 183))
+        house.call.post(EarlyMediaOffered(leg, SESSION))
+        await house.run(3.0)
+        assert house.worker.heard_by(LEG) == {ANNOUNCER}, "a description alone is nothing to hear"
+        house.call.post(m.MediaLatched(leg, "192.0.2.7", 4000, house.clock.monotonic()))
+        await house.settle()
+        assert house.worker.heard_by(LEG) == {leg} == house.worker.heard_by(RECORDED_OUT)
+        assert house.worker.heard_by(leg) == set(), "nobody there has answered"
+        house.call.post(e.LegRinging(leg, 180))
+        await house.run(3.0)
+        assert house.worker.heard_by(LEG) == {leg}, "a 180 after it changes nothing"
+        assert ANNOUNCER not in house.worker.announced
+        house.call.post(m.MediaTimedOut(leg, 30_000))
+        await house.settle()
+        assert "hangup" not in house.signalling.said[-1], "silence before the answer is no fault"
+        house.call.post(MediaChanged(leg, SESSION))
+        await house.settle()
+        assert house.worker.heard_by(leg) == {LEG}
+        assert steps(house) == ["begun", "dialled", "ringing", "early_media", "answered", "connected"]
+
+    play(story())
+
+
+def test_after_an_announcement_and_a_refusal_the_agent_has_the_caller_back() -> None:
+    async def story() -> None:
+        house = await moving("desk")
+        leg = target_of(house)
+        house.call.post(EarlyMediaOffered(leg, SESSION))
+        house.call.post(m.MediaLatched(leg, "192.0.2.7", 4000, house.clock.monotonic()))
+        await house.run(3.0)
+        await ended(house, leg, HangupCause.PEER_REJECTED, 404)
+        await house.run(2.0)
+        assert house.worker.heard_by(LEG) == {AGENT}
+        assert steps(house)[-1].startswith("failed")
+
+    play(story())
+
+
+def test_early_media_of_an_attended_target_is_kept_from_the_caller() -> None:
+    async def story() -> None:
+        house = await moving("expert", summary="A late order.")
+        leg = target_of(house)
+        house.call.post(EarlyMediaOffered(leg, SESSION))
+        house.call.post(m.MediaLatched(leg, "192.0.2.7", 4000, house.clock.monotonic()))
+        await house.run(1.0)
+        assert house.worker.heard_by(LEG) == {ANNOUNCER}
 
     play(story())
 
