@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
@@ -15,13 +16,12 @@ from voicegw.base.ids import LegId
 from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegAnswered, LegEvent
-from voicegw.gateway.located_requests import LocatedRequests
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.sip_leg import SipGateway
-from voicegw.gateway.way import DIRECT, Way
+from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.sip.address import Address
-from voicegw.sip.challenges import FindCredentials, no_credentials
 
 E = TypeVar("E", bound=LegEvent)
 PATIENCE_S = 30.0
@@ -42,10 +42,9 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 class SipNode:
     """A started gateway; its events wait in a queue."""
 
-    def __init__(
-        self, locating: LocatingConfig | None = None, credentials: FindCredentials = no_credentials
-    ) -> None:
+    def __init__(self, locating: LocatingConfig | None = None, trunks: Sequence[Trunk] = ()) -> None:
         self.counters = Counters()
+        desk = TrunkDesk(trunks, "open", self.counters)
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
         config = SipConfig(
             listen_ip="127.0.0.1",
@@ -58,10 +57,10 @@ class SipNode:
             random=os.urandom,
             clock=SystemClock(),
             counters=self.counters,
-            credentials=credentials,
+            credentials=desk.credentials,
+            trunks=desk,
         )
         self.address: Address = self.gateway.start()
-        self.requests = LocatedRequests(self.gateway.requests, self.gateway.servers, self.counters)
 
     async def expect(self, kind: type[E]) -> E:
         """The next event of this kind; others are passed over."""
@@ -70,15 +69,20 @@ class SipNode:
             if isinstance(event, kind):
                 return event
 
-    def dial(self, target: str, media: RtpPeer, way: Way = DIRECT, account: str = "") -> None:
+    def dial(self, target: str, media: RtpPeer) -> None:
         """Call from ``media``."""
-        self.gateway.dial(OUT, target, "127.0.0.1", media.port, US, way=way, account=account)
+        self.gateway.dial(OUT, target, "127.0.0.1", media.port, US)
 
     async def answered(self) -> MediaSession:
         """The media of the call that was dialled."""
         return (await self.expect(LegAnswered)).session
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.gateway.close()
 
 

@@ -34,29 +34,28 @@ def test_a_call_passes_a_silent_and_a_full_server(tmp_path: Path) -> None:
     silent, full, good = free_udp_port(), free_udp_port(), free_udp_port()
 
     async def scenario(dns: DnsStub) -> None:
-        node = SipNode(LocatingConfig(dns_servers=(dns.address,), attempt_s=1.5))
-        with (
-            Sipp(tmp_path, "unavailable", port=full, values={"status": "503 Service Unavailable"}) as refusing,
-            Sipp(tmp_path, "uas_echo", port=good, extra=("-rtp_echo",)) as answering,
-            RtpPeer() as media,
-        ):
-            await asyncio.sleep(0.5)  # sipp says nothing when it listens
-            node.dial(TARGET, media)
-            session = await node.answered()
-            await speaks_and_hears_echo(media, session)
-            node.gateway.hangup(OUT, HangupCause.AGENT_HANGUP)
-            assert (await node.expect(LegEnded)).cause is HangupCause.AGENT_HANGUP
-            await asyncio.to_thread(refusing.passed)
-            await asyncio.to_thread(answering.passed)
-            (refused,), (taken,) = refusing.received("INVITE"), answering.received("INVITE")
-        assert [refused.header(name) for name in ("Call-ID", "From", "CSeq")] == [
-            taken.header(name) for name in ("Call-ID", "From", "CSeq")
-        ]
-        assert refused.header("Via") != taken.header("Via")
-        assert taken.start_line == f"INVITE {TARGET} SIP/2.0"
-        assert node.counters.get(LocatingCounter.FAILED_OVER) == 2
-        assert [address.port for address in node.gateway.servers.listed] == [silent]
-        node.close()
+        with SipNode(LocatingConfig(dns_servers=(dns.address,), attempt_s=1.5)) as node:
+            with (
+                Sipp(tmp_path, "unavailable", port=full, values={"status": "503 Service Unavailable"}) as refusing,
+                Sipp(tmp_path, "uas_echo", port=good, extra=("-rtp_echo",)) as answering,
+                RtpPeer() as media,
+            ):
+                await asyncio.sleep(0.5)  # sipp says nothing when it listens
+                node.dial(TARGET, media)
+                session = await node.answered()
+                await speaks_and_hears_echo(media, session)
+                node.gateway.hangup(OUT, HangupCause.AGENT_HANGUP)
+                assert (await node.expect(LegEnded)).cause is HangupCause.AGENT_HANGUP
+                await asyncio.to_thread(refusing.passed)
+                await asyncio.to_thread(answering.passed)
+                (refused,), (taken,) = refusing.received("INVITE"), answering.received("INVITE")
+            assert [refused.header(name) for name in ("Call-ID", "From", "CSeq")] == [
+                taken.header(name) for name in ("Call-ID", "From", "CSeq")
+            ]
+            assert refused.header("Via") != taken.header("Via")
+            assert taken.start_line == f"INVITE {TARGET} SIP/2.0"
+            assert node.counters.get(LocatingCounter.FAILED_OVER) == 2
+            assert [address.port for address in node.gateway.servers.listed] == [silent]
 
     with carrier(silent, full, good) as dns:
         run(scenario(dns))
@@ -66,24 +65,23 @@ def test_the_second_call_does_not_wait_again(tmp_path: Path) -> None:
     silent, good = free_udp_port(), free_udp_port()
 
     async def scenario(dns: DnsStub) -> None:
-        node = SipNode(LocatingConfig(dns_servers=(dns.address,), attempt_s=1.0))
-        loop = asyncio.get_running_loop()
-        waits = []
-        with Sipp(tmp_path, "uas_echo", port=good, calls=2, extra=("-rtp_echo",)) as answering:
-            await asyncio.sleep(0.5)  # sipp says nothing when it listens
-            for _ in range(2):
-                started = loop.time()
-                with RtpPeer() as media:
-                    node.dial(TARGET, media)
-                    session = await node.answered()
-                    waits.append(loop.time() - started)
-                    await speaks_and_hears_echo(media, session)
-                    node.gateway.hangup(OUT, HangupCause.AGENT_HANGUP)
-                    await node.expect(LegEnded)
-            await asyncio.to_thread(answering.passed)
-        assert waits[0] > 0.9 > 0.5 > waits[1]
-        assert dns.asked("_sip._udp.carrier.test", "SRV") == 1
-        node.close()
+        with SipNode(LocatingConfig(dns_servers=(dns.address,), attempt_s=1.0)) as node:
+            loop = asyncio.get_running_loop()
+            waits = []
+            with Sipp(tmp_path, "uas_echo", port=good, calls=2, extra=("-rtp_echo",)) as answering:
+                await asyncio.sleep(0.5)  # sipp says nothing when it listens
+                for _ in range(2):
+                    started = loop.time()
+                    with RtpPeer() as media:
+                        node.dial(TARGET, media)
+                        session = await node.answered()
+                        waits.append(loop.time() - started)
+                        await speaks_and_hears_echo(media, session)
+                        node.gateway.hangup(OUT, HangupCause.AGENT_HANGUP)
+                        await node.expect(LegEnded)
+                await asyncio.to_thread(answering.passed)
+            assert waits[0] > 0.9 > 0.5 > waits[1]
+            assert dns.asked("_sip._udp.carrier.test", "SRV") == 1
 
     with carrier(silent, good) as dns:
         run(scenario(dns))

@@ -125,6 +125,13 @@ class Registrations:
         """All registrations, by name."""
         return tuple(self._look(name, self._kept[name]) for name in sorted(self._kept))
 
+    def stop(self) -> None:
+        """Send nothing any more: the sockets are about to close. What was not taken back runs out by itself."""
+        for kept in self._kept.values():
+            if kept.task is not None:
+                kept.task.cancel()
+        self._kept.clear()
+
     async def close(self) -> None:
         """Take every binding back. Ends within :data:`LAST_WORD_S`, answered or not."""
         self.put_in_force({})

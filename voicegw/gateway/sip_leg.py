@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -44,6 +45,7 @@ from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.trunk_calls import Departure, Speech, TrunkCalls
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_table import RouteRefused
+from voicegw.gateway.trunk_watch import TrunkWatch
 from voicegw.gateway.way import DIRECT, Way
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip import events as ua
@@ -94,6 +96,9 @@ class SipGateway:
         self.registrar = PhoneKeeper(phones, self.phones, self._driver, self.requests)
         resolver = Resolver(config.locating, self._driver.abilities, random=random, clock=clock, counters=counters)
         self.servers = Servers(config.locating, resolver, self.requests, self._driver, counters)
+        self.watch = TrunkWatch(
+            self._driver, self.requests, self.servers, self.trunks, random, counters, socket.gethostname()
+        )
         policy = TargetPolicy(config.forward_to)
         self._outgoing = OutgoingCalls(self._driver, self.servers, policy, random, counters)
         self._media = LegMedia(self._driver, self._tell, self.hangup)
@@ -109,7 +114,14 @@ class SipGateway:
 
     def start(self) -> Address:
         """Open the socket and return its address; LocalError if it cannot be had. Needs a running event loop."""
-        return self._driver.open()
+        address = self._driver.open()
+        self.trunks.on_trunks = self.watch.put_in_force
+        self.watch.put_in_force(self.trunks.trunks)
+        return address
+
+    async def leave(self) -> None:
+        """Take our registrations back, so that nobody calls us any more; takes two seconds at most."""
+        await self.watch.close()
 
     def drain(self) -> None:
         """Refuse new calls with 503 and answer OPTIONS so; running legs go on."""
@@ -126,6 +138,7 @@ class SipGateway:
         for leg_id, leg in list(self._legs.items()):
             self.hangup(leg_id, HangupCause.DRAINING)
             self._end(leg, LegEnded(leg_id, HangupCause.DRAINING))
+        self.watch.stop()
         self.servers.close()
         self._driver.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from voicegw.base.causes import HangupCause
@@ -17,6 +17,7 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.token_bucket import Rate, TokenBucket
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_table import OutRoute, RouteRefused, TrunkTable
+from voicegw.gateway.way import Way
 from voicegw.sip.address import Address, is_literal
 from voicegw.sip.digest import Credentials
 
@@ -60,6 +61,9 @@ class TrunkDesk:
         self._rates: dict[tuple[str, str], TokenBucket] = {}
         self.on_change: Callable[[], None] = lambda: None
         """Called when addresses of trunks are others than before."""
+        self.on_trunks: Callable[[tuple[Trunk, ...]], None] = lambda _trunks: None
+        """Called when the trunks are others than before."""
+        self._service_routes: dict[str, tuple[str, ...]] = {}
 
     # ---------------------------------------------------------------- what trunks there are
 
@@ -75,7 +79,18 @@ class TrunkDesk:
         names = {trunk.name for trunk in self._trunks}
         self._down = {name: why for name, why in self._down.items() if name in names}
         self._learned = {name: hosts for name, hosts in self._learned.items() if name in names}
+        self._service_routes = {name: way for name, way in self._service_routes.items() if name in names}
         self._rebuild()
+        self.on_trunks(self._trunks)
+
+    @property
+    def trunks(self) -> tuple[Trunk, ...]:
+        """All of them, those that are switched off among them."""
+        return self._trunks
+
+    def serve_by(self, name: str, routes: tuple[str, ...]) -> None:
+        """Calls of this trunk go by these Route values, as its registrar has said (RFC 3608); none: as set."""
+        self._service_routes[name] = routes
 
     def learn(self, name: str, hosts: Collection[str]) -> None:
         """The names of this trunk have these addresses now: its calls come from there as well."""
@@ -193,10 +208,15 @@ class TrunkDesk:
 
     def _routes(self, uri: str) -> tuple[OutRoute, ...]:
         try:
-            return self._table.routes(uri)
+            ways = self._table.routes(uri)
         except RouteRefused:
             self._counters.add(TrunkCounter.NOT_ALLOWED)
             raise
+        return tuple(self._by_service_route(way) for way in ways)
+
+    def _by_service_route(self, route: OutRoute) -> OutRoute:
+        named = () if route.trunk is None else self._service_routes.get(route.trunk.name, ())
+        return replace(route, way=Way(named)) if named else route
 
     def _require_up(self, trunk: Trunk) -> None:
         if trunk.name in self._down:

@@ -93,6 +93,8 @@ class HealthPlan:
     interval_s: float = 30.0
     down_after: int = 3
     up_after: int = 1
+    asks: bool = True
+    """False: its names are looked up, and nobody is asked anything."""
     account: str = ""
     """The credentials for peers that challenge OPTIONS; a refusal is a sign of life as well."""
     way: Way = DIRECT
@@ -185,27 +187,31 @@ class TrunkHealth:
 
     async def _watch(self, name: str, watched: _Watched) -> None:
         while True:
-            alive = await self._ping(name, watched)
-            self._counters.add(LocatingCounter.PINGS)
-            if not alive:
-                self._counters.add(LocatingCounter.PINGS_UNANSWERED)
-            if watched.machine.note(answered=alive):
-                self._tell(name, watched)
+            addresses = await self._locate(name, watched)
+            if watched.plan.asks:
+                await self._ping(name, watched, addresses)
             await asyncio.sleep(watched.plan.interval_s * self._spread())
 
-    async def _ping(self, name: str, watched: _Watched) -> bool:
-        """Ask every server of a trunk at once; whether one of them takes calls."""
-        plan = watched.plan
+    async def _locate(self, name: str, watched: _Watched) -> list[Address]:
+        """The servers of a trunk, and the news of them; none where none is found."""
         try:
-            addresses = (await self._servers.locate(plan.target_uri, plan.way))[:MAX_SERVERS]
+            addresses = await self._servers.locate(watched.plan.target_uri, watched.plan.way)
         except (LocalError, RemoteProtocolError) as error:
-            watched.status, watched.servers, watched.why = 0, (), str(error)
-            return False
+            watched.status, watched.why = 0, str(error)
+            return []
         self._on_located(name, addresses)
+        return addresses[:MAX_SERVERS]
+
+    async def _ping(self, name: str, watched: _Watched, addresses: list[Address]) -> None:
+        """Ask every server of a trunk at once: one that takes calls is enough."""
+        self._counters.add(LocatingCounter.PINGS)
         ends = await asyncio.gather(*(self._ask(watched, address) for address in addresses))
         alive = [address for address, takes_calls in zip(addresses, ends, strict=True) if takes_calls]
         watched.servers = tuple(f"{address.transport.value} {address}" for address in alive)
-        return bool(alive)
+        if not alive:
+            self._counters.add(LocatingCounter.PINGS_UNANSWERED)
+        if watched.machine.note(answered=bool(alive)):
+            self._tell(name, watched)
 
     async def _ask(self, watched: _Watched, address: Address) -> bool:
         plan, sent_at = watched.plan, self._driver.now

@@ -36,6 +36,10 @@ class Gateway(Protocol):
         """Use new certificate files from the next handshake on."""
         ...
 
+    async def leave(self) -> None:
+        """Tell those who would call us that we are gone; may be called twice."""
+        ...
+
     def close(self) -> None:
         """End what is left and close the socket."""
         ...
@@ -148,6 +152,7 @@ class Node:
     async def drain(self, patience_s: float) -> None:
         """No new calls; running ones may finish for ``patience_s`` seconds, then are told goodbye."""
         self.gateway.drain()
+        await self.gateway.leave()
         if await self._idle_within(patience_s):
             return
         log.info("calls are told goodbye", extra={"calls": self.manager.active})
@@ -157,6 +162,7 @@ class Node:
 
     async def close(self) -> None:
         """Stop everything, in the opposite order of the start."""
+        await self.gateway.leave()
         self.gateway.close()
         for preparing in self._preparing:
             preparing.cancel()

@@ -25,7 +25,7 @@ from voicegw.sip.uri import SipUri
 
 LONGEST_S: Final = 604_800.0
 """No registrar is believed when it says more."""
-SHORTEST_S: Final = 10.0
+SHORTEST_S: Final = 2.0
 """A binding that ends sooner is refreshed as if it lasted so long: no registrar makes us send all the time."""
 REFRESH_FROM: Final = 0.75
 REFRESH_TO: Final = 0.85

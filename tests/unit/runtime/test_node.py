@@ -50,6 +50,9 @@ class Gateway:
     def drain(self) -> None:
         self._said.append("drain gateway")
 
+    async def leave(self) -> None:
+        self._said.append("leave")
+
     def close(self) -> None:
         self._said.append("close gateway")
 
@@ -136,7 +139,7 @@ def test_an_idle_node_drains_without_a_word() -> None:
     async def story() -> None:
         house = House()
         await house.node.drain(60)
-        assert house.said == ["drain gateway"]
+        assert house.said == ["drain gateway", "leave"]
 
     play(story())
 
@@ -146,12 +149,12 @@ def test_calls_may_finish_and_are_told_goodbye_when_they_do_not() -> None:
         patient, impatient = House(calls=1), House(calls=1)
         draining = asyncio.create_task(patient.node.drain(60))
         await asyncio.sleep(0)
-        assert patient.said == ["drain gateway"]
+        assert patient.said == ["drain gateway", "leave"]
         patient.manager.set_active(0)
         await draining
         assert "goodbye" not in patient.said
         await impatient.node.drain(0)
-        assert impatient.said == ["drain gateway", "goodbye"]
+        assert impatient.said == ["drain gateway", "leave", "goodbye"]
 
     play(story())
 
@@ -178,10 +181,11 @@ def test_records_are_closed_before_the_worker_and_the_log_are() -> None:
         closing = asyncio.create_task(house.node.close())
         for _ in range(5):
             await asyncio.sleep(0)
-        assert house.said == ["close gateway"]
+        assert house.said == ["leave", "close gateway"]
         house.manager.set_active(0)
         await closing
         assert house.said == [
+            "leave",
             "close gateway",
             "close media",
             "close speech",

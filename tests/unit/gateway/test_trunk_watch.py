@@ -1,0 +1,195 @@
+"""What trunks' settings come to between calls, and what the desk is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable
+
+import pytest
+
+from tests.unit.gateway.nodes import RawSocket, run
+from voicegw.base.clock import SystemClock
+from voicegw.base.metrics import Counters
+from voicegw.gateway.config import SipConfig
+from voicegw.gateway.locating_config import LocatingConfig
+from voicegw.gateway.sip_leg import SipGateway
+from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_desk import TrunkDesk
+from voicegw.gateway.trunk_settings import TrunkSettings
+from voicegw.gateway.trunk_table import RouteRefused
+from voicegw.gateway.trunk_watch import LOOK_UP_S, enrolment_of, health_plan_of, instance_of
+from voicegw.gateway.way import Way
+from voicegw.sip.message import Request
+
+
+def trunk(name: str = "carrier", **settings: object) -> Trunk:
+    return Trunk(name, TrunkSettings.model_validate(settings), "secret")
+
+
+def test_the_plan_of_a_registration() -> None:
+    one = trunk(
+        hosts=["a.carrier.test", "b.carrier.test"],
+        domain="carrier.test",
+        transport="tcp",
+        username="4930",
+        register_there=True,
+        registration={"expires_s": 600, "retry_s": 5, "contact_user": "+49 30", "outbound": True},
+    )
+    enrolment = enrolment_of(one, "node1")
+    plan = enrolment.plan
+    assert (plan.address_of_record, plan.registrar) == ("sip:4930@carrier.test", "sip:carrier.test")
+    assert (plan.contact_user, plan.expires_s, plan.retry_s) == ("+49%2030", 600, 5)
+    assert plan.instance == instance_of("node1", "carrier") != instance_of("node2", "carrier")
+    assert plan.instance.startswith("urn:uuid:")
+    assert enrolment.account == "carrier"
+    assert enrolment.way.hosts == ("sip:a.carrier.test;transport=tcp", "sip:b.carrier.test;transport=tcp")
+
+
+def test_a_registrar_of_its_own_is_found_by_its_name() -> None:
+    settings = {"registrar": "sip:reg.carrier.test"}
+    one = trunk(hosts=["sbc.carrier.test"], username="u", register_there=True, registration=settings)
+    assert enrolment_of(one, "n").way == Way()
+    assert enrolment_of(one, "n").plan.registrar == "sip:reg.carrier.test"
+    assert enrolment_of(one, "n").plan.instance == ""
+
+
+def test_the_plan_of_a_ping() -> None:
+    one = trunk(hosts=["192.0.2.1"], port=5080, domain="carrier.test", health={"options_s": 7, "down_after": 2})
+    plan = health_plan_of(one)
+    assert (plan.target_uri, plan.from_, plan.asks) == ("sip:carrier.test", "<sip:carrier.test>", True)
+    assert (plan.interval_s, plan.down_after, plan.way.hosts) == (7, 2, ("sip:192.0.2.1:5080",))
+    quiet = health_plan_of(trunk(hosts=["sbc.carrier.test"], health={"options_s": 0}))
+    assert (quiet.asks, quiet.interval_s) == (False, LOOK_UP_S)
+
+
+class Desk(TrunkDesk):
+    """Says when it was told something."""
+
+    def __init__(self, trunks: Iterable[Trunk], strangers: str, counters: Counters) -> None:
+        super().__init__(trunks, strangers, counters)
+        self.told = asyncio.Event()
+
+    def set_up(self, name: str) -> None:
+        super().set_up(name)
+        self.told.set()
+
+    def set_down(self, name: str, why: str) -> None:
+        super().set_down(name, why)
+        self.told.set()
+
+    def learn(self, name: str, hosts: Collection[str]) -> None:
+        super().learn(name, hosts)
+        self.told.set()
+
+
+class Rig:
+    """A gateway with one trunk, whose server is in the test's hand."""
+
+    def __init__(self, **settings: object) -> None:
+        self.server = RawSocket()
+        self.counters = Counters()
+        self.settings = {
+            "hosts": ["127.0.0.1"],
+            "port": self.server.port,
+            "username": "us",
+            "carries": ["*"],
+            "health": {"options_s": 0},
+        } | settings
+        self.desk = Desk([trunk(**self.settings)], "open", self.counters)
+        config = SipConfig(listen_ip="127.0.0.1", listen_port=0, t1_ms=10, locating=LocatingConfig(attempt_s=0.1))
+        self.gateway = SipGateway(
+            config,
+            lambda _event: None,
+            random=lambda count: bytes(range(count)),
+            clock=SystemClock(),
+            counters=self.counters,
+            trunks=self.desk,
+        )
+        self.address = self.gateway.start()
+
+    async def asked(self, method: str) -> Request:
+        """The next request of this kind."""
+        while True:
+            message = await self.server.receive()
+            if isinstance(message, Request) and message.method == method:
+                return message
+
+    async def answer(self, request: Request, status: int, *extra: str) -> None:
+        copied = [f"{name}: {request.headers.get(name)}" for name in ("Via", "From", "To", "Call-ID", "CSeq")]
+        data = "\r\n".join([f"SIP/2.0 {status} Because", *copied, *extra, "Content-Length: 0", "", ""])
+        await self.server.send(data.encode(), self.address)
+
+    async def until(self, up: bool) -> str:
+        """Wait until the desk has the trunk up or down; why it is down."""
+        while (state := self.desk.snapshot()[0]).up is not up:
+            await self.desk.told.wait()
+            self.desk.told.clear()
+        return state.why
+
+    def close(self) -> None:
+        self.gateway.close()
+        self.server.close()
+
+
+def rigged(scenario: Callable[[Rig], Awaitable[None]], **settings: object) -> None:
+    async def whole() -> None:
+        rig = Rig(**settings)
+        try:
+            await scenario(rig)
+        finally:
+            rig.close()
+
+    run(whole())
+
+
+def test_a_silent_trunk_carries_no_calls() -> None:
+    async def scenario(rig: Rig) -> None:
+        assert await rig.until(up=False) == "no answer to OPTIONS"
+        with pytest.raises(RouteRefused, match="down: no answer"):
+            rig.gateway.dial("x", "tel:+4930", "127.0.0.1", 4000, "sip:us@x")  # type: ignore[arg-type]
+
+    rigged(scenario, health={"options_s": 0.05, "down_after": 1})
+
+
+def test_a_refused_registration_takes_it_down_and_an_accepted_one_shows_the_way() -> None:
+    async def scenario(rig: Rig) -> None:
+        await rig.answer(await rig.asked("REGISTER"), 403)
+        assert await rig.until(up=False) == "not registered: 403 Because"
+        rig.desk.put_in_force([trunk(**rig.settings | {"registration": {"expires_s": 60}})])
+        rig.desk.put_in_force([trunk(**rig.settings | {"registration": {"expires_s": 61}})])
+        while (request := await rig.asked("REGISTER")).headers.get("Expires") != "61":
+            pass
+        await rig.answer(request, 200, "Service-Route: <sip:127.0.0.9;lr>")
+        await rig.until(up=True)
+        assert rig.desk.best("tel:+4930").way == Way(("<sip:127.0.0.9;lr>",))
+        rig.desk.put_in_force([trunk(**rig.settings | {"register_there": False})])
+        assert rig.desk.best("tel:+4930").way.routes == ()
+        assert rig.gateway.watch.snapshot().registrations == ()
+
+    rigged(scenario, register_there=True)
+
+
+def test_the_addresses_of_names_are_learned() -> None:
+    async def scenario(rig: Rig) -> None:
+        while not rig.desk.table.of_host("127.0.0.1"):
+            await rig.desk.told.wait()
+            rig.desk.told.clear()
+        assert rig.gateway.watch.snapshot().health[0].status == 0, "nobody was asked"
+
+    rigged(scenario, hosts=["localhost"])
+
+
+def test_who_leaves_says_so_once() -> None:
+    async def scenario(rig: Rig) -> None:
+        await rig.answer(await rig.asked("REGISTER"), 200)
+        while not rig.gateway.watch.snapshot().registrations[0].registered:
+            await rig.desk.told.wait()
+            rig.desk.told.clear()
+        leaving = asyncio.create_task(rig.gateway.leave())
+        last = await rig.asked("REGISTER")
+        assert last.headers.get("Expires") == "0"
+        await rig.answer(last, 200)
+        await leaving
+        await rig.gateway.leave()
+
+    rigged(scenario, register_there=True)

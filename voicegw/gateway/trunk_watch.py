@@ -1,0 +1,158 @@
+"""What goes on at trunks between calls: registrations, signs of life, the addresses of their names.
+
+Makes of every trunk's settings what :mod:`voicegw.gateway.registrations` and :mod:`voicegw.gateway.trunk_health`
+want, and tells the desk what comes of it: a trunk is up while it answers and, where it registers us, while it does.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from voicegw.base.ids import RandomBytes
+from voicegw.base.metrics import Counters
+from voicegw.gateway.located_requests import LocatedRequests
+from voicegw.gateway.registrations import Enrolment, Registrations, RegistrationSnapshot
+from voicegw.gateway.servers import Servers
+from voicegw.gateway.sip_driver import SipDriver
+from voicegw.gateway.sip_requests import SipRequests
+from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_desk import TrunkDesk
+from voicegw.gateway.trunk_health import HealthPlan, HealthSnapshot, TrunkHealth
+from voicegw.gateway.way import Way
+from voicegw.sip.address import Address
+from voicegw.sip.registration import RegistrationPlan
+from voicegw.sip.uri import escape_user
+
+LOOK_UP_S = 60.0
+"""How often the names of a trunk that is not pinged are looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkWatchSnapshot:
+    """What is going on, for the API, metrics and people."""
+
+    registrations: tuple[RegistrationSnapshot, ...]
+    health: tuple[HealthSnapshot, ...]
+
+
+class TrunkWatch:
+    """``node_name`` makes our instance different from that of another node with the same trunks (RFC 5626 §4.1)."""
+
+    def __init__(
+        self,
+        driver: SipDriver,
+        requests: SipRequests,
+        servers: Servers,
+        desk: TrunkDesk,
+        random: RandomBytes,
+        counters: Counters,
+        node_name: str,
+    ) -> None:
+        self._desk = desk
+        self._node_name = node_name
+        self._located: dict[str, frozenset[str]] = {}
+        self._silent: dict[str, str] = {}
+        self._unregistered: dict[str, str] = {}
+        located = LocatedRequests(requests, servers, counters)
+        self._registrations = Registrations(driver, located, random, counters, self._registration_changed)
+        self._health = TrunkHealth(
+            driver, requests, servers, random, counters, self._health_changed, self._addresses_found
+        )
+
+    def put_in_force(self, trunks: Iterable[Trunk]) -> None:
+        """Watch these and no others. What has not changed is left alone."""
+        enabled = [trunk for trunk in trunks if trunk.enabled]
+        names = {trunk.name for trunk in enabled}
+        for memory in (self._silent, self._unregistered):
+            for name in memory.keys() - names:
+                del memory[name]
+        enrolments = {trunk.name: enrolment_of(trunk, self._node_name) for trunk in enabled if trunk.registrar}
+        plans = {trunk.name: health_plan_of(trunk) for trunk in enabled if trunk.domain}
+        self._registrations.put_in_force(enrolments)
+        self._health.put_in_force(plans)
+        for name in names - enrolments.keys():
+            self._unregistered.pop(name, None)
+            self._desk.serve_by(name, ())
+        for name in names:
+            self._judge(name)
+
+    def snapshot(self) -> TrunkWatchSnapshot:
+        """What is going on now."""
+        return TrunkWatchSnapshot(self._registrations.snapshot(), self._health.snapshot())
+
+    def stop(self) -> None:
+        """Send nothing any more, without a word to anybody."""
+        self._health.close()
+        self._registrations.stop()
+
+    async def close(self) -> None:
+        """Ping nobody any more and take every registration back; takes no longer than that may."""
+        self._health.close()
+        await self._registrations.close()
+
+    # ---------------------------------------------------------------- inside
+
+    def _registration_changed(self, name: str, holds: bool, why: str) -> None:
+        if holds:
+            self._unregistered.pop(name, None)
+            self._desk.serve_by(name, self._registrations.routes(name))
+            if (server := self._registrations.server_of(name)) is not None:
+                self._desk.learn(name, self._located.get(name, frozenset()) | {server.host})
+        else:
+            self._unregistered[name] = why
+        self._judge(name)
+
+    def _health_changed(self, name: str, up: bool, why: str) -> None:
+        if up:
+            self._silent.pop(name, None)
+        else:
+            self._silent[name] = why
+        self._judge(name)
+
+    def _addresses_found(self, name: str, addresses: Collection[Address]) -> None:
+        hosts = self._located[name] = frozenset(address.host for address in addresses)
+        server = self._registrations.server_of(name)
+        self._desk.learn(name, hosts if server is None else hosts | {server.host})
+
+    def _judge(self, name: str) -> None:
+        why = self._silent.get(name) or self._unregistered.get(name)
+        if why:
+            self._desk.set_down(name, why)
+        else:
+            self._desk.set_up(name)
+
+
+def enrolment_of(trunk: Trunk, node_name: str) -> Enrolment:
+    """How a trunk registers us. A registrar of its own is found by its own name, not by the trunk's hosts."""
+    settings = trunk.settings.registration
+    plan = RegistrationPlan(
+        address_of_record=trunk.address_of_record,
+        registrar=trunk.registrar,
+        contact_user=escape_user(settings.contact_user or trunk.settings.username),
+        expires_s=settings.expires_s,
+        retry_s=settings.retry_s,
+        instance=instance_of(node_name, trunk.name) if settings.outbound else "",
+    )
+    way = Way(trunk.way.routes) if settings.registrar else trunk.way
+    return Enrolment(plan, trunk.name, way)
+
+
+def health_plan_of(trunk: Trunk) -> HealthPlan:
+    """How a trunk is pinged, or only looked up."""
+    health = trunk.settings.health
+    return HealthPlan(
+        target_uri=f"sip:{trunk.domain}{trunk.transport_parameter}",
+        from_=f"<{trunk.address_of_record}>",
+        interval_s=health.options_s or LOOK_UP_S,
+        down_after=health.down_after,
+        asks=health.options_s > 0,
+        account=trunk.name,
+        way=trunk.way,
+    )
+
+
+def instance_of(node_name: str, trunk_name: str) -> str:
+    """Our instance at a trunk: the same after a restart, another one for another node (RFC 5626 §4.1)."""
+    return uuid.uuid5(uuid.NAMESPACE_DNS, f"{trunk_name}.{node_name}").urn
