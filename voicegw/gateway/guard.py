@@ -29,6 +29,8 @@ _MOST_SOURCES = 10_000
 """Strangers remembered at once, twice over; forgetting one costs its bucket, which was probably full again."""
 _MOST_BANS = 10_000
 _TRUNKS_CACHED = 4096
+_ORDINARY_BYTES = 2048
+"""A stranger's message counts once for each piece of this size: long ones cost more to read."""
 UNLIMITED = Rate(1e9, 1e9)
 
 
@@ -111,7 +113,8 @@ class Guard:
 
     def _admits_stranger(self, data: bytes, host: str, now: float) -> bool:
         stranger = self._stranger(host, now)
-        if not stranger.bucket.take(now):
+        messages = 1 + len(data) // _ORDINARY_BYTES
+        if not stranger.bucket.take(now, messages):
             stranger.excess += 1
             if stranger.excess >= self._config.flood_messages:
                 self._ban(host, BanReason.FLOOD, now)
@@ -121,7 +124,7 @@ class Guard:
         if names_scanner(data, self._config.scanners):
             self._ban(host, BanReason.SCANNER, now)
             return self._drop(SipCounter.GUARD_BANNED)
-        return self._all_strangers.take(now) or self._drop(SipCounter.GUARD_STRANGERS)
+        return self._all_strangers.take(now, messages) or self._drop(SipCounter.GUARD_STRANGERS)
 
     # ---------------------------------------------------------------- what becomes of them
 

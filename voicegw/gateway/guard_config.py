@@ -29,7 +29,7 @@ class GuardConfig:
     trusted: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     """Networks without limits. Programs on this machine are: nobody else can send from its loopback addresses."""
     stranger_per_s: float = 20.0
-    """For one unknown address. A call is three messages, so this is some six calls a second."""
+    """For one unknown address: some six calls a second. A message counts once for each 2 kB of it."""
     stranger_burst: float = 60.0
     """At once, after a pause."""
     strangers_per_s: float = 200.0

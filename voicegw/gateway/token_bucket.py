@@ -22,14 +22,14 @@ class TokenBucket:
         self._tokens = rate.burst
         self._at = now
 
-    def take(self, now: float) -> bool:
-        """Take one token if there is one."""
+    def take(self, now: float, count: float = 1.0) -> bool:
+        """Take ``count`` tokens if there are so many."""
         tokens = min(self.rate.burst, self._tokens + max(0.0, now - self._at) * self.rate.per_s)
         self._at = now
-        if tokens < 1.0:
+        if tokens < count:
             self._tokens = tokens
             return False
-        self._tokens = tokens - 1.0
+        self._tokens = tokens - count
         return True
 
     @property

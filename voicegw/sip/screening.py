@@ -73,4 +73,11 @@ def _screen_body(incoming: Incoming) -> Refusal | None:
         except RemoteProtocolError as error:
             status = error.status_hint
             return Refusal(status, (ACCEPT, ("Accept-Encoding", "identity")) if status == 415 else ())
+        return None if _accepts_sdp(incoming) else Refusal(406, (ACCEPT,))
     return None
+
+
+def _accepts_sdp(incoming: Incoming) -> bool:
+    """Whether Accept, if there is one, lets our answer in (§20.1, RFC 4475 §3.3.11)."""
+    ranges = {value.partition(";")[0].strip().lower() for value in incoming.request.headers.values("Accept")}
+    return not ranges or not ranges.isdisjoint((SDP, "application/*", "*/*"))

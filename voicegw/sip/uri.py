@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
-from voicegw.sip.grammar import NO_PARAMS, Params, check_host, from_wire, parse_host_port, to_wire, unescape
+from voicegw.sip.grammar import (
+    MAX_PARAMS,
+    NO_PARAMS,
+    Params,
+    check_host,
+    from_wire,
+    parse_host_port,
+    to_wire,
+    unescape,
+)
 from voicegw.sip.memo import remembered
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(.+)", re.DOTALL)
@@ -198,6 +207,8 @@ def make_sip_uri(
 
 
 def _parse_params(text: str) -> Params:
+    if text.count(";") > MAX_PARAMS:
+        raise RemoteProtocolError("too many URI parameters")
     items: list[tuple[str, str | None]] = []
     for part in text.split(";"):
         name, equals, value = part.partition("=")

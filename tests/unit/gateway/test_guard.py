@@ -50,6 +50,12 @@ def test_a_stranger_is_heard_up_to_its_rate() -> None:
     assert house.heard(OTHER, 5, 2.0) == 5
 
 
+def test_long_messages_of_strangers_count_for_several() -> None:
+    house = House()
+    assert house.heard(STRANGER, 10, 1.0, INVITE.replace(b"Snom", b"s" * 20_000)) == 2
+    assert house.heard(OTHER, 10, 1.0, b"x" * 65_000) == 0
+
+
 def test_all_strangers_together_have_a_rate_of_their_own() -> None:
     house = House()
     assert (
