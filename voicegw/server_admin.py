@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 from voicegw.api.parts import Node as NodeView
+from voicegw.api.routes.phones import secret_context
 from voicegw.api.sealed_recordings import SealedRecordings
 from voicegw.api.service import ApiService, Wiring
+from voicegw.api.vault import Vault, load_key
 from voicegw.base.clock import SystemClock
 from voicegw.config import Config
 from voicegw.recording.seal_keys import read_key_ring
@@ -18,9 +20,12 @@ from voicegw.server import node_files
 from voicegw.server_control import NodeControl
 from voicegw.server_documents import NodeInstaller
 from voicegw.server_llm import LlmParts
+from voicegw.server_phones import NodePhones, OpenSecret
 
 
-def make_api(config: Config, node: Node, installer: NodeInstaller, browsers: BrowserLegs) -> ApiService:
+def make_api(
+    config: Config, node: Node, installer: NodeInstaller, browsers: BrowserLegs, phones: NodePhones | None
+) -> ApiService:
     """The API over a node, not started; raises ConfigError for keys that cannot be read."""
     assert isinstance(node.models, LlmParts)
     control = NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
@@ -33,8 +38,15 @@ def make_api(config: Config, node: Node, installer: NodeInstaller, browsers: Bro
         files=None,
         node_files=node_files(config),
         browsers=browsers,
+        phones=phones,
     )
     return ApiService(config.api, config.store, wiring, SystemClock())
+
+
+def phone_secrets(config: Config) -> OpenSecret:
+    """What opens the secrets of phones that the API has sealed; raises ConfigError."""
+    vault = Vault(load_key(Path(config.api.key_file)))
+    return lambda phone_id, sealed: vault.open(sealed, secret_context(phone_id))
 
 
 def _recordings(config: Config) -> SealedRecordings | None:

@@ -12,6 +12,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId
 from voicegw.call.facts import Entry
 from voicegw.config import Config
+from voicegw.gateway.sip_leg import SipGateway
 from voicegw.ports.http import HttpClient
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.runtime.dialplan_store import Installation
@@ -21,6 +22,7 @@ from voicegw.runtime.services import FactListener
 from voicegw.server import build, load_installation
 from voicegw.server_documents import DocumentFaces, Load, NodeDocuments, NodeInstaller
 from voicegw.server_llm import LlmParts
+from voicegw.server_phones import NodePhones, OpenSecret
 from voicegw.storage.config import FileSync
 
 log = logging.getLogger(__name__)
@@ -64,11 +66,15 @@ class Served:
         self._faces = DocumentFaces(config.store, files, installer, load, SystemClock()) if uses_store else None
         self._is_started = self._is_changed = False
         self.api: Api | None = None
+        self._phones: NodePhones | None = None
         if browsers is not None:
             # A second of loading that a server without an API does not spend.
-            from voicegw.server_admin import make_api
+            from voicegw.server_admin import make_api, phone_secrets
 
-            self.api = make_api(config, self.node, installer, browsers)
+            self._phones = _phones(config, self.node, phone_secrets(config))
+            self.api = make_api(config, self.node, installer, browsers, self._phones)
+        else:
+            self._phones = _phones(config, self.node, None)
         if self.api is not None:
             listeners.append(self.api.publish)
 
@@ -77,6 +83,8 @@ class Served:
         if self._faces is not None:
             self._faces.start()
         await self.node.start()
+        if self._phones is not None:
+            self._phones.start()
         self._is_started = True
         if self._is_changed:
             self.node.prepare()
@@ -109,8 +117,18 @@ class Served:
             await self.api.close()
         if self._faces is not None:
             await self._faces.close()
+        if self._phones is not None:
+            await self._phones.close()
         await self.node.close()
         await self._http.close()
+
+
+def _phones(config: Config, node: Node, open_secret: OpenSecret | None) -> NodePhones | None:
+    """Where nobody registers there is nothing to keep."""
+    if not config.phones.domain:
+        return None
+    assert isinstance(node.gateway, SipGateway)
+    return NodePhones(config.phones, config.store, node.gateway, SystemClock(), open_secret)
 
 
 def _loader(config: Config, node: Node, http: HttpClient) -> Load:

@@ -32,6 +32,7 @@ from voicegw.api.routes import (
     oidc,
     ops,
     originate,
+    phones,
     route_test,
     session,
     supervision,
@@ -87,6 +88,7 @@ def create_app(parts: Parts) -> FastAPI:
         (originate, parts.originator),
         (supervision, parts.control),
         (browser, parts.browsers),
+        (phones, parts.phones),
     )
     for module in (*_ROUTERS, *(module for module, part in optional if part is not None)):
         app.include_router(module.router)

@@ -16,6 +16,7 @@ from voicegw.api.events_stream import EventHub
 from voicegw.api.installation import Installer
 from voicegw.api.oidc import OidcClient
 from voicegw.api.passwords import Passwords
+from voicegw.api.phone_board import PhoneBoard
 from voicegw.api.recordings import Recordings
 from voicegw.api.throttle import LockOut, OnceAMinute, RateLimit
 from voicegw.api.vault import Vault
@@ -66,6 +67,8 @@ class Parts:
     """What the node keeps beside the store."""
     browsers: BrowserAudio | None = None
     """None: supervisors take part by telephone only."""
+    phones: PhoneBoard | None = None
+    """None: no phone registers here."""
     hearings: OnceAMinute = field(default_factory=OnceAMinute)
     logins: RateLimit = field(default_factory=lambda: RateLimit(burst=10, per_minute=20))
     """Guesses for each address."""

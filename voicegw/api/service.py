@@ -33,6 +33,7 @@ from voicegw.api.oidc import OidcClient
 from voicegw.api.outbox import Outbox
 from voicegw.api.parts import Node, Parts
 from voicegw.api.passwords import Passwords
+from voicegw.api.phone_board import BridgedPhones, PhoneBoard
 from voicegw.api.recordings import Recordings
 from voicegw.api.throttle import RateLimit
 from voicegw.api.vault import Vault, load_key
@@ -73,6 +74,8 @@ class Wiring:
     """What the node keeps of calls beside the store; None: callers' data cannot be erased by the API."""
     browsers: BrowserLegs | None = None
     """Where calls look for supervisors who have no telephone; lives in the runtime's loop."""
+    phones: PhoneBoard | None = None
+    """The registrar; lives in the runtime's loop. None: no phone registers here."""
 
 
 class ApiService:
@@ -192,6 +195,7 @@ class ApiService:
             keeper=self._keeper(store),
             files=wiring.node_files,
             browsers=self._browsers(bridge),
+            phones=BridgedPhones(bridge, wiring.phones) if wiring.phones else None,
             requests=RateLimit(burst=max(1, per_minute // 4), per_minute=per_minute),
         )
 

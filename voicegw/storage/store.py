@@ -23,6 +23,7 @@ from voicegw.storage.calls import CallRepository
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.database import Database
 from voicegw.storage.documents import DocumentRepository
+from voicegw.storage.phones import BindingRepository, PhoneRepository
 from voicegw.storage.users import ApiKeyRepository, SessionRepository, UserRepository
 from voicegw.storage.webhooks import DeliveryRepository, SubscriptionRepository
 
@@ -35,6 +36,8 @@ class Unit:
     calls: CallRepository
     documents: DocumentRepository
     trunks: TrunkRepository
+    phones: PhoneRepository
+    bindings: BindingRepository
     secrets: SecretRepository
     users: UserRepository
     api_keys: ApiKeyRepository
@@ -78,6 +81,8 @@ def _unit(connection: AsyncConnection) -> Unit:
         calls=CallRepository(connection),
         documents=DocumentRepository(connection),
         trunks=TrunkRepository(connection),
+        phones=PhoneRepository(connection),
+        bindings=BindingRepository(connection),
         secrets=SecretRepository(connection),
         users=UserRepository(connection),
         api_keys=ApiKeyRepository(connection),

@@ -37,6 +37,7 @@ from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry, RecordingHasEnded, encode_entry
+from voicegw.gateway.phone_book import PhoneState
 from voicegw.recording.seal_keys import KeyRing
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import RetentionConfig, StoreConfig
@@ -116,6 +117,25 @@ class FakeOriginator:
         return CallId(f"out{len(self.made)}")
 
 
+@dataclass
+class FakePhones:
+    """A registrar with one phone of the configuration, where nobody is."""
+
+    domain: str = "voice.test"
+    realm: str = "voice.test"
+    states: dict[str, PhoneState] = field(default_factory=dict)
+    changes: int = 0
+
+    def __post_init__(self) -> None:
+        self.states["anna"] = PhoneState("anna", "Anna", "ann", registered=False, calls=0)
+
+    def snapshot(self) -> Mapping[str, PhoneState]:
+        return self.states
+
+    async def accounts_changed(self) -> None:
+        self.changes += 1
+
+
 _template: dict[str, Path] = {}
 
 
@@ -127,6 +147,7 @@ class Rig:
         self.runner = asyncio.Runner()
         self.clock = ManualClock(wall=START_WALL)
         self.installer, self.control, self.originator = FakeInstaller(), FakeControl(), FakeOriginator()
+        self.phones = FakePhones()
         self.browser_legs, self.peers = BrowserLegs(), Fakes()
         self._random = random.Random(4711)
         self.keys: dict[str, str] = {}
@@ -267,6 +288,7 @@ class Rig:
             node=Node(counters=lambda: {"calls_offered": 3}, gauges=lambda: {"calls_active": 1.0}),
             control=self.control,
             originator=self.originator,
+            phones=self.phones,
             recordings=SealedRecordings(self.directory / "recordings", KeyRing()),
             keeper=Maintenance(store, RetentionConfig(), self.clock, files),
             files=files,

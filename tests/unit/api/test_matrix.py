@@ -112,6 +112,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/trunks/{name}"): Row(P.CONFIG_READ, NAME),
     ("PUT", "/v1/trunks/{name}"): Row(P.TRUNKS, NAME, body={"settings": {"host": "x"}}, headers=STALE),
     ("DELETE", "/v1/trunks/{name}"): Row(P.TRUNKS, NAME, headers=STALE),
+    ("GET", "/v1/phones"): Row(P.CONFIG_READ),
+    ("GET", "/v1/phones/{name}"): Row(P.CONFIG_READ, path={"name": "bert"}),
+    ("PUT", "/v1/phones/{name}"): Row(P.TRUNKS, path={"name": "bert"}, body={}, headers=STALE, unlimited=True),
+    ("DELETE", "/v1/phones/{name}"): Row(P.TRUNKS, path={"name": "bert"}, headers=STALE, unlimited=True),
     ("GET", "/v1/calls"): Row(P.CALLS_READ),
     ("POST", "/v1/calls"): Row(P.ORIGINATE, body=MISTAKE),
     ("GET", "/v1/calls/{call_id}"): Row(P.CALLS_READ, CALL),
@@ -187,6 +191,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         rig.document("dialplan", name, "routes:\n  - name: all\n    agent: mine\n")
         made = {"settings": {"host": "sip.example.net"}}
         assert rig.put(f"/v1/trunks/{name}", "boss", json=made, headers={"If-None-Match": "*"}).status_code == 200
+    assert rig.put("/v1/phones/bert", "boss", json={}, headers={"If-None-Match": "*"}).status_code == 200
     rig.user("mine", teams=("sales",))
     rig.user("theirs", teams=("service",))
     for role in Role:

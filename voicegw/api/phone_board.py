@@ -1,0 +1,46 @@
+"""What the API asks of the node's phones; they live in the runtime's loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from voicegw.api.bridge import Bridge
+from voicegw.gateway.phone_book import PhoneState
+
+
+class PhoneBoard(Protocol):
+    """:class:`voicegw.server_phones.NodePhones`."""
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the @ of their addresses."""
+        ...
+
+    @property
+    def realm(self) -> str:
+        """What their passwords are for."""
+        ...
+
+    def snapshot(self) -> Mapping[str, PhoneState]:
+        """All phones now, by name; from any thread."""
+        ...
+
+    async def accounts_changed(self) -> None:
+        """Take the accounts of the store anew."""
+        ...
+
+
+class BridgedPhones:
+    """A :class:`PhoneBoard` in the runtime's loop."""
+
+    def __init__(self, bridge: Bridge, board: PhoneBoard) -> None:
+        self._bridge = bridge
+        self._board = board
+        self.domain = board.domain
+        self.realm = board.realm
+        self.snapshot = board.snapshot
+
+    async def accounts_changed(self) -> None:
+        """See :class:`PhoneBoard`."""
+        await self._bridge.run(self._board.accounts_changed())
