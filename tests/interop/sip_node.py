@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tests.interop.ports import free_udp_port
+from tests.interop.ports import free_sip_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.sound import seconds_with, tone
 from voicegw.base.clock import SystemClock
@@ -42,13 +42,18 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 class SipNode:
     """A started gateway; its events wait in a queue."""
 
-    def __init__(self, locating: LocatingConfig | None = None, trunks: Sequence[Trunk] = ()) -> None:
+    def __init__(
+        self,
+        locating: LocatingConfig | None = None,
+        trunks: Sequence[Trunk] = (),
+        config: SipConfig | None = None,
+    ) -> None:
         self.counters = Counters()
         desk = TrunkDesk(trunks, "open", self.counters)
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
-        config = SipConfig(
+        config = config or SipConfig(
             listen_ip="127.0.0.1",
-            listen_port=free_udp_port(),
+            listen_port=free_sip_port(),
             locating=locating or LocatingConfig(),
         )
         self.gateway = SipGateway(

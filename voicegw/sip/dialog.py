@@ -123,15 +123,20 @@ class Dialog:
 
         A host name there is not resolved, as the datagram handler must not wait: the peer's last address is
         used, which is also what reaches a phone behind NAT. The connection that the peer opened is used for what
-        goes to the same host: it has shown that it works (RFC 5923).
+        goes to the same host: it has shown that it works (RFC 5923). That holds for a URI that says nothing of
+        transport, too: by the letter it means UDP, and those who write it on a connection mean the connection.
+        Whoever proved a name has to prove the same one at another address.
         """
         uri = NameAddr.parse(self.route_set[0]).uri if self.route_set else self.remote_target
         target = literal_address(uri)
         if target is None:
             return self.peer
-        if self.peer.flow and (target.host, target.transport) == (self.peer.host, self.peer.transport):
-            return target._replace(flow=self.peer.flow, name=self.peer.name)
-        return target
+        here = self.peer
+        if here.transport.is_reliable and target.host == here.host and _leaves_transport_open(uri):
+            target = target._replace(transport=here.transport)
+        if target.transport is not here.transport:
+            return target
+        return target._replace(flow=here.flow if target.host == here.host else 0, name=here.name)
 
     def request(
         self, method: str, via: str, cseq: int, extra: tuple[tuple[str, str], ...] = (), body: bytes = b""
@@ -219,6 +224,11 @@ def literal_address(uri: str) -> Address | None:
         return None
     address = Address(unbracketed(parsed.host), parsed.port or transport.default_port, transport)
     return address if is_literal(address.host) and is_sendable(address) else None
+
+
+def _leaves_transport_open(uri: str) -> bool:
+    parsed = SipUri.parse(uri)
+    return parsed.scheme == "sip" and parsed.transport is None
 
 
 def transport_of(uri: SipUri) -> Transport | None:

@@ -116,7 +116,8 @@ class EarlySide:
     def _open(self, attempt: Attempt, response: Response) -> Dialog:
         if attempt.transaction is None:
             raise LocalError("a response without a transaction")
-        peer, permit = attempt.transaction.peer, attempt.transaction.permit
+        sent, permit = attempt.transaction, attempt.transaction.permit
+        peer = sent.datagram_peer or sent.peer  # only that one request was too large for UDP
         contact = self._core.contact(peer, attempt.request.uri)
         dialog = dialog_of_response(attempt.request, attempt.call.local_tag, contact, response, peer)
         dialog.account = permit.account if permit is not None else ""

@@ -50,7 +50,9 @@ def test_an_answer_goes_back_by_its_connection_and_else_to_the_port_of_the_via()
     [
         ("sip:b@192.0.2.9:5070;transport=tcp", Address("192.0.2.9", 5070, Transport.TCP, flow=7)),
         ("sip:b@192.0.2.10:5070;transport=tcp", Address("192.0.2.10", 5070, Transport.TCP)),
-        ("sip:b@192.0.2.9:5070", Address("192.0.2.9", 5070)),
+        ("sip:b@192.0.2.9:5070", Address("192.0.2.9", 5070, Transport.TCP, flow=7)),
+        ("sip:b@192.0.2.9:5070;transport=udp", Address("192.0.2.9", 5070)),
+        ("sip:b@192.0.2.10:5070", Address("192.0.2.10", 5070)),
         ("sip:b@phone.invalid;transport=tcp", Address("192.0.2.9", 33333, Transport.TCP, flow=7)),
     ],
 )
@@ -60,3 +62,10 @@ def test_a_request_in_a_dialog_takes_the_connection_that_the_same_host_opened(
     peer = Address("192.0.2.9", 33333, Transport.TCP, flow=7)
     dialog = Dialog(DialogId("c", "l", "r"), "<sip:l>", "<sip:r>", target, (), peer, "<sip:us>")
     assert dialog.next_hop() == expected
+
+
+def test_another_address_of_a_server_has_to_prove_the_same_name() -> None:
+    peer = Address("192.0.2.9", 5061, Transport.TLS, name="sip.example.com")
+    target = "sip:b@192.0.2.10:5061;transport=tls"
+    dialog = Dialog(DialogId("c", "l", "r"), "<sip:l>", "<sip:r>", target, (), peer, "<sip:us>")
+    assert dialog.next_hop() == Address("192.0.2.10", 5061, Transport.TLS, name="sip.example.com")
