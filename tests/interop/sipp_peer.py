@@ -43,7 +43,8 @@ class Seen:
 
 
 class Sipp:
-    """One sipp process. ``scenario`` is a file in ``sipp/`` without its suffix, or "-sn NAME" for a built-in one.
+    """One sipp process. ``scenario`` is a file in ``sipp/`` without its suffix, "-sn NAME" for a built-in one, or
+    the text of one (:mod:`tests.interop.sipp_script`).
 
     ``values`` replace ``$name`` in the file before sipp reads it; ``extra`` is appended to the command line.
     The exit status is 0 only if every call of the scenario passed.
@@ -79,7 +80,8 @@ class Sipp:
     def _scenario(self, scenario: str, values: dict[str, str]) -> list[str]:
         if scenario.startswith("-sn "):
             return scenario.split()
-        text = Template((SCENARIOS / f"{scenario}.xml").read_text()).substitute(values)
+        written = scenario.startswith("<")
+        text = scenario if written else Template((SCENARIOS / f"{scenario}.xml").read_text()).substitute(values)
         (self._work / "scenario.xml").write_text(text)
         return ["-sf", "scenario.xml"]
 

@@ -109,6 +109,8 @@ class SipGateway:
         self._replaceable = config.replaceable
         self.on_message: Callable[[ua.MessageReceived], None] = _ignore
         """Who gets text that came outside any call, where the configuration takes any."""
+        self.on_subscription: Callable[[ua.SubscriptionEvent], None] = _ignore
+        """Who gets news of subscriptions; nobody can subscribe unless somebody has something to tell."""
 
     # ---------------------------------------------------------------- the whole
 
@@ -409,21 +411,22 @@ class SipGateway:
     # ---------------------------------------------------------------- events of the user agent
 
     def _handle(self, event: ua.UserAgentEvent) -> None:
-        if isinstance(event, ua.InviteReceived):
-            self._invited(event)
-            return
-        if isinstance(event, ua.RequestAnswered | ua.RequestFailed):
-            self.requests.settle(event)
-            return
-        leg = self._by_handle.get(event.handle) if event.handle is not None else None
-        if isinstance(event, ua.MessageReceived) and event.handle is None:
-            self.on_message(event)
-        elif isinstance(event, ua.ReferReceived):
-            self._moves.asked(leg, event, self.dial)
-        elif isinstance(event, ua.ReferConcluded):
-            self._moves.concluded(event.handle)
-        elif leg is not None:
-            self._handle_of_leg(leg, event)
+        match event:
+            case ua.InviteReceived():
+                self._invited(event)
+            case ua.RequestAnswered() | ua.RequestFailed():
+                self.requests.settle(event)
+            case ua.SubscribeReceived() | ua.SubscriptionEnded() | ua.NotifyReceived() | ua.WatchEnded():
+                self.on_subscription(event)
+            case ua.MessageReceived(None):
+                self.on_message(event)
+            case ua.ReferReceived():
+                self._moves.asked(self._by_handle.get(event.handle), event, self.dial)
+            case ua.ReferConcluded():
+                self._moves.concluded(event.handle)
+            case _:
+                if event.handle is not None and (leg := self._by_handle.get(event.handle)) is not None:
+                    self._handle_of_leg(leg, event)
 
     def _handle_of_leg(self, leg: SipLeg, event: ua.UserAgentEvent) -> None:
         match event:
@@ -514,5 +517,5 @@ class SipGateway:
         return int.from_bytes(self._random(7), "big")
 
 
-def _ignore(_message: ua.MessageReceived) -> None:
-    """For a node that has nobody who reads."""
+def _ignore(_event: ua.MessageReceived | ua.SubscriptionEvent) -> None:
+    """For a node that has nobody who cares."""

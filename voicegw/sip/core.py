@@ -62,6 +62,10 @@ class UserAgentConfig:
     """What one address may hold at once."""
     peers: Peers = field(default_factory=Everybody)
     """Who is a stranger. Must be quick and must not fail."""
+    packages: tuple[str, ...] = ()
+    """Event packages that the owner tells subscribers about (RFC 6665), such as presence and dialog."""
+    max_subscriptions: int = 1000
+    """Subscribers at once."""
     accept_messages: bool = False
     """Whether text (RFC 3428) is taken from outside calls, too."""
     stream_above: int = 0

@@ -13,6 +13,10 @@ SipCallHandle = NewType("SipCallHandle", int)
 """A call of one user agent; never used again for another call."""
 RequestHandle = NewType("RequestHandle", int)
 """A request of one user agent outside any call; never used again for another."""
+SubscriptionHandle = NewType("SubscriptionHandle", int)
+"""A subscription of somebody else with us; never used again for another."""
+WatchHandle = NewType("WatchHandle", int)
+"""A subscription of ours with somebody else; never used again for another."""
 NO_HEADERS = Headers()
 
 
@@ -242,6 +246,54 @@ class RequestFailed:
     timed_out: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SubscribeReceived:
+    """``subscriber`` wants to know what becomes of ``target`` (RFC 6665): accept or refuse it.
+
+    ``phone``: the registered user who has proven to be the sender; empty for everybody else.
+    """
+
+    handle: SubscriptionHandle
+    package: str
+    target: str
+    subscriber: str
+    accept: tuple[str, ...]
+    source: Address
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionEnded:
+    """Nobody is told any more: timeout, gone (the subscriber does not answer), or the reason that we gave."""
+
+    handle: SubscriptionHandle
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyReceived:
+    """News for a subscription of ours; ``state``: active, pending or terminated."""
+
+    handle: WatchHandle
+    state: str
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEnded:
+    """The last event of a subscription of ours.
+
+    ``status`` is that of a refused SUBSCRIBE, 408 where no NOTIFY came, 0 where the last NOTIFY said ``reason``.
+    """
+
+    handle: WatchHandle
+    status: int
+    reason: str
+    retry_after_s: int | None
+
+
+SubscriptionEvent: TypeAlias = SubscribeReceived | SubscriptionEnded | NotifyReceived | WatchEnded
 OutsideEvent: TypeAlias = RequestAnswered | RequestFailed
 CallEvent: TypeAlias = (
     InviteReceived
@@ -263,4 +315,4 @@ CallEvent: TypeAlias = (
     | ReferConcluded
     | CallEnded
 )
-UserAgentEvent: TypeAlias = CallEvent | OutsideEvent
+UserAgentEvent: TypeAlias = CallEvent | OutsideEvent | SubscriptionEvent

@@ -60,6 +60,19 @@ class ReferredSide:
         replaces = "" if target.replaces is None else str(target.replaces)
         core.emit(ReferReceived(call.handle, target.uri, replaces, headers.get("Referred-By") or ""))
 
+    def receive_subscribe(self, call: SipCall, incoming: Incoming, now: float) -> None:
+        """A SUBSCRIBE in a call can only lengthen, or with Expires 0 end, what a REFER of it began (§2.4.4)."""
+        core, headers, referral = self._core, incoming.request.headers, call.peers_referral
+        package = (headers.get("Event") or "").partition(";")[0].strip().lower()
+        if package != "refer" or referral is None or not referral.is_answered:
+            status = 489 if package != "refer" else 481
+            core.counters.add(refused(status))
+            core.answer(incoming, status, (("Allow-Events", "refer"),), call, now)
+            return
+        over = (headers.get("Expires") or "").strip() == "0"
+        core.answer(incoming, 200, (("Expires", "0" if over else str(EXPIRES_S)), *self._contact(call)), call, now)
+        referral.is_silent = referral.is_silent or over
+
     # ---------------------------------------------------------------- commands
 
     def answer(self, handle: SipCallHandle, status: int, now: float) -> None:

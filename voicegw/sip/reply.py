@@ -60,15 +60,15 @@ def make_response(
 ) -> Response:
     """Build a response. ``to_tag`` is added unless the request had one; 100 gets none (§8.2.6.2).
 
-    Record-Route is copied where a dialog is made, into 101-299 of an INVITE (§12.1.1), Timestamp into 100
-    (§8.2.6.1).
+    Record-Route is copied where a dialog is made, into 101-299 of an INVITE or SUBSCRIBE (§12.1.1), Timestamp into
+    100 (§8.2.6.1).
     """
     headers = incoming.request.headers
     to = headers.get("To") or ""
     if status > 100 and to_tag and not incoming.to_tag:
         to = f"{to};tag={to_tag}"
     pairs = [("Via", via) for via in incoming.vias]
-    if 100 < status < 300 and incoming.method == "INVITE":
+    if 100 < status < 300 and incoming.method in ("INVITE", "SUBSCRIBE"):
         pairs += [("Record-Route", line) for line in headers.get_all("Record-Route")]
     pairs += [
         ("From", headers.get("From") or ""),

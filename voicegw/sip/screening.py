@@ -10,13 +10,14 @@ from voicegw.sip.incoming import Incoming
 from voicegw.sip.reply import Pairs
 from voicegw.sip.uri import uri_scheme
 
-ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "NOTIFY", "PRACK", "UPDATE", "REFER", "MESSAGE")
+_CALLS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "NOTIFY", "PRACK", "UPDATE", "REFER", "MESSAGE")
+ALLOWED = (*_CALLS, "SUBSCRIBE")
 ALLOW = ("Allow", ", ".join(ALLOWED))
 ACCEPT = ("Accept", ", ".join((SDP, DTMF_RELAY, DTMF)))
 EXTENSIONS = ("100rel", "timer", "replaces", "norefersub")
 SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
 """An option tag appears here when it works."""
-_KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "PUBLISH"})
+_KNOWN = frozenset({"REGISTER", "PUBLISH"})
 _INFO_TYPES = frozenset({DTMF_RELAY, DTMF, ""})
 
 

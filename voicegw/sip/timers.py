@@ -38,6 +38,8 @@ class Timer(Enum):
     CANCEL_WAIT = "a cancelled INVITE that gets no final response (§9.1)"
     GLARE = "try a re-INVITE again after 491 (§14.1)"
     PATIENCE = "a request whose sender does not want to wait for as long as timers B and F do (RFC 3263 §4.3)"
+    SUBSCRIPTION = "a subscription ends, or is to be lengthened (RFC 6665 §4)"
+    NOTIFY_WAIT = "timer N: no NOTIFY after a SUBSCRIBE (RFC 6665 §4.1.2.4)"
     SESSION_REFRESH = "our refresh of the session is due (RFC 4028 §10)"
     SESSION_EXPIRY = "nobody refreshed the session: give it up (RFC 4028 §10)"
     RETRANSMIT_1XX = "retransmission of a reliable provisional response until its PRACK (RFC 3262 §3)"
@@ -99,6 +101,8 @@ _FIRST: Mapping[Timer, Callable[[TimerValues], float]] = {
     Timer.CANCEL_WAIT: lambda v: v.timeout,
     Timer.GLARE: lambda v: v.t2,
     Timer.PATIENCE: lambda v: v.timeout,
+    Timer.SUBSCRIPTION: lambda v: v.timeout,
+    Timer.NOTIFY_WAIT: lambda v: v.timeout,
     Timer.SESSION_REFRESH: lambda v: v.t2,
     Timer.SESSION_EXPIRY: lambda v: v.timeout,
     Timer.RETRANSMIT_1XX: lambda v: v.t1,

@@ -20,6 +20,7 @@ from voicegw.sip.headers import CSeq, NameAddr
 from voicegw.sip.incoming import Incoming, branch_of_response, read_request, read_unparsable
 from voicegw.sip.message import Request, Response
 from voicegw.sip.messaging import MessagingSide
+from voicegw.sip.notifier import NotifyingSide, Subscription
 from voicegw.sip.outside import NEW_DIALOG, OutsideDialog, RequestingSide
 from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse
 from voicegw.sip.reception import Answer
@@ -35,6 +36,7 @@ from voicegw.sip.transaction import Outcome, Transaction
 from voicegw.sip.uac import CallingSide
 from voicegw.sip.uas import AnsweringSide
 from voicegw.sip.updating import UpdatingSide
+from voicegw.sip.watching import Watch, WatchingSide
 
 _ANSWERING_TIMERS = frozenset(
     {Timer.RETRANSMIT_2XX, Timer.REFRESH_1XX, Timer.ACK_WAIT, Timer.RETRANSMIT_1XX, Timer.PRACK_WAIT}
@@ -52,6 +54,10 @@ class UserAgent:
         self._referring = ReferringSide(self._core)
         self._referred = ReferredSide(self._core)
         self._messaging = MessagingSide(self._core)
+        self.notifier = NotifyingSide(self._core)
+        """Subscriptions of others with us (RFC 6665): accept, refuse, notify, end."""
+        self.watcher = WatchingSide(self._core)
+        """Subscriptions of ours with others: subscribe, unsubscribe."""
         self._requesting = RequestingSide(self._core)
         self._refreshing = RefreshingSide(self._core, self._calling)
         self._updating = UpdatingSide(self._core)
@@ -149,6 +155,10 @@ class UserAgent:
                 self._answering.fire(owner, timer, now)
             elif isinstance(owner, SipCall) and timer in _SESSION_TIMERS:
                 self._refreshing.fire(owner, timer, now)
+            elif isinstance(owner, Subscription):
+                self.notifier.fire(owner, now)
+            elif isinstance(owner, Watch):
+                self.watcher.fire(owner, timer, now)
             elif isinstance(owner, OutsideRequest):
                 self._requesting.fire(owner)
             elif isinstance(owner, SipCall) and timer is Timer.UPDATE_GLARE:
@@ -435,6 +445,8 @@ class UserAgent:
             self._register(incoming, now)
         elif incoming.method == "MESSAGE":
             self._messaging.receive(None, incoming, now)
+        elif incoming.method == "SUBSCRIBE":
+            self._receive_subscribe(incoming, now)
         elif incoming.method != "INVITE":  # nobody is called for a stranger's REFER
             self._refuse(incoming, 403 if incoming.method == "REFER" else 481)
         elif not self._admits(incoming.source, now):
@@ -445,6 +457,13 @@ class UserAgent:
             self._refuse(incoming, decision.status, decision.headers)
         else:
             self._receive_invite(incoming, decision.phone, now)
+
+    def _receive_subscribe(self, incoming: Incoming, now: float) -> None:
+        decision = self._core.config.reception.identify(incoming, now)
+        if isinstance(decision, Answer):
+            self._refuse(incoming, decision.status, decision.headers)
+        else:
+            self.notifier.receive(incoming, decision.phone)
 
     def _receive_invite(self, incoming: Incoming, phone: str, now: float) -> None:
         replaced = find_replaced(self._core.dialogs, incoming)
@@ -491,7 +510,8 @@ class UserAgent:
         core = self._core
         found = core.find_dialog(incoming)
         if found is None or (found[0].state is SipCallState.ENDED and incoming.method != "BYE"):
-            self._refuse(incoming, 481)
+            if not self._receive_in_subscription(incoming, now):
+                self._refuse(incoming, 481)
             return
         call, dialog = found
         if not dialog.take_cseq(incoming.cseq):
@@ -513,8 +533,19 @@ class UserAgent:
             self._messaging.receive(call, incoming, now)
         elif incoming.method == "REFER":
             self._referred.receive_refer(call, incoming, now)
+        elif incoming.method == "SUBSCRIBE":
+            self._referred.receive_subscribe(call, incoming, now)
         else:
             self._receive_options(incoming, call, now)
+
+    def _receive_in_subscription(self, incoming: Incoming, now: float) -> bool:
+        match incoming.method:
+            case "SUBSCRIBE":
+                return self.notifier.receive_in_dialog(incoming, now)
+            case "NOTIFY":
+                return self.watcher.receive_notify(incoming, now)
+            case _:
+                return False
 
     def _receive_bye(self, call: SipCall, dialog: Dialog, incoming: Incoming, now: float) -> None:
         if call.state is SipCallState.CALLING:

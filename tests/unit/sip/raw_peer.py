@@ -49,6 +49,7 @@ class RawPeer:
     max_calls: int = 10
     max_transactions: int = 100
     accept_messages: bool = False
+    packages: tuple[str, ...] = ()
     counters: Counters = field(default_factory=Counters)
     now: float = 0.0
     events: list[UserAgentEvent] = field(default_factory=list)
@@ -60,6 +61,7 @@ class RawPeer:
             max_calls=self.max_calls,
             max_transactions=self.max_transactions,
             accept_messages=self.accept_messages,
+            packages=self.packages,
         )
         self.agent = UserAgent(config, random.Random(7).randbytes, self.counters)
 

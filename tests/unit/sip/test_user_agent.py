@@ -21,7 +21,7 @@ from voicegw.sip.events import (
 from voicegw.sip.message import Request
 from voicegw.sip.parser import parse
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY, PRACK, UPDATE, REFER, MESSAGE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY, PRACK, UPDATE, REFER, MESSAGE, SUBSCRIBE"
 
 
 def test_options_tells_what_we_can_do() -> None:
