@@ -15,6 +15,7 @@ from voicegw.gateway.tls_config import TlsClientSettings
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
 from voicegw.sip.address import Transport, is_literal
+from voicegw.sip.provisional import ReliablePolicy
 from voicegw.sip.session_timer import SessionTimerPolicy
 
 CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
@@ -59,6 +60,9 @@ class SipConfig:
     """A call is refreshed, by either side, at least this often, or ended (RFC 4028). 0: only where a peer asks."""
     min_se_s: int = 90
     """The shortest such interval that we agree to. Smaller only in closed networks."""
+    reliable_1xx: str = "media"
+    """Which responses before the answer are repeated until the caller acknowledges them (RFC 3262): media (those
+    with early media), always, or required (only for callers that insist, who get all of them so in any case)."""
     forward_to: tuple[str, ...] = ()
     """Whom peers may send our calls to, by REFER or by a redirection (3xx): patterns such as sip:*@10.0.0.7, in
     which * is any text. Empty is nobody, as whoever may name a number of their own makes us pay for it."""
@@ -94,6 +98,9 @@ class SipConfig:
             raise ConfigError(f"strangers cannot be {self.strangers!r}", fix=f"one of: {choices}")
         if not 20 <= self.overload_ms <= 10_000:
             raise ConfigError(f"overload_ms is out of range: {self.overload_ms}", fix="take 250")
+        if self.reliable_1xx not in {policy.value for policy in ReliablePolicy}:
+            choices = ", ".join(policy.value for policy in ReliablePolicy)
+            raise ConfigError(f"reliable_1xx cannot be {self.reliable_1xx!r}", fix=f"one of: {choices}")
         TargetPolicy(self.forward_to)
         SessionTimerPolicy(self.session_expires_s, self.min_se_s)
         unknown = [name for name in self.codecs if name not in CODECS]

@@ -22,6 +22,7 @@ from voicegw.sip.counters import SipCounter
 from voicegw.sip.events import UserAgentEvent
 from voicegw.sip.framing import Fault
 from voicegw.sip.locating import Abilities, RecordKind
+from voicegw.sip.provisional import ReliablePolicy
 from voicegw.sip.reception import OPEN_RECEPTION, Reception
 from voicegw.sip.session_timer import SessionTimerPolicy
 from voicegw.sip.stun import answer_stun, is_stun
@@ -77,6 +78,7 @@ class SipDriver:
                 peers=self.guard,
                 accept_messages=config.accept_messages,
                 sessions=SessionTimerPolicy(config.session_expires_s, config.min_se_s),
+                reliable=ReliablePolicy(config.reliable_1xx),
             ),
             random,
             counters,

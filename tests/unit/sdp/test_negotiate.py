@@ -126,6 +126,22 @@ def test_other_media_are_refused_in_their_places() -> None:
     assert got.session.remote_port == 6000
 
 
+def test_fax_in_place_of_a_stopped_audio_is_no_hold() -> None:
+    with pytest.raises(NotAcceptable):
+        answer("m=audio 0 RTP/AVP 0", "m=image 6000 udptl t38")
+    held = answer("m=audio 0 RTP/AVP 0", "m=image 0 udptl t38")
+    assert not held.session.send
+
+
+def test_an_offer_keeps_the_places_of_what_was_refused() -> None:
+    before = answer("m=video 5000 RTP/AVP 96", "m=audio 5002 RTP/AVP 0 8", "m=image 0 udptl t38").description
+    again = make_offer(OURS, 4000, before=before)
+    assert [(media.media, media.port) for media in again.media] == [("video", 0), ("audio", 4000), ("image", 0)]
+    agreed = accept_answer(again, sdp("m=video 0 RTP/AVP 96", "m=audio 5002 RTP/AVP 8", "m=image 0 udptl t38"))
+    assert (agreed.remote_port, agreed.codec) == (5002, "PCMA")
+    assert len(make_offer(OURS, 4000).media) == 1
+
+
 def test_a_live_section_is_preferred_to_a_stopped_one() -> None:
     got = answer("m=audio 0 RTP/AVP 0", "m=audio 6000 RTP/AVP 8")
     assert [media.port for media in got.description.media] == [0, 4000]
