@@ -23,6 +23,7 @@ from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT
 from voicegw.call.facts import AnyFact, Entry
 from voicegw.call.transfer import TransferConfig
+from voicegw.gateway.sip_traces import Trace
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions, AsrPartial
 from voicegw.ports.eot import EotModel
@@ -47,6 +48,8 @@ class FakeSignalling:
     said: list[str] = field(default_factory=list)
     dialled: list[LegId] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    traces: dict[LegId, Trace] = field(default_factory=dict)
+    owed: set[LegId] = field(default_factory=set)
     refers: bool = True
     routes: bool = True
     session: MediaSession | None = field(
@@ -102,6 +105,12 @@ class FakeSignalling:
 
     def refer(self, leg_id: LegId, target_uri: str) -> None:
         self.said.append(f"refer {target_uri}")
+
+    def is_settled(self, leg_id: LegId) -> bool:
+        return leg_id not in self.owed
+
+    def take_trace(self, leg_id: LegId) -> Trace | None:
+        return self.traces.pop(leg_id, None)
 
 
 @dataclass

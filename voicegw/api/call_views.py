@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from pydantic import BaseModel
 
 from voicegw.api.answers import iso, moment
-from voicegw.api.ladder import Step
+from voicegw.api.ladder import Ladder
 from voicegw.storage.call_records import CallDetail, CallSummary, StoredEvent
 
 
@@ -108,29 +107,36 @@ class EventView(BaseModel):
 
 
 class StepView(BaseModel):
-    """One SIP message; ``at_ms`` counts from the offer."""
+    """One SIP message. ``message`` is its start line; ``text`` all of it, where that is kept."""
 
     at_ms: float
     sender: str
     receiver: str
     message: str
     note: str
+    cseq: str
+    transport: str
+    sender_address: str
+    receiver_address: str
+    again: bool
+    text: str
 
 
 class LadderView(BaseModel):
-    """SIP messages in order."""
+    """SIP messages in order. ``complete``: as they were on the wire, retransmissions and all; else put together.
+
+    ``dropped``: so many in between were not kept.
+    """
 
     steps: list[StepView]
+    complete: bool
+    dropped: int
 
     @classmethod
-    def of(cls, steps: Iterable[Step]) -> LadderView:
-        """From the fold of the facts."""
-        return cls(
-            steps=[
-                StepView(at_ms=s.at_ms, sender=s.sender, receiver=s.receiver, message=s.message, note=s.note)
-                for s in steps
-            ]
-        )
+    def of(cls, found: Ladder) -> LadderView:
+        """From the facts."""
+        steps = [StepView(**{name: getattr(step, name) for name in StepView.model_fields}) for step in found.steps]
+        return cls(steps=steps, complete=found.complete, dropped=found.dropped)
 
 
 def call_view(call: CallSummary) -> CallView:

@@ -1,7 +1,4 @@
-"""The SIP ladder of a call, folded from its facts: what went over the wire as far as the facts tell it.
-
-Retransmissions, ACKs and provisional answers that change nothing are no facts and so no steps.
-"""
+"""The SIP ladder of a call: every message of its legs, or, where none were kept, what its facts tell of them."""
 
 from __future__ import annotations
 
@@ -9,7 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from voicegw.base.causes import HangupCause
-from voicegw.call.facts import CallHasEnded, CallWasAnswered, CallWasHeld, CallWasOffered, CallWasRouted, Entry
+from voicegw.call.facts import (
+    CallHasEnded,
+    CallWasAnswered,
+    CallWasHeld,
+    CallWasOffered,
+    CallWasRouted,
+    Entry,
+    SipStep,
+    SipWasTraced,
+)
 
 CALLER = "caller"
 SERVER = "voicegw"
@@ -17,17 +23,66 @@ SERVER = "voicegw"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One message. ``at_ms`` counts from the offer."""
+    """One message. ``at_ms`` counts from the offer; ``again``: a retransmission; ``text``: all of it, where kept.
+
+    What stands after ``note`` is empty in a ladder that was folded from other facts.
+    """
 
     at_ms: float
     sender: str
     receiver: str
     message: str
     note: str = ""
+    cseq: str = ""
+    transport: str = ""
+    sender_address: str = ""
+    receiver_address: str = ""
+    again: bool = False
+    text: str = ""
 
 
-def ladder(entries: Iterable[Entry]) -> list[Step]:
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """``complete``: these are the messages themselves; else what other facts tell of them.
+
+    ``dropped``: so many were too many to be kept, from the middle of a leg.
+    """
+
+    steps: tuple[Step, ...]
+    complete: bool
+    dropped: int = 0
+
+
+def ladder(entries: Iterable[Entry]) -> Ladder:
     """The steps in order."""
+    entries = tuple(entries)
+    traced = [entry.data for entry in entries if isinstance(entry.data, SipWasTraced)]
+    if not traced:
+        return Ladder(tuple(_folded(entries)), complete=False)
+    steps = [_step(trace, step) for trace in traced for step in trace.steps]
+    steps.sort(key=lambda step: step.at_ms)
+    return Ladder(tuple(steps), complete=True, dropped=sum(one.dropped for one in traced))
+
+
+def _step(trace: SipWasTraced, step: SipStep) -> Step:
+    near, far = (SERVER, step.here), (f"{trace.leg} {trace.party}".strip(), step.peer)
+    sender, receiver = (near, far) if step.sent else (far, near)
+    return Step(
+        step.at_ms,
+        sender[0],
+        receiver[0],
+        step.start_line,
+        step.reason,
+        step.cseq,
+        step.transport,
+        sender[1],
+        receiver[1],
+        step.again,
+        step.text,
+    )
+
+
+def _folded(entries: Iterable[Entry]) -> list[Step]:
     steps: list[Step] = []
     answered = False
     for entry in entries:

@@ -428,6 +428,34 @@ class CallWasOrdered(Fact, frozen=True):
     to: str = ""
 
 
+class SipStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One SIP message. ``here`` and ``peer`` are HOST:PORT, ``reason`` the header of that name (RFC 3326).
+
+    ``again``: a retransmission. ``text``: the message, where that is kept, without credentials, keys and bodies
+    other than session descriptions.
+    """
+
+    at_ms: float
+    sent: bool
+    start_line: str
+    cseq: str
+    here: str
+    peer: str
+    transport: str
+    reason: str = ""
+    again: bool = False
+    text: str = ""
+
+
+class SipWasTraced(Fact, frozen=True):
+    """What was said by SIP on one leg, told when the call is over. ``dropped`` messages were in the middle."""
+
+    leg: str
+    party: str
+    steps: tuple[SipStep, ...]
+    dropped: int = 0
+
+
 class CallHasEnded(Fact, frozen=True):
     """The last fact of every call."""
 
@@ -487,6 +515,7 @@ AnyFact: TypeAlias = (
     | SupervisorSpoke
     | CalleeSpoke
     | CallWasOrdered
+    | SipWasTraced
     | CallHasEnded
 )
 

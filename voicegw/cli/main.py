@@ -165,7 +165,10 @@ def _add_store(commands: _Commands) -> None:
         )
     rejected = actions.add_parser("rejected", help="facts that the database would not take")
     rejected.add_argument("what", choices=("list", "retry"))
+    ladder = actions.add_parser("ladder", help="the SIP messages of a call, drawn with arrows")
+    ladder.add_argument("call", metavar="ID", help="of the call")
+    ladder.add_argument("--json", action="store_true", help="as JSON")
     migrate = actions.add_parser("migrate", help="bring the tables up to date, as a start of the server does")
-    for one in (verify, export, erase, import_, dump, rejected, migrate):
+    for one in (verify, export, erase, import_, dump, rejected, ladder, migrate):
         _add_config(one)
     parser.set_defaults(command="store")

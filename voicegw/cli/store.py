@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 
 from voicegw.api.installation import AGENT, DIALPLAN, Documents, check_all
+from voicegw.api.ladder import ladder
+from voicegw.api.ladder_text import ladder_text
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
@@ -48,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         "import": _import,
         "dump": _dump,
         "rejected": _rejected,
+        "ladder": _ladder,
         "migrate": _migrate,
     }
     try:
@@ -209,6 +212,18 @@ async def _dump(config: Config, arguments: argparse.Namespace) -> int:
     for path in written:
         print(path)
     print(f"{len(written)} files written; what was the same already was left as it is")
+    return 0
+
+
+async def _ladder(config: Config, arguments: argparse.Namespace) -> int:
+    async with _opened(config) as store, store.read() as unit:
+        await unit.calls.get(arguments.call)
+        events = await unit.calls.events(arguments.call, limit=100_000)
+    found = ladder(one.entry for one in events if one.entry is not None)
+    if arguments.json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        print(ladder_text(found), end="")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from voicegw.base.errors import ConfigError
 from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.ladder_config import LadderConfig
 from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.target_policy import TargetPolicy
@@ -77,6 +78,8 @@ class SipConfig:
     """Calls from addresses of no trunk: open (the dialplan decides), refuse (403), or silent: no answer at all."""
     guard: GuardConfig = field(default_factory=GuardConfig)
     """What unknown addresses may send."""
+    ladder: LadderConfig = field(default_factory=LadderConfig)
+    """What is kept of the signalling of each call."""
     locating: LocatingConfig = field(default_factory=LocatingConfig)
     """How servers are found, and what happens to those that fail."""
 

@@ -12,6 +12,7 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.guard import Ban, Guard
 from voicegw.gateway.load_meter import CHECK_S, LoadMeter
+from voicegw.gateway.sip_traces import SipTraces
 from voicegw.gateway.sip_wire import SipWire
 from voicegw.gateway.snapshot import SipSnapshot
 from voicegw.gateway.trunk_desk import TrunkDesk
@@ -62,6 +63,7 @@ class SipDriver:
         self._trunks = trunks or TrunkDesk((), config.strangers, counters)
         self.guard = Guard(config.guard, counters, _tell_of_ban, self._trunks.rate_of)
         self._trunks.on_change = self.guard.forget_trunks
+        self.traces = SipTraces(config.ladder, self.wire.local_address, clock.monotonic)
         self._load = LoadMeter(config.overload_ms / 1000)
         self.agent = UserAgent(
             UserAgentConfig(
@@ -76,6 +78,7 @@ class SipDriver:
                 reception=reception,
                 limits=config.guard.admission(config.max_transactions),
                 peers=self.guard,
+                tap=self.traces,
                 accept_messages=config.accept_messages,
                 sessions=SessionTimerPolicy(config.session_expires_s, config.min_se_s),
                 reliable=ReliablePolicy(config.reliable_1xx),

@@ -19,14 +19,7 @@ from voicegw.base.ids import LegId, RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.gateway.attempts import Attempts, Dialled
 from voicegw.gateway.config import SipConfig
-from voicegw.gateway.events import (
-    LegEnded,
-    LegEvent,
-    LegInfo,
-    LegMessage,
-    LegReferAnswered,
-    LegReferNotified,
-)
+from voicegw.gateway.events import LegEnded, LegEvent, LegInfo, LegMessage, LegReferAnswered, LegReferNotified
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
 from voicegw.gateway.leg_media import LegMedia
@@ -92,6 +85,8 @@ class SipGateway:
         )
         self._tell = self._ringing.pass_on
         self._agent = self._driver.agent
+        self._traces = self._driver.traces
+        self.is_settled, self.take_trace = self._traces.settled, self._traces.take
         self.requests = SipRequests(self._driver)
         self.registrar = PhoneKeeper(phones, self.phones, self._driver, self.requests)
         resolver = Resolver(config.locating, self._driver.abilities, random=random, clock=clock, counters=counters)
@@ -331,6 +326,7 @@ class SipGateway:
             leg.deadline.cancel()
 
     def _invite(self, leg: SipLeg, attempts: Attempts) -> None:
+        self._traces.follow(leg.leg_id, attempts.call_id)
         handle = self._outgoing.invite(leg, attempts)
         if leg.handle is not None:
             del self._by_handle[leg.handle]
@@ -355,6 +351,7 @@ class SipGateway:
         leg = self._legs.pop(leg_id)
         leg.leg_id = name
         self._legs[name] = leg
+        self._traces.rename(leg_id, name)
 
     def may_refer(self, leg_id: LegId) -> bool:
         """Whether the peer of a leg may know REFER: its Allow has it, or it sent none."""
@@ -470,6 +467,7 @@ class SipGateway:
             return
         arrival = self._calls.arrive(leg_id, event, self._driver.now)
         leg = self._leg_of(leg_id, event, arrival.speech)
+        self._traces.follow(leg_id, event.request.headers.get("Call-ID") or "")
         allowed = event.request.headers.values("Allow")
         known = not allowed or "REFER" in (method.upper() for method in allowed)
         leg.may_refer = known and arrival.speech.may_refer
@@ -492,6 +490,7 @@ class SipGateway:
             self._agent.reject(event.handle, 481 if old is None else 603, self._driver.now)
             return
         new.leg_id, new.remote_offer = old.leg_id, b""
+        self._traces.follow(old.leg_id, event.request.headers.get("Call-ID") or "")
         self._moves.replace(old, new, event)
 
     def _deliver(self, event: LegEvent) -> None:
@@ -504,6 +503,7 @@ class SipGateway:
             return
         if leg.handle is not None:
             self._by_handle.pop(leg.handle, None)
+        self._traces.ended(leg.leg_id)
         self._forget_limits(leg)
         if not leg.is_untold:
             self._tell(event)

@@ -113,6 +113,8 @@ class SignallingWithBrowsers:
         self.media_bind_address = sip.media_bind_address
         self.may_refer = sip.may_refer
         self.refer = sip.refer
+        self.is_settled = sip.is_settled
+        self.take_trace = sip.take_trace
 
     async def media_route(self, target_uri: str) -> tuple[str, str]:
         """See :class:`Signalling`."""

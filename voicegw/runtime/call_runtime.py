@@ -29,11 +29,12 @@ from voicegw.runtime.bridge_ear import BridgeEar, BridgeLinks
 from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
+from voicegw.runtime.closing import Closing
 from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.conversation_links import ConversationLinks
 from voicegw.runtime.far_ends import fact_of
 from voicegw.runtime.introduction import introduction, limited, signalled
-from voicegw.runtime.line_facts import measured, rated
+from voicegw.runtime.line_facts import measured, rated, traced
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.look_up import LookUp
 from voicegw.runtime.mailbox import Mailbox
@@ -46,9 +47,6 @@ from voicegw.sdp.negotiate import MediaSession
 from voicegw.sip.parties import NOBODY, Parties
 
 log = logging.getLogger(__name__)
-
-CLOSING_S = 2.0
-"""How long the record waits for the media worker's last words (statistics, the recording's name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ class CallRuntime:
         self._edges: tuple[Edge, ...] = ()
         self._held = False
         self._cause: HangupCause | None = None
-        self._closing_at: float | None = None
+        self._closing = Closing(services.clock, self._is_pending, self._is_settled)
         self._open_ends: set[str] = set()
         self._routed: f.CallWasRouted | None = None
         self._record_as: RecordingPolicy | None = None
@@ -172,10 +170,14 @@ class CallRuntime:
     @property
     def closed(self) -> bool:
         """Whether the record can be closed."""
-        if self._closing_at is None:
-            return False
-        pending = self._open_ends or self._recorder.pending or (self._bridge is not None and self._bridge.pending)
-        return not pending or self._services.clock.monotonic() >= self._closing_at
+        return self._closing.over
+
+    def _is_pending(self) -> bool:
+        last_words = self._bridge is not None and self._bridge.pending
+        return bool(self._open_ends) or self._recorder.pending or last_words
+
+    def _is_settled(self) -> bool:
+        return all(map(self._services.signalling.is_settled, self.leg_ids))
 
     async def _handle_next(self) -> None:
         if self._mailbox.empty():
@@ -199,7 +201,7 @@ class CallRuntime:
         conversation = self._conversation.get_timer() if self._conversation else None
         supervision = self._supervision.get_timer() if self._supervision else None
         bridge = self._bridge.get_timer() if self._bridge else None
-        timers = (self._machine.get_timer(), conversation, supervision, bridge, self._closing_at)
+        timers = (self._machine.get_timer(), conversation, supervision, bridge, self._closing.get_timer())
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timers(self) -> None:
@@ -334,7 +336,7 @@ class CallRuntime:
                     self._supervision.stop()
             case c.FinishCall(cause):
                 self._cause = cause
-                self._closing_at = self._services.clock.monotonic() + CLOSING_S
+                self._closing.begin()
             case c.ChangeMix(edges):
                 self._edges = edges
                 self._recorder.mix(edges)
@@ -501,6 +503,9 @@ class CallRuntime:
 
     def _close_record(self) -> None:
         self._recorder.lose("the recorder did not report its end in time")
+        for leg_id in self.leg_ids:
+            if (trace := self._services.signalling.take_trace(leg_id)) is not None:
+                self._book.note(traced(trace, *self._whose(leg_id), self._book.position_ms))
         cause = (self._cause or HangupCause.INTERNAL_ERROR).value
         duration_ms = self._book.position_ms(self._services.clock.monotonic())
         self._book.note(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from voicegw.call import facts as f
+from voicegw.gateway.sip_traces import Trace
 from voicegw.media import messages as m
 
 
@@ -33,3 +36,23 @@ def rated(quality: m.QualityRated, role: str, party: str) -> f.MediaQualityHasCh
         round(quality.round_trip_ms, 1),
         party,
     )
+
+
+def traced(trace: Trace, role: str, party: str, position_ms: Callable[[float], float]) -> f.SipWasTraced:
+    """What was said by SIP on a leg."""
+    steps = tuple(
+        f.SipStep(
+            position_ms(one.at),
+            one.sent,
+            one.start_line,
+            one.cseq,
+            one.here,
+            one.peer,
+            one.transport,
+            one.reason,
+            one.again,
+            one.text,
+        )
+        for one in trace.messages
+    )
+    return f.SipWasTraced(role, party, steps, trace.dropped)

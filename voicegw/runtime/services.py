@@ -19,6 +19,7 @@ from voicegw.call.machine import CallConfig
 from voicegw.call.redaction import Redactor
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
+from voicegw.gateway.sip_traces import Trace
 from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
 from voicegw.ports.eot import EotModel
@@ -88,6 +89,14 @@ class Signalling(Protocol):
 
     def refer(self, leg_id: LegId, target_uri: str) -> None:
         """Ask the peer to call somebody else."""
+        ...
+
+    def is_settled(self, leg_id: LegId, /) -> bool:
+        """Whether no message of the signalling of a leg is owed to either side."""
+        ...
+
+    def take_trace(self, leg_id: LegId, /) -> Trace | None:
+        """What was said by SIP on a leg; it is told once."""
         ...
 
 

@@ -34,6 +34,7 @@ from voicegw.sip.sip_call import (
     Unacknowledged,
     User,
 )
+from voicegw.sip.tap import NOBODY, Tap
 from voicegw.sip.timers import Timer, TimerQueue, TimerValues
 from voicegw.sip.transaction import Transaction, TransactionLayer
 from voicegw.sip.uri import uri_scheme
@@ -72,6 +73,8 @@ class UserAgentConfig:
     """A request of more bytes goes by TCP where it would go by UDP (§18.1.1); 0: none does."""
     sessions: SessionTimerPolicy = field(default_factory=SessionTimerPolicy)
     """What we want of session timers (RFC 4028)."""
+    tap: Tap = NOBODY
+    """Is shown every message."""
     reliable: ReliablePolicy = ReliablePolicy.MEDIA
     """Which provisional responses go out reliably to callers that support it (RFC 3262)."""
 
@@ -109,6 +112,7 @@ class Core:
         """Queue a datagram, or count it where no socket could send it."""
         if is_sendable(destination):
             self.outbox.append((data, destination))
+            self.config.tap.sent(data, destination)
         else:
             self.counters.add(SipCounter.UNSENDABLE)
 

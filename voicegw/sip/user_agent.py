@@ -125,6 +125,7 @@ class UserAgent:
         counters.add(SipCounter.RECEIVED)
         try:
             message = parse(data)
+            self._core.config.tap.received(data, source)
             if isinstance(message, Response):
                 self._receive_response(message, now)
             else:

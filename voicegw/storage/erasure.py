@@ -42,6 +42,7 @@ UNSPOKEN_KINDS = (
     "RecordingHasFailed",
     "MediaWasMeasured",
     "MediaQualityHasChanged",
+    "SipWasTraced",
     "TransferHasProgressed",
     "TransferHasFailed",
     "SupervisorHasJoined",

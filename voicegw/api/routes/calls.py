@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
-from fastapi.responses import StreamingResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import AwareDatetime
 
 from voicegw.api.access import Allow, Visitor
@@ -23,9 +23,10 @@ from voicegw.api.call_views import (
     transcript_view,
 )
 from voicegw.api.hearing import RECORDING, TRANSCRIPT, note_hearing
-from voicegw.api.ladder import ladder
+from voicegw.api.ladder import Ladder, ladder
+from voicegw.api.ladder_text import ladder_text
 from voicegw.api.paging import NumberPosition, TimePosition, decode_cursor, encode_cursor
-from voicegw.api.parts import PartsDep
+from voicegw.api.parts import Parts, PartsDep
 from voicegw.api.permissions import Permission, Scope
 from voicegw.api.problems import forbidden, not_found
 from voicegw.api.ranges import parse_range
@@ -128,11 +129,26 @@ async def events(
 
 @router.get("/{call_id}/ladder", responses=refusals(404), summary="See the signalling of a call")
 async def see_ladder(call_id: Id, parts: PartsDep, visitor: Reader) -> LadderView:
-    """Who sent which SIP message when, as far as the facts tell it."""
+    """Who sent which SIP message when. Of a call that goes on, what its facts tell of them."""
+    return LadderView.of(await _ladder(parts, visitor, call_id))
+
+
+@router.get(
+    "/{call_id}/ladder/text",
+    response_class=PlainTextResponse,
+    responses=refusals(404),
+    summary="See the signalling of a call as text",
+)
+async def ladder_as_text(call_id: Id, parts: PartsDep, visitor: Reader) -> PlainTextResponse:
+    """The same, drawn with arrows."""
+    return PlainTextResponse(ladder_text(await _ladder(parts, visitor, call_id)))
+
+
+async def _ladder(parts: Parts, visitor: Visitor, call_id: str) -> Ladder:
     async with parts.store.read() as unit:
         await visible(unit, visitor.who.scope, call_id)
         found = await unit.calls.events(call_id, limit=100_000)
-    return LadderView.of(ladder(one.entry for one in found if one.entry is not None))
+    return ladder(one.entry for one in found if one.entry is not None)
 
 
 @router.get(
