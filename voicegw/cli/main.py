@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_models(commands)
     _add_recordings(commands)
+    _add_phone(commands)
     _add_store(commands)
     return parser
 
@@ -100,6 +101,16 @@ def _add_demo(commands: _Commands) -> None:
     parser.add_argument("--line", choices=("demo", "orders"), default="demo", help="which line is called")
     parser.add_argument("--verbose", action="store_true", help="show the server's log as well")
     parser.set_defaults(command="demo")
+
+
+def _add_phone(commands: _Commands) -> None:
+    parser = commands.add_parser("phone", help="phones that register here")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    secret = actions.add_parser("secret", help="read a password, print the entry for phones.accounts")
+    secret.add_argument("name", metavar="NAME", help="the phone, such as anna")
+    secret.add_argument("--realm", default="", help="what the password is for; phones.domain if left out")
+    _add_config(secret)
+    parser.set_defaults(command="phone")
 
 
 def _add_recordings(commands: _Commands) -> None:
