@@ -213,3 +213,5 @@ def test_no_order_of_events_leaves_anything_open(
     pair.assert_all_forgotten()
     assert len(pair.alice.of(CallEnded)) == 1
     assert len(pair.bob.of(CallEnded)) == len(pair.bob.of(InviteReceived))
+    for side in (alice, bob):
+        assert not side.party.events or isinstance(side.party.events[-1], CallEnded), "nothing after the end"

@@ -113,6 +113,9 @@ class SipLeg:
 
     def offer(self) -> bytes:
         """Our offer, under the old version if it says what we said before (RFC 3264 §8)."""
+        if not self.agreed:  # the next server is called: what another one said before its answer is over
+            self.session = None
+            self._forks.clear()
         local_ip, local_port = self._media_place()
         description = make_offer(
             local_ip, local_port, self._preferences, ptime_ms=self._ptime_ms, before=self._local.last

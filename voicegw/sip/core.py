@@ -210,7 +210,13 @@ class Core:
     def open_change(
         self, call: SipCall, dialog: Dialog, exchange: Exchange, incoming: Incoming, body: bytes, now: float
     ) -> None:
-        """Hand the offer of an UPDATE or a PRACK to the owner; the request stays open until it is answered."""
+        """Hand the offer of an UPDATE or a PRACK to the owner; the request stays open until it is answered.
+
+        In a call that is ending nobody answers any more.
+        """
+        if call.state in (SipCallState.ENDING, SipCallState.ENDED):
+            self.answer(incoming, 481, (), call, now)
+            return
         exchange.advance(ExchangeInput.THEY_OFFER)
         transaction = self.transactions.open_server(incoming.key, incoming.method, incoming.reply_to, call)
         call.change = PendingChange(incoming, transaction, exchange, now)
@@ -354,6 +360,7 @@ class Core:
         if (change := call.change) is not None:
             call.change = None
             self.respond_to_change(call, change, 487, (), b"", change.received_at)
+        call.update = call.retry_update = None
         call.advance(happened)
         call.referral = call.peers_referral = None  # nothing is told of a call after its end
         if not told:
