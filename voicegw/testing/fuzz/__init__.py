@@ -1,0 +1,1 @@
+"""Fuzzers: mutated input for every grammar that a stranger's bytes reach."""
