@@ -120,6 +120,7 @@ setup_runtime() {
 setup_tests() {
     ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core kamailio=kamailio \
         svwar=sipvicious ip=iproute2 psql=postgresql chromium=chromium
+    if ! compgen -G "/usr/lib/*/kamailio/modules/outbound.so" >/dev/null; then apt_install kamailio-outbound-modules; fi
     ensure_venv
     once dev "requirements-dev.lock requirements-nodeps.lock pyproject.toml" install_locked requirements-dev.lock
     once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 from types import TracebackType
@@ -10,7 +14,7 @@ from typing import Self
 
 from tests.interop import options_ping
 from tests.interop.ports import free_udp_port
-from tests.interop.process import Process
+from tests.interop.process import Process, descendants
 
 CONFIGURATIONS = Path(__file__).parent / "kamailio"
 _START_S = 5.0
@@ -33,6 +37,18 @@ class Kamailio:
     def address(self) -> str:
         """HOST:PORT."""
         return f"127.0.0.1:{self.port}"
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its processes stand still inside this block."""
+        pids = [self.process.pid, *descendants(self.process.pid)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def __enter__(self) -> Self:
         self.process = Process(self._args, self._home / "kamailio.log", cwd=self._home)

@@ -183,3 +183,23 @@ def test_a_wrong_password_takes_the_trunk_down(tmp_path: Path) -> None:
 
     with carrier(tmp_path) as at:
         run(scenario(at))
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_flow_is_kept_open_and_missed_when_it_is_gone(tmp_path: Path, transport: str) -> None:
+    async def scenario(at: Carrier) -> None:
+        registration = {"registrar": f"sip:{at.core.address};transport={transport}", "outbound": True}
+        quiet = {"options_s": 0}
+        with SipNode(trunks=[account(at, transport=transport, registration=registration, health=quiet)]) as node:
+            counters = node.counters
+            await until(lambda: counters.get(LocatingCounter.KEEPALIVES) >= 2)
+            assert counters.get(LocatingCounter.REGISTERED) == 1
+            assert counters.get(LocatingCounter.FLOWS_LOST) == 0
+            with at.core.frozen():
+                node.gateway._driver.wire.connections.close()
+                await until(lambda: counters.get(LocatingCounter.FLOWS_LOST) == 1)
+            await until(lambda: counters.get(LocatingCounter.REGISTERED) == 2)
+            await node.gateway.leave()
+
+    with carrier(tmp_path) as at:
+        run(scenario(at))

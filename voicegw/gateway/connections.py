@@ -98,6 +98,11 @@ class Connections:
     def __len__(self) -> int:
         return len(self._by_flow)
 
+    def flow_to(self, place: Address) -> int:
+        """The name of the connection by which requests to this place go; 0 without one."""
+        connection = self._by_place.get(place._replace(flow=0))
+        return 0 if connection is None or connection.is_closed else connection.peer.flow
+
     def by_flow(self, flow: int) -> Connection | None:
         """The connection of this name while it lives."""
         return self._by_flow.get(flow)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
+from voicegw.gateway.flow_keeper import FlowKeeper
 from voicegw.gateway.located_requests import LocatedRequests
 from voicegw.gateway.sip_counters import LocatingCounter
 from voicegw.gateway.sip_driver import SipDriver
@@ -60,7 +61,7 @@ class RegistrationSnapshot:
 class _Kept:
     """One registration with the task that keeps it."""
 
-    __slots__ = ("enrolment", "machine", "task", "server", "told")
+    __slots__ = ("enrolment", "machine", "task", "server", "told", "wake")
 
     def __init__(self, enrolment: Enrolment, machine: Registration) -> None:
         self.enrolment = enrolment
@@ -68,6 +69,8 @@ class _Kept:
         self.task: asyncio.Task[None] | None = None
         self.server: Address | None = None
         self.told: bool | None = None
+        self.wake = asyncio.Event()
+        """Set where the next REGISTER is due at once."""
 
 
 class Registrations:
@@ -89,10 +92,12 @@ class Registrations:
         self._on_change = on_change
         self._kept: dict[str, _Kept] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._flows = FlowKeeper(driver, random, counters, self.refresh)
 
     def put_in_force(self, enrolments: Mapping[str, Enrolment]) -> None:
         """Register these and nothing else. What stays as it was is left alone; what goes is taken back."""
         for name in [name for name, kept in self._kept.items() if enrolments.get(name) != kept.enrolment]:
+            self._flows.drop(name)
             leaving = asyncio.get_running_loop().create_task(self._leave(self._kept.pop(name)))
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
@@ -101,6 +106,12 @@ class Registrations:
                 kept = _Kept(enrolment, Registration(enrolment.plan, self._random, self._driver.now))
                 self._kept[name] = kept
                 kept.task = asyncio.get_running_loop().create_task(self._keep(name, kept))
+
+    def refresh(self, name: str) -> None:
+        """Register again at once: the registrar may have forgotten us, or cannot reach us any more."""
+        kept = self._kept.get(name)
+        if kept is not None:
+            kept.wake.set()
 
     def is_registered(self, name: str) -> bool:
         """Whether this registration holds now."""
@@ -131,6 +142,7 @@ class Registrations:
             if kept.task is not None:
                 kept.task.cancel()
         self._kept.clear()
+        self._flows.close()
 
     async def close(self) -> None:
         """Take every binding back. Ends within :data:`LAST_WORD_S`, answered or not."""
@@ -144,8 +156,10 @@ class Registrations:
         machine = kept.machine
         while machine.due is not None:
             await self._sleep_until(name, kept, machine.due)
+            kept.wake.clear()
             request = machine.request(self._driver.now)
             await self._send(kept, request, None)
+            self._keep_flow(name, kept)
             holds = machine.is_registered(self._driver.now)
             taken = machine.failures == 0
             self._counters.add(LocatingCounter.REGISTERED if taken else LocatingCounter.REGISTRATION_FAILED)
@@ -154,12 +168,29 @@ class Registrations:
             self._tell(name, kept)
 
     async def _sleep_until(self, name: str, kept: _Kept, due: float) -> None:
-        """Sleep, but for a moment when the binding ends meanwhile."""
+        """Sleep until then, or until woken, but for a moment when the binding ends meanwhile."""
         ends = kept.machine.expires_at
         if ends is not None and self._driver.now < ends < due:
-            await asyncio.sleep(ends - self._driver.now)
+            if await self._woken(kept, ends):
+                return
             self._tell(name, kept)
-        await asyncio.sleep(max(0.0, due - self._driver.now))
+        await self._woken(kept, due)
+
+    async def _woken(self, kept: _Kept, moment: float) -> bool:
+        try:
+            async with asyncio.timeout(max(0.0, moment - self._driver.now)):
+                await kept.wake.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _keep_flow(self, name: str, kept: _Kept) -> None:
+        """Keep-alives, where the registrar reaches us by the flow that we registered by."""
+        interval_s = kept.machine.flow_timer_s
+        if interval_s is None or kept.server is None or not kept.machine.is_registered(self._driver.now):
+            self._flows.drop(name)
+        else:
+            self._flows.keep(name, kept.server, interval_s)
 
     async def _send(self, kept: _Kept, request: RegisterRequest, patience_s: float | None) -> None:
         def headers(server: Address) -> Pairs:

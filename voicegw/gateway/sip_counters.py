@@ -17,6 +17,8 @@ class LocatingCounter(StrEnum):
     PROBES = "sip_server_probes"
     REGISTERED = "sip_registrations_accepted"
     REGISTRATION_FAILED = "sip_registrations_failed"
+    KEEPALIVES = "sip_flow_keepalives"
+    FLOWS_LOST = "sip_flows_lost"
     PINGS = "sip_trunk_pings"
     PINGS_UNANSWERED = "sip_trunk_pings_unanswered"
     TRUNK_DOWN = "sip_trunk_went_down"

@@ -86,6 +86,8 @@ class SipDriver:
             random,
             counters,
         )
+        self.on_stun_answer: Callable[[bytes, Address], None] = _nobody_asked
+        """Who sends STUN requests of our own, and waits for what answers them."""
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: float | None = None
         self._delivery: asyncio.Handle | None = None
@@ -185,6 +187,8 @@ class SipDriver:
         if reply is not None:
             self._counters.add(SipCounter.STUN)
             self.wire.send(reply, source)
+        else:
+            self.on_stun_answer(data, source)
 
     def broken(self, fault: Fault, source: Address) -> None:
         """A stream ends; see :class:`voicegw.gateway.connections.Receiver`."""
@@ -220,6 +224,10 @@ class SipDriver:
                 self._on_event(event)
         finally:
             self.pump()
+
+
+def _nobody_asked(_data: bytes, _source: Address) -> None:
+    """A STUN answer to nothing."""
 
 
 def _tell_of_ban(ban: Ban) -> None:

@@ -106,7 +106,8 @@ class TrunkWatch:
 
     def _health_changed(self, name: str, up: bool, why: str) -> None:
         if up:
-            self._silent.pop(name, None)
+            if self._silent.pop(name, None) is not None:
+                self._registrations.refresh(name)  # it may have been started anew, and know nobody any more
         else:
             self._silent[name] = why
         self._judge(name)

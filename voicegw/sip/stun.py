@@ -13,6 +13,7 @@ from voicegw.base.errors import RemoteProtocolError
 from voicegw.sip.address import Address
 
 HEADER_BYTES = 20
+TRANSACTION_BYTES = 12
 _HEADER = struct.Struct("!HHI12s")
 _ATTRIBUTE = struct.Struct("!HH")
 _MAGIC = 0x2112A442
@@ -38,6 +39,20 @@ def message_bytes(data: bytes | bytearray) -> int:
     if magic != _MAGIC or length % 4 or length > _MAX_BYTES:
         raise RemoteProtocolError("no STUN message")
     return HEADER_BYTES + int(length)
+
+
+def binding_request(transaction: bytes) -> bytes:
+    """A request that keeps a mapping open and asks whether the other side is there (RFC 5626 §4.4.2)."""
+    return _message(_BINDING_REQUEST, transaction, b"", marked=False)
+
+
+def answered_transaction(data: bytes) -> bytes:
+    """The transaction of a Binding request that ``data`` answers, whatever it says; empty for anything else."""
+    if len(data) < HEADER_BYTES:
+        return b""
+    kind, _length, magic, transaction = _HEADER.unpack_from(data)
+    is_answer = magic == _MAGIC and kind in (_BINDING_SUCCESS, _BINDING_ERROR)
+    return bytes(transaction) if is_answer else b""
 
 
 def answer_stun(data: bytes, source: Address) -> bytes | None:
