@@ -92,11 +92,12 @@ def answer_kept(status: str) -> str:
     return f"<send><![CDATA[\n{head}\n\n]]></send>\n"
 
 
-def answer(status: str, *headers: str, body: str = "", tag: str = "") -> str:
-    """Answer the request that came last; ``tag`` for one that began the dialog."""
+def answer(status: str, *headers: str, body: str = "", tag: str = "", contact: str = "") -> str:
+    """Answer the request that came last; ``tag`` for one that began the dialog, ``contact`` in place of ours."""
     copied = _COPIED.format(tag=f";tag={tag}" if tag else "")
     kind = ("Content-Type: application/sdp",) if body else ()
-    head = "\n".join([f"SIP/2.0 {status}", copied, _HERE, *headers, *kind, "Content-Length: [len]"])
+    here = f"Contact: {contact}" if contact else _HERE
+    head = "\n".join([f"SIP/2.0 {status}", copied, here, *headers, *kind, "Content-Length: [len]"])
     return f"<send><![CDATA[\n{head}\n\n{body}]]></send>\n"
 
 
