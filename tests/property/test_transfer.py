@@ -37,18 +37,25 @@ def test_every_pair_has_a_row_or_is_refused(state: TransferState, happened: Tran
 @pytest.mark.parametrize("state", list(TransferState))
 def test_no_state_is_a_trap(state: TransferState) -> None:
     """From wherever the caller waits, time alone leads out, and the caller may always leave."""
-    waiting = state in (TransferState.REFERRING, TransferState.DIALLING, TransferState.BRIEFING)
+    waiting = state in (
+        TransferState.REFERRING,
+        TransferState.DIALLING,
+        TransferState.BRIEFING,
+        TransferState.LEAVING,
+        TransferState.LEFT,
+    )
     assert TRANSFER.accepts(state, TransferInput.TIMED_OUT) is waiting
     ended = state in (TransferState.FAILED, TransferState.OVER)
     assert TRANSFER.accepts(state, TransferInput.CALLER_GONE) is not ended
 
 
-def requests(kind: TransferKind, can_refer: bool) -> e.TransferRequested:
-    return e.TransferRequested(TransferRequest(kind, "desk", "sip:desk@192.0.2.7", TARGET, can_refer=can_refer))
+def requests(kind: TransferKind, can_refer: bool, leave: bool) -> e.TransferRequested:
+    request = TransferRequest(kind, "desk", "sip:desk@192.0.2.7", TARGET, can_refer=can_refer, leave=leave)
+    return e.TransferRequested(request)
 
 
 _EVENTS = st.one_of(
-    st.builds(requests, st.sampled_from(list(TransferKind)), st.booleans()),
+    st.builds(requests, st.sampled_from(list(TransferKind)), st.booleans(), st.booleans()),
     st.sampled_from([e.MediaOpened(TARGET), e.MediaRefused(TARGET), e.MediaOpened(BOSS), e.MediaRefused(BOSS)]),
     st.builds(e.SessionAgreed, st.sampled_from([CALLER, TARGET, BOSS]), st.booleans()),
     st.sampled_from([e.LegRinging(TARGET, 180), e.LegConfirmed(BOSS), e.TransferAbandoned()]),

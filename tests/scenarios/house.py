@@ -103,8 +103,8 @@ class FakeSignalling:
     def may_refer(self, leg_id: LegId) -> bool:
         return self.refers
 
-    def refer(self, leg_id: LegId, target_uri: str) -> None:
-        self.said.append(f"refer {target_uri}")
+    def refer(self, leg_id: LegId, target_uri: str, replaced: LegId | None = None) -> None:
+        self.said.append(f"refer {target_uri}" if replaced is None else "refer to replace us")
 
     def is_settled(self, leg_id: LegId) -> bool:
         return leg_id not in self.owed

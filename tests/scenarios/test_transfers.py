@@ -26,7 +26,13 @@ from voicegw.sdp.negotiate import MediaSession
 BOSS = LegId("boss")
 DESK = "sip:desk@192.0.2.7"
 TARGETS = TransferConfig(
-    (TargetConfig("desk", DESK), TargetConfig("expert", DESK, "attended"), TargetConfig("away", DESK, "blind")),
+    (
+        TargetConfig("desk", DESK),
+        TargetConfig("expert", DESK, "attended"),
+        TargetConfig("away", DESK, "blind"),
+        TargetConfig("without us", DESK, leave=True),
+        TargetConfig("expert without us", DESK, "attended", leave=True),
+    ),
     ring_s=20.0,
 )
 SESSION = MediaSession("192.0.2.7", 4000, "PCMA", 8, 8, 101, 101)
@@ -490,5 +496,81 @@ def test_a_bridged_call_stays_unwritten_where_that_is_wished() -> None:
         await speaks(house, LEG, "where is my parcel")
         await speaks(house, leg, "it arrives on monday")
         assert not house.facts.of(f.CalleeSpoke) and not house.facts.of(f.CallerSpoke)
+
+    play(story())
+
+
+@pytest.mark.parametrize("target", ["without us", "expert without us"])
+@pytest.mark.parametrize("target_first", [True, False])
+def test_caller_and_target_are_left_to_themselves(target: str, target_first: bool) -> None:
+    async def story() -> None:
+        house = await moving(target)
+        leg = await answered(house)
+        if "expert" in target:
+            assert "refer to replace us" not in house.signalling.said, "not before the target wants the caller"
+            house.call.post(m.DtmfReceived(leg, "1", 100))
+            await house.settle()
+        assert house.signalling.said[-1] == "refer to replace us"
+        assert house.worker.heard_by(LEG) == {leg}
+        house.call.post(e.ReferAnswered(LEG, 202))
+        await house.settle()
+        if target_first:  # its phone has taken the new call, and hangs up on us before anybody tells us
+            await ended(house, leg, HangupCause.CALLER_HANGUP)
+            assert not house.call.closed
+        house.call.post(e.ReferProgressed(LEG, 200, True))
+        await house.settle()
+        assert house.signalling.said[-1] == "hangup transferred"
+        assert steps(house)[-1] == "moved"
+        await ended(house, LEG, HangupCause.TRANSFERRED)
+        if not target_first:
+            await ended(house, leg, HangupCause.TRANSFERRED)
+        assert house.call.closed
+
+    play(story())
+
+
+@pytest.mark.parametrize("why", ["refused", "failed", "silent"])
+def test_where_we_cannot_leave_we_stay(why: str) -> None:
+    async def story() -> None:
+        house = await moving("without us")
+        leg = await answered(house)
+        if why == "refused":
+            house.call.post(e.ReferAnswered(LEG, 603))
+        elif why == "failed":
+            house.call.post(e.ReferAnswered(LEG, 202))
+            house.call.post(e.ReferProgressed(LEG, 486, True))
+        await house.run(41.0)
+        assert house.worker.heard_by(LEG) == {leg}
+        assert steps(house).count("connected") == 1
+        assert house.signalling.said[-1] == "refer to replace us", "nobody was hung up on"
+        await ended(house, leg, HangupCause.CALLER_HANGUP)
+        assert house.signalling.said[-1] == "hangup callee_hangup"
+
+    play(story())
+
+
+def test_a_target_that_is_gone_with_nobody_in_its_place_ends_the_call() -> None:
+    async def story() -> None:
+        house = await moving("without us")
+        leg = await answered(house)
+        house.call.post(e.ReferAnswered(LEG, 202))
+        await ended(house, leg, HangupCause.CALLER_HANGUP)
+        await house.run(39.0)
+        assert house.signalling.said[-1] == "refer to replace us"
+        await house.run(2.0)
+        assert house.signalling.said[-1] == "hangup callee_hangup"
+
+    play(story())
+
+
+def test_a_caller_without_refer_is_not_asked_to_take_our_place() -> None:
+    async def story() -> None:
+        house = House([[Transfer("without us", "Sorry.")]], transfers=TARGETS)
+        house.signalling.refers = False
+        await house.answer()
+        await house.run(1.0)
+        leg = await answered(house)
+        assert house.worker.heard_by(LEG) == {leg}
+        assert "refer to replace us" not in house.signalling.said
 
     play(story())

@@ -114,10 +114,11 @@ class ResumeAgent:
 
 @dataclass(frozen=True, slots=True)
 class ReferCaller:
-    """Ask the caller's side to call ``uri`` (REFER, RFC 3515)."""
+    """Ask the caller's side to call ``uri`` (REFER, RFC 3515), or to take our place on the leg ``replaced``."""
 
     leg_id: LegId
     uri: str
+    replaced: LegId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class CallMachine:
     def bridged_to(self) -> tuple[LegId, str] | None:
         """The leg of whoever talks with the caller by way of us, and what they are called."""
         transfer = self._transfer
-        if self.control is not Control.BRIDGED or transfer is None or transfer.state is not TransferState.BRIDGED:
+        if self.control is not Control.BRIDGED or transfer is None or not transfer.talking:
             return None
         return transfer.request.leg_id, transfer.request.target
 
@@ -355,7 +355,7 @@ class CallMachine:
     def _settle_transfer(self, now: float) -> list[c.CallCommand]:
         """What the state that a transfer has come to means for the call."""
         state = self._transfer.state if self._transfer is not None else None
-        if state is TransferState.BRIDGED and self._parting is None:
+        if self._transfer is not None and self._transfer.talking and self._parting is None:
             self._deadline = now + self._config.max_bridged_s
         elif state is TransferState.FAILED:
             self._transfer = None

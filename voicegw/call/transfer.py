@@ -28,6 +28,8 @@ class TransferState(Enum):
     DIALLING = "we call the target"
     BRIEFING = "the target is told what it is about, the caller waits"
     BRIDGED = "caller and target talk"
+    LEAVING = "they talk, and the caller's side was asked to take our place"
+    LEFT = "the target's leg ended before the caller's side said whether it has taken our place"
     MOVED = "the caller is with the target, and our own leg is to end"
     FAILED = "the agent has the caller back"
     OVER = "the call has ended, or somebody else took the caller"
@@ -36,6 +38,7 @@ class TransferState(Enum):
 class TransferInput(Enum):
     """What happens to a transfer."""
 
+    LEAVE = "caller and target can do without us"
     REFER_REFUSED = "the caller's side does not do REFER"
     REFER_SUCCEEDED = "the target took the caller's call"
     REFER_FAILED = "the target did not take it"
@@ -73,10 +76,24 @@ TRANSFER: TransitionTable[TransferState, TransferInput] = TransitionTable(
         (_S.BRIEFING, _I.CALLER_GONE): _S.OVER,
         (_S.BRIDGED, _I.TARGET_GONE): _S.OVER,
         (_S.BRIDGED, _I.CALLER_GONE): _S.OVER,
+        (_S.BRIDGED, _I.LEAVE): _S.LEAVING,
+        (_S.LEAVING, _I.REFER_SUCCEEDED): _S.MOVED,
+        (_S.LEAVING, _I.REFER_REFUSED): _S.BRIDGED,
+        (_S.LEAVING, _I.REFER_FAILED): _S.BRIDGED,
+        (_S.LEAVING, _I.TIMED_OUT): _S.BRIDGED,
+        (_S.LEAVING, _I.TARGET_GONE): _S.LEFT,
+        (_S.LEAVING, _I.CALLER_GONE): _S.OVER,
+        (_S.LEFT, _I.REFER_SUCCEEDED): _S.MOVED,
+        (_S.LEFT, _I.REFER_REFUSED): _S.OVER,
+        (_S.LEFT, _I.REFER_FAILED): _S.OVER,
+        (_S.LEFT, _I.TIMED_OUT): _S.OVER,
+        (_S.LEFT, _I.CALLER_GONE): _S.OVER,
         (_S.MOVED, _I.CALLER_GONE): _S.OVER,
     },
 )
 """Inputs without a row came too late and change nothing: a REFER may succeed after its time was up."""
+_ASKED = (_S.REFERRING, _S.LEAVING, _S.LEFT)
+"""While these last, the caller's side owes us word about a REFER."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +106,9 @@ class TargetConfig:
     """Where it is: a SIP URI, or a number that a trunk carries."""
     kind: str = "bridged"
     """bridged, attended (the target hears a summary first) or blind (by REFER; bridged where that is refused)."""
+    leave: bool = False
+    """Once caller and target talk, the caller's side is asked to call the target itself and take our place (REFER
+    with Replaces, RFC 5589 §7). Recording and supervision end there. Where that fails, we stay between them."""
     trunk: str = ""
     """The trunk that carries a number; empty: the one whose ``carries`` fits best."""
 
@@ -177,11 +197,17 @@ class Transfer:
         self._failure = TransferFailure.FAILED
         self._status = 0
         self._early = False
+        self._connected = False
+
+    @property
+    def talking(self) -> bool:
+        """Whether caller and target talk by way of us."""
+        return self.state in (_S.BRIDGED, _S.LEAVING)
 
     @property
     def near(self) -> Near:
         """Whom the caller hears."""
-        if self.state is _S.BRIDGED:
+        if self.talking or self.state is _S.LEFT:
             return Near.CALLEE
         return Near.CALLEE_EARLY if self.state is _S.DIALLING and self._early else Near.ANNOUNCER
 
@@ -223,7 +249,7 @@ class Transfer:
 
     def refer_answered(self, status: int, now: float) -> list[c.CallCommand]:
         """The caller's side answered our REFER. Whatever refusal: nothing has been tried, so we call ourselves."""
-        if self.state is not _S.REFERRING:
+        if self.state not in _ASKED:
             return []
         if status < 300:
             return [c.RecordFact(f.TransferHasProgressed("refer_accepted", status))]
@@ -233,7 +259,7 @@ class Transfer:
         self, status: int, now: float, failure: TransferFailure, *, final: bool
     ) -> list[c.CallCommand]:
         """A NOTIFY told how the referred call does; one that ends without a final status is a failure."""
-        if self.state is not _S.REFERRING:
+        if self.state not in _ASKED:
             return []
         if 200 <= status < 300:
             return self.take(_I.REFER_SUCCEEDED, now, status=status)
@@ -295,8 +321,13 @@ class Transfer:
                 self._deadline = now + config.briefing_s
                 return [c.ComfortCaller(Comfort.REASSURANCE), c.BriefTarget(request.leg_id, request.summary)]
             case _S.BRIDGED:
-                connected = f.CallerWasConnected(request.target, request.uri)
-                return [c.ComfortCaller(Comfort.NONE), c.RecordFact(connected)]
+                return self._connect(now)
+            case _S.LEAVING:
+                self._deadline = now + config.refer_s
+                return [c.ReferCaller(self._caller, request.uri, request.leg_id)]
+            case _S.LEFT:
+                self._deadline = now + config.refer_s
+                return []
             case _S.MOVED:
                 moved = f.CallerWasMoved(request.target, request.uri)
                 end = c.EndLeg(self._caller, HangupCause.TRANSFERRED)
@@ -308,6 +339,17 @@ class Transfer:
                 return [c.ComfortCaller(Comfort.NONE), c.RecordFact(failed), end, back]
             case _S.OVER:
                 return [c.ComfortCaller(Comfort.NONE)]
+
+    def _connect(self, now: float) -> list[c.CallCommand]:
+        """Caller and target hear one another; who came back here from an attempt to leave is connected already."""
+        if self._connected:
+            return []
+        self._connected = True
+        connected = f.CallerWasConnected(self.request.target, self.request.uri)
+        joined: list[c.CallCommand] = [c.ComfortCaller(Comfort.NONE), c.RecordFact(connected)]
+        if self.request.leave and self.request.can_refer:
+            joined += self.take(_I.LEAVE, now)
+        return joined
 
 
 def _steps(happened: TransferInput, status: int) -> list[c.CallCommand]:

@@ -46,6 +46,7 @@ class TransferRequest:
 
     ``summary`` is spoken to the target of an attended transfer and written to every target that we call ourselves;
     ``details`` are the values that the agent collected. ``can_refer``: the caller's side may know REFER.
+    ``leave``: we are to go once caller and target talk.
     """
 
     kind: TransferKind
@@ -55,6 +56,7 @@ class TransferRequest:
     summary: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     can_refer: bool = False
+    leave: bool = False
 
 
 _BY_STATUS: Final = {

@@ -88,6 +88,7 @@ class OrderDesk:
             action.summary,
             dict(self._conversation.collected),
             self._services.signalling.may_refer(self._caller),
+            target.leave,
         )
         self._post(e.TransferRequested(request))
 

@@ -349,8 +349,8 @@ class CallRuntime:
             case c.ResumeAgent(absence, failure):
                 if self._gate is not None:
                     self._gate.open(Reason(absence.value), failed_turn(failure) if failure is not None else None)
-            case c.ReferCaller(leg_id, uri):
-                signalling.refer(leg_id, uri)
+            case c.ReferCaller(leg_id, uri, replaced):
+                signalling.refer(leg_id, "" if replaced is not None else uri, replaced)
             case c.DialTarget() | c.InviteTarget() | c.ComfortCaller() | c.BriefTarget():
                 if self._transfers is not None:
                     self._transfers.carry_out(command, self.post)
