@@ -34,6 +34,15 @@ apt_install() {
 
 has_library() { PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -qF "$1"; }
 
+# Arguments are modules of Kamailio; each is in a package of its name.
+ensure_kamailio_modules() {
+    local module missing=()
+    for module in "$@"; do
+        compgen -G "/usr/lib/*/kamailio/modules/$module.so" >/dev/null || missing+=("kamailio-$module-modules")
+    done
+    if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
+}
+
 # Arguments are command=package pairs; one apt call for all that is missing.
 ensure_commands() {
     local pair missing=()
@@ -120,7 +129,7 @@ setup_runtime() {
 setup_tests() {
     ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core kamailio=kamailio \
         svwar=sipvicious ip=iproute2 psql=postgresql chromium=chromium
-    if ! compgen -G "/usr/lib/*/kamailio/modules/outbound.so" >/dev/null; then apt_install kamailio-outbound-modules; fi
+    ensure_kamailio_modules outbound tls websocket
     ensure_venv
     once dev "requirements-dev.lock requirements-nodeps.lock pyproject.toml" install_locked requirements-dev.lock
     once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip

@@ -104,7 +104,14 @@ class Baresip:
     """One baresip with one account that answers by itself. Leaving the ``with`` block stops it."""
 
     def __init__(
-        self, work: Path, namespace: Namespace, speech: Samples, *, codec: str = "g711", account: str = ""
+        self,
+        work: Path,
+        namespace: Namespace,
+        speech: Samples,
+        *,
+        codec: str = "g711",
+        account: str = "",
+        settings: str = "",
     ) -> None:
         self._namespace = namespace
         self._home = work / f"baresip-{free_udp_port()}"
@@ -125,7 +132,7 @@ class Baresip:
             codec=codec,
             dumps=self._dumps,
         )
-        (self._home / "config").write_text(config)
+        (self._home / "config").write_text(f"{config}{settings}\n")
         account = account or f"<sip:bare@{namespace.address}>;regint=0;answermode=auto"
         (self._home / "accounts").write_text(f"{account}\n")
         program = shutil.which("baresip")

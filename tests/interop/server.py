@@ -85,9 +85,10 @@ class Server:
         agent: str = "echo_keys",
         namespace: Namespace | None = None,
         settings: dict[str, Any] | None = None,
+        port: int = 0,
     ) -> None:
         self.host = namespace.address if namespace else "127.0.0.1"
-        self.port = free_sip_port()
+        self.port = port or free_sip_port()
         self._home = work / "server"
         self._namespace = namespace
         self._write_files(agent, settings or {})

@@ -58,8 +58,9 @@ def test_the_agent_hangs_up_by_the_connection_of_the_caller(tmp_path: Path) -> N
 @pytest.mark.parametrize("sockets", [ONE, EACH], ids=["t1", "tn"])
 def test_we_call(tmp_path: Path, sockets: tuple[str, ...]) -> None:
     async def scenario() -> None:
-        node, port = SipNode(), free_sip_port()
+        port = free_sip_port()
         with (
+            SipNode() as node,
             Sipp(tmp_path, "uas_echo", port=port, extra=("-rtp_echo", *sockets)) as answering,
             RtpPeer() as media,
         ):
@@ -71,7 +72,6 @@ def test_we_call(tmp_path: Path, sockets: tuple[str, ...]) -> None:
             await asyncio.to_thread(answering.passed)
             assert answering.received("INVITE")[0].header("Via").startswith("SIP/2.0/TCP")
         assert node.counters.get(SipCounter.CONNECTIONS_OUT) == 1
-        node.close()
 
     run(scenario())
 
@@ -80,9 +80,10 @@ def test_a_large_request_goes_by_tcp_and_by_udp_where_nobody_listens_for_tcp(tmp
     """An INVITE with 1,500 bytes of identity (RFC 3261 §18.1.1), to a peer that has TCP and to one that has not."""
 
     async def scenario(transport: str) -> None:
-        node, port = SipNode(), free_sip_port()
+        port = free_sip_port()
         sockets = ONE if transport == "TCP" else ()
         with (
+            SipNode() as node,
             Sipp(tmp_path / transport, "uas_echo", port=port, extra=("-rtp_echo", *sockets)) as answering,
             RtpPeer() as media,
         ):
@@ -96,7 +97,6 @@ def test_a_large_request_goes_by_tcp_and_by_udp_where_nobody_listens_for_tcp(tmp
             await asyncio.to_thread(answering.passed)
             assert answering.received("INVITE")[0].header("Via").startswith(f"SIP/2.0/{transport}")
         assert node.counters.get(SipCounter.DATAGRAM_AFTER_ALL) == (transport == "UDP")
-        node.close()
 
     run(scenario("TCP"))
     run(scenario("UDP"))
