@@ -40,6 +40,7 @@ from voicegw.runtime.look_up import LookUp
 from voicegw.runtime.mailbox import Mailbox
 from voicegw.runtime.orders import Order, Ordered
 from voicegw.runtime.services import CallServices
+from voicegw.runtime.side_voices import SideVoices
 from voicegw.runtime.supervision import SupervisionDesk, SupervisionLinks
 from voicegw.runtime.tasks import ChildTasks
 from voicegw.runtime.transfers import TransferDesk, failed_turn
@@ -98,8 +99,7 @@ class CallRuntime:
         self._conversation: Conversation | None = None
         self._gate: AgentGate | None = None
         self._transfers: TransferDesk | None = None
-        self._supervision: SupervisionDesk | None = None
-        self._bridge: BridgeEar | None = None
+        self._others: SideVoices | None = None
         self._edges: tuple[Edge, ...] = ()
         self._held = False
         self._cause: HangupCause | None = None
@@ -122,10 +122,8 @@ class CallRuntime:
         """What an ear of the call got since the last time."""
         if self._conversation is not None and ear == AGENT_EAR:
             self._conversation.hear(pcm)
-        if self._supervision is not None:
-            self._supervision.hear(pcm, ear)
-        if self._bridge is not None:
-            self._bridge.hear(pcm, ear)
+        if self._others is not None:
+            self._others.hear(pcm, ear)
 
     def ask(self, order: Order) -> asyncio.Future[None]:
         """Order something; the future is done when the effect is in force, or raises Refused."""
@@ -161,7 +159,7 @@ class CallRuntime:
             self._close_record()
             # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
             # included, is free now and not when the garbage collector comes by.
-            self._conversation = self._gate = self._transfers = self._supervision = self._bridge = None
+            self._conversation = self._gate = self._transfers = self._others = None
             self._orders.end()
             self._on_gone(self.call_id)
 
@@ -173,7 +171,7 @@ class CallRuntime:
         return self._closing.over
 
     def _is_pending(self) -> bool:
-        last_words = self._bridge is not None and self._bridge.pending
+        last_words = self._others is not None and self._others.pending
         return bool(self._open_ends) or self._recorder.pending or last_words
 
     def _is_settled(self) -> bool:
@@ -199,9 +197,8 @@ class CallRuntime:
     def get_timer(self) -> float | None:
         """When :meth:`handle_timers` is due, or None."""
         conversation = self._conversation.get_timer() if self._conversation else None
-        supervision = self._supervision.get_timer() if self._supervision else None
-        bridge = self._bridge.get_timer() if self._bridge else None
-        timers = (self._machine.get_timer(), conversation, supervision, bridge, self._closing.get_timer())
+        others = self._others.get_timer() if self._others else None
+        timers = (self._machine.get_timer(), conversation, others, self._closing.get_timer())
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timers(self) -> None:
@@ -209,10 +206,8 @@ class CallRuntime:
         self._obey(self._machine.handle_timer(self._services.clock.monotonic()))
         if self._conversation is not None:
             self._conversation.handle_timer()
-        if self._supervision is not None:
-            self._supervision.handle_timer(self._services.clock.monotonic())
-        if self._bridge is not None:
-            self._bridge.handle_timer(self._services.clock.monotonic())
+        if self._others is not None:
+            self._others.handle_timer(self._services.clock.monotonic())
 
     def handle(self, mail: mail_types.Mail) -> None:
         """Handle one thing now."""
@@ -252,8 +247,7 @@ class CallRuntime:
             return
         match mail:
             case mail_types.AsrReported():
-                theirs = self._supervision is not None and self._supervision.on_asr(mail)
-                if not theirs and (self._bridge is None or not self._bridge.on_asr(mail)):
+                if self._others is None or not self._others.on_asr(mail):
                     conversation.on_asr(mail)
             case mail_types.EndOfTurnEstimated():
                 conversation.on_end_estimated(mail)
@@ -280,18 +274,16 @@ class CallRuntime:
             case m.MediaLatched() if mail.leg_id != self.leg_id:
                 self.handle(e.MediaHeard(mail.leg_id))
             case m.DtmfReceived() if mail.leg_id != self.leg_id:
-                if self._supervision is None or not self._supervision.on_key(mail.leg_id, mail.digit):
+                if self._others is None or not self._others.on_key(mail.leg_id, mail.digit):
                     self.handle(e.KeyPressed(mail.leg_id, mail.digit))
             case m.SpeechStarted() | m.SpeechPaused() | m.SpeechStopped():
-                if self._supervision is not None:
-                    self._supervision.on_speech(mail, self.leg_id)
-                if self._bridge is not None:
-                    self._bridge.on_speech(mail)
+                if self._others is not None:
+                    self._others.on_speech(mail)
                 if self._conversation is not None and mail.leg_id == self.leg_id:
                     self._conversation.on_media(mail)
             case m.MixChanged():
-                if self._supervision is not None:
-                    self._supervision.mixed(mail)
+                if self._others is not None:
+                    self._others.mixed(mail)
             case m.PlayoutFinished() if self._transfers is not None and self._transfers.ended(mail.utterance_id):
                 pass
             case _:
@@ -303,10 +295,8 @@ class CallRuntime:
     def _obey(self, commands: list[c.CallCommand]) -> None:
         for command in commands:
             self._carry_out(command)
-        if self._supervision is not None:
-            self._supervision.mode_changed()
-        if self._bridge is not None:
-            self._bridge.settle()
+        if self._others is not None:
+            self._others.settle()
 
     def _carry_out(self, command: c.CallCommand) -> None:
         signalling = self._services.signalling
@@ -332,8 +322,8 @@ class CallRuntime:
             case c.StopAgent():
                 if self._conversation is not None:
                     self._conversation.stop()
-                if self._supervision is not None:
-                    self._supervision.stop()
+                if self._others is not None:
+                    self._others.stop()
             case c.FinishCall(cause):
                 self._cause = cause
                 self._closing.begin()
@@ -341,7 +331,7 @@ class CallRuntime:
                 self._edges = edges
                 self._recorder.mix(edges)
             case c.RecordFact(fact):
-                if self._supervision is None or not self._supervision.awaits(fact, self._edges):
+                if self._others is None or not self._others.awaits(fact, self._edges):
                     self._book.note(fact)
             case c.SuspendAgent(absence):
                 if self._gate is not None:
@@ -438,18 +428,20 @@ class CallRuntime:
         self._transfers = TransferDesk(
             self.call_id, services, agent, self._legs, self._tasks, self._book, self._caller
         )
-        supervision = SupervisionLinks(self._machine.supervisors, self.post, self._conversation.note, self.call_id)
-        self._supervision = SupervisionDesk(services, agent, self._tasks, self._book, supervision)
+        note = self._conversation.note
+        supervision = SupervisionDesk(
+            services,
+            agent,
+            self._tasks,
+            self._book,
+            SupervisionLinks(self._machine.supervisors, self.post, note, self.call_id),
+        )
+        bridge = None
         if services.transfers.transcribe:
-            bridge = BridgeLinks(
-                self.leg_id,
-                lambda: self._machine.bridged_to,
-                self.post,
-                self._conversation.note,
-                self.call_id,
-            )
-            self._bridge = BridgeEar(services, agent, self._tasks, self._book, bridge)
-        self._orders.begin(self._conversation, self._gate, self._supervision)
+            ours = BridgeLinks(self.leg_id, lambda: self._machine.bridged_to, self.post, note, self.call_id)
+            bridge = BridgeEar(services, agent, self._tasks, self._book, ours)
+        self._others = SideVoices(supervision, bridge, self.leg_id)
+        self._orders.begin(self._conversation, self._gate, supervision)
         if self._held:
             self._gate.close(Reason.HOLD)
         self._conversation.start()
@@ -458,8 +450,8 @@ class CallRuntime:
 
     def _refuse_orders(self) -> None:
         """Whoever waits for an answer gets it: the call is over."""
-        if self._supervision is not None:
-            self._supervision.stop()
+        if self._others is not None:
+            self._others.stop()
         while not self._mailbox.empty():
             if isinstance(mail := self._mailbox.get_nowait(), Ordered):
                 mail.refuse("the call has ended")
