@@ -77,7 +77,7 @@ class NodePhones:
         self._store: Store | None = None
         self.on_change: Callable[[], None] = lambda: None
         """Called in the runtime's loop whenever ``snapshot`` has something new."""
-        gateway.phones.on_state = self._note_state
+        gateway.phones.listeners.append(self._note_state)
         gateway.registrar.keep = self._note_bindings
 
     def start(self) -> None:

@@ -22,6 +22,8 @@ from voicegw.sip.registrar import Registered, Registrar
 from voicegw.sip.uri import SipUri, uri_scheme
 
 _FORBIDDEN: Final = Answer(403)
+DIALOG: Final = "dialog"
+PRESENCE: Final = "presence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class PhoneState:
 
 
 class PhoneBook:
-    """Accounts, bindings and presence. ``on_registered`` is told of every change of bindings, ``on_state`` of every
-    change that people care for; both are called from within, and must only take notes."""
+    """Accounts, bindings and presence. ``on_registered`` is told of every change of bindings, ``listeners`` of what
+    people care for."""
 
     def __init__(self, config: PhonesConfig, random: RandomBytes) -> None:
         self._config = config
@@ -48,13 +50,23 @@ class PhoneBook:
         self._told: dict[str, PhoneState] = {}
         self.registrar = Registrar(config.limits)
         self.on_registered: Callable[[str, Address], None] = lambda _name, _source: None
-        self.on_state: Callable[[PhoneState], None] = lambda _state: None
+        self.listeners: list[Callable[[PhoneState], None]] = []
         self.set_accounts(())
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the @ of a phone's address."""
+        return self._config.domain
 
     @property
     def registers(self) -> bool:
         """Whether there is a registrar: without a domain there is none."""
         return bool(self._config.domain)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What phones may subscribe to of one another."""
+        return (DIALOG, PRESENCE) if self.registers else ()
 
     # ---------------------------------------------------------------- accounts
 
@@ -183,7 +195,8 @@ class PhoneBook:
                 self._told[name] = state
             else:
                 self._told.pop(name, None)
-            self.on_state(state)
+            for listener in self.listeners:
+                listener(state)
 
 
 def _user(name_addr: str) -> str:

@@ -76,6 +76,7 @@ class SipDriver:
                 retry_after_s=config.retry_after_s,
                 credentials=credentials,
                 reception=reception,
+                packages=reception.packages,
                 limits=config.guard.admission(config.max_transactions),
                 peers=self.guard,
                 tap=self.traces,

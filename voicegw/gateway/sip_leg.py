@@ -28,6 +28,7 @@ from voicegw.gateway.outgoing import OutgoingCalls
 from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.phone_ringing import PhoneRinging
+from voicegw.gateway.phone_watchers import PhoneWatchers
 from voicegw.gateway.registrar import PhoneKeeper
 from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.servers import Servers
@@ -104,7 +105,9 @@ class SipGateway:
         self._replaceable = config.replaceable
         self.on_message: Callable[[ua.MessageReceived], None] = _ignore
         """Who gets text that came outside any call, where the configuration takes any."""
-        self.on_subscription: Callable[[ua.SubscriptionEvent], None] = _ignore
+        self.on_subscription: Callable[[ua.SubscriptionEvent], None] = PhoneWatchers(
+            self.phones, self._driver
+        ).handle
         """Who gets news of subscriptions; nobody can subscribe unless somebody has something to tell."""
 
     # ---------------------------------------------------------------- the whole

@@ -39,12 +39,17 @@ class Reception(Protocol):
         """Whether REGISTER is understood at all (RFC 3261 §10.3)."""
         ...
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Event packages that may be subscribed to (RFC 6665)."""
+        ...
+
     def register(self, incoming: Incoming, now: float) -> Answer:
         """Follow or refuse a REGISTER."""
         ...
 
     def identify(self, incoming: Incoming, now: float) -> Decision:
-        """Who sends this INVITE."""
+        """Who sends this INVITE or SUBSCRIBE."""
         ...
 
 
@@ -52,6 +57,7 @@ class OpenReception:
     """No registrar, and nobody has to say who they are."""
 
     registers = False
+    packages: tuple[str, ...] = ()
 
     def register(self, _incoming: Incoming, _now: float) -> Answer:
         return Answer(405)

@@ -69,7 +69,7 @@ def test_a_registered_phone_is_called_by_name_and_seen_to_be_on_a_call() -> None
     async def scenario() -> None:
         server, anna = house(), phone()
         seen: list[PhoneState] = []
-        server.gateway.phones.on_state = seen.append
+        server.gateway.phones.listeners.append(seen.append)
         response = await register(anna, server, "anna")
         assert response.status == 200 and ";expires=300" in (response.headers.get("Contact") or "")
         assert (await server.gateway.media_route(f"sip:anna@{DOMAIN}")) == (IP, IP)
