@@ -31,7 +31,7 @@ def make_api(
     control = NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
     wiring = Wiring(
         installer=installer,
-        node=NodeView(node.counters.snapshot, lambda: {"calls_active": float(node.manager.active)}),
+        node=NodeView(node.counters.snapshot, node.gauges),
         control=control,
         originator=control,
         recordings=_recordings(config),

@@ -133,8 +133,8 @@ class Registrations:
         return None if kept is None else kept.server
 
     def snapshot(self) -> tuple[RegistrationSnapshot, ...]:
-        """All registrations, by name."""
-        return tuple(self._look(name, self._kept[name]) for name in sorted(self._kept))
+        """All registrations, by name. Any thread may ask."""
+        return tuple(self._look(name, kept) for name, kept in sorted(dict(self._kept).items()))
 
     def stop(self) -> None:
         """Send nothing any more: the sockets are about to close. What was not taken back runs out by itself."""

@@ -146,6 +146,10 @@ class SipGateway:
         """How the gateway stands: its load, and whom it ignores."""
         return self._driver.snapshot()
 
+    def gauges(self) -> dict[str, float]:
+        """Levels for metrics. Any thread may ask."""
+        return {**self.watch.gauges(), "sip_servers_passed_over": float(len(self.servers.listed))}
+
     @property
     def active_legs(self) -> int:
         """Legs that have not ended."""

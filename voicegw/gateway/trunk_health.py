@@ -176,8 +176,8 @@ class TrunkHealth:
         return Health.UNKNOWN if watched is None else watched.machine.state
 
     def snapshot(self) -> tuple[HealthSnapshot, ...]:
-        """All pinged trunks, by name."""
-        return tuple(self._look(name, self._watched[name]) for name in sorted(self._watched))
+        """All pinged trunks, by name. Any thread may ask."""
+        return tuple(self._look(name, watched) for name, watched in sorted(dict(self._watched).items()))
 
     def close(self) -> None:
         """Ping nobody any more."""

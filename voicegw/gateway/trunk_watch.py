@@ -19,7 +19,7 @@ from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.sip_requests import SipRequests
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
-from voicegw.gateway.trunk_health import HealthPlan, HealthSnapshot, TrunkHealth
+from voicegw.gateway.trunk_health import Health, HealthPlan, HealthSnapshot, TrunkHealth
 from voicegw.gateway.way import Way
 from voicegw.sip.address import Address
 from voicegw.sip.registration import RegistrationPlan
@@ -50,8 +50,11 @@ class TrunkWatch:
         counters: Counters,
         node_name: str,
     ) -> None:
+        self._driver = driver
         self._desk = desk
         self._node_name = node_name
+        self._is_closed = False
+        self._trunks: dict[str, Trunk] = {}
         self._located: dict[str, frozenset[str]] = {}
         self._silent: dict[str, str] = {}
         self._unregistered: dict[str, str] = {}
@@ -62,8 +65,12 @@ class TrunkWatch:
         )
 
     def put_in_force(self, trunks: Iterable[Trunk]) -> None:
-        """Watch these and no others. What has not changed is left alone."""
+        """Watch these and no others, until :meth:`close`. What has not changed is left alone."""
+        if self._is_closed:
+            return
         enabled = [trunk for trunk in trunks if trunk.enabled]
+        changed = [trunk.name for trunk in enabled if trunk != self._trunks.get(trunk.name, trunk)]
+        self._trunks = {trunk.name: trunk for trunk in enabled}
         names = {trunk.name for trunk in enabled}
         for memory in (self._silent, self._unregistered):
             for name in memory.keys() - names:
@@ -75,12 +82,26 @@ class TrunkWatch:
         for name in names - enrolments.keys():
             self._unregistered.pop(name, None)
             self._desk.serve_by(name, ())
+        for name in changed:
+            self._driver.agent.forget_credentials(name)
+            self._registrations.refresh(name)  # a corrected password need not wait for the next try
         for name in names:
             self._judge(name)
 
     def snapshot(self) -> TrunkWatchSnapshot:
-        """What is going on now."""
+        """What is going on now. Any thread may ask."""
         return TrunkWatchSnapshot(self._registrations.snapshot(), self._health.snapshot())
+
+    def gauges(self) -> dict[str, float]:
+        """Levels for metrics. Any thread may ask."""
+        now = self.snapshot()
+        held = sum(one.registered for one in now.registrations)
+        return {
+            "sip_trunks_up": float(sum(one.health is Health.UP for one in now.health)),
+            "sip_trunks_down": float(sum(one.health is Health.DOWN for one in now.health)),
+            "sip_registrations_held": float(held),
+            "sip_registrations_missing": float(len(now.registrations) - held),
+        }
 
     def stop(self) -> None:
         """Send nothing any more, without a word to anybody."""
@@ -89,6 +110,7 @@ class TrunkWatch:
 
     async def close(self) -> None:
         """Ping nobody any more and take every registration back; takes no longer than that may."""
+        self._is_closed = True
         self._health.close()
         await self._registrations.close()
 

@@ -36,6 +36,10 @@ class Gateway(Protocol):
         """Use new certificate files from the next handshake on."""
         ...
 
+    def gauges(self) -> dict[str, float]:
+        """Levels for metrics; any thread may ask."""
+        ...
+
     async def leave(self) -> None:
         """Tell those who would call us that we are gone; may be called twice."""
         ...
@@ -144,6 +148,10 @@ class Node:
     async def _prepare(self) -> None:
         agents = list(self.store.current.agents.values())
         await asyncio.gather(self.speech.prepare(agents), self.models.prepare(agents))
+
+    def gauges(self) -> dict[str, float]:
+        """Levels for metrics; any thread may ask."""
+        return {"calls_active": float(self.manager.active), **self.gateway.gauges()}
 
     def flush_log(self) -> None:
         """Wait until every fact known so far is on disk."""

@@ -328,6 +328,10 @@ class UserAgent:
             account=account,
         )
 
+    def forget_credentials(self, account: str) -> None:
+        """The credentials of an account have changed, or it is gone: nothing is signed with what was known."""
+        self._core.authenticator.forget(account)
+
     def abandon_request(self, handle: RequestHandle) -> None:
         """Forget a request: no event follows, and a late answer is a stray one."""
         self._sides.requesting.abandon(handle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import pytest
@@ -100,7 +101,7 @@ class Rig:
         self.gateway = SipGateway(
             config,
             lambda _event: None,
-            random=lambda count: bytes(range(count)),
+            random=os.urandom,
             clock=SystemClock(),
             counters=self.counters,
             trunks=self.desk,

@@ -50,6 +50,9 @@ class Gateway:
     def drain(self) -> None:
         self._said.append("drain gateway")
 
+    def gauges(self) -> dict[str, float]:
+        return {"sip_trunks_down": 1.0}
+
     async def leave(self) -> None:
         self._said.append("leave")
 
