@@ -104,6 +104,8 @@ class PathsConfig:
     """The routes."""
     agents: str = str(SHIPPED_DIALPLANS / "agents")
     """A directory with one YAML file an agent."""
+    trunks: str = "trunks"
+    """A directory with one YAML file a trunk; none is no trunk."""
     calls: str = ""
     """One JSON-lines log a call beside the store; empty for none. Retention and erasure reach them."""
     recordings: str = "var/recordings"

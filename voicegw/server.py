@@ -15,6 +15,8 @@ from voicegw.base.metrics import Counters
 from voicegw.config import Config
 from voicegw.dialplan.load import load_dialplan
 from voicegw.gateway.sip_leg import SipGateway
+from voicegw.gateway.trunk_desk import TrunkDesk
+from voicegw.gateway.trunk_files import load_trunks
 from voicegw.inference.registry import make_asr, make_eot, make_tts
 from voicegw.inference.settings import EngineSettings
 from voicegw.media.client import MediaClient
@@ -133,13 +135,16 @@ def build(
         recover_partial(str(recordings))
     speech = make_speech(config, counters)
     log = make_fact_sinks(config, counters)
+    trunks = TrunkDesk(load_trunks(Path(config.paths.trunks), os.environ).values(), config.sip.strangers, counters)
     gateway = SipGateway(
         config.sip,
         lambda event: manager.on_leg_event(event),
         random=os.urandom,
         clock=clock,
         counters=counters,
+        credentials=trunks.credentials,
         phones=config.phones,
+        trunks=trunks,
     )
     media = MediaClient(
         command_line(config.media, log_level=config.log.level, seal_to=read_public_keys(config.recording.seal_to)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from voicegw.api.installation import TrunkSwitch
 from voicegw.api.parts import Node as NodeView
 from voicegw.api.routes.phones import secret_context
 from voicegw.api.sealed_recordings import SealedRecordings
@@ -24,13 +25,19 @@ from voicegw.server_phones import NodePhones, OpenSecret
 
 
 def make_api(
-    config: Config, node: Node, installer: NodeInstaller, browsers: BrowserLegs, phones: NodePhones | None
+    config: Config,
+    node: Node,
+    installer: NodeInstaller,
+    trunks: TrunkSwitch,
+    browsers: BrowserLegs,
+    phones: NodePhones | None,
 ) -> ApiService:
     """The API over a node, not started; raises ConfigError for keys that cannot be read."""
     assert isinstance(node.models, LlmParts)
     control = NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
     wiring = Wiring(
         installer=installer,
+        trunks=trunks,
         node=NodeView(node.counters.snapshot, node.gauges),
         control=control,
         originator=control,

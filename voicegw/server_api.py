@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,7 @@ from voicegw.server import build, load_installation
 from voicegw.server_documents import DocumentFaces, Load, NodeDocuments, NodeInstaller
 from voicegw.server_llm import LlmParts
 from voicegw.server_phones import NodePhones, OpenSecret
+from voicegw.server_trunks import TrunkFaces
 from voicegw.storage.config import FileSync
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,16 @@ class Served:
         installer = NodeInstaller(self.node.store, load, files, self._prepare, mirror=mirror)
         uses_store = config.api.enabled or config.store.files is not FileSync.OFF
         self._faces = DocumentFaces(config.store, files, installer, load, SystemClock()) if uses_store else None
+        assert isinstance(self.node.gateway, SipGateway)
+        self._trunks = TrunkFaces(
+            Path(config.paths.trunks),
+            config.store,
+            Path(config.api.key_file),
+            self.node.gateway.trunks,
+            SystemClock(),
+            os.environ,
+            uses_store=uses_store,
+        )
         self._is_started = self._is_changed = False
         self.api: Api | None = None
         self._phones: NodePhones | None = None
@@ -72,7 +84,7 @@ class Served:
             from voicegw.server_admin import make_api, phone_secrets
 
             self._phones = _phones(config, self.node, phone_secrets(config))
-            self.api = make_api(config, self.node, installer, browsers, self._phones)
+            self.api = make_api(config, self.node, installer, self._trunks, browsers, self._phones)
         else:
             self._phones = _phones(config, self.node, None)
         if self.api is not None:
@@ -82,6 +94,7 @@ class Served:
         """The node first. Calls need no API: one that cannot start is told and counted, and the node goes on."""
         if self._faces is not None:
             self._faces.start()
+        self._trunks.start()
         await self.node.start()
         if self._phones is not None:
             self._phones.start()
@@ -100,6 +113,7 @@ class Served:
     def reload(self) -> None:
         """Take the files anew, certificates included; on any error everything stays as it was."""
         self.node.gateway.reload_certificates()
+        self._trunks.reload()
         if self._faces is not None:
             self._faces.reload()
         else:
@@ -119,6 +133,7 @@ class Served:
             await self._faces.close()
         if self._phones is not None:
             await self._phones.close()
+        await self._trunks.close()
         await self.node.close()
         await self._http.close()
 

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from voicegw.api.control import CallControl, Mode, Originator, OutgoingCall, Refused, Supervisor, TransferKind
-from voicegw.api.installation import Documents, Installer
+from voicegw.api.installation import Documents, Installer, TrunkSwitch
 from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
 
@@ -60,6 +60,18 @@ class BridgedInstaller:
             await self._bridge.run(work)
         except Refused as refused:
             raise ConfigError(str(refused), fix="try again") from None
+
+
+class BridgedTrunks:
+    """A :class:`TrunkSwitch` in the runtime's loop."""
+
+    def __init__(self, bridge: Bridge, trunks: TrunkSwitch) -> None:
+        self._bridge = bridge
+        self._trunks = trunks
+
+    async def changed(self) -> None:
+        """See :class:`TrunkSwitch`."""
+        await self._bridge.run(self._trunks.changed())
 
 
 class BridgedOriginator:

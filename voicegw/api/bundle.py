@@ -13,8 +13,8 @@ from pydantic import Field
 
 from voicegw.api.answers import Name
 from voicegw.api.teams import TeamBody
-from voicegw.api.trunk_settings import TrunkSettings
 from voicegw.dialplan.checked import StrictModel, load_yaml
+from voicegw.gateway.trunk_settings import TrunkSettings
 
 FORMAT = 1
 MEDIA_TYPE = "application/yaml"

@@ -50,6 +50,21 @@ class Installer(Protocol):
         ...
 
 
+class TrunkSwitch(Protocol):
+    """Puts the trunks of the store in force. Called in the runtime's loop, after they have been stored."""
+
+    async def changed(self) -> None:
+        """Some trunk is another than before."""
+        ...
+
+
+class NoTrunks:
+    """A switch without a node behind it."""
+
+    async def changed(self) -> None:
+        """See :class:`TrunkSwitch`."""
+
+
 def check_document(kind: str, name: str, text: str, agents: frozenset[str] | None) -> None:
     """Check one document by itself; raises ConfigError or ConfigProblems.
 

@@ -13,7 +13,7 @@ from voicegw.api.browser_audio import BrowserAudio
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub
-from voicegw.api.installation import Installer
+from voicegw.api.installation import Installer, NoTrunks, TrunkSwitch
 from voicegw.api.oidc import OidcClient
 from voicegw.api.passwords import Passwords
 from voicegw.api.phone_board import PhoneBoard
@@ -55,6 +55,7 @@ class Parts:
     """Of the API itself."""
     hub: EventHub
     installer: Installer
+    trunks: TrunkSwitch = field(default_factory=NoTrunks)
     node: Node = field(default_factory=Node)
     control: CallControl | None = None
     originator: Originator | None = None

@@ -22,12 +22,12 @@ import uvicorn
 
 from voicegw.api import accounts, publishing
 from voicegw.api.app import create_app
-from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, BridgedOriginator
+from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, BridgedOriginator, BridgedTrunks
 from voicegw.api.browser_audio import BrowserAudio, ice_accounts
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub
-from voicegw.api.installation import Documents, Installer
+from voicegw.api.installation import Documents, Installer, NoTrunks, TrunkSwitch
 from voicegw.api.live_calls import LiveCalls
 from voicegw.api.oidc import OidcClient
 from voicegw.api.outbox import Outbox
@@ -63,6 +63,7 @@ class Wiring:
     """What the node hands to its API. ``control`` and ``originator`` live in the runtime's loop."""
 
     installer: Installer
+    trunks: TrunkSwitch = field(default_factory=NoTrunks)
     node: Node = field(default_factory=Node)
     control: CallControl | None = None
     originator: Originator | None = None
@@ -187,6 +188,7 @@ class ApiService:
             counters=self.counters,
             hub=self.hub,
             installer=BridgedInstaller(bridge, wiring.installer),
+            trunks=BridgedTrunks(bridge, wiring.trunks),
             node=wiring.node,
             control=BridgedControl(bridge, wiring.control) if wiring.control else None,
             originator=BridgedOriginator(bridge, wiring.originator) if wiring.originator else None,

@@ -43,6 +43,11 @@ class Vault:
             raise LocalError(f"the secret of {context} cannot be opened with this key") from None
 
 
+def trunk_context(trunk_id: str) -> str:
+    """What a trunk's password is bound to."""
+    return f"trunk {trunk_id}"
+
+
 def load_key(path: Path, random: RandomBytes = os.urandom) -> bytes:
     """Read the key, or make it at the first start, readable for its owner only.
 

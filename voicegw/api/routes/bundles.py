@@ -19,9 +19,9 @@ from voicegw.api.permissions import Permission, Team
 from voicegw.api.problems import ApiProblem, forbidden, invalid, not_found, wrong_document
 from voicegw.api.routes.teams import view as team_view
 from voicegw.api.teams import TEAM, TeamBody, encode_team
-from voicegw.api.trunk_settings import TrunkSettings
 from voicegw.base.errors import ConfigError
 from voicegw.base.ids import token
+from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.storage.admin import Trunk
 from voicegw.storage.store import Unit
 
@@ -101,6 +101,8 @@ async def import_bundle(request: Request, parts: PartsDep, visitor: Publisher) -
         needed = [name for name in bundle.trunks if await _lacks_password(unit, name, bundle.trunks[name])]
         if bundle.agents or bundle.dialplans:
             await publishing.install(parts, documents)
+    if bundle.trunks:
+        await parts.trunks.changed()
     return Imported(
         agents=sorted(bundle.agents),
         dialplans=sorted(bundle.dialplans),

@@ -27,8 +27,9 @@ from voicegw.api.paging import NamePosition, decode_cursor, encode_cursor
 from voicegw.api.parts import Parts, PartsDep
 from voicegw.api.permissions import Permission
 from voicegw.api.problems import conflict, forbidden, not_found
-from voicegw.api.trunk_settings import TrunkSettings
+from voicegw.api.vault import trunk_context
 from voicegw.base.ids import token
+from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.storage.admin import Trunk
 from voicegw.storage.store import Unit
 
@@ -113,6 +114,7 @@ async def put(
             trunk = await unit.trunks.put(changed)
         was = _facts(before) if before else None
         await unit.audit.append(visitor.note("trunk.put", "trunk", name, was, _facts(trunk)))
+    await parts.trunks.changed()
     response.headers["ETag"] = etag_of(trunk.version)
     return view(trunk)
 
@@ -125,6 +127,7 @@ async def remove(name: NameInPath, parts: PartsDep, visitor: Writer, if_match: I
         demand_match(if_match, trunk.version)
         await unit.trunks.delete(trunk.id)
         await unit.audit.append(visitor.note("trunk.remove", "trunk", name, _facts(trunk), None))
+    await parts.trunks.changed()
 
 
 def view(trunk: Trunk) -> TrunkView:
@@ -137,11 +140,6 @@ def view(trunk: Trunk) -> TrunkView:
         created_at=moment(trunk.created_wall_ms),
         changed_at=moment(trunk.changed_wall_ms),
     )
-
-
-def secret_context(trunk_id: str) -> str:
-    """What a trunk's password is bound to in the vault."""
-    return f"trunk {trunk_id}"
 
 
 async def _create(unit: Unit, parts: Parts, visitor: Visitor, name: str, body: TrunkBody) -> Trunk:
@@ -157,7 +155,7 @@ async def _create(unit: Unit, parts: Parts, visitor: Visitor, name: str, body: T
 def _with(parts: Parts, trunk: Trunk, body: TrunkBody) -> Trunk:
     sealed = trunk.secret_sealed
     if body.password is not None:
-        sealed = parts.vault.seal(body.password, secret_context(trunk.id)) if body.password else None
+        sealed = parts.vault.seal(body.password, trunk_context(trunk.id)) if body.password else None
     return replace(trunk, settings_json=body.settings.model_dump_json(), enabled=body.enabled, secret_sealed=sealed)
 
 
