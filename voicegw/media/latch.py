@@ -3,7 +3,8 @@
 Peers behind NAT send from another address than their SDP says, so a server that believes only the SDP is deaf to
 them, and one that believes the first packet can be taken over by anybody who guesses a port. The rules:
 
-* the address of the SDP is believed at once;
+* the address of the SDP is believed at once, also when another one was learned before it began to send: after a far
+  end was exchanged, the old one may go on for a moment and be learned again;
 * another one after some consecutive good packets of one source within a short time;
 * then the address and the SSRC are locked; the rest is dropped and counted;
 * nothing new is learned while the locked source flows: only after a re-INVITE or a long gap. The locked address
@@ -75,6 +76,8 @@ class SourceLatch:
                 self._lock(address, ssrc)
                 return True
             return self._learn(now, address, ssrc, sequence, self._packets)
+        if address == self._expected and self.source != self._expected:
+            return self._learn(now, address, ssrc, sequence, _SAME_ADDRESS_PACKETS)
         same = address == self.source
         gap = _SWITCH_GAP_S if same or now < self._open_until else self._gap_s
         if now - heard_at < gap:

@@ -103,3 +103,15 @@ def test_the_door_that_a_refresh_opens_closes_again() -> None:
     made.expect(SDP, now=10.0)
     believed = [made.admits(12.5 + i * 0.02, EVIL, 9, i, heard_at=12.3) for i in range(10)]
     assert not any(believed)
+
+
+def test_a_far_end_that_was_exchanged_does_not_keep_its_successor_out() -> None:
+    made = latch()
+    assert made.admits(0.1, SDP, 1, 10, 0.0)
+    successor = ("192.0.2.9", 5000)
+    made.expect(successor, now=1.0)
+    assert offer(made, SDP, 6, now=1.02, first=20) == 2, "the old one goes on, and is learned again"
+    assert not made.admits(1.2, successor, 7, 100, 1.2), "one packet is not enough to push it out"
+    assert made.admits(1.22, successor, 7, 101, 1.2)
+    assert made.source == successor
+    assert not made.admits(1.24, SDP, 1, 30, 1.22)
