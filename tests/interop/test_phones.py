@@ -36,10 +36,11 @@ def house(work: Path, namespace: Namespace) -> Server:
     )
 
 
-def account(server: Server, secret: str = SECRET, regint: int = 60) -> str:
+def account(server: Server, secret: str = SECRET, regint: int = 60, transport: str = "udp") -> str:
     """Anna's account, as baresip wants it."""
+    registrar = f"sip:{server.address};transport={transport}"
     return (
-        f'<sip:anna@{DOMAIN}>;auth_user=anna;auth_pass="{secret}";outbound="sip:{server.address}"'
+        f'<sip:anna@{DOMAIN};transport={transport}>;auth_user=anna;auth_pass="{secret}";outbound="{registrar}"'
         f";regint={regint};answermode=auto"
     )
 
@@ -52,10 +53,13 @@ def seen(server: Server, words: str, count: int = 1, within_s: float = 8.0) -> N
         time.sleep(0.05)
 
 
-def test_a_caller_is_put_through_to_a_registered_phone(tmp_path: Path, namespace: Namespace) -> None:
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_caller_is_put_through_to_a_registered_phone(
+    tmp_path: Path, namespace: Namespace, transport: str
+) -> None:
     with (
         house(tmp_path, namespace) as server,
-        Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(server)) as desk,
+        Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(server, transport=transport)) as desk,
         Baresip(tmp_path, namespace, tone(CALLER_HZ, 20)) as caller,
     ):
         seen(server, "phone registered")

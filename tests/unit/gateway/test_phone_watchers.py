@@ -26,20 +26,16 @@ class Lamp(RawSocket):
     async def subscribe(
         self, server: Node, package: str, to: str = "anna", secret: str = "bert's secret"
     ) -> Response:
+        """Subscribe, with the password once it is asked for; returns the answer to that."""
         credentials = Credentials("bert", secret)
         client = Authenticator(lambda *_: credentials, lambda count: bytes(count))
-        status, request = 401, self._subscription(package, to)
-        for _ in range(2):
-            await self.send(serialize(request), server.address)
-            answer = await self.receive()
-            assert isinstance(answer, Response)
-            status = answer.status
-            if status != 401:
-                return answer
-            signed = client.answer(Permit("bert"), self._subscription(package, to), answer, server.address)
-            if signed is None:
-                return answer
-            request = signed
+        await self.send(serialize(self._subscription(package, to)), server.address)
+        asked = await self.response(401)
+        again = client.answer(Permit("bert"), self._subscription(package, to), asked, server.address)
+        assert again is not None
+        await self.send(serialize(again), server.address)
+        answer = await self.receive()
+        assert isinstance(answer, Response)
         return answer
 
     def _subscription(self, package: str, to: str) -> Request:
