@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.dns_stub import DnsStub
+from tests.interop.ports import free_tcp_port
 from tests.unit.gateway.nodes import Node, RawSocket, run, sdp
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
@@ -17,7 +18,7 @@ from voicegw.gateway.located_requests import LocatedRequests
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.sip_counters import LocatingCounter
 from voicegw.gateway.way import DIRECT, Way, loose_route
-from voicegw.sip.address import Address
+from voicegw.sip.address import Address, Transport
 from voicegw.sip.events import RequestAnswered, RequestFailed
 from voicegw.sip.message import Request
 
@@ -235,3 +236,31 @@ def test_a_request_that_nobody_answers() -> None:
             await house.requests.send("OPTIONS", "sip:nowhere.test", from_=US)
 
     in_house(scenario)
+
+
+def test_who_waits_for_a_name_server_holds_up_nobody() -> None:
+    async def scenario(house: House) -> None:
+        house.dns.silent = True
+        house.dial(target="sip:+4930@slow.test")
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        for _ in range(20):
+            await house.second.is_answered(house.node)
+        assert loop.time() - started < 1.0
+        ended = await house.node.expect(LegEnded)
+        assert "slow.test cannot be found" in ended.reason_text
+        assert loop.time() - started >= 0.9
+
+    in_house(scenario, dns_timeout_s=0.3)
+
+
+def test_a_server_that_refuses_connections_costs_no_time() -> None:
+    async def scenario(house: House) -> None:
+        hosts = (f"sip:127.0.0.1:{free_tcp_port()};transport=tcp", f"sip:127.0.0.1:{house.second.port}")
+        started = asyncio.get_running_loop().time()
+        house.dial(Way(hosts=hosts), "sip:+4930@brand.example")
+        await house.gets(house.second)
+        assert asyncio.get_running_loop().time() - started < 1.0
+        assert [address.transport for address in house.node.gateway.servers.listed] == [Transport.TCP]
+
+    in_house(scenario, attempt_s=5.0)
