@@ -356,7 +356,7 @@ class Core:
         """Take the call to its last state and say so, once: a call that is ending has said so already."""
         self.sessions.stop(call)
         told = call.state is SipCallState.ENDING
-        self._forget_early(call)
+        self.forget_early(call)
         if (change := call.change) is not None:
             call.change = None
             self.respond_to_change(call, change, 487, (), b"", change.received_at)
@@ -374,11 +374,17 @@ class Core:
         del self.calls[call.handle]
         self.admission.ended(call.handle, call.source)
 
+    def lose(self, call: SipCall, ended_by: EndedBy, now: float) -> None:
+        """A request of ours says that the peer has lost the call, or is lost itself."""
+        self.end(call, SipCallInput.FAILED, ended_by)
+        if call.dialog is not None:
+            self.say_bye(call, call.dialog, now)
+
     def _stop_provisional(self, call: SipCall) -> None:
         for timer in (Timer.REFRESH_1XX, Timer.RETRANSMIT_1XX, Timer.PRACK_WAIT):
             self.timers.stop(call, timer)
 
-    def _forget_early(self, call: SipCall) -> None:
+    def forget_early(self, call: SipCall) -> None:
         """A 2xx of another fork that comes yet finds its attempt by its transaction, not by these."""
         if call.attempt is not None and call.attempt.is_initial:
             for early in call.attempt.early.values():

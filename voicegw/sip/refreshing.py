@@ -10,11 +10,11 @@ from voicegw.sip.core import Core
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.events import EndedBy
 from voicegw.sip.message import Response
+from voicegw.sip.reinviting import ReinvitingSide, glare_wait, retry_after
 from voicegw.sip.screening import SUPPORTED
 from voicegw.sip.sip_call import Asked, SipCall, SipCallInput, SipCallState
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome
-from voicegw.sip.uac import CallingSide, glare_wait, retry_after
 
 EXPIRED = (("Reason", 'SIP;cause=408;text="Session expired"'),)
 
@@ -22,9 +22,9 @@ EXPIRED = (("Reason", 'SIP;cause=408;text="Session expired"'),)
 class RefreshingSide:
     """Carries out the two timers of a session."""
 
-    def __init__(self, core: Core, calling: CallingSide) -> None:
+    def __init__(self, core: Core, reinviting: ReinvitingSide) -> None:
         self._core = core
-        self._calling = calling
+        self._reinviting = reinviting
 
     def fire(self, call: SipCall, timer: Timer, now: float) -> None:
         """A session timer came due."""
@@ -43,7 +43,7 @@ class RefreshingSide:
             self._again(call, self._core.config.timers.first(Timer.SESSION_REFRESH), now)
         elif call.kept.peer_updates:
             self._update(call, now)
-        elif call.kept.sdp and not self._calling.reinvite(call.handle, call.kept.sdp, now):
+        elif call.kept.sdp and not self._reinviting.reinvite(call.handle, call.kept.sdp, now):
             self._again(call, self._core.config.timers.first(Timer.SESSION_REFRESH), now)
 
     def _update(self, call: SipCall, now: float) -> None:
@@ -71,7 +71,7 @@ class RefreshingSide:
                 call.dialog.refresh_target(response)
             core.sessions.receive_success(call.kept, call, response, now)
         elif status in (408, 481):
-            self._calling.lose(call, EndedBy.DIALOG_LOST, now)
+            self._core.lose(call, EndedBy.DIALOG_LOST, now)
         elif status == 422 and core.sessions.receive_too_brief(call.kept, response):
             self._update(call, now)
         elif status == 491:
@@ -86,7 +86,7 @@ class RefreshingSide:
         """No answer to our UPDATE: the peer is gone."""
         if call.state is SipCallState.CONFIRMED:
             ended_by = EndedBy.NO_RESPONSE if outcome is Outcome.TIMEOUT else EndedBy.TRANSPORT_ERROR
-            self._calling.lose(call, ended_by, now)
+            self._core.lose(call, ended_by, now)
 
     def _again(self, call: SipCall, wait_s: float, now: float) -> None:
         self._core.timers.start(call, Timer.SESSION_REFRESH, now + wait_s)

@@ -66,7 +66,7 @@ class ResponseRouter:
             return False
         again = self._core.send_as_datagram(transaction, now)
         if again is not None and isinstance(user, Attempt):
-            self._sides.calling.note(user, *again)
+            self._sides.inviter.note(user, *again)
         elif again is not None and isinstance(user, OutsideRequest):
             user.note(*again)
         return again is not None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from voicegw.sip.core import Core
+from voicegw.sip.inviting import Inviter
 from voicegw.sip.messaging import MessagingSide
 from voicegw.sip.notifier import NotifyingSide
 from voicegw.sip.outside import RequestingSide
 from voicegw.sip.refer import ReferringSide
 from voicegw.sip.referred import ReferredSide
 from voicegw.sip.refreshing import RefreshingSide
+from voicegw.sip.reinviting import ReinvitingSide
 from voicegw.sip.uac import CallingSide
 from voicegw.sip.uas import AnsweringSide
 from voicegw.sip.updating import UpdatingSide
@@ -20,12 +22,14 @@ class Sides:
 
     def __init__(self, core: Core) -> None:
         self.answering = AnsweringSide(core)
-        self.calling = CallingSide(core)
+        self.inviter = Inviter(core)
+        self.reinviting = ReinvitingSide(core, self.inviter)
+        self.calling = CallingSide(core, self.inviter, self.reinviting)
         self.referring = ReferringSide(core)
         self.referred = ReferredSide(core)
         self.messaging = MessagingSide(core)
         self.notifier = NotifyingSide(core)
         self.watcher = WatchingSide(core)
         self.requesting = RequestingSide(core)
-        self.refreshing = RefreshingSide(core, self.calling)
+        self.refreshing = RefreshingSide(core, self.reinviting)
         self.updating = UpdatingSide(core)

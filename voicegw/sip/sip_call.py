@@ -12,6 +12,7 @@ from voicegw.sip.dialog import Dialog
 from voicegw.sip.events import RequestHandle, SipCallHandle
 from voicegw.sip.exchange import Exchange
 from voicegw.sip.incoming import Incoming
+from voicegw.sip.memo import remembered
 from voicegw.sip.message import Headers, Request, Response
 from voicegw.sip.provisional import EarlyDialog, ReliableState
 from voicegw.sip.reply import Pairs
@@ -237,8 +238,8 @@ class SipCall:
 
     def learn(self, headers: Headers) -> None:
         """Remember which methods the peer allows (RFC 3261 §20.5)."""
-        if allowed := headers.values("Allow"):
-            self.peer_methods = frozenset(method.upper() for method in allowed)
+        if lines := headers.get_all("Allow"):
+            self.peer_methods = _methods(",".join(lines))
 
     def peer_allows(self, method: str) -> bool:
         """Whether the peer has said that it knows ``method``."""
@@ -247,6 +248,13 @@ class SipCall:
     def can(self, happened: SipCallInput) -> bool:
         """Whether ``advance`` would succeed."""
         return SIP_CALL.accepts(self.state, happened)
+
+
+def _read_methods(text: str) -> frozenset[str]:
+    return frozenset(method.strip().upper() for method in text.split(","))
+
+
+_methods = remembered(_read_methods)
 
 
 class Referral:

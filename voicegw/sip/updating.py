@@ -10,12 +10,12 @@ from voicegw.sip.events import EndedBy, OfferAnswered, OfferRefused, SipCallHand
 from voicegw.sip.exchange import ExchangeInput
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.message import Response
+from voicegw.sip.reinviting import glare_wait
 from voicegw.sip.reply import Pairs
 from voicegw.sip.screening import ALLOW, SUPPORTED
-from voicegw.sip.sip_call import Asked, SipCall, SipCallInput, SipCallState, Update
+from voicegw.sip.sip_call import Asked, SipCall, SipCallState, Update
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome
-from voicegw.sip.uac import glare_wait
 
 _METHOD = "UPDATE"
 
@@ -104,7 +104,7 @@ class UpdatingSide:
             call.retry_update = update
             core.timers.start(call, Timer.UPDATE_GLARE, now + glare_wait(core, call))
         elif response.status in (408, 481) and call.state is SipCallState.CONFIRMED:
-            self._fail(call, EndedBy.DIALOG_LOST, now)
+            self._core.lose(call, EndedBy.DIALOG_LOST, now)
         elif update.sdp:
             core.emit(OfferRefused(call.handle, response.status, update.tag))
 
@@ -119,7 +119,7 @@ class UpdatingSide:
         if call.state is SipCallState.CONFIRMED:
             self._core.counters.add(SipCounter.NO_RESPONSE)
             timed_out = outcome is Outcome.TIMEOUT
-            self._fail(call, EndedBy.NO_RESPONSE if timed_out else EndedBy.TRANSPORT_ERROR, now)
+            self._core.lose(call, EndedBy.NO_RESPONSE if timed_out else EndedBy.TRANSPORT_ERROR, now)
         elif update.sdp:
             self._core.emit(OfferRefused(call.handle, 408, update.tag))
 
@@ -133,11 +133,6 @@ class UpdatingSide:
             self._core.timers.start(call, Timer.UPDATE_GLARE, now + self._core.config.timers.t2)
 
     # ---------------------------------------------------------------- inside
-
-    def _fail(self, call: SipCall, ended_by: EndedBy, now: float) -> None:
-        self._core.end(call, SipCallInput.FAILED, ended_by)
-        if call.dialog is not None:
-            self._core.say_bye(call, call.dialog, now)
 
     def _refuse(self, call: SipCall, incoming: Incoming, status: int, extra: Pairs, now: float) -> None:
         self._core.counters.add(refused(status))

@@ -151,7 +151,9 @@ class UserAgent:
                 self._sides.requesting.fire(owner)
             elif isinstance(owner, SipCall) and timer is Timer.UPDATE_GLARE:
                 self._sides.updating.fire(owner, now)
-            elif isinstance(owner, SipCall | Attempt):
+            elif isinstance(owner, SipCall):
+                self._sides.reinviting.fire(owner, now)
+            elif isinstance(owner, Attempt):
                 self._sides.calling.fire(owner, timer, now)
 
     def transport_failed(self, destination: Address, now: float) -> None:
@@ -243,7 +245,7 @@ class UserAgent:
 
         False while another change is under way or the call is not up.
         """
-        return self._sides.calling.reinvite(handle, sdp, now)
+        return self._sides.reinviting.reinvite(handle, sdp, now)
 
     def refer(
         self, handle: SipCallHandle, target_uri: str, now: float, replaced: SipCallHandle | None = None
