@@ -47,7 +47,8 @@ class RtpPeer:
     """Bound from construction; ``start`` begins to send towards ``remote`` at absolute 20 ms deadlines."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
         self._socket.settimeout(0.1)
         self.port = int(self._socket.getsockname()[1])

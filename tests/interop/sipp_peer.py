@@ -63,8 +63,9 @@ class Sipp:
         values: dict[str, str] | None = None,
         extra: tuple[str, ...] = (),
         namespace: Namespace | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
-        host = namespace.address if namespace else "127.0.0.1"
+        host = namespace.address if namespace else host
         self._work = work / f"sipp-{free_udp_port()}"
         self._work.mkdir(parents=True)
         self.port = port or free_udp_port()

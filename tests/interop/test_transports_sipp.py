@@ -100,3 +100,23 @@ def test_a_large_request_goes_by_tcp_and_by_udp_where_nobody_listens_for_tcp(tmp
 
     run(scenario("TCP"))
     run(scenario("UDP"))
+
+
+@pytest.mark.parametrize("sockets", [(), ONE], ids=["udp", "tcp"])
+def test_a_call_by_ipv6_with_its_sound(tmp_path: Path, sockets: tuple[str, ...]) -> None:
+    """Two listeners for each family: the ping that waits for the server goes by IPv4, the call by IPv6."""
+    port = free_sip_port()
+    listeners = [
+        {"transport": kind, "ip": ip, "port": port} for ip in ("127.0.0.1", "::1") for kind in ("udp", "tcp")
+    ]
+    settings = {"sip": {"listeners": listeners}}
+    with Server(tmp_path, settings=settings, port=port) as server, RtpPeer("::1") as media:
+        values = {"rtp_port": str(media.port), "hold_ms": "5000"}
+        target = f"[::1]:{port}"
+        with Sipp(tmp_path, "uac", target=target, values=values, host="::1", extra=sockets) as sipp:
+            media.start(("::1", sipp.answered_port()), tone(1000, 4))
+            sipp.passed()
+        caller, agent = server.recording(server.call())
+    assert speech_seconds(media.heard()) >= 1.5
+    assert speech_seconds(agent) >= 1.5
+    assert seconds_with(caller, 1000) >= 3

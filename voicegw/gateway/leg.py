@@ -107,6 +107,22 @@ class SipLeg:
         """Where our audio is received; None before that is known."""
         return self._place
 
+    def media_peer(self, peer: Address) -> Address:
+        """Whom our media address is meant for: ``peer``, or the place in an offer of the other family (RFC 6157).
+
+        Signalling by IPv6 and media by IPv4 are what the edge of a dual-stack network looks like.
+        """
+        try:
+            offer = sdp.parse(self.remote_offer) if self.remote_offer else None
+        except RemoteProtocolError:
+            return peer
+        found = [] if offer is None else [offer.connection_of(media) for media in offer.media]
+        ips = [connection.ip for connection in found if connection is not None and connection.ip is not None]
+        wanted = next((ip for ip in ips if not ip.is_unspecified), None)
+        if wanted is None or (wanted.version == 6) == (":" in peer.host):
+            return peer
+        return peer._replace(host=wanted.compressed, flow=0)
+
     def place_media(self, local_ip: str, local_port: int) -> None:
         """Say where our audio is received, before the first offer or answer."""
         self._place = (local_ip, local_port)

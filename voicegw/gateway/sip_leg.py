@@ -160,14 +160,14 @@ class SipGateway:
         leg = self._legs.get(leg_id)
         if leg is None or leg.peer is None:
             raise LocalError(f"no leg {leg_id}")
-        return self._driver.media_host(leg.peer)
+        return self._driver.media_host(leg.media_peer(leg.peer))
 
     def media_bind_address(self, leg_id: LegId) -> str:
         """This machine's address for the media socket of a leg. Behind NAT it is not the one peers are told."""
         leg = self._legs.get(leg_id)
         if leg is None or leg.peer is None:
             raise LocalError(f"no leg {leg_id}")
-        return self._driver.own_host(leg.peer)
+        return self._driver.own_host(leg.media_peer(leg.peer))
 
     async def media_route(self, target_uri: str, way: Way = DIRECT) -> tuple[str, str]:
         """Our IP address as the host of ``target_uri`` should see it, and the one that media sockets bind to.

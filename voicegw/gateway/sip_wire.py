@@ -11,7 +11,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
 from voicegw.gateway.connections import ConnectionLimits, Connections, Receiver
 from voicegw.gateway.listener_config import ListenerConfig
-from voicegw.gateway.local_addresses import LocalAddresses
+from voicegw.gateway.local_addresses import LocalAddresses, route_source
 from voicegw.gateway.sip_transport import SipTransport
 from voicegw.gateway.stream_listener import StreamListener
 from voicegw.gateway.stream_messages import MessageLayer, SipStream
@@ -35,8 +35,11 @@ class _Listening:
     stream: StreamListener | None = None
     context: ServerContext | None = None
 
+    def has_family_of(self, peer: Address) -> bool:
+        return _is_v6(self.config.ip) == _is_v6(peer.host)
+
     def reaches(self, peer: Address, transport: Transport) -> bool:
-        return self.config.kind is transport and _is_v6(self.config.ip) == _is_v6(peer.host)
+        return self.config.kind is transport and self.has_family_of(peer)
 
 
 class SipWire:
@@ -169,11 +172,13 @@ class SipWire:
 
     def media_host(self, peer: Address) -> str:
         """Our IP address as ``peer`` sees it."""
-        return self._listener(peer).addresses.ip(peer)
+        one = self._listener(peer)
+        return one.addresses.ip(peer) if one.has_family_of(peer) else route_source(peer.host)
 
     def own_host(self, peer: Address) -> str:
         """The address of this machine on the way to ``peer``: what a socket can be bound to."""
-        return self._listener(peer).own.ip(peer)
+        one = self._listener(peer)
+        return one.own.ip(peer) if one.has_family_of(peer) else route_source(peer.host)
 
     def forget_addresses(self) -> None:
         """The network has changed: ask the routing table again."""

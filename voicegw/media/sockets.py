@@ -10,13 +10,17 @@ import select
 import socket
 from collections import deque
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol
 
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes
 
 Address = tuple[str, int]
+_CLASS_OF_IPV4 = (socket.IPPROTO_IP, socket.IP_TOS)
+_CLASS_OF_IPV6 = (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)
+_EXPEDITED = 0xB8
+"""DSCP EF (RFC 3246): routers that know it forward voice first."""
 _RECEIVE_BUFFER_BYTES = 64 * 1024
 """About 6 s of one stream: enough for any stall of ours, little enough for a flood."""
 
@@ -77,21 +81,37 @@ class EpollPoller:
         self._epoll.close()
 
 
+class Udp6Socket:
+    """A UDP socket of IPv6 whose addresses are pairs as those of IPv4: a link-local scope is of no use to media."""
+
+    def __init__(self, udp: socket.socket) -> None:
+        self._udp = udp
+        self.sendto = udp.sendto
+        self.fileno = udp.fileno
+        self.close = udp.close
+
+    def recvfrom_into(self, buffer: memoryview, nbytes: int = 0, /) -> tuple[int, Address]:
+        """See :class:`DatagramSocket`."""
+        size, address = self._udp.recvfrom_into(buffer, nbytes)
+        return size, (address[0], address[1])
+
+
 class UdpNetwork:
-    """The kernel's UDP over IPv4."""
+    """The kernel's UDP, over IPv4 or IPv6 as the address says."""
 
     def bind(self, ip: str, port: int) -> DatagramSocket:
         """See :meth:`Network.bind`."""
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        is_v6 = ":" in ip
+        family = socket.AF_INET6 if is_v6 else socket.AF_INET
+        udp = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         try:
             udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-            # DSCP EF (RFC 3246): routers that know it forward voice first.
-            udp.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xB8)
+            udp.setsockopt(*(_CLASS_OF_IPV6 if is_v6 else _CLASS_OF_IPV4), _EXPEDITED)
             udp.bind((ip, port))
         except OSError:
             udp.close()
             raise
-        return udp
+        return Udp6Socket(udp) if is_v6 else udp
 
     def poller(self) -> Poller:
         """See :meth:`Network.poller`."""
@@ -180,19 +200,24 @@ class PortPool:
 
 
 def _check_ip(ip: str) -> None:
+    if _literal(ip) is None:
+        raise LocalError(f"{ip!r} is not an IP address to bind RTP on")
+
+
+def _literal(ip: str) -> IPv4Address | IPv6Address | None:
+    """The address; None for a name, and for an IPv6 address with a scope."""
     try:
-        IPv4Address(ip)
-    except AddressValueError as error:
-        raise LocalError(f"{ip!r} is not an IPv4 address to bind RTP on") from error
+        return None if "%" in ip else ip_address(ip)
+    except ValueError:
+        return None
 
 
 def is_sendable(address: Address) -> bool:
-    """Whether ``sendto`` can take it: a literal IPv4 address and a port that exists.
+    """Whether ``sendto`` can take it: a literal address of one host and a port that exists.
 
     A port of 99999 in SDP must be refused here: ``sendto`` raises OverflowError for it, not OSError.
     """
-    try:
-        ip = IPv4Address(address[0])
-    except AddressValueError:
+    ip = _literal(address[0])
+    if ip is None:
         return False
     return 1 <= address[1] <= 65535 and not ip.is_unspecified and not ip.is_multicast

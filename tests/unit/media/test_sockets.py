@@ -51,7 +51,7 @@ def test_a_closed_pair_stays_bound_until_it_has_drained() -> None:
 
 
 def test_names_and_rubbish_are_no_addresses_to_bind() -> None:
-    with pytest.raises(LocalError, match="not an IPv4 address"):
+    with pytest.raises(LocalError, match="not an IP address"):
         pool(MemoryNetwork()).acquire("localhost")
 
 
@@ -64,6 +64,10 @@ def test_names_and_rubbish_are_no_addresses_to_bind() -> None:
         (("0.0.0.0", 4000), False),
         (("224.0.0.1", 4000), False),
         (("example.org", 4000), False),
+        (("2001:db8::1", 4000), True),
+        (("::", 4000), False),
+        (("ff02::1", 4000), False),
+        (("fe80::1%eth0", 4000), False),
         (("", 4000), False),
     ],
 )
