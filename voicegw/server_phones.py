@@ -75,8 +75,8 @@ class NodePhones:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._store: Store | None = None
-        self.on_change: Callable[[], None] = lambda: None
-        """Called in the runtime's loop whenever ``snapshot`` has something new."""
+        self.on_change: Callable[[PhoneState], None] = lambda _state: None
+        """Called in the runtime's loop with everything that is new in ``snapshot``."""
         gateway.phones.listeners.append(self._note_state)
         gateway.registrar.keep = self._note_bindings
 
@@ -113,15 +113,18 @@ class NodePhones:
 
     def _note_state(self, state: PhoneState) -> None:
         self._states = {**self._states, state.name: state}
-        self.on_change()
+        self.on_change(state)
 
     def _note_bindings(self, name: str, bindings: tuple[Binding, ...]) -> None:
         self._changed[name] = bindings
         self._wake.set()
 
     def _refresh(self) -> None:
+        before = self._states
         self._states = {one.name: one for one in self._gateway.phones.snapshot(self._clock.monotonic())}
-        self.on_change()
+        for name, state in self._states.items():
+            if before.get(name) != state:
+                self.on_change(state)
 
     # ------------------------------------------------------------ the store
 

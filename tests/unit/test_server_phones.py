@@ -47,7 +47,7 @@ class House:
         self.node = Node(phones=CONFIG)
         self.phones = NodePhones(CONFIG, stored(work), self.node.gateway, SystemClock(), open_secret)
         self.changed = asyncio.Event()
-        self.phones.on_change = self.changed.set
+        self.phones.on_change = lambda _state: self.changed.set()
 
     async def __aenter__(self) -> House:
         self.phones.start()

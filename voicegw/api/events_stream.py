@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -34,6 +35,15 @@ class RiskAlert(msgspec.Struct, frozen=True, tag=True, tag_field="alert"):
     risk: int
 
 
+class PhoneChanged(msgspec.Struct, frozen=True, tag=True, tag_field="news"):
+    """A phone registered, left, or began or ended a call. It belongs to no call, and only watchers without limits
+    are told."""
+
+    name: str
+    registered: bool
+    calls: int
+
+
 class Envelope(msgspec.Struct, frozen=True):
     """One live event as watchers get it. ``sent_wall``: seconds since 1970, to measure the way to the watcher."""
 
@@ -42,7 +52,7 @@ class Envelope(msgspec.Struct, frozen=True):
     seq: int
     at_ms: float
     sent_wall: float
-    data: AnyFact | RiskAlert
+    data: AnyFact | RiskAlert | PhoneChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +168,13 @@ class EventHub:
             except RuntimeError:  # the API's loop is closed: nobody watches any more
                 self._loop = None
 
+    def publish_phone(self, change: PhoneChanged) -> None:
+        """A phone changed."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the API's loop is closed: nobody watches any more
+                loop.call_soon_threadsafe(self._tell_of_phone, change)
+
     # ------------------------------------------------------------ in the API's loop
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -242,18 +259,27 @@ class EventHub:
 
     def _tell(self, call: LiveCall, entry: Entry, data: AnyFact | RiskAlert, wall: float) -> None:
         call_id = call.call_id
-        self._number += 1
-        event = self._encode(call_id, entry, data, wall)
-        kept = Kept(event, call_id, call.called, call.calling, call.agent)
+        event = self._encode(call_id, entry.seq, entry.at_ms, data, wall)
+        self._spread(Kept(event, call_id, call.called, call.calling, call.agent))
+
+    def _tell_of_phone(self, change: PhoneChanged) -> None:
+        no_call = CallId("")
+        self._spread(Kept(self._encode(no_call, 0, 0.0, change, self._wall()), no_call, "", "", ""))
+
+    def _spread(self, kept: Kept) -> None:
         self._ring.append(kept)
         for watcher in list(self._watchers):
-            if watcher.may_see(kept) and not watcher.offer(event):
+            if watcher.may_see(kept) and not watcher.offer(kept.event):
                 self._watchers.discard(watcher)
                 self._counters.add("api_watchers_dropped")
 
-    def _encode(self, call_id: CallId, entry: Entry, data: AnyFact | RiskAlert, wall: float) -> LiveEvent:
+    def _encode(
+        self, call_id: CallId, seq: int, at_ms: float, data: AnyFact | RiskAlert | PhoneChanged, wall: float
+    ) -> LiveEvent:
+        """The next event of all."""
+        self._number += 1
         name = type(data).__name__
         event_id = f"{self._boot}-{self._number}"
-        text = self._encoder.encode(Envelope(event_id, call_id, entry.seq, entry.at_ms, wall, data))
+        text = self._encoder.encode(Envelope(event_id, call_id, seq, at_ms, wall, data))
         frame = b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), name.encode(), text)
         return LiveEvent(self._number, name, text, frame)

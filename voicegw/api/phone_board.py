@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from voicegw.api.bridge import Bridge
@@ -22,6 +22,9 @@ class PhoneBoard(Protocol):
         """What their passwords are for."""
         ...
 
+    on_change: Callable[[PhoneState], None]
+    """To be set: told of every change, in the runtime's loop."""
+
     def snapshot(self) -> Mapping[str, PhoneState]:
         """All phones now, by name; from any thread."""
         ...
@@ -40,6 +43,7 @@ class BridgedPhones:
         self.domain = board.domain
         self.realm = board.realm
         self.snapshot = board.snapshot
+        self.on_change: Callable[[PhoneState], None] = lambda _state: None
 
     async def accounts_changed(self) -> None:
         """See :class:`PhoneBoard`."""

@@ -26,7 +26,7 @@ from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, Bridged
 from voicegw.api.browser_audio import BrowserAudio, ice_accounts
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
-from voicegw.api.events_stream import EventHub
+from voicegw.api.events_stream import EventHub, PhoneChanged
 from voicegw.api.installation import Documents, Installer, NoTrunks, TrunkSwitch
 from voicegw.api.live_calls import LiveCalls
 from voicegw.api.oidc import OidcClient
@@ -42,6 +42,7 @@ from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId, RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
+from voicegw.gateway.phone_book import PhoneState
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import StoreUnavailable
@@ -110,6 +111,8 @@ class ApiService:
             wall=clock.wall,
             gather_s=GATHER_S,
         )
+        if wiring.phones is not None:
+            wiring.phones.on_change = self._publish_phone
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -119,6 +122,9 @@ class ApiService:
     def publish(self, call_id: CallId, entry: Entry) -> None:
         """A fact became known: tell whoever watches."""
         self.hub.publish(call_id, entry)
+
+    def _publish_phone(self, state: PhoneState) -> None:
+        self.hub.publish_phone(PhoneChanged(state.name, state.registered, state.calls))
 
     async def start(self) -> None:
         """Take the port and start the thread. The store need not be there yet.

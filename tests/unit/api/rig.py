@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,7 @@ class FakePhones:
     realm: str = "voice.test"
     states: dict[str, PhoneState] = field(default_factory=dict)
     changes: int = 0
+    on_change: Callable[[PhoneState], None] = lambda _state: None
 
     def __post_init__(self) -> None:
         self.states["anna"] = PhoneState("anna", "Anna", "ann", registered=False, calls=0)
