@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.dns_stub import DnsStub
-from tests.interop.ports import free_udp_port
+from tests.interop.ports import free_tcp_port, free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.sip_node import OUT, SipNode, run, speaks_and_hears_echo
 from tests.interop.sipp_peer import Sipp
@@ -84,4 +84,34 @@ def test_the_second_call_does_not_wait_again(tmp_path: Path) -> None:
             assert dns.asked("_sip._udp.carrier.test", "SRV") == 1
 
     with carrier(silent, good) as dns:
+        run(scenario(dns))
+
+
+def test_a_domain_prefers_tcp_and_its_second_server_takes_the_call(tmp_path: Path) -> None:
+    closed, good = free_tcp_port(), free_tcp_port()
+
+    async def scenario(dns: DnsStub) -> None:
+        with (
+            SipNode(LocatingConfig(dns_servers=(dns.address,))) as node,
+            Sipp(tmp_path, "uas_echo", port=good, extra=("-t", "t1", "-rtp_echo")) as answering,
+            RtpPeer() as media,
+        ):
+            await asyncio.sleep(0.5)  # sipp says nothing when it listens
+            node.dial(TARGET, media)
+            session = await node.answered()
+            await speaks_and_hears_echo(media, session)
+            node.gateway.hangup(OUT, HangupCause.AGENT_HANGUP)
+            await node.expect(LegEnded)
+            await asyncio.to_thread(answering.passed)
+            (invite,) = answering.received("INVITE")
+            assert invite.header("Via").startswith("SIP/2.0/TCP ")
+            assert ";transport=tcp" in invite.header("Contact")
+            assert [(address.port, address.transport.value) for address in node.gateway.servers.listed] == [
+                (closed, "TCP")
+            ]
+
+    naptr = ['10 1 "s" "SIP+D2T" "" _sip._tcp.carrier.test.', '10 2 "s" "SIP+D2U" "" _sip._udp.carrier.test.']
+    servers = [f"1 1 {closed} node.carrier.test.", f"2 1 {good} node.carrier.test."]
+    zone = {("carrier.test", "NAPTR"): naptr, ("_sip._tcp.carrier.test", "SRV"): servers}
+    with DnsStub(zone | {("node.carrier.test", "A"): ["127.0.0.1"]}) as dns:
         run(scenario(dns))
