@@ -19,6 +19,7 @@ from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import tone
 from voicegw.base.causes import HangupCause
 from voicegw.gateway.events import LegConfirmed, LegEnded, LegInvited
+from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.registrations import RegistrationSnapshot
 from voicegw.gateway.sip_counters import LocatingCounter
 from voicegw.gateway.trunk_config import Trunk
@@ -169,6 +170,22 @@ def test_a_binding_is_refreshed_before_it_ends(tmp_path: Path) -> None:
             await node.gateway.leave()
 
     with carrier(tmp_path, expires_s=3) as at:
+        run(scenario(at))
+
+
+def test_a_dead_registrar_is_passed_over(tmp_path: Path) -> None:
+    async def scenario(at: Carrier) -> None:
+        trunk = account(at, hosts=["127.0.0.2", "127.0.0.1"], registration={}, health={"options_s": 0})
+        with SipNode(LocatingConfig(attempt_s=1.0), trunks=[trunk]) as node:
+            await until(lambda: node.gateway.watch.snapshot().registrations[0].registered)
+            (seen,) = node.gateway.watch.snapshot().registrations
+            assert seen.server == f"UDP 127.0.0.1:{at.core.port}"
+            assert node.counters.get(LocatingCounter.FAILED_OVER) == 1
+            assert [address.host for address in node.gateway.servers.listed] == ["127.0.0.2"]
+            assert node.gateway.trunks.table.of_host("127.0.0.1") == (trunk,)
+            await node.gateway.leave()
+
+    with carrier(tmp_path) as at:
         run(scenario(at))
 
 

@@ -13,7 +13,7 @@ from tests.unit.gateway.nodes import Node, RawSocket, run, sdp
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import LegId
-from voicegw.gateway.events import LegAnswered, LegEnded, LegRinging
+from voicegw.gateway.events import LegAnswered, LegEarlyMedia, LegEnded, LegRinging
 from voicegw.gateway.located_requests import LocatedRequests
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.sip_counters import LocatingCounter
@@ -55,10 +55,12 @@ class House:
             if isinstance(message, Request) and message.method == method:
                 return message
 
-    async def answer(self, server: RawSocket, request: Request, status: int, *extra: str) -> None:
+    async def answer(self, server: RawSocket, request: Request, status: int, *extra: str, media: int = 0) -> None:
+        """Answer a request; with SDP that names the port ``media``, which a 200 to an INVITE has always."""
         copied = [f"{name}: {request.headers.get(name)}" for name in ("Via", "From", "Call-ID", "CSeq")]
         to = f"To: {request.headers.get('To')};tag=t{server.port}"
-        body = sdp(40_000) if (status, request.method) == (200, "INVITE") else b""
+        accepted = (status, request.method) == (200, "INVITE")
+        body = sdp(media or 40_000) if media or accepted else b""
         kind = ["Content-Type: application/sdp"] if body else []
         lines = [f"SIP/2.0 {status} X", *copied, to, f"Contact: <sip:b@127.0.0.1:{server.port}>", *extra, *kind]
         data = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
@@ -264,3 +266,23 @@ def test_a_server_that_refuses_connections_costs_no_time() -> None:
         assert [address.transport for address in house.node.gateway.servers.listed] == [Transport.TCP]
 
     in_house(scenario, attempt_s=5.0)
+
+
+def test_early_media_of_a_server_that_failed_is_forgotten() -> None:
+    async def scenario(house: House) -> None:
+        house.dial()
+        first = await house.gets(house.first)
+        await house.answer(house.first, first, 183, media=41_000)
+        await house.node.expect(LegRinging)
+        early = await house.node.expect(LegEarlyMedia)
+        assert early.session.remote_port == 41_000
+        await house.answer(house.first, first, 503)
+        second = await house.gets(house.second)
+        assert second.body == first.body
+        await house.answer(house.second, second, 183, media=42_000)
+        await house.node.expect(LegRinging)
+        assert (await house.node.expect(LegEarlyMedia)).session.remote_port == 42_000
+        await house.answer(house.second, second, 200, media=42_000)
+        assert (await house.node.expect(LegAnswered)).session.remote_port == 42_000
+
+    in_house(scenario)
