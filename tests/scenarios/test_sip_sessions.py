@@ -28,7 +28,7 @@ MINUTES = SessionTimerPolicy(session_expires_s=180)
 @pytest.fixture(autouse=True)
 def peers_without_update(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither side says that it takes UPDATE, so that every refresh is a re-INVITE."""
-    for side in ("uac", "uas"):
+    for side in ("inviting", "uas"):
         monkeypatch.setattr(f"voicegw.sip.{side}.ALLOW", ("Allow", "INVITE, ACK, CANCEL, BYE"))
 
 
