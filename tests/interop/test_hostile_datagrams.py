@@ -19,6 +19,7 @@ from tests.interop.fault_server import FaultServer
 from tests.interop.raw_phone import RawPhone
 from tests.interop.rtp import PCMU, RtpPeer, packet
 from tests.interop.sound import FRAME, seconds_with, speech_seconds, tone, ulaw_encode
+from tests.unit.gateway.test_torture import MESSAGES
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -90,6 +91,14 @@ def test_torn_random_and_oversized_datagrams_on_the_sip_port(house: FaultServer)
         phone.send(invite + b"x" * (LARGEST - len(invite)))
         phone.send(b"\0" * LARGEST)
         phone.send(b"\r\n" * (LARGEST // 2))
+
+
+def test_every_torture_message(house: FaultServer) -> None:
+    """What would only open one more call apart: those are for test_torture, without agents."""
+    with call(house), _stranger() as stranger:
+        for data, reaction in MESSAGES.values():
+            if reaction != 200 and len(data) <= LARGEST:
+                stranger.sendto(data, (house.host, house.port))
 
 
 def test_a_flood_of_malformed_datagrams(house: FaultServer) -> None:
