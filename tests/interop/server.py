@@ -169,6 +169,12 @@ class Server:
         )
         (self._home / "voicegw.yaml").write_text(yaml.safe_dump(config))
 
+    def write_trunk(self, name: str, **settings: Any) -> None:
+        """A file of a trunk, before the server starts."""
+        directory = self._home / "trunks"
+        directory.mkdir(exist_ok=True)
+        (directory / f"{name}.yaml").write_text(yaml.safe_dump({"name": name} | settings))
+
     def __enter__(self) -> Self:
         voicegw = str(Path(sys.prefix) / "bin" / "voicegw")
         args = [voicegw, "serve", "--config", str(self._home / "voicegw.yaml")]
