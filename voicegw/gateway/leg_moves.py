@@ -52,6 +52,18 @@ class Dial(Protocol):
     ) -> None: ...
 
 
+class Legs(Protocol):
+    """What the gateway does with legs; :class:`voicegw.gateway.sip_leg.SipGateway`."""
+
+    def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
+        """End a leg."""
+        ...
+
+    def rename(self, leg_id: LegId, name: LegId) -> None:
+        """A leg is called something else from now on."""
+        ...
+
+
 @dataclass(slots=True)
 class Move:
     """A REFER that is being followed. ``scout`` is the leg that is dialled; ``old`` the dialog that asked."""
@@ -74,7 +86,8 @@ class LegMoves:
         by_handle: dict[SipCallHandle, SipLeg],
         policy: TargetPolicy,
         report: Callable[[LegEvent], None],
-        hang_up: Callable[[LegId, HangupCause], None],
+        gateway: Legs,
+        forget_limits: Callable[[SipLeg], None],
         random: RandomBytes,
     ) -> None:
         self._driver = driver
@@ -83,7 +96,8 @@ class LegMoves:
         self._by_handle = by_handle
         self._policy = policy
         self._report = report
-        self._hang_up = hang_up
+        self._gateway = gateway
+        self._forget_limits = forget_limits
         self._random = random
         self._by_scout: dict[LegId, Move] = {}
         self._by_leg: dict[LegId, Move] = {}
@@ -134,10 +148,10 @@ class LegMoves:
     def _arrive(self, move: Move, event: LegAnswered) -> None:
         """The target answered: from now on it is what is behind the leg."""
         self._forget(move)
-        scout, old = self._legs.pop(move.scout), self._legs[move.leg_id]
-        scout.leg_id = move.leg_id
+        scout, old = self._legs[move.scout], self._legs[move.leg_id]
         scout.confirmed = True
-        self._legs[move.leg_id] = scout
+        self._forget_limits(old)
+        self._gateway.rename(move.scout, move.leg_id)
         if old.handle is not None:
             self._by_handle.pop(old.handle, None)
         self._agent.notify_refer(move.old, 200, self._driver.now)
@@ -172,6 +186,7 @@ class LegMoves:
             self._agent.reject(request.handle, error.status_hint, now)
             return
         self.abandon(old.leg_id)
+        new.deadline = old.deadline
         new.confirmed = new.accepted = new.agreed = True
         self._legs[old.leg_id] = self._by_handle[request.handle] = new
         self._by_handle.pop(old.handle, None)
@@ -202,7 +217,7 @@ class LegMoves:
         if move is not None:
             self._forget(move)
             self._agent.notify_refer(move.old, 487, self._driver.now)
-            self._hang_up(move.scout, HangupCause.TRANSFER_OFF)
+            self._gateway.hangup(move.scout, HangupCause.TRANSFER_OFF)
 
     def _forget(self, move: Move) -> None:
         del self._by_scout[move.scout]

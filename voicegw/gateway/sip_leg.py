@@ -19,11 +19,12 @@ from voicegw.base.ids import LegId, RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.gateway.attempts import Attempts, Dialled
 from voicegw.gateway.config import SipConfig
-from voicegw.gateway.events import LegEnded, LegEvent, LegInfo, LegMessage, LegReferAnswered, LegReferNotified
+from voicegw.gateway.events import LegEnded, LegEvent
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
 from voicegw.gateway.leg_media import LegMedia
 from voicegw.gateway.leg_moves import LegMoves
+from voicegw.gateway.leg_words import LegWords
 from voicegw.gateway.outgoing import OutgoingCalls
 from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.phone_config import PhonesConfig
@@ -38,7 +39,6 @@ from voicegw.gateway.snapshot import SipSnapshot
 from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.trunk_calls import Departure, Speech, TrunkCalls
 from voicegw.gateway.trunk_desk import TrunkDesk
-from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.gateway.trunk_watch import TrunkWatch
 from voicegw.gateway.way import DIRECT, Way
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
@@ -101,14 +101,16 @@ class SipGateway:
         self._legs: dict[LegId, SipLeg] = {}
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
-        self._moves = LegMoves(self._driver, self._legs, self._by_handle, policy, self._tell, self.hangup, random)
+        self._words = LegWords(self._driver, self._legs, self._calls, self._tell)
+        self.may_refer, self.refer, self.send_text = self._words.may_refer, self._words.refer, self._words.send_text
+        self._moves = LegMoves(
+            self._driver, self._legs, self._by_handle, policy, self._tell, self, self._forget_limits, random
+        )
         self._replaceable = config.replaceable
         self.on_message: Callable[[ua.MessageReceived], None] = _ignore
         """Who gets text that came outside any call, where the configuration takes any."""
-        self.on_subscription: Callable[[ua.SubscriptionEvent], None] = PhoneWatchers(
-            self.phones, self._driver
-        ).handle
-        """Who gets news of subscriptions; nobody can subscribe unless somebody has something to tell."""
+        self.on_subscription = PhoneWatchers(self.phones, self._driver).handle
+        """Who gets news of subscriptions."""
 
     # ---------------------------------------------------------------- the whole
 
@@ -303,7 +305,10 @@ class SipGateway:
         """Send the INVITE, at once where it is known whereto."""
         if (servers := self.servers.find_now(dialled.target_uri, dialled.way)) is not None:
             self._invite(leg, self._outgoing.begin(dialled, servers))
-            return
+        else:
+            self._place_later(leg, dialled)
+
+    def _place_later(self, leg: SipLeg, dialled: Dialled) -> None:
         self._legs[leg.leg_id] = leg
         work = self._find_and_invite(leg, dialled)
         self._resolving[leg.leg_id] = asyncio.get_running_loop().create_task(work)
@@ -313,19 +318,17 @@ class SipGateway:
         log.info("redirected", extra={"leg_id": leg.leg_id, "target": dialled.target_uri})
         self._by_handle.pop(refusal.handle, None)
         leg.handle = None
-        try:
-            self._place(leg, dialled)
-        except (LocalError, RemoteProtocolError) as error:
-            log.warning("cannot call %s: %s", dialled.target_uri, error)
-            cause = cause_of(refusal, leg.cause)
-            self._end(leg, LegEnded(leg.leg_id, cause, refusal.status, reason_text(refusal)))
+        self._place_later(leg, dialled)
 
     def _new_leg(self, leg_id: LegId, speech: Speech) -> SipLeg:
         leg = SipLeg(leg_id, None, None, speech.codecs, self._session_id(), ptime_ms=speech.ptime_ms)
         if speech.max_call_s:
             loop = asyncio.get_running_loop()
-            leg.deadline = loop.call_later(speech.max_call_s, self.hangup, leg_id, HangupCause.CALL_TOO_LONG)
+            leg.deadline = loop.call_later(speech.max_call_s, self._overdue, leg)
         return leg
+
+    def _overdue(self, leg: SipLeg) -> None:
+        self.hangup(leg.leg_id, HangupCause.CALL_TOO_LONG)
 
     def _forget_limits(self, leg: SipLeg) -> None:
         self.trunks.release(leg.leg_id)
@@ -359,36 +362,7 @@ class SipGateway:
         leg.leg_id = name
         self._legs[name] = leg
         self._traces.rename(leg_id, name)
-
-    def may_refer(self, leg_id: LegId) -> bool:
-        """Whether the peer of a leg may know REFER: its Allow has it, or it sent none."""
-        leg = self._legs.get(leg_id)
-        return leg is not None and leg.may_refer
-
-    def refer(self, leg_id: LegId, target_uri: str, replaced: LegId | None = None) -> None:
-        """Ask the peer to call ``target_uri``. LegReferAnswered follows, also where nothing could be asked.
-
-        ``replaced`` is another leg of ours that is up: the peer is asked to take our place in it (RFC 5589 §7).
-        Nobody is asked to call a number that no trunk of ours may carry.
-        """
-        handle, status = self._handle_of(leg_id), 481
-        other = None if replaced is None else self._handle_of(replaced)
-        may = replaced is None or other is not None
-        try:
-            target = self._calls.refer_target(target_uri) if target_uri else ""
-            if handle is not None and may and self._agent.refer(handle, target, self._driver.now, other):
-                self._driver.pump()
-                return
-        except RouteRefused:
-            status = 403
-        asyncio.get_running_loop().call_soon(self._tell, LegReferAnswered(leg_id, status))
-
-    def send_text(self, leg_id: LegId, text: str) -> bool:
-        """Send text to the far end of a leg (RFC 3428). False if the leg is not up, or for more than 1300 bytes."""
-        handle = self._handle_of(leg_id)
-        sent = handle is not None and self._agent.send_message(handle, text, self._driver.now)
-        self._driver.pump()
-        return sent
+        self.trunks.rename(leg_id, name)
 
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
         """End the leg in the way its state demands: BYE, CANCEL or a refusal, with a Reason header."""
@@ -449,16 +423,14 @@ class SipGateway:
                 self._outgoing.note_alive(leg)
                 leg.attempts = None
                 self._media.handle(leg, event)
-            case ua.InfoReceived():
-                self._tell(LegInfo(leg.leg_id, event.content_type, event.body))
-            case ua.MessageReceived():
-                self._tell(LegMessage(leg.leg_id, event.text))
-            case ua.MessageAnswered() if event.status >= 300:
-                log.info("a message was refused", extra={"leg_id": leg.leg_id, "status": event.status})
-            case ua.ReferAnswered():
-                self._tell(LegReferAnswered(leg.leg_id, event.status))
-            case ua.ReferNotified():
-                self._tell(LegReferNotified(leg.leg_id, event.status, event.final))
+            case (
+                ua.InfoReceived()
+                | ua.MessageReceived()
+                | ua.MessageAnswered()
+                | ua.ReferAnswered()
+                | ua.ReferNotified()
+            ):
+                self._words.handle(leg, event)
             case ua.CallEnded() if attempts := self._outgoing.next_attempts(leg, event):
                 self._invite(leg, attempts)
             case ua.CallEnded() if dialled := self._outgoing.redirected(leg, event):
@@ -524,5 +496,5 @@ class SipGateway:
         return int.from_bytes(self._random(7), "big")
 
 
-def _ignore(_event: ua.MessageReceived | ua.SubscriptionEvent) -> None:
-    """For a node that has nobody who cares."""
+def _ignore(_message: ua.MessageReceived) -> None:
+    """For a node that has nobody who reads."""

@@ -63,7 +63,14 @@ class Trace:
     @property
     def messages(self) -> tuple[Message, ...]:
         """In order."""
-        return (*self.first, *self.last)
+        return tuple(sorted((*self.first, *self.last), key=lambda message: message.at))
+
+    def take_over(self, other: Trace, most: int) -> None:
+        """What belongs to another leg belongs to this one from now on."""
+        for message in other.messages:
+            self.add(message, most)
+        self.open |= other.open
+        self.dropped += other.dropped
 
     @property
     def settled(self) -> bool:
@@ -113,17 +120,21 @@ class SipTraces:
         early = self._candidates.pop(call_id, None)
         trace, call_ids = self._legs.setdefault(leg_id, (early or self._new(), []))
         if early is not None and early is not trace:
-            for message in early.messages:
-                trace.add(message, self._config.messages)
-            trace.open |= early.open
+            trace.take_over(early, self._config.messages)
         if call_id not in call_ids:
             call_ids.append(call_id)
         self._by_call_id[call_id] = trace
 
     def rename(self, leg_id: LegId, name: LegId) -> None:
-        """A leg is called something else from now on."""
-        if (known := self._legs.pop(leg_id, None)) is not None:
-            self._legs[name] = known
+        """A leg is called something else from now on; one that is called so already is the same leg."""
+        known = self._legs.pop(leg_id, None)
+        if known is None:
+            return
+        trace, call_ids = self._legs.setdefault(name, known)
+        if trace is not known[0]:
+            trace.take_over(known[0], self._config.messages)
+            call_ids += known[1]
+            self._by_call_id |= dict.fromkeys(known[1], trace)
 
     def ended(self, leg_id: LegId) -> None:
         """Its messages wait for :meth:`take`, but not for ever."""

@@ -204,6 +204,13 @@ class TrunkDesk:
         if name is not None:
             self._calls[name] -= 1
 
+    def rename(self, leg_id: LegId, name: LegId) -> None:
+        """A leg is called something else from now on; what was called so before is over."""
+        line = self._lines.pop(leg_id, None)
+        self.release(name)
+        if line is not None:
+            self._lines[name] = line
+
     # ---------------------------------------------------------------- inside
 
     def _routes(self, uri: str) -> tuple[OutRoute, ...]:

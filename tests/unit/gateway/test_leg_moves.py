@@ -213,3 +213,30 @@ def test_a_pattern_that_is_none() -> None:
     for pattern in ("200@10.0.0.7", "sip:", "tel:*", "sip:a b@c"):
         with pytest.raises(ConfigError):
             TargetPolicy((pattern,))
+
+
+def test_what_a_leg_had_goes_to_its_successor_and_what_it_has_not_is_given_back() -> None:
+    """Lines of trunks are counted once, and the ladder of the leg has the messages of both dialogs."""
+
+    async def scenario() -> None:
+        pbx, desk = Node(), Node()
+        house = Node(forward_to=(f"sip:*@{IP}:*",))
+        leg_id = await connected(pbx, house)
+        pbx.gateway.refer(OUT, uri(desk))
+        await house.expect(LegReferred)
+        invited = await desk.expect(LegInvited)
+        desk.gateway.accept(invited.leg_id, IP, 50_000)
+        await house.expect(LegReplaced)
+        await house.expect(LegMediaChanged)
+        await desk.expect(LegConfirmed)
+        desk.gateway.hangup(invited.leg_id, HangupCause.AGENT_HANGUP)
+        assert (await house.expect(LegEnded)).leg_id == leg_id
+        trace = house.gateway.take_trace(leg_id)
+        assert trace is not None
+        methods = [line.cseq.partition(" ")[2] for line in trace.messages if not line.start_line.startswith("SIP")]
+        assert methods[0] == "INVITE" and methods.count("INVITE") == 2
+        assert {"REFER", "NOTIFY", "BYE"} <= set(methods)
+        assert [message.at for message in trace.messages] == sorted(message.at for message in trace.messages)
+        close(pbx, house, desk)
+
+    run(scenario())

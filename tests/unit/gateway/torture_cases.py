@@ -176,7 +176,7 @@ OWN_FILES: dict[str, Reaction] = {
     "start-line-missing-version.sip": MALFORMED,
     "start-line-version-7.sip": 505,
     "stray-cr-in-header.sip": 400,  # header injection
-    "subscribe-out-of-the-blue.sip": 405,
+    "subscribe-out-of-the-blue.sip": 489,
     "tls-client-hello.sip": MALFORMED,
     "to-missing.sip": MALFORMED,
     "to-tag-of-nobody.sip": 481,
