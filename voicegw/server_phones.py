@@ -101,8 +101,8 @@ class NodePhones:
     # ------------------------------------------------------------ for the API
 
     def snapshot(self) -> Mapping[str, PhoneState]:
-        """All phones by name. May be called from any thread: the mapping is never changed."""
-        return self._states
+        """All phones by name. May be called from any thread: copying a dictionary of strings is one step."""
+        return self._states.copy()
 
     async def accounts_changed(self) -> None:
         """The API has stored other accounts; raises StoreUnavailable."""
@@ -112,7 +112,7 @@ class NodePhones:
     # ------------------------------------------------------------ from the gateway
 
     def _note_state(self, state: PhoneState) -> None:
-        self._states = {**self._states, state.name: state}
+        self._states[state.name] = state
         self.on_change(state)
 
     def _note_bindings(self, name: str, bindings: tuple[Binding, ...]) -> None:

@@ -44,6 +44,8 @@ class PhoneKeeper:
         self._requests = requests
         self._timer: asyncio.TimerHandle | None = None
         self._pings: dict[tuple[str, str, Address], asyncio.Task[None]] = {}
+        self._devices: dict[str, int] = {}
+        """How many each phone had when it was last told of."""
         self.keep = keep
         book.on_registered = self._registered
 
@@ -52,6 +54,7 @@ class PhoneKeeper:
         alive = tuple(one for one in bindings if one.expires_at > self._driver.now)
         if alive and self._book.account(name) is not None:
             self._book.restore(name, alive, self._driver.now)
+            self._devices[name] = len(alive)
             self._watch(name)
             self._plan()
 
@@ -77,7 +80,10 @@ class PhoneKeeper:
 
     def _changed(self, name: str) -> None:
         bindings = self._book.registrar.bindings(name, self._driver.now)
-        log.info("phone registered" if bindings else "phone gone", extra={"phone": name, "devices": len(bindings)})
+        before, self._devices[name] = self._devices.get(name, 0), len(bindings)
+        if len(bindings) != before:
+            said = "phone registered" if len(bindings) > before else "phone gone"
+            log.info(said, extra={"phone": name, "devices": len(bindings)})
         self.keep(name, bindings)
         self._watch(name)
         self._plan()

@@ -77,6 +77,7 @@ class SipGateway:
         self.trunks = trunks or TrunkDesk((), config.strangers, counters)
         self._calls = TrunkCalls(self.trunks, config.preferences)
         self.phones = PhoneBook(phones, random)
+        self.phones.is_trunk = lambda host: bool(self.trunks.table.of_host(host))
         self._driver = SipDriver(
             config, self._handle, random, clock, counters, credentials, self.phones, self.trunks
         )

@@ -20,6 +20,7 @@ class SipCounter(StrEnum):
     FOREIGN_VIA = "sip_responses_with_foreign_via"
     OUT_OF_ORDER = "sip_requests_out_of_order"
     EXTRA_FORK = "sip_extra_forks_ended"
+    REGISTRATIONS = "sip_registrations"
     CHALLENGES_ANSWERED = "sip_challenges_answered"
     CALLS_IN = "sip_calls_in"
     CALLS_OUT = "sip_calls_out"

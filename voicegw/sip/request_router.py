@@ -88,6 +88,8 @@ class RequestRouter:
         """§10.3. A challenge costs no memory; what was followed is answered the same if it comes again."""
         core = self._core
         answer = core.config.reception.register(incoming, now)
+        if answer.status == 200:
+            core.counters.add(SipCounter.REGISTRATIONS)
         if not answer.kept or not core.transactions.has_room:
             self._refuse(incoming, answer.status, answer.headers)
             return

@@ -182,6 +182,17 @@ def test_nobody_registers_or_calls_as_somebody_else() -> None:
     run(scenario())
 
 
+def test_a_trunk_may_use_our_domain() -> None:
+    async def scenario() -> None:
+        server, pbx = house(), phone()
+        server.gateway.phones.is_trunk = lambda host: host == IP
+        pbx.gateway.dial(OUT, f"sip:100@{server.address}", IP, 30_000, f"sip:200@{DOMAIN}")
+        assert (await server.expect(LegInvited)).phone == ""
+        close((server, pbx))
+
+    run(scenario())
+
+
 def test_a_phone_behind_nat_is_pinged_and_forgotten_when_it_is_gone() -> None:
     async def scenario() -> None:
         server, anna, raw = house(ping_s=0.05, pings_missed=2), phone(), RawSocket()

@@ -101,6 +101,28 @@ def test_a_user_who_does_not_exist_gets_what_a_wrong_password_gets() -> None:
     assert isinstance(wrong, Unproven) and wrong.failed and wrong.status == 401 and not is_stale(wrong)
 
 
+def test_a_user_who_does_not_exist_costs_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[int] = []
+    real = Algorithm.hash_bytes
+
+    def counting(kind: Algorithm, data: bytes) -> str:
+        hashed.append(len(data))
+        return real(kind, data)
+
+    known, work = {"anna": "0" * 64}, []
+    for phone in (Phone("anna", "tulip"), Phone("ulla", "tulip")):
+        asked = DigestServer(DigestPolicy(REALM), lambda name, _kind: known.get(name), random.Random(1).randbytes)
+        first = asked.check(REQUEST, PEER, 0.0)
+        assert isinstance(first, Unproven)
+        signed = phone.answer(first)
+        with monkeypatch.context() as patched:
+            patched.setattr(Algorithm, "hash_bytes", counting)
+            hashed.clear()
+            asked.check(signed, PEER, 0.0)
+        work.append(list(hashed))
+    assert work[0] == work[1] and work[0]
+
+
 def test_a_count_is_taken_once_and_a_late_one_as_well() -> None:
     asked, phone = server(), Phone("anna", "rose")
     first = asked.check(REQUEST, PEER, 0.0)
