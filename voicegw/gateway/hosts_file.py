@@ -13,7 +13,7 @@ LOCALHOST = ("127.0.0.1", "::1")
 
 
 class HostsFile:
-    """Names and their addresses, read again when the file has changed."""
+    """Names and their addresses, as they were at the latest ``refresh``."""
 
     def __init__(self, path: Path = HOSTS) -> None:
         self._path = path
@@ -22,11 +22,11 @@ class HostsFile:
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """The addresses of a name, in the order of the file; none where it has no such name."""
-        self._refresh()
         found = self._names.get(name.lower(), ())
         return found or (LOCALHOST if name.lower() == "localhost" else ())
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Read the file again if it has changed."""
         try:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_size)

@@ -84,12 +84,12 @@ class Resolver:
 
     async def locate(self, uri: SipUri) -> tuple[Address, ...]:
         """Where a request for ``uri`` goes, the best first. LocalError where there is nothing to be found."""
+        self._hosts.refresh()
         search = locate(uri, self._abilities(), self._random)
         try:
             questions = next(search)
             while True:
-                found = await asyncio.gather(*(self.ask(question) for question in questions))
-                questions = search.send(dict(zip(questions, found, strict=True)))
+                questions = search.send(await self._answer(questions))
         except StopIteration as end:
             targets: tuple[Address, ...] = end.value
         if not targets:
@@ -107,27 +107,37 @@ class Resolver:
         search.close()
         return None
 
-    async def ask(self, question: Question) -> tuple[Record, ...]:
-        """The records for one question; none where there are none, or nobody knows."""
+    async def _answer(self, questions: tuple[Question, ...]) -> dict[Question, tuple[Record, ...]]:
+        """The records for these questions; none where there are none, or nobody knows."""
+        answers = {question: self._known(question) for question in questions}
+        missing = [question for question, records in answers.items() if records is None]
+        found = await asyncio.gather(*map(self._ask, missing)) if missing else []
+        known = {question: records for question, records in answers.items() if records is not None}
+        return known | dict(zip(missing, found, strict=True))
+
+    def _known(self, question: Question) -> tuple[Record, ...] | None:
+        """What needs not to be asked."""
         own = self._hosts.addresses(_host_of(question))
         if own:
             return _of_family(own, question.kind)
         known = self._cache.get(question)
-        if known is not None and known.expires > self._clock.monotonic():
-            self._cache.move_to_end(question)
-            return known.records
+        if known is None or known.expires <= self._clock.monotonic():
+            return None
+        self._cache.move_to_end(question)
+        return known.records
+
+    async def _ask(self, question: Question) -> tuple[Record, ...]:
+        """Ask, or wait for the answer that somebody else has asked for."""
         task = self._asking.get(question)
         if task is None:
             task = self._asking[question] = asyncio.create_task(self._fetch(question))
             task.add_done_callback(lambda _done: self._asking.pop(question, None))
         return await asyncio.shield(task)  # who stops waiting does not take the answer from the others
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Give up what is being asked."""
-        tasks = list(self._asking.values())
-        for task in tasks:
+        for task in self._asking.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _fetch(self, question: Question) -> tuple[Record, ...]:
         self._counters.add(LocatingCounter.DNS_QUESTIONS)

@@ -121,6 +121,7 @@ class Servers:
             self._timer = None
         for probe in self._probes:
             probe.cancel()
+        self._resolver.close()
 
     # ---------------------------------------------------------------- inside
 
