@@ -80,9 +80,17 @@ def expect_and_keep(method: str, timeout_ms: int = 15_000) -> str:
     )
     used = ",".join(_KEPT.values())
     return (
-        f'<recv request="{method}" timeout="{timeout_ms}"><action>\n{copies}</action></recv>\n'
+        f'<recv request="{method}" timeout="{timeout_ms}" rrs="true"><action>\n{copies}</action></recv>\n'
         f'<Reference variables="{used}"/>\n'
     )
+
+
+def request_back(method: str, cseq: int, *headers: str, tag: str) -> str:
+    """Send a request in the dialog of an INVITE that :func:`expect_and_keep` got; ``tag`` is that of the answer."""
+    start = f"{method} [next_url] SIP/2.0"
+    ours = _OURS.replace("tag=[pid]sipp[call_number]", f"tag={tag}")
+    head = "\n".join([start, ours, "To:[$kept_from]", f"CSeq: {cseq} {method}", *headers, "Content-Length: 0"])
+    return f'<send retrans="500"><![CDATA[\n{head}\n\n]]></send>\n'
 
 
 def answer_kept(status: str) -> str:

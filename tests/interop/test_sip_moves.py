@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -17,11 +18,13 @@ from tests.interop.sipp_script import (
     answer,
     answered,
     expect,
+    expect_and_keep,
     invite,
     invite_again,
     pause,
     refused,
     request,
+    request_back,
     script,
     sdp,
 )
@@ -182,6 +185,74 @@ def test_a_desk_that_wants_longer_intervals_gets_them(tmp_path: Path) -> None:
     assert again.header("CSeq") == "2 INVITE"
     assert log.all("CallerWasConnected")
     assert seconds_with(there.heard(), FIRST_HZ) >= 1
+
+
+def test_a_desk_hands_its_caller_on_to_another_one(tmp_path: Path) -> None:
+    """The desk that took a caller sends REFER: the caller stays on the line and talks with somebody else."""
+    desk_port, other_port = free_udp_port(), free_udp_port()
+    target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{desk_port}", "kind": "bridged"}
+    settings = {"transfer": {"targets": [target]}} | ANYBODY_HERE
+    with (
+        Server(tmp_path, agent="put_through", settings=settings) as server,
+        RtpPeer() as here,
+        RtpPeer() as desk_media,
+        RtpPeer() as there,
+    ):
+        steps = [
+            expect_and_keep("INVITE") + answer("200 OK", body=sdp(desk_media.port), tag="desk") + expect("ACK"),
+            pause(1500) + request_back("REFER", 1, f"Refer-To: <sip:other@127.0.0.1:{other_port}>", tag="desk"),
+            expect(202) + NEWS + NEWS + NEWS + expect("BYE", 5000) + answer("200 OK"),
+        ]
+        caller_values = {"rtp_port": str(here.port), "hold_ms": "20000"}
+        other_values = {"rtp_port": str(there.port), "after_ms": "3000"}
+        with (
+            Sipp(tmp_path, script(*steps), port=desk_port) as desk,
+            Sipp(tmp_path, "target_hangs_up", port=other_port, values=other_values) as other,
+            Sipp(tmp_path, "uac_hung_up", target=server.address, values=caller_values) as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), tone(FIRST_HZ, 20))
+            there.start(media_of(other.wait_for("INVITE").body), tone(SECOND_HZ, 20))
+            for sipp in (desk, other, caller):
+                sipp.passed()
+        log = server.call()
+    assert log.one("FarEndWasReplaced") == {
+        "fact": "FarEndWasReplaced",
+        "leg": "callee",
+        "uri": f"sip:other@127.0.0.1:{other_port}",
+    }
+    assert log.cause == "callee_hangup"
+    assert seconds_with(here.heard(), SECOND_HZ) >= 2
+    assert seconds_with(there.heard(), FIRST_HZ) >= 2
+
+
+@pytest.mark.parametrize("final", ["200 OK", "603 Decline"])
+def test_caller_and_desk_are_left_to_themselves_if_the_callers_side_can(tmp_path: Path, final: str) -> None:
+    """REFER with Replaces (RFC 5589): the caller's side is asked to take our place towards the desk."""
+    port, moved = free_udp_port(), final.startswith("200")
+    target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{port}", "kind": "bridged", "leave": True}
+    settings = {"transfer": {"targets": [target]}}
+    with Server(tmp_path, agent="put_through", settings=settings) as server, RtpPeer() as here, RtpPeer() as there:
+        values = {"rtp_port": str(here.port), "hold_ms": "15000", "final": final}
+        desk_values = {"rtp_port": str(there.port)} | ({} if moved else {"after_ms": "5000"})
+        with (
+            Sipp(tmp_path, "target_answers" if moved else "target_hangs_up", port=port, values=desk_values) as desk,
+            Sipp(tmp_path, "uac_referred", target=server.address, values=values) as caller,
+        ):
+            here.start(("127.0.0.1", caller.answered_port()), tone(FIRST_HZ, 20))
+            there.start(media_of(desk.wait_for("INVITE").body), tone(SECOND_HZ, 20))
+            refer = caller.wait_for("REFER")
+            caller.passed()
+            desk.passed()
+        log = server.call()
+    invite_to_desk, ack = desk.received("INVITE")[0], desk.received("ACK")[0]
+    to_tag, from_tag = (ack.header(name).partition("tag=")[2] for name in ("To", "From"))
+    escaped = f"{invite_to_desk.header('Call-ID')};to-tag={to_tag};from-tag={from_tag}"
+    assert unquote(refer.header("Refer-To")) == f"<sip:127.0.0.1:{port}?Replaces={escaped}>"
+    assert refer.header("Referred-By").startswith("<sip:")
+    assert log.cause == ("transferred" if moved else "callee_hangup")
+    assert bool(log.all("CallerWasMoved")) is moved
+    assert seconds_with(there.heard(), FIRST_HZ) >= 0.5, "they talk while the caller's side makes up its mind"
+    assert seconds_with(here.heard(), SECOND_HZ) >= (0.5 if moved else 2)
 
 
 def test_baresip_hands_the_agent_over_to_another_phone(tmp_path: Path, namespace: Namespace) -> None:
