@@ -25,26 +25,36 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegEnded, LegEvent, LegInvited
 from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.phone_config import PhoneAccount, PhonesConfig
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.media.client import MediaClient
 from voicegw.media.config import MediaConfig
 from voicegw.media.messages import CloseLeg, ConfigureLeg
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.server_media import command_line
+from voicegw.sip.digest import Algorithm, make_ha1
+from voicegw.testing.bench._sipp import PASSWORD
 
 MANY: Final = 1_000_000
 _HOST: Final = "127.0.0.1"
 _NO_MEDIA_PORT: Final = 40_000
+_DOMAIN: Final = "bench.invalid"
 
 
 class BenchServer:
     """Answers every call, with a media port of its own or with one that nobody listens to."""
 
-    def __init__(self, config: SipConfig, media: MediaConfig | None) -> None:
+    def __init__(self, config: SipConfig, media: MediaConfig | None, phones: int) -> None:
         self.counters = Counters()
         self.gateway = SipGateway(
-            config, self._on_leg, random=os.urandom, clock=SystemClock(), counters=self.counters
+            config,
+            self._on_leg,
+            random=os.urandom,
+            clock=SystemClock(),
+            counters=self.counters,
+            phones=PhonesConfig(domain=_DOMAIN if phones else "", algorithms=("MD5",)),  # all that sipp knows
         )
+        self.gateway.phones.set_accounts(map(_account, range(phones)))
         self.media = None
         if media is not None:
             line = command_line(media, vad=False, log_level="warning")
@@ -112,9 +122,15 @@ class BenchServer:
             "transactions": now.transactions,
             "half_open": now.half_open,
             "bans": len(now.guard.bans),
+            "registered": len(self.gateway.phones.registrar),
             "media_pid": self.media.pid if self.media is not None else None,
             "counters": self.counters.snapshot(),
         }
+
+
+def _account(number: int) -> PhoneAccount:
+    name = f"p{number}"
+    return PhoneAccount(name, {Algorithm.MD5: make_ha1(Algorithm.MD5, name, _DOMAIN, PASSWORD)})
 
 
 def sip_config(*, guarded: bool) -> SipConfig:
@@ -127,7 +143,7 @@ def sip_config(*, guarded: bool) -> SipConfig:
 async def serve(arguments: argparse.Namespace) -> None:
     """Serve until the input ends."""
     media = MediaConfig(port_low=20000, port_high=29999, max_legs=1000) if arguments.media else None
-    server = BenchServer(sip_config(guarded=arguments.guarded), media)
+    server = BenchServer(sip_config(guarded=arguments.guarded), media, arguments.phones)
     show({"address": await server.start()})
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -145,6 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="_sip_server", description="what the SIP bench loads")
     parser.add_argument("--media", action="store_true")
     parser.add_argument("--guarded", action="store_true")
+    parser.add_argument("--phones", type=int, default=0, help="so many may register")
     configure("warning")
     asyncio.run(serve(parser.parse_args(argv)))
     return 0

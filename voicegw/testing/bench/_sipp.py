@@ -12,6 +12,8 @@ from typing import Final
 
 from voicegw.base.errors import LocalError
 
+PASSWORD: Final = "rose"
+"""Of every phone of the bench."""
 _SCENARIO: Final = """<?xml version="1.0" encoding="ISO-8859-1" ?>
 <scenario name="bench">
   <send retrans="500" start_rtd="setup"><![CDATA[
@@ -68,6 +70,42 @@ _SCENARIO: Final = """<?xml version="1.0" encoding="ISO-8859-1" ?>
 </scenario>
 """
 
+_REGISTER: Final = """<?xml version="1.0" encoding="ISO-8859-1" ?>
+<scenario name="register">
+  <send retrans="500" start_rtd="setup"><![CDATA[
+
+    REGISTER sip:bench.invalid SIP/2.0
+    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+    From: <sip:[field0]@bench.invalid>;tag=[call_number]
+    To: <sip:[field0]@bench.invalid>
+    Call-ID: [call_id]
+    CSeq: 1 REGISTER
+    Contact: <sip:[field0]@[local_ip]:[local_port]>
+    Expires: 3600
+    Max-Forwards: 70
+    Content-Length: 0
+
+  ]]></send>
+  <recv response="401" auth="true"/>
+  <send retrans="500"><![CDATA[
+
+    REGISTER sip:bench.invalid SIP/2.0
+    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+    From: <sip:[field0]@bench.invalid>;tag=[call_number]
+    To: <sip:[field0]@bench.invalid>
+    Call-ID: [call_id]
+    CSeq: 2 REGISTER
+    Contact: <sip:[field0]@[local_ip]:[local_port]>
+    Expires: 3600
+    Max-Forwards: 70
+    [field1]
+    Content-Length: 0
+
+  ]]></send>
+  <recv response="200" rtd="setup"/>
+</scenario>
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -78,6 +116,8 @@ class Load:
     hold_ms: int = 0
     transport: str = "u1"
     """sipp's word: ``u1`` is UDP from one socket, ``t1`` TCP by one connection."""
+    registers: bool = False
+    """Instead of calling, phone ``p0`` registers, then ``p1``, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +146,15 @@ class Sipp:
         self._load = load
         self._folder = tempfile.TemporaryDirectory()
         home = Path(self._folder.name)
-        (home / "bench.xml").write_text(_SCENARIO)
+        (home / "bench.xml").write_text(_REGISTER if load.registers else _SCENARIO)
         args = [program, target, "-sf", "bench.xml", "-i", "127.0.0.1", "-t", load.transport]
         args += ["-r", str(load.rate), "-m", str(load.calls), "-l", "100000", "-d", str(load.hold_ms)]
         args += ["-nostdin", "-skip_rlimit", "-timeout", "300s", "-timer_resol", "1", "-buff_size", "4194304"]
         args += ["-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv", "-fd", "1"]
+        if load.registers:
+            rows = [f"p{n};[authentication username=p{n} password={PASSWORD}]" for n in range(load.calls)]
+            (home / "phones.csv").write_text("\n".join(["SEQUENTIAL", *rows, ""]))
+            args += ["-inf", "phones.csv"]
         with (home / "screen.log").open("wb") as log:
             self._process = subprocess.Popen(
                 args, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT

@@ -29,9 +29,15 @@ from voicegw.testing.bench._sip_talkers import Talkers
 from voicegw.testing.bench._sipp import Load, LoadResult, Sipp
 
 _RATES: Final = (100, 150, 200, 300, 400, 500, 600, 800, 1000)
+_RUNS: Final = (("udp", (), "u1"), ("tcp", (), "t1"), ("udp_with_media", ("--media",), "u1"))
 _STEP_S: Final = 5
 _IDLE_CALLS: Final = 2000
+_IDLE_S: Final = 75
+_GENTLE: Final = 80
+"""Calls a second where only memory is measured."""
 _HORIZON_S: Final = 34.0
+_PHONES: Final = 10_000
+_REGISTER_RATE: Final = 400
 _TALKING: Final = 50
 _FLOOD_RATE: Final = 5000
 _ANSWER_S: Final = 10.0
@@ -119,26 +125,43 @@ def _capacity(options: Sequence[str], transport: str, rates: Sequence[int]) -> d
 def _memory() -> dict[str, object]:
     """kB of each call that is up and idle; and whether memory is the same after each transaction horizon."""
     with Server() as server:
-        Sipp(server.address, Load(200, 400)).result()
+        Sipp(server.address, Load(_GENTLE, 400)).result()
         time.sleep(_HORIZON_S)
         empty = server.usage("collect")
-        idle = Sipp(server.address, Load(200, _IDLE_CALLS, hold_ms=int(_HORIZON_S + 15) * 1000))
+        idle = Sipp(server.address, Load(_GENTLE, _IDLE_CALLS, hold_ms=_IDLE_S * 1000))
         while server.usage()["calls"] < _IDLE_CALLS and idle.running:
             time.sleep(0.2)
         time.sleep(_HORIZON_S)
         full = server.usage("collect")
+        calls = full["calls"]
         idle.result()
         floors = []
         for _ in range(2):
-            Sipp(server.address, Load(200, _IDLE_CALLS)).result()
+            Sipp(server.address, Load(_GENTLE, _IDLE_CALLS)).result()
             time.sleep(_HORIZON_S)
             after = server.usage("collect")
             floors.append(after["rss_kb"])
     return {
-        "kb_per_idle_dialog": round((full["rss_kb"] - empty["rss_kb"]) / _IDLE_CALLS, 1),
+        "kb_per_idle_dialog": round((full["rss_kb"] - empty["rss_kb"]) / max(1, calls), 1),
+        "idle_dialogs": calls,
         "rss_kb_empty": empty["rss_kb"],
         "rss_kb_after_each_horizon": floors,
         "transactions_after": after["transactions"],
+    }
+
+
+def _registrations() -> dict[str, object]:
+    """Phones that register with their passwords, each challenged once."""
+    with Server("--phones", str(_PHONES)) as server:
+        before = server.usage("collect")
+        result, cost, _ = _step(server, Load(_REGISTER_RATE, _PHONES, registers=True))
+        after = server.usage("collect")
+    return {
+        "registered": after["registered"],
+        "seconds": result.seconds,
+        "cpu_ms_each": round(cost, 2),
+        "p99_ms": percentile(result.setup_ms, 99),
+        "kb_each": round((after["rss_kb"] - before["rss_kb"]) / _PHONES, 1),
     }
 
 
@@ -217,6 +240,7 @@ def _flood_verdicts(result: dict[str, Any]) -> dict[str, bool]:
 
 def _verdicts(result: dict[str, Any]) -> dict[str, bool]:
     plain, media, memory = result["udp"], result["udp_with_media"], result["memory"]
+    registered = result["registrations"]["registered"]
     floors = memory["rss_kb_after_each_horizon"]
     return {
         "at most 1.5 ms of CPU per whole call": plain["cpu_ms_per_call"] <= 1.5,
@@ -224,6 +248,7 @@ def _verdicts(result: dict[str, Any]) -> dict[str, bool]:
         "150 calls/s and more with a media port each": media["calls_per_s"] >= 150,
         "set-up p99 at most 50 ms at 50 calls/s": plain["setup_p99_ms_at_50"] <= 50,
         "at most 20 kB per idle dialog": memory["kb_per_idle_dialog"] <= 20,
+        f"{_PHONES:,} phones register": registered == _PHONES,
         "memory flat after the transaction horizon": floors[1] <= floors[0] * 1.02
         and not memory["transactions_after"],
     }
@@ -244,14 +269,16 @@ def main(argv: Sequence[str]) -> int:
         conclude(flood, _flood_verdicts(flood), as_json=arguments.json)
         return 0
     result: dict[str, Any] = {}
-    for name, options in (("udp", ()), ("udp_with_media", ("--media",))):
+    for name, options, transport in _RUNS:
         show(name)
-        result[name] = _capacity(options, "u1", arguments.rates)
+        result[name] = _capacity(options, transport, arguments.rates)
         show(json.dumps(result[name]))
     verdicts = {}
     if not arguments.no_memory:
         result["memory"] = _memory()
         show(json.dumps(result["memory"]))
+        result["registrations"] = _registrations()
+        show(json.dumps(result["registrations"]))
         verdicts = _verdicts(result)
     conclude(result, verdicts, as_json=arguments.json)
     return 0
