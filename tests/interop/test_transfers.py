@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.interop.baresip_peer import Baresip, dial, hang_up, listen
+from tests.interop.baresip_peer import Baresip, Step, dial, hang_up, listen
 from tests.interop.namespace import Namespace
 from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
@@ -253,6 +254,27 @@ def test_baresip_is_put_through_to_baresip(tmp_path: Path, namespace: Namespace)
     assert seconds_with(caller.heard(), DESK_HZ) >= 2
     assert seconds_with(target.heard(), CALLER_HZ) >= 2
     assert seconds_with(caller.heard(), CALLER_HZ) == 0
+
+
+def test_a_183_without_sound_leaves_the_caller_our_ringing_tone(tmp_path: Path, namespace: Namespace) -> None:
+    """baresip describes early media, and sends none before it answers (RFC 3960 §3.2)."""
+    early = f"<sip:bare@{namespace.address}>;regint=0;answermode=early"
+    with (
+        Baresip(tmp_path, namespace, tone(DESK_HZ, 30), account=early) as target,
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 30)) as caller,
+        ThreadPoolExecutor(1) as desk,
+    ):
+        known = {"name": "desk", "uri": f"sip:bare@{namespace.address}:{target.port}"}
+        settings = {"transfer": {"targets": [known], "connecting": ""}}
+        with Server(tmp_path, agent="put_through", namespace=namespace, settings=settings) as server:
+            answering = desk.submit(target.do, [Step(wait="CALL_RTPESTAB"), *listen(2), Step("accept"), *listen(1)])
+            caller.do([*dial(server.uri), *listen(7), *hang_up()])
+            answering.result(10)
+            log = server.call()
+    assert steps(log) == ["dialled", "ringing", "answered"]
+    assert seconds_with(caller.heard(), RINGING_HZ) >= 0.8
+    assert seconds_with(caller.heard(), DESK_HZ) >= 1
+    assert seconds_with(target.heard(), CALLER_HZ) >= 1
 
 
 def _media_of(sdp: str) -> tuple[str, int]:
