@@ -28,7 +28,8 @@ from voicegw.media import messages as m
 from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions, AsrPartial
 from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsAudio, TtsRequest
-from voicegw.runtime.call_runtime import CallRuntime, Offer
+from voicegw.runtime.call_runtime import CallRuntime
+from voicegw.runtime.offer import Offer
 from voicegw.runtime.services import CallServices, Speaker
 from voicegw.runtime.watched_asr import WatchedAsr
 from voicegw.sdp.negotiate import MediaSession

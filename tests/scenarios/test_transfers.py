@@ -19,6 +19,7 @@ from voicegw.call import facts as f
 from voicegw.call.edges import AGENT, AGENT_EAR, ANNOUNCER, BRIEFER, RECORDED_OUT, ear_of
 from voicegw.call.supervision import SupervisorInput
 from voicegw.call.transfer import TargetConfig, TransferConfig
+from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced
 from voicegw.media import messages as m
 from voicegw.runtime.mail import EarlyMediaOffered, MediaChanged
 from voicegw.sdp.negotiate import MediaSession
@@ -572,5 +573,38 @@ def test_a_caller_without_refer_is_not_asked_to_take_our_place() -> None:
         leg = await answered(house)
         assert house.worker.heard_by(LEG) == {leg}
         assert "refer to replace us" not in house.signalling.said
+
+    play(story())
+
+
+def test_an_agent_knows_what_the_caller_wrote_and_that_somebody_else_is_on_the_line() -> None:
+    async def story() -> None:
+        house = House([[Say("Hello.")], BACK], transfers=TARGETS)
+        await house.answer()
+        await house.run(1.0)
+        house.call.post(LegMessage(LEG, "my number is 4711"))
+        house.call.post(LegReferred(LEG, DESK, True))
+        house.call.post(LegReplaced(LEG, DESK))
+        await house.caller_says("hello, who is there")
+        assert house.agent.contexts[-1].notes == (
+            "The caller wrote: my number is 4711",
+            "The caller has handed the line to somebody else, who is on it from now on.",
+        )
+        assert house.facts.of(f.MessageWasReceived) == [f.MessageWasReceived("caller", "my number is 4711")]
+        assert house.facts.of(f.FarEndWasReferred) == [f.FarEndWasReferred("caller", DESK, True)]
+        assert house.facts.of(f.FarEndWasReplaced) == [f.FarEndWasReplaced("caller", DESK)]
+
+    play(story())
+
+
+def test_what_a_target_does_is_written_down_and_no_news_for_the_agent() -> None:
+    async def story() -> None:
+        house = await moving("desk")
+        leg = await answered(house)
+        house.call.post(LegReferralFailed(leg, "sip:other@192.0.2.8", 486))
+        house.call.post(LegReplaced(leg, "sip:other@192.0.2.8"))
+        await ended(house, leg, HangupCause.CALLER_HANGUP)
+        assert house.facts.of(f.ReferralHasFailed) == [f.ReferralHasFailed("callee", "sip:other@192.0.2.8", 486)]
+        assert house.facts.of(f.FarEndWasReplaced) == [f.FarEndWasReplaced("callee", "sip:other@192.0.2.8")]
 
     play(story())

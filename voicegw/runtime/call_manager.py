@@ -33,10 +33,11 @@ from voicegw.gateway.events import (
     LegRinging,
 )
 from voicegw.media import messages as m
-from voicegw.runtime.call_runtime import CallRuntime, Offer
+from voicegw.runtime.call_runtime import CallRuntime
 from voicegw.runtime.dialplan_store import DialplanStore
 from voicegw.runtime.key_ways import KeyWay, KeyWays
 from voicegw.runtime.mail import EarlyMediaOffered, Mail, MediaChanged
+from voicegw.runtime.offer import Offer
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision_codes import SupervisionCodes
 from voicegw.runtime.worker_tally import WorkerTally

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import assert_never
 
 from voicegw.agents.agent import CallFacts
@@ -32,12 +30,13 @@ from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.closing import Closing
 from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.conversation_links import ConversationLinks
-from voicegw.runtime.far_ends import fact_of
+from voicegw.runtime.far_ends import FarEndChange, fact_of, note_of
 from voicegw.runtime.introduction import introduction, limited, signalled
 from voicegw.runtime.line_facts import measured, rated, traced
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.look_up import LookUp
 from voicegw.runtime.mailbox import Mailbox
+from voicegw.runtime.offer import Offer
 from voicegw.runtime.orders import Order, Ordered
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.side_voices import SideVoices
@@ -45,29 +44,8 @@ from voicegw.runtime.supervision import SupervisionDesk, SupervisionLinks
 from voicegw.runtime.tasks import ChildTasks
 from voicegw.runtime.transfers import TransferDesk, failed_turn
 from voicegw.sdp.negotiate import MediaSession
-from voicegw.sip.parties import NOBODY, Parties
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What the INVITE said."""
-
-    leg_id: LegId
-    sip_call_id: str
-    called: str
-    calling: str
-    display_name: str
-    headers: Mapping[str, str]
-    uri: str = ""
-    """Whom we call, where the call is ours; empty for one that came in."""
-    trunk: str = ""
-    """By which it came."""
-    parties: Parties = NOBODY
-    """More about who calls whom."""
-    max_call_s: int = 0
-    """The longest that its trunk allows; 0: no limit of its own."""
 
 
 class CallRuntime:
@@ -232,7 +210,7 @@ class CallRuntime:
             ):
                 self._handle_child(mail)
             case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage():
-                self._book.note(fact_of(mail, self._whose(mail.leg_id)[0]))
+                self._far_end_changed(mail)
             case m.Message():
                 self._handle_media(mail)
             case e.MediaLost():
@@ -259,6 +237,11 @@ class CallRuntime:
                 conversation.on_speech(mail)
             case _:
                 assert_never(mail)
+
+    def _far_end_changed(self, mail: FarEndChange) -> None:
+        self._book.note(fact_of(mail, self._whose(mail.leg_id)[0]))
+        if self._conversation is not None and mail.leg_id == self.leg_id and (note := note_of(mail)):
+            self._conversation.note(note)
 
     def _handle_media(self, mail: mail_types.MediaMail) -> None:
         match mail:
@@ -469,18 +452,7 @@ class CallRuntime:
 
     def _note_offer(self) -> None:
         offer = self._offer
-        started = datetime.fromtimestamp(self._services.clock.wall(), UTC).isoformat(timespec="milliseconds")
-        self._book.note(
-            f.CallWasOffered(
-                self.call_id,
-                offer.sip_call_id,
-                offer.called,
-                offer.calling,
-                offer.display_name,
-                started,
-                "out" if offer.uri else "in",
-            )
-        )
+        self._book.note(offer.fact(self.call_id, self._services.clock.wall()))
         introduced = introduction(offer.trunk, offer.parties)
         if introduced != f.CallWasIntroduced():
             self._book.note(introduced)

@@ -23,3 +23,16 @@ def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
             return f.MessageWasReceived(leg, text)
         case _:
             assert_never(change)
+
+
+def note_of(change: FarEndChange) -> str:
+    """What an agent has to know of it where it is the caller's; empty for nothing."""
+    match change:
+        case LegMessage(_, text):
+            return f"The caller wrote: {text}"
+        case LegReplaced():
+            return "The caller has handed the line to somebody else, who is on it from now on."
+        case LegReferred() | LegReferralFailed():
+            return ""
+        case _:
+            assert_never(change)
