@@ -51,8 +51,6 @@ class PhoneBook:
         self.registrar = Registrar(config.limits)
         self.on_registered: Callable[[str, Address], None] = lambda _name, _source: None
         self.listeners: list[Callable[[PhoneState], None]] = []
-        self.is_trunk: Callable[[str], bool] = lambda _host: False
-        """Whether calls from an address are a trunk's: a PBX may use our domain without being one of our phones."""
         self.set_accounts(())
 
     @property
@@ -114,8 +112,6 @@ class PhoneBook:
         """INVITE: whoever says that they are of our domain has to prove who they are."""
         sender = incoming.request.headers.get("From") or ""
         if not self.registers or _host(sender) != self._config.domain.lower():
-            return Welcome()
-        if self.is_trunk(incoming.source.host):
             return Welcome()
         verdict = self._digest.check(incoming.request, incoming.source, now)
         if isinstance(verdict, Unproven):

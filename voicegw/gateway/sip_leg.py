@@ -30,6 +30,7 @@ from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.phone_ringing import PhoneRinging
 from voicegw.gateway.phone_watchers import PhoneWatchers
+from voicegw.gateway.reception_desk import ReceptionDesk
 from voicegw.gateway.registrar import PhoneKeeper
 from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.servers import Servers
@@ -77,10 +78,8 @@ class SipGateway:
         self.trunks = trunks or TrunkDesk((), config.strangers, counters)
         self._calls = TrunkCalls(self.trunks, config.preferences)
         self.phones = PhoneBook(phones, random)
-        self.phones.is_trunk = lambda host: bool(self.trunks.table.of_host(host))
-        self._driver = SipDriver(
-            config, self._handle, random, clock, counters, credentials, self.phones, self.trunks
-        )
+        reception = ReceptionDesk(self.phones, self.trunks, phones.policy, random)
+        self._driver = SipDriver(config, self._handle, random, clock, counters, credentials, reception, self.trunks)
         self._report = on_event
         self._ringing = PhoneRinging(
             self.phones, self, random, lambda: self._driver.now, self._deliver, phones.ring_s

@@ -65,6 +65,8 @@ class TrunkSettings(StrictModel):
     # calls in
     allowed_addresses: tuple[IpNetwork, ...] = Field(default=(), max_length=1000)
     """Addresses and networks (CIDR) that calls of this trunk come from; literal ``hosts`` are among them."""
+    challenge_calls: bool = False
+    """Its calls have to prove that they know the account's password (401), besides coming from its addresses."""
     numbers: tuple[Number, ...] = Field(default=(), max_length=1000)
     """Ours behind it. Where several trunks come from one address, the called number tells which it is."""
 
@@ -123,6 +125,8 @@ class TrunkSettings(StrictModel):
             raise ValueError("registers, but nobody knows where\nfix: add 'hosts:'")
         if self.carries and not (self.hosts or self.outbound_proxies):
             raise ValueError("carries calls, but nobody knows where to\nfix: add 'hosts:'")
+        if self.challenge_calls and not (self.username or self.auth_username):
+            raise ValueError("challenge_calls, but there is no account\nfix: add 'username:' and a password")
         if bool(self.tls.certificate) != bool(self.tls.key):
             raise ValueError("tls has a certificate without a key, or the reverse\nfix: name both files")
         return self

@@ -15,6 +15,8 @@ from voicegw.base.ids import LegId
 from voicegw.gateway.events import LegAnswered, LegConfirmed, LegEnded, LegInvited, LegRinging
 from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.phone_config import PhoneAccount, PhoneEntry, PhonesConfig
+from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.sip.address import Address
 from voicegw.sip.bindings import Binding
 from voicegw.sip.digest import Algorithm, Credentials, make_ha1
@@ -182,15 +184,41 @@ def test_nobody_registers_or_calls_as_somebody_else() -> None:
     run(scenario())
 
 
+def pbx(**settings: object) -> Trunk:
+    """A trunk whose calls come from loopback."""
+    given = {"username": "pbx", "allowed_addresses": [IP], "health": {"options_s": 0}, **settings}
+    return Trunk("pbx", TrunkSettings.model_validate(given), "pbx's secret")
+
+
 def test_a_trunk_may_use_our_domain() -> None:
     async def scenario() -> None:
-        server, pbx = house(), phone()
-        server.gateway.phones.is_trunk = lambda host: host == IP
-        pbx.gateway.dial(OUT, f"sip:100@{server.address}", IP, 30_000, f"sip:200@{DOMAIN}")
+        server, exchange = house(), phone()
+        server.gateway.trunks.put_in_force([pbx()])
+        exchange.gateway.dial(OUT, f"sip:100@{server.address}", IP, 30_000, f"sip:200@{DOMAIN}")
         assert (await server.expect(LegInvited)).phone == ""
-        close((server, pbx))
+        close((server, exchange))
 
     run(scenario())
+
+
+def test_a_trunk_can_be_asked_for_its_password() -> None:
+    async def scenario() -> None:
+        server, exchange, thief = house(), phone(), phone("guessed")
+        server.gateway.trunks.put_in_force([pbx(challenge_calls=True)])
+        for caller, account in ((thief, "pbx"), (exchange, "anna"), (exchange, "")):
+            caller.gateway.dial(OUT, f"sip:100@{server.address}", IP, 30_000, "sip:200@pbx.test", account=account)
+            assert (await caller.expect(LegEnded)).sip_status == 401
+        exchange.gateway.dial(OUT, f"sip:100@{server.address}", IP, 30_000, "sip:200@pbx.test", account="pbx")
+        invited = await server.expect(LegInvited)
+        assert (invited.calling, invited.phone) == ("200", "") and "Authorization" not in invited.headers
+        close((server, exchange, thief))
+
+    run(scenario())
+
+
+def test_a_trunk_without_an_account_cannot_be_asked_for_one() -> None:
+    with pytest.raises(ValueError, match="there is no account"):
+        TrunkSettings.model_validate({"challenge_calls": True})
 
 
 def test_a_phone_behind_nat_is_pinged_and_forgotten_when_it_is_gone() -> None:

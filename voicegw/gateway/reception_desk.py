@@ -1,0 +1,66 @@
+"""Who has to say who they are before a call is made of their INVITE: our phones, and trunks that are set so."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voicegw.base.ids import RandomBytes
+from voicegw.gateway.phone_book import PhoneBook
+from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_desk import TrunkDesk
+from voicegw.sip.digest import Algorithm
+from voicegw.sip.digest_server import DigestPolicy, DigestServer, Unproven
+from voicegw.sip.grammar import to_wire
+from voicegw.sip.incoming import Incoming
+from voicegw.sip.reception import Answer, Decision, Welcome
+
+TRUNK_REALM: Final = "voicegw"
+"""What trunks are asked for where phones have no realm."""
+
+
+class ReceptionDesk:
+    """The user agent's :class:`~voicegw.sip.reception.Reception`.
+
+    A trunk's address comes first: a PBX may use our domain without being one of our phones.
+    """
+
+    def __init__(self, phones: PhoneBook, trunks: TrunkDesk, policy: DigestPolicy, random: RandomBytes) -> None:
+        self._phones = phones
+        self._trunks = trunks
+        self._realm = policy.realm or TRUNK_REALM
+        asked = DigestPolicy(self._realm, policy.algorithms, policy.md5_only, policy.nonce_life_s, policy.failures)
+        self._digest = DigestServer(asked, self._ha1, random)
+        self._asked: tuple[Trunk, ...] = ()
+        """Whose calls may come from where the request at hand came from."""
+
+    @property
+    def registers(self) -> bool:
+        """See the protocol."""
+        return self._phones.registers
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """See the protocol."""
+        return self._phones.packages
+
+    def register(self, incoming: Incoming, now: float) -> Answer:
+        """See the protocol."""
+        return self._phones.register(incoming, now)
+
+    def identify(self, incoming: Incoming, now: float) -> Decision:
+        """See the protocol."""
+        here = self._trunks.table.of_host(incoming.source.host)
+        if not here:
+            return self._phones.identify(incoming, now)
+        self._asked = tuple(trunk for trunk in here if trunk.settings.challenge_calls)
+        if not self._asked:
+            return Welcome()
+        verdict = self._digest.check(incoming.request, incoming.source, now)
+        return Answer(verdict.status, verdict.headers) if isinstance(verdict, Unproven) else Welcome()
+
+    def _ha1(self, username: str, algorithm: Algorithm) -> str | None:
+        """From the trunk's password, which we have anyway: the other side may ask for it, too."""
+        for trunk in self._asked:
+            if trunk.credentials is not None and trunk.credentials.username == username:
+                return trunk.credentials.secret(algorithm, to_wire(self._realm))
+        return None
