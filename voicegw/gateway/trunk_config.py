@@ -14,7 +14,7 @@ from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DTMF
 from voicegw.sip.address import Transport, bracketed, is_literal, unbracketed
 from voicegw.sip.digest import Credentials
-from voicegw.sip.uri import SipUri
+from voicegw.sip.uri import SipUri, escape_user
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -61,7 +61,8 @@ class Trunk:
     @property
     def address_of_record(self) -> str:
         """Who we are there: To and From of REGISTER, and From of calls that show the account."""
-        return f"sip:{self.settings.username}@{self.domain}" if self.settings.username else f"sip:{self.domain}"
+        user = self.settings.username
+        return f"sip:{escape_user(user)}@{self.domain}" if user else f"sip:{self.domain}"
 
     @property
     def networks(self) -> tuple[Network, ...]:

@@ -215,15 +215,19 @@ class TrunkHealth:
 
     async def _ask(self, watched: _Watched, address: Address) -> bool:
         plan, sent_at = watched.plan, self._driver.now
-        event = await self._requests.send(
-            "OPTIONS",
-            plan.target_uri,
-            address,
-            from_=plan.from_,
-            routes=plan.way.routes,
-            account=plan.account,
-            patience_s=min(self._servers.config.attempt_s, plan.interval_s),
-        )
+        try:
+            event = await self._requests.send(
+                "OPTIONS",
+                plan.target_uri,
+                address,
+                from_=plan.from_,
+                routes=plan.way.routes,
+                account=plan.account,
+                patience_s=min(self._servers.config.attempt_s, plan.interval_s),
+            )
+        except (LocalError, RemoteProtocolError) as error:
+            watched.status, watched.why = 0, str(error)
+            return False
         self._servers.note(address, event)
         self._note(watched, event, (self._driver.now - sent_at) * 1000)
         return isinstance(event, RequestAnswered) and event.response.status != UNAVAILABLE

@@ -21,6 +21,7 @@ from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.gateway.trunk_watch import LOOK_UP_S, enrolment_of, health_plan_of, instance_of
 from voicegw.gateway.way import Way
 from voicegw.sip.message import Request
+from voicegw.sip.uri import SipUri
 
 
 def trunk(name: str = "carrier", **settings: object) -> Trunk:
@@ -44,6 +45,14 @@ def test_the_plan_of_a_registration() -> None:
     assert plan.instance.startswith("urn:uuid:")
     assert enrolment.account == "carrier"
     assert enrolment.way.hosts == ("sip:a.carrier.test;transport=tcp", "sip:b.carrier.test;transport=tcp")
+
+
+def test_any_account_name_makes_a_uri() -> None:
+    one = trunk(hosts=["sbc.carrier.test"], username='müller "x" <y>@z', register_there=True)
+    plan = enrolment_of(one, "n").plan
+    assert plan.address_of_record.startswith("sip:m%C3%BCller%20%22x%22%20%3Cy%3E%40z@")
+    assert SipUri.parse(plan.address_of_record).host == "sbc.carrier.test"
+    assert health_plan_of(one).from_ == f"<{plan.address_of_record}>"
 
 
 def test_a_registrar_of_its_own_is_found_by_its_name() -> None:
