@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
+from voicegw.gateway.child_task import child_task
 from voicegw.gateway.flow_keeper import FlowKeeper
 from voicegw.gateway.located_requests import LocatedRequests
 from voicegw.gateway.sip_counters import LocatingCounter
@@ -98,14 +99,14 @@ class Registrations:
         """Register these and nothing else. What stays as it was is left alone; what goes is taken back."""
         for name in [name for name, kept in self._kept.items() if enrolments.get(name) != kept.enrolment]:
             self._flows.drop(name)
-            leaving = asyncio.get_running_loop().create_task(self._leave(self._kept.pop(name)))
+            leaving = child_task(self._leave(self._kept.pop(name)), f"leaving {name}")
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
         for name, enrolment in enrolments.items():
             if name not in self._kept:
                 kept = _Kept(enrolment, Registration(enrolment.plan, self._random, self._driver.now))
                 self._kept[name] = kept
-                kept.task = asyncio.get_running_loop().create_task(self._keep(name, kept))
+                kept.task = child_task(self._keep(name, kept), f"registration at {name}")
 
     def refresh(self, name: str) -> None:
         """Register again at once: the registrar may have forgotten us, or cannot reach us any more."""

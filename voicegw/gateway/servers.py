@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
+from voicegw.gateway.child_task import child_task
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.sip_counters import LocatingCounter
@@ -140,7 +141,7 @@ class Servers:
     def _start_probes(self) -> None:
         self._timer = None
         for address in self._blacklist.take_probes(self._driver.now):
-            probe = asyncio.get_running_loop().create_task(self._probe(address))
+            probe = child_task(self._probe(address), f"probe of {address}")
             self._probes.add(probe)
             probe.add_done_callback(self._probes.discard)
         self._plan_probe()

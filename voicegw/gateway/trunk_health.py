@@ -16,6 +16,7 @@ from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.fsm import TransitionTable
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
+from voicegw.gateway.child_task import child_task
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_counters import LocatingCounter
 from voicegw.gateway.sip_driver import SipDriver
@@ -168,7 +169,7 @@ class TrunkHealth:
         for name, plan in plans.items():
             if name not in self._watched:
                 watched = self._watched[name] = _Watched(plan, self._driver.now)
-                watched.task = asyncio.get_running_loop().create_task(self._watch(name, watched))
+                watched.task = child_task(self._watch(name, watched), f"health of {name}")
 
     def health(self, name: str) -> Health:
         """What is known of a trunk; UNKNOWN for one that is not pinged."""
