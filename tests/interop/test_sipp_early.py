@@ -166,6 +166,10 @@ def test_video_is_refused_in_its_place_and_stays_there(line: Line) -> None:
         session = accept(line, invited(line))
         assert session is not None
         line.talk(session)
+        answer = sipp.wait_for("SIP/2.0 200", "INVITE")
+        assert answer.header("Contact") == f"<sip:{line.gateway.address}>"
+        assert {"UPDATE", "PRACK"} <= set(answer.header("Allow").split(", "))
+        assert "100rel" in answer.header("Supported")
         line.gateway.expect(LegMediaChanged)
         line.gateway.expect(LegEnded)
         sipp.passed()

@@ -58,6 +58,11 @@ class Forking:
 
     def respond(self, tag: str, status: int, *extra: str, body: bytes = b"", to: Request | None = None) -> None:
         """A response of the phone ``tag`` to the INVITE, or to another request of ours."""
+        self.agent.receive_datagram(self.text(tag, status, *extra, body=body, to=to), PROXY, self.now)
+        self.take()
+
+    def text(self, tag: str, status: int, *extra: str, body: bytes = b"", to: Request | None = None) -> bytes:
+        """Such a response as bytes."""
         request = to or self.request
         lines = [f"SIP/2.0 {status} Whatever"]
         lines += [f"Via: {request.headers.get('Via')}", f"From: {request.headers.get('From')}"]
@@ -66,8 +71,7 @@ class Forking:
         lines += [f"Call-ID: {request.headers.get('Call-ID')}", f"CSeq: {request.headers.get('CSeq')}"]
         lines += [f"Contact: <sip:{tag}@198.51.100.9>", *extra]
         lines += (["Content-Type: application/sdp"] if body else []) + [f"Content-Length: {len(body)}", "", ""]
-        self.agent.receive_datagram("\r\n".join(lines).encode() + body, PROXY, self.now)
-        self.take()
+        return "\r\n".join(lines).encode() + body
 
     def reliably(self, tag: str, status: int, rseq: int, body: bytes = b"") -> None:
         self.respond(tag, status, "Require: 100rel", f"RSeq: {rseq}", "Allow: INVITE, UPDATE, PRACK", body=body)
@@ -229,3 +233,18 @@ def test_a_response_without_a_tag_opens_nothing() -> None:
     )
     forking.reliably("none", 183, 1)
     assert forking.of("PRACK") == []
+
+
+def test_an_invite_that_is_sent_again_forgets_what_the_first_one_opened() -> None:
+    forking = Forking()
+    forking.invite()
+    forking.reliably("one", 183, 5, b"v=0\r\none")
+    forking.respond("two", 422, "Min-SE: 7200")
+    again = forking.of("INVITE")[-1]
+    assert again.headers.get("CSeq") == "2 INVITE"
+    assert not forking.agent._core.dialogs
+    forking.request = again
+    forking.reliably("one", 183, 77, b"v=0\r\nagain")
+    assert forking.of("PRACK")[-1].headers.get("RAck") == "77 2 INVITE"
+    forking.agent.cancel(forking.handle, forking.now)
+    assert not forking.agent._core.dialogs

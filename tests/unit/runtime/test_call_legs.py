@@ -1,0 +1,51 @@
+"""Early media of a caller, as the runtime asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.scenarios.house import LEG, House
+from voicegw.call import events as e
+from voicegw.media import messages as m
+from voicegw.runtime.call_legs import CallLegs
+from voicegw.sdp.negotiate import MediaSession, NotAcceptable
+
+
+def early(house: House) -> list[m.ConfigureLeg]:
+    """Ask for early media on a leg that has its port; what the media worker is told."""
+
+    async def story() -> None:
+        legs: CallLegs = house.call._legs
+        posted = asyncio.Event()
+        legs._post = lambda event: posted.set() if isinstance(event, e.MediaOpened) else None
+        legs.open(LEG)
+        await posted.wait()
+        legs.early(LEG)
+
+    asyncio.run(story())
+    return [command for command in house.worker.commands if isinstance(command, m.ConfigureLeg)]
+
+
+def test_a_caller_hears_us_before_the_answer() -> None:
+    house = House([[]])
+    (configured,) = early(house)
+    assert house.signalling.said == ["early"]
+    assert (configured.leg_id, configured.remote_port) == (LEG, 4000)
+    assert not (configured.vad or configured.tap), "nobody listens to it yet"
+
+
+def test_where_it_cannot_be_nothing_happens() -> None:
+    house = House([[]])
+    house.signalling.session = None
+    assert early(house) == []
+
+
+def test_media_that_suit_nobody_are_left_to_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> MediaSession | None:
+        raise NotAcceptable("no common codec")
+
+    house = House([[]])
+    monkeypatch.setattr(house.signalling, "early", refuse)
+    assert early(house) == []
