@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -24,6 +25,18 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 Attributes: TypeAlias = tuple[tuple[str, str | None], ...]
 
 
+_LONGEST_LITERAL = 64
+"""Longer than any address; what is longer is none, cut or not, and must not fill the cache."""
+
+
+@lru_cache(maxsize=1024)
+def _literal(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """``c=IN IP4 address``: where media is to go; ``address`` may be a name or carry a multicast ``/ttl``."""
@@ -37,10 +50,7 @@ class Connection:
     @property
     def ip(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         """The address literal, or None for a name, which we never resolve: a call does not wait for DNS."""
-        try:
-            return ipaddress.ip_address(self.address.partition("/")[0].partition("%")[0])
-        except ValueError:
-            return None
+        return _literal(self.address.partition("/")[0].partition("%")[0][:_LONGEST_LITERAL])
 
 
 def connection_for(address: str) -> Connection:

@@ -19,6 +19,8 @@ SECURE_PORT = 5061
 class Transport(Enum):
     """How messages travel; the value is what a Via says (RFC 3261 §20.42, RFC 7118 §4.3)."""
 
+    __hash__ = object.__hash__  # members are singletons; that of Enum is a function in Python
+
     UDP = "UDP"
     TCP = "TCP"
     TLS = "TLS"

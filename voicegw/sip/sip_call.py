@@ -23,6 +23,8 @@ from voicegw.sip.transaction import Outcome, Transaction
 class SipCallState(Enum):
     """The life of a call, from either side."""
 
+    __hash__ = object.__hash__  # members are singletons; that of Enum is a function in Python
+
     INVITED = "an INVITE came in and has no final response"
     ANSWERED = "we sent 2xx, its ACK has not come"
     CALLING = "our INVITE is out"
@@ -33,6 +35,8 @@ class SipCallState(Enum):
 
 class SipCallInput(Enum):
     """What happens to a call."""
+
+    __hash__ = object.__hash__
 
     ACCEPTED = "we answered"
     REFUSED = "we refused"
