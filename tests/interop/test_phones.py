@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.interop.baresip_peer import Baresip, dial, hang_up, hang_up_by_peer, 
 from tests.interop.namespace import Namespace
 from tests.interop.server import Server
 from tests.interop.sound import seconds_with, tone
+from tests.interop.test_supervision import calling, controlled
 from voicegw.sip.digest import Algorithm, make_ha1
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -20,21 +22,21 @@ DOMAIN, SECRET = "voice.test", "rose garden"
 CALLER_HZ, DESK_HZ = 1000, 1700
 
 
-def house(work: Path, namespace: Namespace) -> Server:
-    """A server that puts every caller through to Anna's phone, and that grants short registrations."""
+def phones() -> dict[str, Any]:
+    """Anna's phone; short registrations are granted."""
     anna = {
         "name": "anna",
         "md5": make_ha1(Algorithm.MD5, "anna", DOMAIN, SECRET),
         "sha256": make_ha1(Algorithm.SHA_256, "anna", DOMAIN, SECRET),
     }
-    phones = {"domain": DOMAIN, "accounts": [anna], "min_expires_s": 2, "expires_s": 60}
+    return {"domain": DOMAIN, "accounts": [anna], "min_expires_s": 2, "expires_s": 60}
+
+
+def house(work: Path, namespace: Namespace) -> Server:
+    """A server that puts every caller through to Anna's phone."""
     target = {"name": "desk", "uri": f"sip:anna@{DOMAIN}", "kind": "bridged"}
-    return Server(
-        work,
-        agent="put_through",
-        namespace=namespace,
-        settings={"phones": phones, "transfer": {"targets": [target]}},
-    )
+    settings = {"phones": phones(), "transfer": {"targets": [target]}}
+    return Server(work, agent="put_through", namespace=namespace, settings=settings)
 
 
 def account(server: Server, secret: str = SECRET, regint: int = 60, transport: str = "udp") -> str:
@@ -71,6 +73,20 @@ def test_a_caller_is_put_through_to_a_registered_phone(
     assert seconds_with(caller.heard(), DESK_HZ) >= 2
     assert seconds_with(desk.heard(), CALLER_HZ) >= 2
     assert seconds_with(desk.heard(), DESK_HZ) == 0
+
+
+def test_a_supervisor_is_called_at_a_registered_phone(tmp_path: Path, namespace: Namespace) -> None:
+    with (
+        controlled(tmp_path, namespace, {"phones": phones()}) as running,
+        Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(running.server)) as boss,
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 20)) as caller,
+    ):
+        with calling(caller, [*dial(running.server.uri), *listen(6), *hang_up()]):
+            running.in_time(do="supervise", uri=f"sip:anna@{DOMAIN}", mode="barge")
+        log = running.server.call()
+    assert [fact["mode"] for fact in log.all("SupervisorModeHasChanged")] == ["listen", "barge"]
+    assert seconds_with(boss.heard(), CALLER_HZ) >= 1.5
+    assert seconds_with(caller.heard(), DESK_HZ) >= 1.5
 
 
 def counted(server: Server, name: str) -> int:

@@ -52,8 +52,8 @@ class Controlled:
 
 
 @contextmanager
-def controlled(work: Path, namespace: Namespace) -> Iterator[Controlled]:
-    server = Server(work, namespace=namespace)
+def controlled(work: Path, namespace: Namespace, settings: dict[str, Any] | None = None) -> Iterator[Controlled]:
+    server = Server(work, namespace=namespace, settings=settings)
     args = [sys.executable, "-m", "tests.interop.supervised_server", str(server.configuration)]
     with (work / "server.log").open("w") as log:
         process = subprocess.Popen(
