@@ -11,6 +11,7 @@ from voicegw.sip.core import UserAgentConfig
 from voicegw.sip.events import InviteReceived, SipCallHandle, UserAgentEvent
 from voicegw.sip.message import Response
 from voicegw.sip.parser import parse
+from voicegw.sip.provisional import ReliablePolicy
 from voicegw.sip.user_agent import UserAgent
 
 HERE = Address("192.0.2.2", 5060)
@@ -48,6 +49,7 @@ class RawPeer:
 
     max_calls: int = 10
     max_transactions: int = 100
+    reliable: ReliablePolicy = ReliablePolicy.MEDIA
     accept_messages: bool = False
     packages: tuple[str, ...] = ()
     counters: Counters = field(default_factory=Counters)
@@ -60,6 +62,7 @@ class RawPeer:
             local_address=lambda _peer: HERE,
             max_calls=self.max_calls,
             max_transactions=self.max_transactions,
+            reliable=self.reliable,
             accept_messages=self.accept_messages,
             packages=self.packages,
         )

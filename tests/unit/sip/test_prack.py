@@ -8,6 +8,7 @@ from tests.unit.sip.raw_peer import RawPeer, datagram
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.events import OfferAnswered, OfferReceived, SipCallHandle
 from voicegw.sip.message import Response
+from voicegw.sip.provisional import ReliablePolicy
 
 REQUIRED = "Require: 100rel"
 SUPPORTED = "Supported: 100rel"
@@ -128,6 +129,30 @@ def test_a_caller_that_supports_it_gets_media_reliably_and_the_rest_plainly() ->
     peer.agent.ring(handle, peer.now, 183, ANSWER)
     (response,) = peer.responses()
     assert "RSeq" in response.headers
+
+
+@pytest.mark.parametrize(
+    ("policy", "line", "expected"),
+    [
+        (ReliablePolicy.ALWAYS, SUPPORTED, [True, True]),
+        (ReliablePolicy.ALWAYS, "Subject: x", [False, False]),
+        (ReliablePolicy.REQUIRED, SUPPORTED, [False, False]),
+        (ReliablePolicy.REQUIRED, REQUIRED, [True, True]),
+    ],
+)
+def test_policies(policy: ReliablePolicy, line: str, expected: list[bool]) -> None:
+    peer = RawPeer(reliable=policy)
+    peer.send(datagram("INVITE", line, body=b"v=0\r\noffer"))
+    handle = SipCallHandle(1)
+    assert peer.agent.takes_reliable(handle) is expected[1]
+    peer.agent.ring(handle, peer.now)
+    (ringing_response,) = peer.responses()
+    if expected[0]:
+        prack(peer, ringing_response, f"{ringing_response.headers.get('RSeq')} 1 INVITE")
+    peer.agent.ring(handle, peer.now, 183, ANSWER)
+    (response,) = peer.responses()
+    assert ["RSeq" in ringing_response.headers, "RSeq" in response.headers] == expected
+    assert response.body == ANSWER
 
 
 def test_an_offer_of_ours_does_not_go_out_unreliably() -> None:
