@@ -94,6 +94,8 @@ class Connections:
         self._by_place: dict[Address, Connection] = {}
         self._from_host: Counter[str] = Counter()
         self._sweeping: asyncio.TimerHandle | None = None
+        self.on_gone: Callable[[Address], None] = lambda _peer: None
+        """Told of every connection that a peer had opened and that is no more."""
 
     def __len__(self) -> int:
         return len(self._by_flow)
@@ -237,6 +239,7 @@ class Connections:
             self._from_host[connection.peer.host] -= 1
             if not self._from_host[connection.peer.host]:
                 del self._from_host[connection.peer.host]
+            asyncio.get_running_loop().call_soon(self.on_gone, connection.peer)
         for destination in connection.destinations:
             self._soon_failed(destination)
 

@@ -44,10 +44,13 @@ class PhoneKeeper:
         self._requests = requests
         self._timer: asyncio.TimerHandle | None = None
         self._pings: dict[tuple[str, str, Address], asyncio.Task[None]] = {}
+        self._by_flow: dict[int, str] = {}
+        """Which phone came by a connection."""
         self._devices: dict[str, int] = {}
         """How many each phone had when it was last told of."""
         self.keep = keep
         book.on_registered = self._registered
+        driver.wire.connections.on_gone = self.connection_gone
 
     def restore(self, name: str, bindings: Iterable[Binding]) -> None:
         """Take back what was stored before a restart; a phone without an account is forgotten."""
@@ -72,6 +75,20 @@ class PhoneKeeper:
         for name in names:
             self._changed(name)
 
+    def connection_gone(self, peer: Address) -> None:
+        """What was registered by this connection is called at its Contact where that is the same host. Behind NAT,
+        or in a browser, it is gone until it registers anew (RFC 5626 §5.3)."""
+        name, now = self._by_flow.pop(peer.flow, ""), self._driver.now
+        for one in self._book.registrar.bindings(name, now):
+            if one.source == peer:
+                named = literal_address(one.contact)
+                reachable = named is not None and named.host == peer.host and not peer.transport.is_web
+                if named is not None and reachable:
+                    self._book.registrar.move(name, one, named)
+                else:
+                    self._book.drop(name, one, now)
+                self._changed(name)
+
     # ---------------------------------------------------------------- changes
 
     def _registered(self, name: str, source: Address) -> None:
@@ -84,6 +101,9 @@ class PhoneKeeper:
         if len(bindings) != before:
             said = "phone registered" if len(bindings) > before else "phone gone"
             log.info(said, extra={"phone": name, "devices": len(bindings)})
+        for one in bindings:
+            if one.source.transport.is_reliable:
+                self._by_flow[one.source.flow] = name
         self.keep(name, bindings)
         self._watch(name)
         self._plan()

@@ -6,7 +6,7 @@ Who sends the REGISTER, and for whom they may, was settled before. A request is 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from voicegw.base.errors import RemoteProtocolError
@@ -98,6 +98,14 @@ class Registrar:
         if binding not in bound:
             return False
         self._keep(user, tuple(one for one in bound if one is not binding and one != binding))
+        return True
+
+    def move(self, user: str, binding: Binding, source: Address) -> bool:
+        """A binding is reached by another way from now on; False if it has been replaced meanwhile."""
+        bound = self._bindings.get(user, ())
+        if binding not in bound:
+            return False
+        self._keep(user, tuple(replace(one, source=source) if one == binding else one for one in bound))
         return True
 
     # ---------------------------------------------------------------- time

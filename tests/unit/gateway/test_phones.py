@@ -17,7 +17,7 @@ from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.phone_config import PhoneAccount, PhoneEntry, PhonesConfig
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_settings import TrunkSettings
-from voicegw.sip.address import Address
+from voicegw.sip.address import Address, Transport
 from voicegw.sip.bindings import Binding
 from voicegw.sip.digest import Algorithm, Credentials, make_ha1
 from voicegw.sip.events import RequestAnswered
@@ -43,12 +43,14 @@ def phone(password: str = "") -> Node:
     return Node(credentials=lambda account, _realm, _to: Credentials(account, password or f"{account}'s secret"))
 
 
-async def register(device: Node, server: Node, user: str, contact: str = "", to: str = "") -> Response:
+async def register(
+    device: Node, server: Node, user: str, contact: str = "", to: str = "", transport: Transport = Transport.UDP
+) -> Response:
     uri = contact or f"<sip:{user}@{device.address}>"
     event = await device.gateway.requests.send(
         "REGISTER",
         f"sip:{DOMAIN}",
-        server.address,
+        server.address._replace(transport=transport),
         from_=f"<sip:{to or user}@{DOMAIN}>",
         to=f"<sip:{to or user}@{DOMAIN}>",
         headers=(("Contact", uri), ("Expires", "300")),
@@ -180,6 +182,24 @@ def test_nobody_registers_or_calls_as_somebody_else() -> None:
         await server.expect(LegEnded)
         assert server.gateway.phones.state("anna", 0.0).calls == 0
         close((server, anna, thief))
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("contact", "left"), [("<sip:anna@10.0.0.7:5060;transport=tcp>", 0), ("", 1)])
+def test_a_phone_whose_connection_ends_is_gone_unless_it_can_be_called_back(contact: str, left: int) -> None:
+    async def scenario() -> None:
+        server, anna = house(), phone()
+        kept: asyncio.Queue[tuple[Binding, ...]] = asyncio.Queue()
+        server.gateway.registrar.keep = lambda _name, bindings: kept.put_nowait(bindings)
+        uri = contact or f"<sip:anna@{anna.address};transport=tcp>"
+        assert (await register(anna, server, "anna", contact=uri, transport=Transport.TCP)).status == 200
+        (bound,) = await kept.get()
+        assert bound.source.transport is Transport.TCP and bound.source.flow
+        anna.gateway.close()
+        after = await kept.get()
+        assert [one.source for one in after] == [Address(*anna.address.place, Transport.TCP)] * left
+        server.gateway.close()
 
     run(scenario())
 
