@@ -11,6 +11,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import dns.asyncresolver
 import dns.exception
@@ -37,6 +38,7 @@ from voicegw.sip.uri import SipUri
 
 log = logging.getLogger(__name__)
 
+RESOLV_CONF = Path("/etc/resolv.conf")
 MAX_QUESTIONS = 64
 """Open at once; more wait for their turn."""
 MAX_RECORDS = 64
@@ -70,6 +72,7 @@ class Resolver:
         clock: Clock,
         counters: Counters,
         hosts: HostsFile | None = None,
+        settings: Path = RESOLV_CONF,
     ) -> None:
         self._config = config
         self._abilities = abilities
@@ -80,7 +83,9 @@ class Resolver:
         self._cache: OrderedDict[Question, _Answer] = OrderedDict()
         self._asking: dict[Question, asyncio.Task[tuple[Record, ...]]] = {}
         self._turns = asyncio.Semaphore(MAX_QUESTIONS)
+        self._settings = settings
         self._stub: dns.asyncresolver.Resolver | None = None
+        self._stamp = 0
 
     async def locate(self, uri: SipUri) -> tuple[Address, ...]:
         """Where a request for ``uri`` goes, the best first. LocalError where there is nothing to be found."""
@@ -155,7 +160,7 @@ class Resolver:
 
     async def _query(self, question: Question) -> tuple[tuple[Record, ...], float]:
         """Ask; returns the records and for how many seconds they hold."""
-        stub = self._stub or self._make_stub()
+        stub = self._current_stub()
         name = dns.name.from_text(question.name, None)
         is_short = "." not in _host_of(question)  # such as a service of a Kubernetes namespace
         try:
@@ -172,13 +177,19 @@ class Resolver:
         found = [_record(one) for one in (answer.rrset or ())][:MAX_RECORDS]
         return tuple(one for one in found if one is not None), _lifetime(answer.response)
 
+    def _current_stub(self) -> dns.asyncresolver.Resolver:
+        """Who asks; made anew when the machine got other name servers, as it does with another network."""
+        stamp = 0 if self._config.dns_servers else self._settings.stat().st_mtime_ns
+        if self._stub is None or stamp != self._stamp:
+            self._stub, self._stamp = self._make_stub(), stamp
+        return self._stub
+
     def _make_stub(self) -> dns.asyncresolver.Resolver:
         servers = [parse_dns_server(text) for text in self._config.dns_servers]
-        stub = dns.asyncresolver.Resolver(configure=not servers)
+        stub = dns.asyncresolver.Resolver(str(self._settings), configure=not servers)
         if servers:
             stub.nameservers = [dns.nameserver.Do53Nameserver(*server) for server in servers]
         stub.timeout = self._config.dns_timeout_s / 2  # one server; then the next, or the same again
-        self._stub = stub
         return stub
 
     def _fall_back(self, question: Question) -> tuple[Record, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from pathlib import Path
 
@@ -196,6 +197,30 @@ def test_the_hosts_file_comes_first(tmp_path: Path) -> None:
             hosts.write_text("127.0.0.10 pbx and others\n")
             assert await rig.locate("sip:pbx") == [Address("127.0.0.10", 5060)]
             assert stub.questions == []
+
+    run(scenario())
+
+
+def test_other_name_servers_of_the_machine_are_noticed(tmp_path: Path) -> None:
+    settings = tmp_path / "resolv.conf"
+
+    async def scenario() -> None:
+        resolver = Resolver(
+            LocatingConfig(),
+            lambda: BOTH,
+            random=random.Random(3).randbytes,
+            clock=ManualClock(),
+            counters=Counters(),
+            hosts=HostsFile(Path("/nonexistent")),
+            settings=settings,
+        )
+        for moment, server in enumerate(("192.0.2.53", "192.0.2.54")):
+            settings.write_text(f"nameserver {server}\noptions timeout:1\n")
+            os.utime(settings, (moment, moment))
+            assert [str(one) for one in resolver._current_stub().nameservers] == [server]
+        settings.unlink()
+        with pytest.raises(LocalError):
+            await resolver.locate(SipUri.parse("sip:gone.test:5060"))
 
     run(scenario())
 
