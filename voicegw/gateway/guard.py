@@ -102,10 +102,10 @@ class Guard:
     def admits(self, data: bytes, source: Address, now: float) -> bool:
         """Whether a message may be read at all. What is not is counted and forgotten."""
         host, self._now = source.host, now
-        if self._bans and self._is_banned(host, now):
-            return self._drop(SipCounter.GUARD_BANNED)
         if (bucket := self._trunk(host)) is not None:
             return bucket.take(now) or self._drop(SipCounter.GUARD_RATE)
+        if self._bans and self._is_banned(host, now):
+            return self._drop(SipCounter.GUARD_BANNED)
         known = self._acquainted.get(host)
         if known is not None and (now < known[0] or host in self._calls):
             return known[1].take(now) or self._drop(SipCounter.GUARD_RATE)
@@ -178,7 +178,7 @@ class Guard:
 
     def snapshot(self, now: float) -> GuardSnapshot:
         """What is known now."""
-        bans = tuple(ban for ban in self._bans.values() if now < ban.until)
+        bans = tuple(ban for ban in list(self._bans.values()) if now < ban.until)
         return GuardSnapshot(len(self._acquainted), len(self._strangers) + len(self._older), bans)
 
     # ---------------------------------------------------------------- inside

@@ -25,7 +25,7 @@ class LoadMeter:
         self.overloaded = False
 
     def note(self, now: float, late_s: float, *, backlogged: bool) -> bool:
-        """Take a measurement: a check that was due ``late_s`` ago, and whether the socket was left unread.
+        """Take a measurement: a check that was due ``late_s`` ago, and whether the socket was never empty since.
 
         Returns whether new calls are to be refused.
         """

@@ -206,7 +206,7 @@ class SipDriver:
         """Measure how late we are, and refuse new calls while that is too much."""
         late_s = asyncio.get_running_loop().time() - due
         before = self._load.overloaded
-        overloaded = self._load.note(self.now, late_s, backlogged=self.wire.backlogged)
+        overloaded = self._load.note(self.now, late_s, backlogged=self.wire.take_backlog())
         if overloaded is not before:
             log.warning("overloaded: new calls are refused" if overloaded else "calls are taken again")
             self.agent.set_overloaded(overloaded)

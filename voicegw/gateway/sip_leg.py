@@ -150,7 +150,8 @@ class SipGateway:
 
     def gauges(self) -> dict[str, float]:
         """Levels for metrics. Any thread may ask."""
-        return {**self.watch.gauges(), "sip_servers_passed_over": float(len(self.servers.listed))}
+        passed_over = float(len(self.servers.listed))
+        return {**self.watch.gauges(), **self._driver.snapshot().gauges(), "sip_servers_passed_over": passed_over}
 
     @property
     def active_legs(self) -> int:

@@ -50,8 +50,10 @@ class SipTransport:
         self._socket: socket.socket | None = None
         self._unsent: deque[tuple[bytes, Address]] = deque()
         self._reopening: asyncio.TimerHandle | None = None
-        self.backlogged = False
-        """Whether the latest reading ended with more to read."""
+        self._left_some = False
+        """A reading ended with more to read."""
+        self._emptied = False
+        """A reading ended because there was no more."""
 
     @property
     def address(self) -> Address:
@@ -107,7 +109,7 @@ class SipTransport:
             try:
                 data, source = sock.recvfrom(MAX_DATAGRAM_BYTES)
             except BlockingIOError:
-                self.backlogged = False
+                self._emptied = True
                 return
             except ConnectionError:
                 continue  # an ICMP error for something sent before; says nothing about this socket
@@ -115,7 +117,13 @@ class SipTransport:
                 self._reopen(error)
                 return
             self._receive(data, Address(source[0], source[1], Transport.UDP, self._flow))
-        self.backlogged = True
+        self._left_some = True
+
+    def take_backlog(self) -> bool:
+        """Whether the socket was never read empty since this was asked last, though there was something to read."""
+        backlogged = self._left_some and not self._emptied
+        self._left_some = self._emptied = False
+        return backlogged
 
     def _writable(self) -> None:
         sock = self._socket

@@ -133,10 +133,10 @@ class SipWire:
         if udp is not None:
             udp.send(data, destination)
 
-    @property
-    def backlogged(self) -> bool:
-        """Whether more was waiting than the latest reading of a UDP socket took."""
-        return any(one.udp is not None and one.udp.backlogged for one in self._listeners)
+    def take_backlog(self) -> bool:
+        """Whether a UDP socket was not read empty since this was asked last; see ``SipTransport``. Asks all."""
+        backlogs = [one.udp is not None and one.udp.take_backlog() for one in self._listeners]
+        return any(backlogs)
 
     def dial(self, destination: Address) -> tuple[socket.socket, MessageLayer, TlsLayer | None]:
         """See :class:`voicegw.gateway.connections.Dialler`."""

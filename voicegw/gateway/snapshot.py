@@ -18,3 +18,13 @@ class SipSnapshot:
     overloaded: bool
     draining: bool
     guard: GuardSnapshot
+
+    def gauges(self) -> dict[str, float]:
+        """The levels, by the names that metrics show."""
+        return {
+            "sip_calls": float(self.calls),
+            "sip_transactions": float(self.transactions),
+            "sip_half_open_calls": float(self.half_open),
+            "sip_overloaded": float(self.overloaded),
+            "sip_sources_ignored": float(len(self.guard.bans)),
+        }

@@ -101,6 +101,17 @@ def test_a_trunk_that_comes_later_is_known_after_forgetting() -> None:
     assert guard.is_known(TRUNK)
 
 
+def test_whose_address_becomes_a_trunks_is_ignored_no_longer() -> None:
+    trunks: dict[str, Rate] = {}
+    guard = Guard(CONFIG, Counters(), rate_of=trunks.get)
+    for _ in range(500):
+        guard.admits(INVITE, TRUNK, 0.0)
+    assert not guard.admits(INVITE, TRUNK, 1.0)
+    trunks[TRUNK.host] = Rate(1.0, 1.0)
+    guard.forget_trunks()
+    assert guard.admits(INVITE, TRUNK, 2.0)
+
+
 def test_a_scanner_is_never_answered() -> None:
     house = House()
     scan = b"OPTIONS sip:100@y SIP/2.0\r\nUser-agent : Friendly-Scanner\r\n\r\n"

@@ -37,7 +37,7 @@ _GENTLE: Final = 80
 """Calls a second where only memory is measured."""
 _HORIZON_S: Final = 34.0
 _PHONES: Final = 10_000
-_REGISTER_RATE: Final = 400
+_REGISTER_RATE: Final = 200
 _TALKING: Final = 50
 _FLOOD_RATE: Final = 5000
 _ANSWER_S: Final = 10.0
