@@ -29,7 +29,7 @@ EARLIER_S: Final = 32.0
 class Watch:
     """A subscription of ours. ``dialog`` is None until a 2xx or the first NOTIFY, whichever is first (§4.4.1)."""
 
-    __slots__ = ("handle", "event", "request", "peer", "tag", "wanted_s", "dialog", "is_ending", "heard")
+    __slots__ = ("handle", "event", "request", "peer", "tag", "wanted_s", "account", "dialog", "is_ending", "heard")
 
     def __init__(self, handle: WatchHandle, event: EventName, peer: Address, tag: str, wanted_s: int) -> None:
         self.handle = handle
@@ -38,6 +38,8 @@ class Watch:
         self.peer = peer
         self.tag = tag
         self.wanted_s = wanted_s
+        self.account = ""
+        """Whose credentials answer challenges."""
         self.dialog: Dialog | None = None
         self.is_ending = False
         self.heard = False
@@ -47,6 +49,7 @@ class Watch:
         """The peer has made a dialog of it. How many challenges came before is no matter: numbers may have gaps."""
         dialog.advance(DialogInput.SUCCESS)
         dialog.local_cseq = 1 + MAX_ROUNDS
+        dialog.account = self.account
         self.dialog = dialog
         return dialog
 
@@ -101,7 +104,7 @@ class WatchingSide:
         request = Request("SUBSCRIBE", target_uri, Headers((*pairs, *headers)))
         self._handles += 1
         watch = Watch(WatchHandle(self._handles), EventName.parse(package), destination, tag, expires_s)
-        watch.request = request
+        watch.request, watch.account = request, account
         self._by_handle[watch.handle] = self._by_tag[(call_id, tag)] = watch
         core.start(request, branch, destination, self._asked(watch), now, Permit(account) if account else None)
         self._await_notify(watch, now)

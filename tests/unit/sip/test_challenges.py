@@ -330,3 +330,17 @@ def test_a_request_that_was_forgotten_answers_no_challenge() -> None:
     (first,) = caller.requests()
     caller.agent.abandon_request(handle)
     assert caller.challenge(first, 401, "carrier.example", "n1") == [] and not caller.events
+
+
+def test_a_subscription_goes_on_with_the_credentials_that_began_it() -> None:
+    caller = Caller()
+    handle = caller.agent.watcher.subscribe(
+        "presence", "sip:bob@198.51.100.4:5080", "<sip:4711@192.0.2.2>", PEER, 600, caller.now, account="carrier"
+    )
+    (first,) = caller.requests()
+    (again,) = caller.challenge(first, 401, "carrier.example", "n1")
+    assert caller.respond(again, 200, "Contact: <sip:bob@198.51.100.4:5080>", "Expires: 600", tag="up") == []
+    caller.agent.watcher.unsubscribe(handle, caller.now)
+    (last,) = caller.requests()
+    assert last.headers.get("Expires") == "0"
+    assert is_right(last, given(last, "Authorization")["carrier.example"])
