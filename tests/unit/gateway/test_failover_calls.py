@@ -34,7 +34,7 @@ class House:
         self.first, self.second = RawSocket(), RawSocket()
         places = [f"{n} 1 {server.port} pbx.carrier.test." for n, server in enumerate(self.servers)]
         self.dns = DnsStub({("_sip._udp.carrier.test", "SRV"): places, ("pbx.carrier.test", "A"): [IP]})
-        given = {"attempt_s": 0.2} | settings
+        given = {"attempt_s": 5.0} | settings
         self.node = Node(locating=LocatingConfig(dns_servers=(self.dns.address,), **given))  # type: ignore[arg-type]
         self.requests = LocatedRequests(self.node.gateway.requests, self.node.gateway.servers, self.node.counters)
 
@@ -117,7 +117,7 @@ def test_a_silent_server_is_passed_over_from_then_on() -> None:
         await house.node.expect(LegEnded)
         assert house.node.counters.get(LocatingCounter.FAILED_OVER) == 1
 
-    in_house(scenario)
+    in_house(scenario, attempt_s=0.3)
 
 
 def test_a_server_that_rested_is_asked_before_it_is_used() -> None:
@@ -169,7 +169,7 @@ def test_silence_everywhere_ends_the_call() -> None:
         assert house.node.gateway.active_legs == 0
         assert len(house.node.gateway.servers.listed) == 2
 
-    in_house(scenario)
+    in_house(scenario, attempt_s=0.3)
 
 
 def test_a_call_that_is_hung_up_goes_nowhere_else() -> None:
@@ -237,35 +237,30 @@ def test_a_request_that_nobody_answers() -> None:
         with pytest.raises(LocalError):
             await house.requests.send("OPTIONS", "sip:nowhere.test", from_=US)
 
-    in_house(scenario)
+    in_house(scenario, attempt_s=0.2)
 
 
 def test_who_waits_for_a_name_server_holds_up_nobody() -> None:
     async def scenario(house: House) -> None:
         house.dns.silent = True
         house.dial(target="sip:+4930@slow.test")
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         for _ in range(20):
             await house.second.is_answered(house.node)
-        assert loop.time() - started < 1.0
+        assert house.node.events.empty(), "it still waits"
         ended = await house.node.expect(LegEnded)
         assert "slow.test cannot be found" in ended.reason_text
-        assert loop.time() - started >= 0.9
 
-    in_house(scenario, dns_timeout_s=0.3)
+    in_house(scenario, dns_timeout_s=0.5)
 
 
 def test_a_server_that_refuses_connections_costs_no_time() -> None:
     async def scenario(house: House) -> None:
         hosts = (f"sip:127.0.0.1:{free_tcp_port()};transport=tcp", f"sip:127.0.0.1:{house.second.port}")
-        started = asyncio.get_running_loop().time()
         house.dial(Way(hosts=hosts), "sip:+4930@brand.example")
         await house.gets(house.second)
-        assert asyncio.get_running_loop().time() - started < 1.0
         assert [address.transport for address in house.node.gateway.servers.listed] == [Transport.TCP]
 
-    in_house(scenario, attempt_s=5.0)
+    in_house(scenario, attempt_s=30.0)  # longer than the test may take
 
 
 def test_early_media_of_a_server_that_failed_is_forgotten() -> None:

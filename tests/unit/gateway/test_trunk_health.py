@@ -63,7 +63,7 @@ class Rig:
     """A node that pings two sockets in the test's hand."""
 
     def __init__(self) -> None:
-        self.node = Node(locating=LocatingConfig(attempt_s=0.1))
+        self.node = Node(locating=LocatingConfig(attempt_s=0.5))
         self.one, self.two = RawSocket(), RawSocket()
         gateway = self.node.gateway
         self.changes: asyncio.Queue[tuple[str, bool, str]] = asyncio.Queue()
