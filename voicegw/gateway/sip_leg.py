@@ -36,7 +36,6 @@ from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.sip_requests import SipRequests
-from voicegw.gateway.snapshot import SipSnapshot
 from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.trunk_calls import Departure, Speech, TrunkCalls
 from voicegw.gateway.trunk_desk import TrunkDesk
@@ -85,7 +84,7 @@ class SipGateway:
             self.phones, self, random, lambda: self._driver.now, self._deliver, phones.ring_s
         )
         self._tell = self._ringing.pass_on
-        self._agent = self._driver.agent
+        self._agent, self.snapshot = self._driver.agent, self._driver.snapshot
         self._traces = self._driver.traces
         self.is_settled, self.take_trace = self._traces.settled, self._traces.take
         self.requests = SipRequests(self._driver)
@@ -144,14 +143,10 @@ class SipGateway:
         self.servers.close()
         self._driver.close()
 
-    def snapshot(self) -> SipSnapshot:
-        """How the gateway stands: its load, and whom it ignores."""
-        return self._driver.snapshot()
-
     def gauges(self) -> dict[str, float]:
         """Levels for metrics. Any thread may ask."""
         passed_over = float(len(self.servers.listed))
-        return {**self.watch.gauges(), **self._driver.snapshot().gauges(), "sip_servers_passed_over": passed_over}
+        return {**self.watch.gauges(), **self.snapshot().gauges(), "sip_servers_passed_over": passed_over}
 
     @property
     def active_legs(self) -> int:
