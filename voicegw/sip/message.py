@@ -72,9 +72,9 @@ class Headers:
     __slots__ = ("_items", "_keys")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        items = tuple(_checked(name, value) for name, value in pairs)
+        items = tuple([_checked(name, value) for name, value in pairs])
         self._items: tuple[tuple[str, str], ...] = items
-        self._keys: tuple[str, ...] = tuple(header_key(name) for name, _ in items)
+        self._keys: tuple[str, ...] = tuple([header_key(name) for name, _ in items])
 
     @classmethod
     def received(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
@@ -92,12 +92,14 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """Return the value of the first line called ``name``, or None."""
-        key = header_key(name)
-        return self._items[self._keys.index(key)][1] if key in self._keys else None
+        key, keys = _known_key(name), self._keys
+        return self._items[keys.index(key)][1] if key in keys else None
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return the values of all lines called ``name``, one for each line."""
-        key = header_key(name)
+        return self._lines(_known_key(name))
+
+    def _lines(self, key: str) -> tuple[str, ...]:
         keys = self._keys
         if key not in keys:
             return ()
@@ -108,8 +110,9 @@ class Headers:
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return all values of ``name``: lines of a list header are split at commas, empty elements left out."""
-        lines = self.get_all(name)
-        if not lines or header_key(name) not in LIST_HEADERS:
+        key = _known_key(name)
+        lines = self._lines(key)
+        if not lines or key not in LIST_HEADERS:
             return lines
         return tuple(value for line in lines for value in split_list(line) if value)
 
@@ -137,6 +140,10 @@ class Headers:
         key = header_key(name)
         kept = [index for index, own in enumerate(self._keys) if own != key]
         return Headers._of(tuple(self._items[i] for i in kept), tuple(self._keys[i] for i in kept))
+
+    def keyed(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """Each line with the name under which it is compared."""
+        return zip(self._items, self._keys, strict=True)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and header_key(name) in self._keys
@@ -216,8 +223,8 @@ def serialize(message: Message) -> bytes:
     lines = [start]
     length = f"Content-Length: {len(message.body)}"
     written = False
-    for name, value in message.headers:
-        if header_key(name) != "content-length":
+    for (name, value), key in message.headers.keyed():
+        if key != "content-length":
             lines.append(f"{name}: {value}")
         elif not written:
             lines.append(length)
