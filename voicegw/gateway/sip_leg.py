@@ -440,7 +440,8 @@ class SipGateway:
         if event.replaces is not None:
             self._replace(event, self._leg_of(leg_id, event, self._calls.speech_with(event.source)))
             return
-        arrival = self._calls.arrive(leg_id, event, self._driver.now)
+        names = self._driver.wire.identities(event.source)
+        arrival = self._calls.arrive(leg_id, event, self._driver.now, names)
         leg = self._leg_of(leg_id, event, arrival.speech)
         self._traces.follow(leg_id, event.request.headers.get("Call-ID") or "")
         allowed = event.request.headers.values("Allow")
