@@ -82,7 +82,10 @@ class RegistrationSettings(StrictModel):
 
 
 class TlsSettings(StrictModel):
-    """Our identity towards this trunk, and whom we take for it. Files in PEM."""
+    """Our identity towards this trunk, and whom we take for it. Files in PEM, with whole paths.
+
+    Their certificate must have the name that was dialled (RFC 5922 §7.1).
+    """
 
     certificate: Line = ""
     """Our certificate and what is between it and the root; empty: the node's."""
@@ -90,8 +93,6 @@ class TlsSettings(StrictModel):
     """The key of the certificate."""
     ca: Line = ""
     """Whose certificates we believe; empty: the machine's."""
-    server_name: Line = ""
-    """The name that must stand in their certificate; empty: the ``domain`` (RFC 5922 §7.1)."""
     verify: bool = True
     """False takes any certificate: for tests, never across a network."""
     allowed_names: tuple[Host, ...] = ()
@@ -169,21 +170,8 @@ class HealthSettings(StrictModel):
     """So many without an answer, and calls go to the next host or trunk."""
 
 
-class SessionTimerSettings(StrictModel):
-    """Session timers (RFC 4028): a call whose peer has vanished ends."""
-
-    enabled: bool = True
-    """False: not offered; a peer that refreshes is still answered."""
-    expires_s: int = Field(default=1800, ge=90, le=86_400)
-    """What we ask for."""
-    min_s: int = Field(default=90, ge=90, le=86_400)
-    """Shorter ones are refused with 422."""
-
-
 class ReferSettings(StrictModel):
     """REFER (RFC 3515) across this trunk."""
 
-    incoming: Literal["refuse", "follow"] = "refuse"
-    """Whether the other side may send a caller elsewhere; only to where our own transfers may go."""
     outgoing: bool = True
     """Whether we ask the other side to move a caller; else we make the call and bridge."""

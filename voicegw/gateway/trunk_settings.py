@@ -24,7 +24,6 @@ from voicegw.gateway.trunk_sections import (
     Quirk,
     ReferSettings,
     RegistrationSettings,
-    SessionTimerSettings,
     SipUriText,
     TlsSettings,
 )
@@ -91,16 +90,11 @@ class TrunkSettings(StrictModel):
     """Best first; empty: the node's."""
     ptime_ms: Literal[10, 20, 30, 40, 60] = 20
     """Audio a packet that we ask for."""
-    dtmf: Literal["rfc4733", "info", "inband"] = "rfc4733"
-    """How keys are sent; every kind is understood."""
-    reliable: Literal["off", "supported", "required"] = "supported"
-    """Provisional responses by PRACK (100rel, RFC 3262)."""
 
     caller_id: CallerIdSettings = CallerIdSettings()
     headers: HeaderSettings = HeaderSettings()
     numbering: NumberSettings = NumberSettings()
     health: HealthSettings = HealthSettings()
-    session_timers: SessionTimerSettings = SessionTimerSettings()
     refer: ReferSettings = ReferSettings()
     quirks: dict[Quirk, Reason] = Field(default_factory=dict)
     """What the peer does differently, each with the reason why we follow it."""

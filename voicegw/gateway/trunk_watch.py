@@ -20,6 +20,7 @@ from voicegw.gateway.sip_requests import SipRequests
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_health import Health, HealthPlan, HealthSnapshot, TrunkHealth
+from voicegw.gateway.trunk_tls import TrunkTls
 from voicegw.gateway.way import Way
 from voicegw.sip.address import Address
 from voicegw.sip.registration import RegistrationPlan
@@ -52,6 +53,7 @@ class TrunkWatch:
     ) -> None:
         self._driver = driver
         self._desk = desk
+        self._tls = TrunkTls(driver.wire.tls_clients)
         self._node_name = node_name
         self._is_closed = False
         self._trunks: dict[str, Trunk] = {}
@@ -71,6 +73,7 @@ class TrunkWatch:
         enabled = [trunk for trunk in trunks if trunk.enabled]
         changed = [trunk.name for trunk in enabled if trunk != self._trunks.get(trunk.name, trunk)]
         self._trunks = {trunk.name: trunk for trunk in enabled}
+        self._tls.put_in_force(enabled)
         names = {trunk.name for trunk in enabled}
         for memory in (self._silent, self._unregistered):
             for name in memory.keys() - names:

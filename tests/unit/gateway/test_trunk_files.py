@@ -32,7 +32,6 @@ carries: ["+49*"]
 refuses: ["+4990*"]
 codecs: [PCMA, PCMU]
 ptime_ms: 30
-dtmf: info
 caller_id: {number: "+4930123", identity: pai, trusted: true}
 headers: {incoming: ["X-*"], fixed: {X-Site: berlin}}
 numbering: {country_code: 49, send: e164}
