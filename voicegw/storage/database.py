@@ -6,7 +6,9 @@ fails at once, however long the busy timeout is, when another connection has wri
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from alembic.config import Config as AlembicConfig
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from voicegw.base.errors import ConfigError
 from voicegw.storage.config import StoreConfig
@@ -30,6 +33,8 @@ _PRAGMAS = (
     "secure_delete=ON",  # what is erased is overwritten
     "cache_size=-16000",
 )
+_PRAGMA_PAUSE_S = 0.02
+"""Between two attempts at a pragma that finds the file locked."""
 _STATEMENTS = 12
 """A statement of PostgreSQL may take so many times as long as waiting for a lock of SQLite may."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -169,7 +174,7 @@ def _sqlite(url: URL, config: StoreConfig) -> AsyncEngine:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
         for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
+            _set_patiently(cursor, pragma, config.busy_timeout_ms / 1000)
         cursor.close()
 
     def begin(connection: Connection) -> None:
@@ -179,6 +184,20 @@ def _sqlite(url: URL, config: StoreConfig) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", begin)
     return engine
+
+
+def _set_patiently(cursor: Any, pragma: str, patience_s: float) -> None:
+    """SQLite's own patience does not hold for the change to a write-ahead log: of two that open a new file at once,
+    one is told at once that it is locked."""
+    for left in reversed(range(max(1, round(patience_s / _PRAGMA_PAUSE_S)))):
+        try:
+            cursor.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as error:
+            if not left or "locked" not in str(error):
+                raise
+            await_only(asyncio.sleep(_PRAGMA_PAUSE_S))
+        else:
+            return
 
 
 @asynccontextmanager
