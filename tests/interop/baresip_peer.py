@@ -117,7 +117,9 @@ class Baresip:
         self._home = work / f"baresip-{free_udp_port()}"
         self._dumps = self._home / "dumps"
         self._dumps.mkdir(parents=True)
-        self.port, self._control, self._keyboard = free_udp_port(), free_udp_port(), free_udp_port()
+        # It takes the port behind its own for TLS, so that its ports are better chosen together.
+        self.port = free_udp_range(6)
+        self._control, self._keyboard = self.port + 2, self.port + 4
         rtp = free_udp_range(10)
         modules = next(path for path in _MODULES if path.is_dir())
         config = _CONFIG.format(

@@ -87,14 +87,14 @@ def calling(caller: Baresip, steps: list[Step]) -> Iterator[Future[Any]]:
 def test_a_phone_goes_through_all_modes_by_its_keys(
     tmp_path: Path, namespace: Namespace, house: Controlled
 ) -> None:
-    modes = [step for key in "2345" for step in (*press(key), *listen(1.6))]
+    modes = [step for key in "2345" for step in (*press(key), *listen(1.9))]
     with (
         Baresip(tmp_path, namespace, tone(CALLER_HZ, 60)) as caller,
         Baresip(tmp_path, namespace, tone(BOSS_HZ, 60)) as boss,
     ):
         with calling(caller, [*dial(house.server.uri), *listen(16), *hang_up()]):
             uri = f"sip:supervise+{house.admitted()}@{house.server.address}"
-            boss.do([*dial(uri), *listen(1.6), *modes, *hang_up()])
+            boss.do([*dial(uri), *listen(1.9), *modes, *hang_up()])
         log = house.server.call()
         _said, sent = house.server.recording(log)
     changes = log.all("SupervisorModeHasChanged")
