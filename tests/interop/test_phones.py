@@ -81,7 +81,7 @@ def test_a_supervisor_is_called_at_a_registered_phone(tmp_path: Path, namespace:
         Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(running.server)) as boss,
         Baresip(tmp_path, namespace, tone(CALLER_HZ, 20)) as caller,
     ):
-        with calling(caller, [*dial(running.server.uri), *listen(6), *hang_up()]):
+        with calling(caller, [*dial(running.server.uri), *listen(10), *hang_up()]):
             running.in_time(do="supervise", uri=f"sip:anna@{DOMAIN}", mode="barge")
         log = running.server.call()
     assert [fact["mode"] for fact in log.all("SupervisorModeHasChanged")] == ["listen", "barge"]
