@@ -5,11 +5,13 @@ Pure: descriptions in, descriptions and a MediaSession out. A MediaSession is wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sdp.codecs import TELEPHONE_EVENT, Codec, codecs_of
 from voicegw.sdp.description import (
+    Attributes,
     Connection,
     MediaDescription,
     Origin,
@@ -17,6 +19,19 @@ from voicegw.sdp.description import (
     connection_for,
 )
 from voicegw.sdp.direction import SENDRECV, answer_direction, direction_of, receives, sends
+from voicegw.sdp.security import (
+    PLAIN,
+    PLAIN_PROFILES,
+    SECURE_PROFILES,
+    Security,
+    SrtpKeys,
+    Unprotected,
+    is_secure,
+    keys_for_offer,
+    keys_of_answer,
+    offered_lines,
+    offered_profile,
+)
 
 PCMU = Codec("PCMU", 8_000, 0)
 PCMA = Codec("PCMA", 8_000, 8)
@@ -27,7 +42,9 @@ DEFAULT_PREFERENCES = (PCMU, PCMA, DTMF)
 DEFAULT_PTIME_MS = 20
 PTIMES_MS = (10, 20, 30, 40, 60)
 """Packet times that we send, by the wish of the peer."""
-_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+_PROTOCOLS = (*PLAIN_PROFILES, *SECURE_PROFILES)
+_Protect = Callable[[MediaDescription], tuple[SrtpKeys | None, Attributes]]
+"""What protection a section agrees, and what we say to that; raises Unprotected."""
 
 
 class NotAcceptable(RemoteProtocolError):
@@ -43,7 +60,8 @@ class MediaSession:
 
     Payload types are two: each side names the numbers under which it wants to receive, so ``payload_type`` is the
     peer's and goes into our packets, ``receive_payload_type`` is ours and comes in the peer's. -1 is no DTMF.
-    ``remote_port`` is 0, and both directions are off, where the peer stopped the stream with port 0.
+    ``remote_port`` is 0, and both directions are off, where the peer stopped the stream with port 0. ``srtp`` has
+    the keys of a protected stream, None is plain RTP.
     """
 
     remote_ip: str
@@ -56,6 +74,7 @@ class MediaSession:
     ptime_ms: int = DEFAULT_PTIME_MS
     send: bool = True
     receive: bool = True
+    srtp: SrtpKeys | None = None
 
     @property
     def on_hold(self) -> bool:
@@ -80,6 +99,9 @@ class _Choice:
     codec: Codec
     dtmf: Codec | None
     remote_ip: str
+    srtp: SrtpKeys | None
+    crypto: Attributes
+    """What our answer says about SRTP."""
 
 
 def make_offer(
@@ -91,13 +113,15 @@ def make_offer(
     direction: str = SENDRECV,
     ptime_ms: int = DEFAULT_PTIME_MS,
     before: SessionDescription | None = None,
+    security: Security = PLAIN,
 ) -> SessionDescription:
     """Return an offer of one audio stream; LocalError where ``local_ip`` is no address.
 
     ``before`` is what we said last in this dialog: its sections keep their places, refused but for the audio, as no
     section ever goes away again (RFC 3264 §8).
     """
-    audio = _audio(rtp_port, "RTP/AVP", preferences, direction, ptime_ms)
+    profile = offered_profile(security, None if before is None else _audio_of(before))
+    audio = _audio(rtp_port, profile, preferences, direction, ptime_ms, offered_lines(security))
     return _describe(local_ip, _in_place(audio, before), session_id, version)
 
 
@@ -109,18 +133,23 @@ def make_answer(
     session_id: int = 1,
     version: int = 1,
     direction: str = SENDRECV,
+    security: Security = PLAIN,
 ) -> Answer:
     """Answer an offer: one audio stream is taken, every other media section is refused in its place with port 0.
 
     The offerer's order of codecs counts, and its payload types are used both ways (RFC 3264 §6.1). We answer with
     one codec, so that the peer does not switch in mid-call. ``direction`` is our own wish (hold by us).
-    NotAcceptable where no audio section has a codec of ours or an address that we can send to.
+    NotAcceptable where no audio section has a codec of ours, an address that we can send to, and the protection
+    that ``security`` asks for.
     """
-    choice = _choose(offer, preferences, connection_for(local_ip))
+    choice = _choose(
+        offer, preferences, connection_for(local_ip), protect=lambda media: keys_for_offer(media, security)
+    )
     media = choice.media
     way = answer_direction(direction_of(offer, media), direction)
     codecs = (choice.codec,) if choice.dtmf is None else (choice.codec, choice.dtmf)
-    audio = _audio(rtp_port if media.port else 0, media.protocol, codecs, way, _ptime_ms(offer, media))
+    port = rtp_port if media.port else 0
+    audio = _audio(port, media.protocol, codecs, way, _ptime_ms(offer, media), choice.crypto)
     sections = tuple(audio if index == choice.index else _refuse(other) for index, other in enumerate(offer.media))
     return Answer(_describe(local_ip, sections, session_id, version), _session(offer, choice, way, codecs))
 
@@ -135,7 +164,8 @@ def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Medi
         raise RemoteProtocolError("media sections of the answer differ from the offer", 488)
     offered = _audio_of(offer)
     ours = codecs_of(offered)
-    choice = _choose(answer, ours, offer.connection_of(offered) or offer.origin.connection, assumed=ours)
+    own = offer.connection_of(offered) or offer.origin.connection
+    choice = _choose(answer, ours, own, ours, lambda media: (keys_of_answer(offered, media), ()))
     if not choice.media.port and offered.port:
         raise NotAcceptable("audio refused")
     way = answer_direction(direction_of(answer, choice.media), direction_of(offer, offered))
@@ -161,6 +191,7 @@ def _session(remote: SessionDescription, choice: _Choice, way: str, ours: tuple[
         ptime_ms=_ptime_ms(remote, choice.media),
         send=sends(way),
         receive=receives(way),
+        srtp=choice.srtp,
     )
 
 
@@ -173,8 +204,10 @@ def _describe(
     return SessionDescription(origin=origin, media=media, connection=connection)
 
 
-def _audio(port: int, protocol: str, codecs: tuple[Codec, ...], direction: str, ptime_ms: int) -> MediaDescription:
-    attributes: list[tuple[str, str | None]] = []
+def _audio(
+    port: int, protocol: str, codecs: tuple[Codec, ...], direction: str, ptime_ms: int, crypto: Attributes
+) -> MediaDescription:
+    attributes: list[tuple[str, str | None]] = [*crypto]
     for codec in codecs:
         attributes.append(("rtpmap", codec.rtpmap))
         if codec.fmtp:
@@ -205,24 +238,31 @@ def _choose(
     preferences: tuple[Codec, ...],
     own: Connection,
     assumed: tuple[Codec, ...] = (),
+    protect: _Protect = lambda _media: (None, ()),
 ) -> _Choice:
-    """Return the first audio section that suits us; NotAcceptable without one.
+    """Return the first audio section that suits us, a protected one before others; NotAcceptable without one.
 
     A section with port 0 is taken only when there is no live one, of whatever kind: some peers put a call on hold
     that way, but beside a live section it is a change to fax (T.38) or to video alone.
     ``assumed`` names dynamic payload types that the peer lists without an rtpmap.
     """
-    reason = "no audio over plain RTP"
+    reason = "no audio over RTP"
     all_stopped = not any(media.port for media in remote.media)
-    for index, media in enumerate(remote.media):
+    for index, media in sorted(enumerate(remote.media), key=lambda each: not is_secure(each[1])):
         stopped = media.port == 0 and not all_stopped
         if media.media != "audio" or media.protocol.upper() not in _PROTOCOLS or stopped:
             continue
         remote_ip = _target(remote.connection_of(media), own)
         codec, dtmf = _common(codecs_of(media, assumed), preferences)
-        if remote_ip is not None and codec is not None:
-            return _Choice(index, media, codec, dtmf, remote_ip)
-        reason = "no usable media address" if remote_ip is None else "no common codec"
+        if remote_ip is None or codec is None:
+            reason = "no usable media address" if remote_ip is None else "no common codec"
+            continue
+        try:
+            srtp, crypto = protect(media)
+        except Unprotected as refused:
+            reason = str(refused)
+            continue
+        return _Choice(index, media, codec, dtmf, remote_ip, srtp, crypto)
     raise NotAcceptable(reason)
 
 
