@@ -38,8 +38,9 @@ class FaultServer(Server):
         namespace: Namespace | None = None,
         settings: dict[str, dict[str, Any]] | None = None,
         expected: tuple[str, ...] = (),
+        fresh: bool = False,
     ) -> None:
-        super().__init__(work, agent=agent, namespace=namespace)
+        super().__init__(work, agent=agent, namespace=namespace, fresh=fresh)
         self.home = work / "server"
         self._expected = expected
         self._killed = False

@@ -6,7 +6,10 @@ runs on.
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +20,22 @@ _SETUP = (
     f"ip address add {ADDRESS}/32 dev lo",
     "ip route add default dev lo",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The namespaces of a process: what another one needs to know to be where that one is."""
+
+    pid: int
+    kinds: tuple[str, ...]
+
+    def join(self) -> None:
+        """Take the calling process there, which has one thread. Raises OSError."""
+        libc = ctypes.CDLL(None, use_errno=True)  # os.setns() is of Python 3.12
+        for kind in self.kinds:
+            with Path(f"/proc/{self.pid}/ns/{kind}").open("rb") as there:
+                if libc.setns(there.fileno(), 0) != 0:
+                    raise OSError(ctypes.get_errno(), f"cannot enter the {kind} namespace of {self.pid}")
 
 
 class Namespace:
@@ -40,6 +59,7 @@ class Namespace:
             stderr=subprocess.DEVNULL,
         )
         self._enter = ["--user", "--preserve-credentials"] if as_user else []
+        self.inside = Inside(self._holder.pid, ("user", "net") if as_user else ("net",))
         assert self._holder.stdout is not None
         if self._holder.stdout.readline() == b"ready\n":
             return True

@@ -7,12 +7,27 @@ import signal
 import subprocess
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from tests.interop.namespace import Namespace
 
 STOP_S = 10.0
 """How long a program may take to end after SIGTERM before it is killed."""
+
+
+class Child(Protocol):
+    """What is asked of a running program: :class:`subprocess.Popen`, or what stands for it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: signal.Signals) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 class Process:
@@ -30,7 +45,7 @@ class Process:
         self.args = namespace.command(args) if namespace else args
         self.log = log
         with log.open("wb") as output:
-            self._popen = subprocess.Popen(
+            self._popen: Child = subprocess.Popen(
                 self.args,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -17,6 +17,7 @@ from typing import Any, Self
 import yaml
 
 from tests.interop import options_ping
+from tests.interop.forked_server import ForkedServer
 from tests.interop.namespace import Namespace
 from tests.interop.ports import free_sip_port, free_udp_range
 from tests.interop.process import Process, alive, descendants
@@ -24,11 +25,12 @@ from tests.interop.sound import Samples, read_wav
 
 FLOWS = Path(__file__).parent / "flows"
 _PATHS = {"dialplan": "dialplan.yaml", "agents": "agents", "calls": "calls", "recordings": "recordings"}
-_CACHE = Path(__file__).parents[2] / "var" / "cache"
-"""Shared by all: compiling the language model of a flow anew takes seconds."""
+CACHE = Path(__file__).parents[2] / "var" / "cache" / "interop"
+"""Language models and prompts that the servers of one agent share: making them anew takes seconds of CPU."""
 _START_S = 60.0
 _STOP_S = 30.0
 _POLL_S = 0.05
+_LOOK_S = 0.5
 _RTP_PORTS = 40
 
 
@@ -75,7 +77,7 @@ class Server:
     """``voicegw serve``. Entering waits until it answers OPTIONS; leaving stops it and checks what it left behind.
 
     ``agent`` is a flow of ``flows/`` (without its suffix) that takes every call. ``settings`` are more sections of
-    the configuration.
+    the configuration. ``fresh``: the installed command in an interpreter of its own, instead of a fork.
     """
 
     def __init__(
@@ -86,11 +88,13 @@ class Server:
         namespace: Namespace | None = None,
         settings: dict[str, Any] | None = None,
         port: int = 0,
+        fresh: bool = False,
     ) -> None:
         self.host = namespace.address if namespace else "127.0.0.1"
         self.port = port or free_sip_port()
         self._home = work / "server"
         self._namespace = namespace
+        self._fresh = fresh
         self._write_files(agent, settings or {})
 
     @property
@@ -157,12 +161,7 @@ class Server:
             | {
                 "sip": {"listen_ip": self.host, "listen_port": self.port} | settings.get("sip", {}),
                 "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1},
-                "paths": {
-                    "dialplan": "dialplan.yaml",
-                    "agents": "agents",
-                    "calls": "calls",
-                    "recordings": "recordings",
-                },
+                "paths": _PATHS | {"cache": str(CACHE / agent)},
                 "limits": {"drain_s": 1.0},
                 "log": {"format": "json"},
             }
@@ -176,17 +175,32 @@ class Server:
         (directory / f"{name}.yaml").write_text(yaml.safe_dump({"name": name} | settings))
 
     def __enter__(self) -> Self:
+        self.process = self._start()
+        if not self._answers():
+            self.process.kill()
+            raise AssertionError(f"the server did not come up\n{self.process.output}")
+        return self
+
+    def _start(self) -> Process:
+        args, log = ["serve", "--config", str(self.configuration)], self._home / "server.log"
+        if not self._fresh:
+            return ForkedServer(args, log, namespace=self._namespace, cwd=self._home)
         voicegw = str(Path(sys.prefix) / "bin" / "voicegw")
-        args = [voicegw, "serve", "--config", str(self._home / "voicegw.yaml")]
-        self.process = Process(args, self._home / "server.log", namespace=self._namespace, cwd=self._home)
+        return Process([voicegw, *args], log, namespace=self._namespace, cwd=self._home)
+
+    def _answers(self) -> bool:
+        """Whether it answers in time."""
+        deadline = time.monotonic() + _START_S
+        if self._namespace is None:
+            while self.process.running and time.monotonic() < deadline:
+                if options_ping.ping(self.host, self.port, _LOOK_S):
+                    return True
+            return False
         ping = [sys.executable, options_ping.__file__, self.host, str(self.port), str(_START_S)]
         with Process(ping, self._home / "ping.log", namespace=self._namespace) as ready:
             while self.process.running and ready.running:
                 time.sleep(_POLL_S)
-            if not self.process.running or ready.wait(_STOP_S) != 0:
-                self.process.kill()
-                raise AssertionError(f"the server did not come up\n{self.process.output}")
-        return self
+            return self.process.running and ready.wait(_STOP_S) == 0
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -23,7 +23,7 @@ _LONGEST_S = 60
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultServer]:
     """A server that takes calls to anybody but "nobody"."""
-    server = FaultServer(tmp_path_factory.mktemp("house"))
+    server = FaultServer(tmp_path_factory.mktemp("house"), fresh=True)
     routes = [
         {"name": "nobody", "match": {"called": "nobody"}, "reject": "no_route"},
         {"name": "all others", "agent": "echo_keys"},

@@ -43,7 +43,10 @@ def wait_for_prompts(server: FaultServer, *texts: str) -> None:
 
 
 def clerk(tmp_path: Path, base_url: str) -> FaultServer:
-    settings = {"llm": {"servers": [{"name": "local", "base_url": base_url, "model": "any"}]}}
+    settings = {
+        "llm": {"servers": [{"name": "local", "base_url": base_url, "model": "any"}]},
+        "paths": {"cache": "var/cache"},
+    }
     server = FaultServer(tmp_path, settings=settings, expected=("did not warm up", "language model", "worker"))
     agent = tmp_path / "clerk.yaml"
     agent.write_text(CLERK)

@@ -28,7 +28,7 @@ def answered(server: FaultServer) -> RawPhone:
 
 def test_stopping_the_whole_service_says_goodbye_to_callers(tmp_path: Path) -> None:
     """SIGTERM to every process at once, as systemd does: new calls are refused, the old one is told, status 0."""
-    with FaultServer(tmp_path) as server:
+    with FaultServer(tmp_path, fresh=True) as server:
         workers = server.children
         with answered(server) as phone:
             since = phone.mark()

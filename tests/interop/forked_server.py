@@ -1,0 +1,96 @@
+"""``voicegw serve`` as a fork of a process that has imported the server already.
+
+A fresh interpreter spends three seconds of CPU on the imports of a server, and a run starts hundreds of servers. A
+fork carries out the same command from its first line on; a test of the installed command asks for a ``fresh`` one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.interop.namespace import Inside, Namespace
+from tests.interop.process import Process
+from voicegw.cli.main import main
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(
+    [
+        __name__,
+        "voicegw.cli.serve",
+        "voicegw.server_admin",
+        "voicegw.inference.asr.pocketsphinx",
+        "voicegw.inference.tts.espeak",
+        "voicegw.inference.tts.flite",
+        "sqlalchemy.dialects.sqlite.aiosqlite",
+        "alembic.command",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a fork runs."""
+
+    cwd: Path
+    log: Path
+    environ: dict[str, str]
+    inside: Inside | None
+
+
+class ForkedServer(Process):
+    """``voicegw ARGS``, with the face of any other program that a test starts."""
+
+    def __init__(self, args: list[str], log: Path, *, namespace: Namespace | None, cwd: Path) -> None:
+        self.args = ["voicegw", *args]
+        self.log = log
+        log.touch()
+        self._popen = _Fork(args, _Place(cwd, log, dict(os.environ), namespace.inside if namespace else None))
+
+
+class _Fork:
+    """What :class:`Process` asks of a child."""
+
+    def __init__(self, args: list[str], place: _Place) -> None:
+        self._args = args
+        self._process = _forks.Process(target=_run, args=(args, place))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        status = self.poll()
+        if status is None:
+            raise subprocess.TimeoutExpired(self._args, timeout or 0.0)
+        return status
+
+    def send_signal(self, sig: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _run(args: list[str], place: _Place) -> None:
+    """In the fork: become what a shell would have started."""
+    os.setsid()
+    os.chdir(place.cwd)
+    os.environ.clear()
+    os.environ.update(place.environ)
+    with place.log.open("wb") as output, Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    if place.inside is not None:
+        place.inside.join()
+    sys.exit(main(args))
