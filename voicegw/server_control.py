@@ -58,6 +58,4 @@ class NodeControl:
             to = call_target(call.to, call.trunk)
         except RemoteProtocolError as error:
             raise Refused(str(error)) from None
-        if call.variables:
-            raise Refused("an agent cannot be given variables at the start of a call out yet")
-        return self._control.originate(to, call.agent, call.calling)
+        return self._control.originate(to, call.agent, call.calling, dict(call.variables))

@@ -327,6 +327,9 @@ class ScriptedAgent:
     def look_up(self, facts: CallFacts) -> None:
         return None
 
+    def refuses(self, name: str, value: str, /) -> str:
+        return "" if name == "order" else f"no {name}"
+
     def open(self, facts: CallFacts) -> ScriptedAgent:
         return self
 
@@ -374,6 +377,9 @@ class OneSession:
 
     def look_up(self, facts: CallFacts) -> None:
         return None
+
+    def refuses(self, name: str, value: str, /) -> str:
+        return "" if name == "order" else f"no {name}"
 
     def open(self, facts: CallFacts) -> AgentSession:
         return self.session

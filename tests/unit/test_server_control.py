@@ -54,15 +54,15 @@ def test_every_order_is_passed_on() -> None:
         await node.transfer(CALL, ADA, "desk", api.TransferKind.ATTENDED)
         await node.end(CALL, ADA)
         assert await node.originate(api.OutgoingCall("sip:a@b", "demo")) == "new"
-        await node.originate(api.OutgoingCall("+49 30 123", "demo", trunk="main"))
+        await node.originate(api.OutgoingCall("+49 30 123", "demo", trunk="main", variables=(("order", "1"),)))
         assert runtime.asked == [
             ("supervise", CALL, "Ada", ADA.address, "takeover"),
             ("whisper_text", CALL, "Ada", "be kind"),
             ("hand_back", CALL, "Ada"),
             ("transfer", CALL, "Ada", "desk", "attended"),
             ("end", CALL, "Ada"),
-            ("originate", "sip:a@b", "demo", ""),
-            ("originate", "tel:+4930123;tgrp=main", "demo", ""),
+            ("originate", "sip:a@b", "demo", "", {}),
+            ("originate", "tel:+4930123;tgrp=main", "demo", "", {"order": "1"}),
         ]
 
     asyncio.run(story())
@@ -103,8 +103,6 @@ def test_what_is_not_there_yet_is_refused() -> None:
             await node.approve_tool(CALL, ADA, "key", True)
         with pytest.raises(api.Refused, match="trunk"):
             await node.originate(api.OutgoingCall("sip:a@b", "demo", trunk="main"))
-        with pytest.raises(api.Refused, match="variables"):
-            await node.originate(api.OutgoingCall("sip:a@b", "demo", variables=(("order", "1"),)))
         assert not runtime.asked
         with pytest.raises(api.Refused):
             await control(Refused("full"))[0].originate(api.OutgoingCall("sip:a@b", "demo"))

@@ -73,7 +73,8 @@ class CallFacts:
     calling: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
-    """What the agent found out about the caller while it rang, by name, as plain text."""
+    """What is known before the first word, by name, as plain text: what the agent was told by whoever ordered the
+    call, and what it found out about the caller while it rang."""
     signalled: Mapping[str, str] = field(default_factory=dict)
     """What the signalling says besides, by the names of :data:`SIGNALLED`; "" where it says nothing."""
 
@@ -206,6 +207,10 @@ class Agent(Protocol):
 
         What comes of it is in the ``known`` of the facts that the call begins with.
         """
+        ...
+
+    def refuses(self, name: str, value: str, /) -> str:
+        """Why a call that is ordered may not tell the agent this, for people; empty where it may."""
         ...
 
     def open(self, facts: CallFacts) -> AgentSession:

@@ -10,6 +10,7 @@ from voicegw.agents.flow_llm import Known, LlmStepKit
 from voicegw.agents.flow_models import NO_KITS
 from voicegw.agents.flow_prompts import flow_prompts
 from voicegw.agents.flow_session import FlowSession
+from voicegw.agents.given import why_not
 from voicegw.agents.lexicon import NO_WORDS, Lexicons
 from voicegw.call.consent import RecordingPolicy
 from voicegw.ports.http import HttpClient
@@ -85,6 +86,10 @@ class FlowAgent:
 
     def look_up(self, facts: CallFacts) -> None:
         """A script asks web services in its steps, when the caller is there."""
+
+    def refuses(self, name: str, value: str, /) -> str:
+        """A script can be told values of the variables that it declares."""
+        return why_not(self.flow.script, name, value)
 
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""

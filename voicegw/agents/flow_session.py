@@ -22,6 +22,7 @@ from voicegw.agents.flow_models import NO_KITS, FlowModels
 from voicegw.agents.flow_state import FlowState
 from voicegw.agents.flow_walk import FlowWalker
 from voicegw.agents.flow_webhook import WebhookRequest, WebhookResult, build_request, send_request
+from voicegw.agents.given import told
 from voicegw.agents.template import Variable
 from voicegw.ports.http import HttpClient
 
@@ -34,7 +35,7 @@ class FlowSession:
     def __init__(
         self, flow: Flow, http: HttpClient, facts: CallFacts, kits: Mapping[int, LlmStepKit] = NO_KITS
     ) -> None:
-        variables: dict[str, Variable] = dict(flow.start_values)
+        variables: dict[str, Variable] = dict(flow.start_values) | told(flow.script, facts.known)
         variables |= dict.fromkeys(SIGNALLED, "") | dict(facts.signalled)
         variables |= {"called": facts.called, "calling": facts.calling, "call_id": str(facts.call_id)}
         self._walker = FlowWalker(flow, FlowState(variables))

@@ -160,6 +160,10 @@ class LlmAgent:
         callers = await asyncio.gather(*(look_up(one, tools, facts) for one in self._lookups))
         return {told.name: told.value for caller in callers for told in caller.actions}
 
+    def refuses(self, _name: str, _value: str, /) -> str:
+        """A model can be told anything: it reads it."""
+        return ""
+
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""
         tools = CallTools(facts, self._tools, self._desk)

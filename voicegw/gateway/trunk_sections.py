@@ -37,7 +37,18 @@ def _codec(value: str) -> str:
     return value
 
 
-Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]_-]{1,253}$")]
+def _one_name(host: str) -> str:
+    """A colon is part of an IPv6 address, or the mistake of a port."""
+    if ":" not in host:
+        return host
+    try:
+        ipaddress.IPv6Address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        raise ValueError(f"{host!r} is no name and no address\nfix: set 'port:' beside 'hosts:'") from None
+    return host
+
+
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]_-]{1,253}$"), AfterValidator(_one_name)]
 """A name, or an address (IPv6 with or without brackets)."""
 Number = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+*#._-]{1,64}$")]
 """A phone number or user part; with ``*`` at its end a beginning, ``*`` alone is any."""

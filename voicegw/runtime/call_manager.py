@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import assert_never
 
 from voicegw.base.causes import HangupCause
@@ -106,22 +107,30 @@ class CallManager:
         if key is not None and self._key_ways.counts(event.leg_id, KeyWay.INFO):
             self._post(event.leg_id, m.DtmfReceived(event.leg_id, key.digit, key.duration_ms))
 
-    def originate(self, uri: str, agent: str, calling: str = "") -> CallId:
-        """Call ``uri`` and let ``agent`` talk with whoever answers; the facts of the call tell how that goes.
+    def originate(
+        self, uri: str, agent: str, calling: str = "", told: Mapping[str, str] = MappingProxyType({})
+    ) -> CallId:
+        """Call ``uri`` and let ``agent``, who is ``told`` this, talk with whoever answers.
+
+        The facts of the call tell how that goes.
 
         ``uri`` may be a number, which goes by the trunk that carries it (``tgrp`` names one).
-        Raises LocalError for an unknown agent or when every line is taken, RemoteProtocolError for a bad URI.
+        Raises LocalError for an unknown agent, for what it cannot be told and when every line is taken,
+        RemoteProtocolError for a bad URI.
         """
         uri = call_target(uri)
         called = number_of(uri)
         installation = self._store.current
         if agent not in installation.agents:
             raise LocalError(f"there is no agent called {agent!r}")
+        for name, value in told.items():
+            if why := installation.agents[agent].refuses(name, value):
+                raise LocalError(why)
         if len(self._calls) >= self._max_calls:
             raise LocalError("every line of this server is taken")
         self._services.counters.add("calls_originated")
         call_id, leg_id = CallId(token(self._services.random, 16)), LegId(token(self._services.random, 16))
-        call = self._open(call_id, Offer(leg_id, "", called, calling, "", {}, uri))
+        call = self._open(call_id, Offer(leg_id, "", called, calling, "", {}, uri, told=told))
         call.post(e.CallOffered(leg_id, uri))
         call.note_route("", agent)
         call.post(e.RouteChosen(agent))

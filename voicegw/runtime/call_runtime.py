@@ -72,7 +72,7 @@ class CallRuntime:
         self._book = LogBook(call_id, services.clock, services.facts, services.on_fact, censor)
         self._recorder = CallRecorder(call_id, services.media, services.recordings, self._book, services.counters)
         self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
-        self._look_up = LookUp(self._tasks, self.post, self._book)
+        self._look_up = LookUp(offer.told, self._tasks, self.post, self._book)
         self._orders = OrderDesk(services, offer.leg_id, self._machine, self._book, self.handle, self.post)
         self._conversation: Conversation | None = None
         self._gate: AgentGate | None = None
@@ -121,6 +121,7 @@ class CallRuntime:
             self._note_offer()
             if self._routed is not None:
                 self._book.note(self._routed)
+            self._look_up.note_told()
             while not self.closed:
                 await self._handle_next()
         except Exception:  # one of the three boundaries of DESIGN §6

@@ -7,7 +7,9 @@ raise :class:`NoSuchCall` and :class:`Refused`, nothing else.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
@@ -70,10 +72,13 @@ class RuntimeControl:
             raise NoSuchCall(f"no call {call_id}")
         return self._manager.codes.issue(call_id, name, _input(mode))
 
-    def originate(self, uri: str, agent: str, calling: str = "") -> CallId:
-        """Call somebody and let an agent talk with them; the id is known before the phone rings."""
+    def originate(
+        self, uri: str, agent: str, calling: str = "", told: Mapping[str, str] = MappingProxyType({})
+    ) -> CallId:
+        """Call somebody and let an agent, who is ``told`` this, talk with them; the id is known before the phone
+        rings."""
         try:
-            return self._manager.originate(uri, agent, calling)
+            return self._manager.originate(uri, agent, calling, told)
         except (LocalError, RemoteProtocolError) as error:
             raise Refused(str(error)) from None
 

@@ -1,4 +1,7 @@
-"""Who is calling, found out while it still rings: the line is opened, and so answered, when the agent knows."""
+"""What an agent knows before the first word: what whoever ordered the call told it, and who is calling.
+
+Who is calling is found out while it still rings: the line is opened, and so answered, when the agent knows.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,16 @@ from voicegw.runtime.tasks import ChildTasks
 
 
 class LookUp:
-    """Of one call. ``known`` is what was found, by name; empty where nothing was, or nobody asked."""
+    """Of one call. ``known`` is what was told and what was found, by name."""
 
-    def __init__(self, tasks: ChildTasks, post: Callable[[CallerLookedUp], None], book: LogBook) -> None:
-        self.known: Mapping[str, str] = {}
+    def __init__(
+        self,
+        told: Mapping[str, str],
+        tasks: ChildTasks,
+        post: Callable[[CallerLookedUp], None],
+        book: LogBook,
+    ) -> None:
+        self.known = told
         self._tasks = tasks
         self._post = post
         self._book = book
@@ -34,6 +43,13 @@ class LookUp:
 
     def end(self, found: CallerLookedUp) -> None:
         """It is known now, and in the record."""
-        self.known = found.known
-        for name, value in found.known.items():
+        self.known = {**self.known, **found.known}
+        self._note(found.known)
+
+    def note_told(self) -> None:
+        """What the call begins with goes into its record."""
+        self._note(self.known)
+
+    def _note(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
             self._book.note(f.SlotWasFilled(name, value, confirmed=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from voicegw.base.ids import CallId, LegId
@@ -29,6 +29,9 @@ class Offer:
     """More about who calls whom."""
     max_call_s: int = 0
     """The longest that its trunk allows; 0: no limit of its own."""
+
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What the agent is to know from the start, where the call is ours."""
 
     def fact(self, call_id: CallId, wall: float) -> f.CallWasOffered:
         """For the record; ``wall`` is the time of day in seconds since 1970."""

@@ -88,6 +88,7 @@ def test_settings_survive_json() -> None:
         ("name: a\nhotss: [x]\n", 2, "unknown key 'hotss'", "did you mean 'hosts'?"),
         ("name: a\nhost: x\ncodecs:\n- PCMU\n- G.711\n", 5, "there is no codec 'G.711'", "PCMA"),
         ("name: a\nallowed_addresses:\n- 192.0.2.1/24\n", 3, "has host bits set", "write 192.0.2.7"),
+        ("name: a\nhosts:\n- x\n- y:5062\n", 4, "'y:5062' is no name and no address", "set 'port:'"),
         ("name: a\nregister_there: true\n", 1, "registers without a 'username'", "add 'username:'"),
         ("name: a\nusername: x\nregister_there: true\n", 1, "nobody knows where", "add 'hosts:'"),
         ("name: a\ncarries: ['*']\n", 1, "nobody knows where to", "add 'hosts:'"),

@@ -129,7 +129,9 @@ def test_a_call_of_ours_rings_talks_and_is_written_down() -> None:
             hall.control.originate("sip:a@192.0.2.9", "nobody")
         with pytest.raises(Refused):
             hall.control.originate("the desk", "scripted")
-        call_id = hall.control.originate("sip:a@192.0.2.9", "scripted", "+4930999")
+        with pytest.raises(Refused, match="no colour"):
+            hall.control.originate("sip:a@192.0.2.9", "scripted", told={"colour": "red"})
+        call_id = hall.control.originate("sip:a@192.0.2.9", "scripted", "+4930999", {"order": "4711"})
         await hall.settle()
         assert hall.signalling.said == ["dial sip:a@192.0.2.9"]
         leg = hall.signalling.dialled[-1]
@@ -140,6 +142,8 @@ def test_a_call_of_ours_rings_talks_and_is_written_down() -> None:
         offered = hall.sink.by_call[call_id][0]
         assert isinstance(offered, f.CallWasOffered)
         assert (offered.direction, offered.called, offered.calling) == ("out", "a", "+4930999")
+        assert f.SlotWasFilled("order", "4711", confirmed=False) in hall.sink.by_call[call_id]
+        assert hall.agent.contexts[-1].facts.known == {"order": "4711"}
         hall.manager.on_leg_event(LegEnded(leg, HangupCause.CALLER_HANGUP))
         await hall.settle()
         hall.manager.on_media_event(m.LegClosed(leg, m.LegStats()))
