@@ -59,9 +59,8 @@ def first_values(headers: Headers) -> dict[str, str]:
     """
     values: dict[str, str] = {}
     seen: set[str] = set()
-    for name, value in headers:
-        long = COMPACT_FORMS.get(name.lower(), name)
-        if long.lower() not in seen and long.lower() not in trunk_headers.SECRET:
-            seen.add(long.lower())
-            values[long] = from_wire(value)
+    for (name, value), key in headers.keyed():
+        if key not in seen and key not in trunk_headers.SECRET:
+            seen.add(key)
+            values[name if len(name) > 1 else COMPACT_FORMS.get(name.lower(), name)] = from_wire(value)
     return values

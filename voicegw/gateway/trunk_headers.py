@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from voicegw.gateway.trunk_sections import HeaderSettings
@@ -10,17 +11,24 @@ from voicegw.sip.grammar import is_fit, is_token
 
 SECRET: Final = frozenset({"authorization", "proxy-authorization"})
 """What nobody is shown: passwords can be tried on a digest."""
+_LISTS_CACHED: Final = 256
+"""Every trunk has two."""
 NO_PROFILE = HeaderSettings()
 """For calls of no trunk."""
 
 
 def is_listed(name: str, patterns: Iterable[str]) -> bool:
     """Whether a header is named, by its whole name or by a beginning; in any case."""
+    whole, beginnings = _folded(tuple(patterns))
     folded = name.lower()
-    return any(
-        folded.startswith(pattern[:-1].lower()) if pattern.endswith("*") else folded == pattern.lower()
-        for pattern in patterns
-    )
+    return folded in whole or folded.startswith(beginnings)
+
+
+@lru_cache(maxsize=_LISTS_CACHED)
+def _folded(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    folded = [pattern.lower() for pattern in patterns]
+    whole = frozenset(pattern for pattern in folded if not pattern.endswith("*"))
+    return whole, tuple(pattern[:-1] for pattern in folded if pattern.endswith("*"))
 
 
 def incoming(profile: HeaderSettings, headers: Mapping[str, str]) -> dict[str, str]:
@@ -29,10 +37,13 @@ def incoming(profile: HeaderSettings, headers: Mapping[str, str]) -> dict[str, s
     for name, value in headers.items():
         if len(kept) >= profile.max_count:
             break
-        fits = len(value.encode("utf-8", "replace")) <= profile.max_bytes
-        if fits and name.lower() not in SECRET and is_listed(name, profile.incoming):
+        if _fits(value, profile.max_bytes) and name.lower() not in SECRET and is_listed(name, profile.incoming):
             kept[name] = value
     return kept
+
+
+def _fits(text: str, most_bytes: int) -> bool:
+    return len(text if text.isascii() else text.encode("utf-8", "replace")) <= most_bytes
 
 
 def outgoing(profile: HeaderSettings, headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -61,6 +61,8 @@ def to_wire(text: str) -> str:
 
 def from_wire(text: str) -> str:
     """Turn a header's text into text for people: UTF-8 where it is valid, else as it stands."""
+    if text.isascii():
+        return text
     try:
         return text.encode("latin-1").decode("utf-8")
     except (UnicodeEncodeError, UnicodeDecodeError):

@@ -61,7 +61,7 @@ def read_parties(
     name, and the number is elsewhere. ``number_in_display_name``: the caller's number stands beside From.
     """
     headers = request.headers
-    sender = _address(headers.get("From") or "")
+    sender = _address(headers.get("From"))
     known = _asserted(headers) if trusted else None
     shown = known or sender
     called, subaddress = _called(request, number_in_to=number_in_to)
@@ -107,10 +107,11 @@ def _asserted(headers: Headers) -> NameAddr | None:
 
 def _called(request: Request, *, number_in_to: bool) -> tuple[str, str]:
     """The number, and the subaddress with it. Where the Request-URI has no user part other headers are asked."""
+    if not number_in_to and (number := number_of(request.uri)):
+        return number, _subaddress(request.uri)
     headers = request.headers
-    others = [address.uri for name in (CALLED_PARTY, "To") if (address := _address(headers.get(name) or ""))]
-    candidates = [*others, request.uri] if number_in_to else [request.uri, *others]
-    for uri in candidates:
+    others = [address.uri for name in (CALLED_PARTY, "To") if (address := _address(headers.get(name)))]
+    for uri in (*others, request.uri):
         if number := number_of(uri):
             return number, _subaddress(uri)
     return "", ""
@@ -146,7 +147,9 @@ def _subaddress(uri: str) -> str:
     return from_wire(unescape(parsed.params.get("isub") or ""))
 
 
-def _address(value: str) -> NameAddr | None:
+def _address(value: str | None) -> NameAddr | None:
+    if value is None:
+        return None
     try:
         return NameAddr.parse(value)
     except RemoteProtocolError:

@@ -158,8 +158,11 @@ def wish(headers: Headers) -> SessionExpires | None:
 
 def min_se(headers: Headers) -> int:
     """The Min-SE of a message in seconds; 0 where it has none or a broken one."""
+    value = headers.get("Min-SE")
+    if value is None:
+        return 0
     try:
-        return _seconds((headers.get("Min-SE") or "").partition(";")[0])
+        return _seconds(value.partition(";")[0])
     except RemoteProtocolError:
         return 0
 
