@@ -121,7 +121,7 @@ class TrunkFaces:
         store = Store(self._config)
         try:
             async with store.read() as unit:
-                rows = await _rows(unit)
+                rows = await rows_of_trunks(unit)
         finally:
             await store.close()
         self._put_in_force(rows)
@@ -162,14 +162,14 @@ class TrunkFaces:
             await store.start()
             async with store.write() as unit:
                 await self._take_in(unit, files)
-                rows = await _rows(unit)
+                rows = await rows_of_trunks(unit)
         finally:
             await store.close()
         self._put_in_force(rows)
 
     async def _take_in(self, unit: Unit, files: Mapping[str, FileOfTrunk]) -> None:
         """Files that were edited become rows; rows whose file is gone go, unless the API has changed them since."""
-        rows = {row.name: row for row in await _rows(unit)}
+        rows = {row.name: row for row in await rows_of_trunks(unit)}
         if self._config.files is FileSync.OFF and rows:
             return
         taken = {name: one.content for name, one in (await unit.documents.published(TAKEN)).items()}
@@ -236,7 +236,8 @@ def write_trunk(row: Row) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
-async def _rows(unit: Unit) -> list[Row]:
+async def rows_of_trunks(unit: Unit) -> list[Row]:
+    """All trunks of the store, by name."""
     rows: list[Row] = []
     after: tuple[str, str] | None = None
     while page := await unit.trunks.page(after, _PAGE):

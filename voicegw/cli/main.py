@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_recordings(commands)
     _add_phone(commands)
+    _add_trunk(commands)
     _add_store(commands)
     return parser
 
@@ -111,6 +112,23 @@ def _add_phone(commands: _Commands) -> None:
     secret.add_argument("--realm", default="", help="what the password is for; phones.domain if left out")
     _add_config(secret)
     parser.set_defaults(command="phone")
+
+
+def _add_trunk(commands: _Commands) -> None:
+    parser = commands.add_parser("trunk", help="list, check and test trunks")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    list_ = actions.add_parser("list", help="the trunks that a server has")
+    check = actions.add_parser("check", help="everything that is wrong with their files")
+    test = actions.add_parser("test", help="ask a trunk, register, call, and say what to change")
+    test.add_argument("name", metavar="NAME", help="the trunk")
+    test.add_argument(
+        "--call", default="", metavar="NUMBER", help="whom to call; test_number of the trunk if left out"
+    )
+    test.add_argument("--seconds", type=float, default=8.0, help="how long the call is listened to")
+    for one in (list_, check, test):
+        _add_config(one)
+        one.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(command="trunk")
 
 
 def _add_recordings(commands: _Commands) -> None:

@@ -96,6 +96,8 @@ class Connections:
         self._sweeping: asyncio.TimerHandle | None = None
         self.on_gone: Callable[[Address], None] = lambda _peer: None
         """Told of every connection that a peer had opened and that is no more."""
+        self.on_trouble: Callable[[Address, Exception], None] = lambda _peer, _error: None
+        """Told why a connection could not be made, or broke."""
 
     def __len__(self) -> int:
         return len(self._by_flow)
@@ -163,6 +165,7 @@ class Connections:
         except (OSError, VoicegwError) as error:
             self._counters.add(SipCounter.CONNECT_FAILED)
             log.warning("no connection to %s: %s", destination, error)
+            self.on_trouble(place, error)
             return None
         self._counters.add(SipCounter.CONNECTIONS_OUT)
         connection = self._add(sock, place, (layer, tls), is_ours=True)
@@ -192,6 +195,7 @@ class Connections:
         if error is not None:
             self._counters.add(_counter_of(connection, error))
             log.info("connection with %s ends: %s", connection.peer, error)
+            self.on_trouble(connection.peer._replace(flow=0), error)
         self._drop(connection)
 
     # ---------------------------------------------------------------- life

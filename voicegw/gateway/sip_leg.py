@@ -85,7 +85,7 @@ class SipGateway:
         )
         self._tell = self._ringing.pass_on
         self._agent, self.snapshot = self._driver.agent, self._driver.snapshot
-        self._traces = self._driver.traces
+        self._traces, self.wire = self._driver.traces, self._driver.wire
         self.is_settled, self.take_trace = self._traces.settled, self._traces.take
         self.requests = SipRequests(self._driver)
         self.registrar = PhoneKeeper(phones, self.phones, self._driver, self.requests)

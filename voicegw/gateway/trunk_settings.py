@@ -77,6 +77,9 @@ class TrunkSettings(StrictModel):
     priority: int = Field(default=0, ge=0, le=1000)
     """Of two with the same match the smaller one goes first, the other when it is full or down."""
 
+    test_number: Line = ""
+    """Whom ``voicegw trunk test`` calls: a number of the provider's that answers and sends back what it hears."""
+
     # limits
     max_calls: int = Field(default=0, ge=0, le=100_000)
     """At once, both ways; 0: no limit."""

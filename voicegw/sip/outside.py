@@ -72,7 +72,8 @@ class RequestingSide:
         core, branch = self._core, self._core.new_branch()
         pairs = self._common(target_uri, destination, branch, from_, to, routes, dialog)
         pairs.append(("CSeq", f"{dialog.cseq} {method}"))
-        if not any(name.lower() in ("contact", "m") for name, _ in headers):
+        asks_only = method == "REGISTER"  # what is registered: one without a Contact changes nothing (§10.2.3)
+        if not asks_only and not any(name.lower() in ("contact", "m") for name, _ in headers):
             pairs.append(("Contact", core.contact(destination, target_uri)))
         if core.config.name:
             pairs.append(("User-Agent", core.config.name))
