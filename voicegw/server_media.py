@@ -72,11 +72,11 @@ class DiskRecorder:
         self._seal_to = seal_to
         self._writer = RecordingWriter(open_file=self._open)
 
-    def _open(self, path: str) -> RecordingFile:
-        return SealedWavFile(path, self._seal_to) if self._seal_to else StereoWavFile(path)
+    def _open(self, path: str, rate_hz: int) -> RecordingFile:
+        return SealedWavFile(path, self._seal_to, rate_hz) if self._seal_to else StereoWavFile(path, rate_hz)
 
-    def start(self, call_id: CallId, path: str) -> bool:
-        return self._writer.start(call_id, path)
+    def start(self, call_id: CallId, path: str, rate_hz: int = 8000) -> bool:
+        return self._writer.start(call_id, path, rate_hz)
 
     def write(self, call_id: CallId, left: NDArray[np.int16], right: NDArray[np.int16]) -> bool:
         return self._writer.write(call_id, left, right)
@@ -95,8 +95,8 @@ def _translate(event: RecordingEvent) -> RecorderEvent:
     match event:
         case Started(call_id, path):
             return RecorderStarted(call_id, path)
-        case Ended(call_id, path, samples, dropped):
-            return RecorderEnded(call_id, path, samples, dropped)
+        case Ended(call_id, path, samples, dropped, rate_hz):
+            return RecorderEnded(call_id, path, samples, dropped, rate_hz)
         case Discarded(call_id, path):
             return RecorderDiscarded(call_id, path)
         case Failed(call_id, path, reason):

@@ -1,4 +1,4 @@
-"""Loss concealment and comfort noise for many legs at once, 8 kHz.
+"""Loss concealment and comfort noise for many legs at once, at 8 or 16 kHz.
 
 A lost frame is filled by repeating the last pitch period (in the spirit of ITU-T G.711 Appendix I), which fades
 out over 80 ms while noise at the level of the line's background fades in: a line that goes dead sounds like a
@@ -18,6 +18,7 @@ _Pcm = NDArray[np.int16]
 _Float = NDArray[np.float32]
 
 FRAME: Final = 160
+"""20 ms; this and all that follows in samples at 8 kHz, of which there are twice as many at 16."""
 _SLOTS: Final = 3
 _MIN_LAG: Final = 40
 """5 ms: a voice of 200 Hz. Higher voices are matched at twice their period, which sounds the same."""
@@ -36,14 +37,13 @@ _NOISE_LENGTH: Final = 8192
 
 
 def _make_noise() -> _Float:
-    white = np.random.default_rng(1).standard_normal(_NOISE_LENGTH + FRAME)
+    white = np.random.default_rng(1).standard_normal(_NOISE_LENGTH + 2 * FRAME)
     soft = np.convolve(white, [0.5, 0.5], "same")
     noise: _Float = (soft / np.sqrt(np.mean(soft**2))).astype(np.float32)
     return noise
 
 
 _NOISE: Final[_Float] = _make_noise()
-_RISE: Final[_Float] = ((np.arange(_RETURN_SAMPLES) + 0.5) / _RETURN_SAMPLES).astype(np.float32)
 
 
 def comfort_noise(levels_dbov: _Float, samples: int, position: int) -> _Pcm:
@@ -61,10 +61,15 @@ def comfort_noise(levels_dbov: _Float, samples: int, position: int) -> _Pcm:
 class Concealer:
     """Concealment state of ``capacity`` rows; one call to :meth:`process` per 20 ms tick."""
 
-    def __init__(self, capacity: int) -> None:
-        self._history = np.zeros((capacity, _SLOTS, FRAME), np.int16)
+    def __init__(self, capacity: int, rate_hz: int = 8000) -> None:
+        """``rate_hz``: 8000 or 16000."""
+        self._scale = scale = rate_hz // 8000
+        self._frame = scale * FRAME
+        self._return = scale * _RETURN_SAMPLES
+        self._rise = ((np.arange(self._return) + 0.5) / self._return).astype(np.float32)
+        self._history = np.zeros((capacity, _SLOTS, self._frame), np.int16)
         self._lost_samples = np.zeros(capacity, np.int64)  # length of the loss so far; 0: no loss
-        self._period = np.zeros((capacity, _UNVOICED_LENGTH), np.float32)
+        self._period = np.zeros((capacity, scale * _UNVOICED_LENGTH), np.float32)
         self._period_length = np.ones(capacity, np.intp)
         self._seam = np.zeros(capacity, np.float32)
         self._noise_rms = np.zeros(capacity, np.float32)
@@ -78,7 +83,7 @@ class Concealer:
         self._lost_samples[row] = 0
 
     def process(self, rows: _Rows, frames: _Pcm, lost: NDArray[np.bool_] | None) -> _Pcm:
-        """Return ``frames`` (len(rows), 160) with the lost ones filled in and the returning ones smoothed.
+        """Return ``frames`` (len(rows), 20 ms) with the lost ones filled in and the returning ones smoothed.
 
         ``frames`` is changed in place where needed and returned; what it holds where ``lost`` does not matter. None
         for ``lost`` says that nothing is, which most of the time there is nothing to do for.
@@ -93,13 +98,13 @@ class Concealer:
         before = self._lost_samples[rows]
         if lost.any():
             self._begin(rows[lost & (before == 0)])
-            frames[lost] = np.rint(self._continue(rows[lost], FRAME))
+            frames[lost] = np.rint(self._continue(rows[lost], self._frame))
         returning = ~lost & (before > 0)
         if returning.any():
-            tail = self._continue(rows[returning], _RETURN_SAMPLES)
-            head = frames[returning, :_RETURN_SAMPLES]
-            frames[returning, :_RETURN_SAMPLES] = np.rint(tail + (head - tail) * _RISE)
-        self._lost_samples[rows] = np.where(lost, before + FRAME, 0)
+            tail = self._continue(rows[returning], self._return)
+            head = frames[returning, : self._return]
+            frames[returning, : self._return] = np.rint(tail + (head - tail) * self._rise)
+        self._lost_samples[rows] = np.where(lost, before + self._frame, 0)
         self._losing = bool(self._lost_samples.any())
 
     def _begin(self, rows: _Rows) -> None:
@@ -108,8 +113,8 @@ class Concealer:
             return
         oldest_first = (self._ticks + np.arange(_SLOTS)) % _SLOTS
         history = self._history[rows[:, np.newaxis], oldest_first].reshape(len(rows), -1).astype(np.float32)
-        length = _pitch_periods(history)
-        index = np.arange(_UNVOICED_LENGTH) % length[:, np.newaxis]
+        length = _pitch_periods(history, self._scale)
+        index = np.arange(self._scale * _UNVOICED_LENGTH) % length[:, np.newaxis]
         last = history.shape[1]
         each = np.arange(len(rows))[:, np.newaxis]
         newest = history[each, last - length[:, np.newaxis] + index]
@@ -120,37 +125,38 @@ class Concealer:
         self._period[rows] = newest + (older - newest) * weight
         self._period_length[rows] = length
         self._seam[rows] = history[:, -1] - history[np.arange(len(rows)), last - length - 1]
-        self._noise_rms[rows] = _background_rms(history)
+        self._noise_rms[rows] = _background_rms(history, self._scale)
 
     def _continue(self, rows: _Rows, samples: int) -> _Float:
         """The next ``samples`` of the concealment, without advancing it."""
         position = self._lost_samples[rows, np.newaxis] + np.arange(samples)
         voice = self._period[rows[:, np.newaxis], position % self._period_length[rows, np.newaxis]]
-        voice += self._seam[rows, np.newaxis] * np.clip(1 - position / _RETURN_SAMPLES, 0, 1)
-        gain = np.clip(1 - (position - _HOLD_SAMPLES) / _FADE_SAMPLES, 0, 1).astype(np.float32)
-        start = (self._ticks * FRAME + 997 * rows) % _NOISE_LENGTH
+        voice += self._seam[rows, np.newaxis] * np.clip(1 - position / self._return, 0, 1)
+        gain = np.clip(1 - (position / self._scale - _HOLD_SAMPLES) / _FADE_SAMPLES, 0, 1).astype(np.float32)
+        start = (self._ticks * self._frame + 997 * rows) % _NOISE_LENGTH
         noise = _NOISE[start[:, np.newaxis] + np.arange(samples)] * self._noise_rms[rows, np.newaxis]
         filled: _Float = np.clip(voice * gain + noise * (1 - gain), -32768, 32767)
         return filled
 
 
-def _pitch_periods(history: _Float) -> _Rows:
+def _pitch_periods(history: _Float, scale: int) -> _Rows:
     """Samples to repeat for each row: the lag where the last 20 ms resemble their past most."""
-    recent = history[:, -FRAME:]
-    past = history[:, -FRAME - _MAX_LAG : -_MIN_LAG]
-    windows = np.lib.stride_tricks.sliding_window_view(past, FRAME, axis=1)  # oldest, so largest lag, first
+    frame, longest, shortest = scale * FRAME, scale * _MAX_LAG, scale * _MIN_LAG
+    recent = history[:, -frame:]
+    past = history[:, -frame - longest : -shortest]
+    windows = np.lib.stride_tricks.sliding_window_view(past, frame, axis=1)  # oldest, so largest lag, first
     product = np.einsum("rlw,rw->rl", windows, recent)
     energy = np.einsum("rlw,rlw->rl", windows, windows)
     own = np.einsum("rw,rw->r", recent, recent)[:, np.newaxis]
     likeness = product / np.sqrt(energy * own + 1)
     best = likeness.argmax(axis=1)
     voiced = likeness[np.arange(len(best)), best] > _VOICED_CORRELATION
-    return np.where(voiced, _MAX_LAG - best, _UNVOICED_LENGTH)
+    return np.where(voiced, longest - best, scale * _UNVOICED_LENGTH)
 
 
-def _background_rms(history: _Float) -> _Float:
+def _background_rms(history: _Float, scale: int) -> _Float:
     """Level of the quietest 5 ms of the history, capped."""
-    blocks = history.reshape(len(history), -1, 40)
-    quietest = np.sqrt(np.einsum("rbs,rbs->rb", blocks, blocks).min(axis=1) / 40)
+    blocks = history.reshape(len(history), -1, 40 * scale)
+    quietest = np.sqrt(np.einsum("rbs,rbs->rb", blocks, blocks).min(axis=1) / (40 * scale))
     rms: _Float = np.minimum(quietest, np.float32(32768 * 10 ** (_MAX_NOISE_DBOV / 20)))
     return rms

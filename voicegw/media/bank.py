@@ -1,6 +1,7 @@
-"""What changes every tick, for all legs of one sample rate: a leg is a row of these arrays.
+"""What changes every tick, for all legs: a leg is a row of these arrays.
 
-This bank is 8 kHz and G.711, one byte a sample. Wide-band codecs get a bank of their own beside it.
+Positions count samples at 8 kHz, also for legs whose codec has more of them. G.711 is decoded and encoded here, for
+all rows at once; for the other codecs see :mod:`voicegw.media.wide`.
 """
 
 from __future__ import annotations
@@ -16,18 +17,14 @@ from voicegw.audio.plc import Concealer
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, MediaConfig
+from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, Pcm, Rows, fill_in
 from voicegw.media.messages import ConfigureLeg
+from voicegw.media.wide import CODECS, WideBank
 from voicegw.rtp.jitter import JitterBank, JitterLimits
 from voicegw.rtp.packet import plain_kind
 from voicegw.rtp.stats import ReceptionStats
 
-Rows = NDArray[np.intp]
-Pcm = NDArray[np.int16]
-
 LAWS: Final = {"PCMU": Law.ULAW, "PCMA": Law.ALAW}
-_QUIET_DBOV: Final = -50.0
-"""Skipping a frame of this level is not heard."""
-_THIN_TICKS: Final = 10
 _NEVER: Final = -1
 
 
@@ -45,8 +42,10 @@ class LegBank:
         )
         self.jitter = JitterBank(capacity, FRAME_SAMPLES, limits)
         self.reception = ReceptionStats(capacity)
+        self.wide = WideBank(capacity, self.jitter)
         self._concealer = Concealer(capacity)
         self._pulls = 0
+        self._codec: dict[int, str] = {}
         self.law = np.zeros(capacity, np.uint8)
         self._ulaw_only = True
         self.payload_type = np.full(capacity, _NEVER, np.int64)
@@ -95,16 +94,15 @@ class LegBank:
     def give_back(self, row: int) -> None:
         """The leg is over."""
         self._free.append(row)
+        self._codec.pop(row, None)
+        self.wide.forget(row)
 
     def configure(self, row: int, settings: ConfigureLeg, now: float) -> None:
-        """Apply a negotiated session; raises LocalError for a codec of another bank."""
-        if settings.codec not in LAWS:
-            raise LocalError(f"codec {settings.codec!r} is not G.711")
+        """Apply a negotiated session; raises LocalError for a codec that we do not have."""
+        self._begin_codec(row, settings.codec)
         if settings.receive != bool(self.receiving[row]):
             # On hold there is nothing to conceal; after it the peer's clock may have gone on or not.
             self.jitter.restart(row)
-        self.law[row] = LAWS[settings.codec]
-        self._ulaw_only = not self.law.any()
         self.payload_type[row] = settings.payload_type
         self.receiving[row] = settings.receive
         expected = settings.receive_payload_type if settings.receive_payload_type >= 0 else settings.payload_type
@@ -112,6 +110,19 @@ class LegBank:
         self.awaited[row] = 0
         self.heard_at[row] = self.reported_at[row] = now
         self.marker[row] = self.marking = True
+
+    def _begin_codec(self, row: int, codec: str) -> None:
+        if codec == self._codec.get(row):
+            return
+        if codec in CODECS:
+            self.wide.begin_receiving(row)
+            self.wide.begin_sending(row)
+        elif codec in LAWS:
+            self.law[row] = LAWS[codec]
+            self._ulaw_only = not self.law.any()
+        else:
+            raise LocalError(f"there is no codec {codec!r}")
+        self._codec[row] = codec
 
     def new_source(self, row: int, ssrc: int) -> None:
         """Another synchronisation source was believed: its numbers have nothing to do with the old ones."""
@@ -127,28 +138,18 @@ class LegBank:
         self.awaited[rows] = np.where(timestamp < 0, 0, words).T
 
     def frames(self, rows: Rows) -> Pcm:
-        """What each of ``rows`` says in this tick: decoded, concealed, or silence when there is no stream."""
+        """What each of ``rows``, all G.711, says in this tick: decoded, concealed, or silence when there is no
+        stream."""
         pulled = self.jitter.pull(rows)
         codes = pulled.codes
         frames = decode(codes, Law.ULAW) if self._ulaw_only else decode_rows(codes, self.law[rows])
         if pulled.due is None:
             frames = self._concealer.process(rows, frames, None)
         else:
-            frames = self._conceal(rows, frames, pulled.present, pulled.due)
+            frames = fill_in(self._concealer, rows, frames, pulled.present, pulled.due)
         self._pulls += 1
-        if self._pulls % _THIN_TICKS == 0:
-            self.jitter.thin(rows, level_dbov(frames) < _QUIET_DBOV, _THIN_TICKS)
-        return frames
-
-    def _conceal(self, rows: Rows, frames: Pcm, present: NDArray[np.bool_], due: NDArray[np.bool_]) -> Pcm:
-        complete = np.asarray(present.all(axis=1))
-        partial = ~complete & present.any(axis=1)
-        arrived = frames[partial]
-        frames[~complete & ~due] = 0
-        frames = self._concealer.process(rows, frames, ~complete & due)
-        if partial.any():
-            # Half a frame came (10 ms packets): keep it, and fill only the other half.
-            frames[partial] = np.where(present[partial], arrived, frames[partial])
+        if self._pulls % THIN_TICKS == 0:
+            self.jitter.thin(rows, level_dbov(frames) < QUIET_DBOV, THIN_TICKS)
         return frames
 
     def encode(self, rows: Rows, frames: Pcm) -> NDArray[np.uint8]:

@@ -8,9 +8,13 @@ from voicegw.base.errors import ConfigError
 from voicegw.turn.vad_gate import VadGateConfig
 
 SAMPLE_RATE_HZ = 8000
+"""The unit of all positions and durations in samples, whatever the rate of a call (docs/decisions/0013)."""
+WIDE_HZ = 16000
+"""The other rate at which calls are mixed."""
 FRAME_MS = 20
 FRAME_SAMPLES = SAMPLE_RATE_HZ * FRAME_MS // 1000
-"""One tick of the 8 kHz bank: the frame of G.711 that every telephone sends by default (RFC 3551 §4.5)."""
+"""One tick at 8 kHz: the frame of G.711 that every telephone sends by default (RFC 3551 §4.5)."""
+WIDE_FRAME_SAMPLES = WIDE_HZ * FRAME_MS // 1000
 FRAME_S = FRAME_MS / 1000
 
 

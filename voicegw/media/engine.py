@@ -7,6 +7,7 @@ a disk or a provider did: it counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 import numpy as np
@@ -17,10 +18,12 @@ from voicegw.base.ids import CallId, RandomBytes
 from voicegw.base.metrics import Counters
 from voicegw.call.edges import AGENT_EAR
 from voicegw.media import messages as m
-from voicegw.media.bank import LegBank, Pcm
+from voicegw.media.bank import LegBank
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
-from voicegw.media.leg import Call, Leg, Voice
-from voicegw.media.plan import TickPlan
+from voicegw.media.crossing import Crossing
+from voicegw.media.filling import Pcm
+from voicegw.media.leg import Call, Leg
+from voicegw.media.plan import Plane, TickPlan
 from voicegw.media.playout import Playout
 from voicegw.media.quality import SPAN_S
 from voicegw.media.receiver import RtpReceiver, flush_keys
@@ -63,6 +66,7 @@ class MediaEngine:
         self._sender = RtpSender(self._bank, clock, self.counters)
         self._speech = SpeechDetector(config, vad) if vad is not None else None
         self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter)
+        self._crossing = Crossing(config.max_legs, self._bank)
         self._plan: TickPlan = self._board.plan()
         self._taps = Taps(config.tap_ms // FRAME_MS)
         self._events: list[m.Event] = []
@@ -98,12 +102,10 @@ class MediaEngine:
         self._receive(now)
         plan = self._current_plan(now)
         if plan.legs:
-            heard = self._bank.frames(plan.rows)
-            self._detect_speech(plan, heard, now)
-            plan.sources[: len(plan.legs)] = heard
-            playing = self._take_playouts(plan)
-            mixed = plan.mix.mix(plan.sources)
-            departure = self._sender.send(mixed[: len(plan.senders)], self._events)
+            self._detect_speech(plan, self._crossing.hear(), now)
+            playing = [playing for plane in plan.planes for playing in self._take_playouts(plane)]
+            mixed = [plane.mix.mix(plane.sources) for plane in plan.planes]
+            departure = self._sender.send(*self._crossing.speak(mixed), self._events)
             self._settle_playouts(playing, departure)
             self._bank.elapsed += FRAME_SAMPLES
             self._tap(plan, mixed)
@@ -115,7 +117,7 @@ class MediaEngine:
         rows = self._plan.rows
         self._bank.elapsed += frames * FRAME_SAMPLES
         self._bank.jitter.skip(rows, frames)
-        self.counters.add("lost_frames", frames * len(self._plan.senders))
+        self.counters.add("lost_frames", frames * (len(self._crossing.narrow) + len(self._crossing.wide)))
 
     def _receive(self, now: float) -> None:
         events = self._receiver.drain(now)
@@ -128,7 +130,8 @@ class MediaEngine:
         if self._board.stale or self._sender.stale:
             self._tell_taps()  # what was heard before is told before
             self._plan = self._board.plan()
-            self._sender.plan(self._plan.senders)
+            self._crossing.plan(self._plan)
+            self._sender.plan(self._crossing.narrow, self._crossing.wide)
             for call in self._board.calls.values():
                 if not call.mixed:
                     call.mixed = True
@@ -164,11 +167,11 @@ class MediaEngine:
         self._events.append(m.SpeechStarted(leg.leg_id, now, at, bool(paused)))
         self._events += paused
 
-    def _take_playouts(self, plan: TickPlan) -> list[tuple[Playout, int]]:
+    def _take_playouts(self, plane: Plane) -> list[tuple[Playout, int]]:
         """Fill the playout sources. A call that nobody can be sent to now waits: its audio would be lost."""
-        plan.sources[len(plan.legs) :] = 0
+        plane.sources[len(plane.legs) :] = 0
         playing = []
-        for playout, row, frame in plan.playouts:
+        for playout, row, frame in plane.playouts:
             if playout.fill(frame):
                 playing.append((playout, row))
         return playing
@@ -183,8 +186,10 @@ class MediaEngine:
             if events:
                 self._events += events
 
-    def _tap(self, plan: TickPlan, mixed: Pcm) -> None:
-        batch = self._taps.add(plan.taps, mixed)
+    def _tap(self, plan: TickPlan, mixed: Sequence[Pcm]) -> None:
+        for plane, sinks in zip(plan.planes, mixed, strict=True):
+            self._taps.add(plane.taps, sinks, plane.rate_hz)
+        batch = self._taps.end_tick()
         if batch is not None:
             self._events.append(batch)
 
@@ -194,9 +199,10 @@ class MediaEngine:
         if batch is not None:
             self._events.append(batch)
 
-    def _record(self, plan: TickPlan, mixed: Pcm) -> None:
-        for call in plan.recorded:
-            self._recorder.write(call.call_id, mixed[call.recorded_in], mixed[call.recorded_out])
+    def _record(self, plan: TickPlan, mixed: Sequence[Pcm]) -> None:
+        for plane, sinks in zip(plan.planes, mixed, strict=True):
+            for call in plane.recorded:
+                self._recorder.write(call.call_id, sinks[call.recorded_in], sinks[call.recorded_out])
 
     def _housekeep(self, now: float) -> None:
         """What is not audio, spread over the ticks."""
@@ -229,8 +235,9 @@ class MediaEngine:
             match event:
                 case RecorderStarted(call_id, path):
                     self._events.append(m.RecordingStarted(call_id, path, now))
-                case RecorderEnded(call_id, path, samples, dropped):
-                    self._events.append(m.RecordingEnded(call_id, path, samples, dropped))
+                case RecorderEnded(call_id, path, samples, dropped, rate_hz):
+                    scale = rate_hz // SAMPLE_RATE_HZ
+                    self._events.append(m.RecordingEnded(call_id, path, samples // scale, dropped // scale))
                 case RecorderDiscarded(call_id, path):
                     self._events.append(m.RecordingDiscarded(call_id, path))
                 case RecorderFailed(call_id, path, reason):
@@ -265,6 +272,7 @@ class MediaEngine:
             return
         if self._speech is not None:
             self._speech.reset(leg.row)
+        self._crossing.reset(leg.row)
         self._events.append(m.LegOpened(leg.leg_id, leg.ports.port))
 
     def _with_leg(self, command: m.ConfigureLeg | m.CloseLeg | m.SendDtmf, now: float) -> None:
@@ -338,19 +346,23 @@ class MediaEngine:
                 self._events += call.voices[name].playout.cut(now) if name in call.voices else []
 
     def _queue_audio(self, call: Call, command: m.QueueAudio) -> None:
-        voice = call.voices.get(command.voice)
-        if voice is None:
-            voice = call.voices[command.voice] = Voice(Playout(call.call_id))
+        if command.voice not in call.voices:
             self._board.stale = True
-        accepted = voice.playout.append(
-            command.utterance_id, command.pcm, final=command.final, interruptible=command.interruptible
+        accepted = call.voice(command.voice).playout.append(
+            command.utterance_id,
+            command.pcm,
+            final=command.final,
+            interruptible=command.interruptible,
+            rate_hz=command.rate_hz,
         )
         if not accepted:
             self.counters.add("stale_audio_refused")
 
     def _start_recording(self, call_id: CallId, path: str) -> None:
         call = self._board.calls.get(call_id)
-        if call is None or not self._recorder.start(call_id, path):
+        if call is not None and not call.rate_hz:
+            call.set_rate(SAMPLE_RATE_HZ)  # a file has one rate from its beginning
+        if call is None or not self._recorder.start(call_id, path, call.rate_hz):
             reason = "the call is being recorded already" if call else "there is no such call"
             self._events.append(m.RecordingFailed(call_id, path, reason))
             return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from voicegw.base.ids import CallId, LegId
 from voicegw.call.edges import AGENT, Edge
-from voicegw.media.config import FRAME_MS
+from voicegw.media.config import FRAME_MS, SAMPLE_RATE_HZ
 from voicegw.media.latch import SourceLatch
 from voicegw.media.messages import ConfigureLeg, SendDtmf
 from voicegw.media.playout import Playout
@@ -35,6 +35,8 @@ class Leg:
     keys_current: SendDtmf | None = None
     odd_codes: bytearray = field(default_factory=bytearray)
     """Encoded samples that wait for a packet that is not 20 ms long."""
+    wide: bool = False
+    """Whether its codec samples at 16 kHz."""
     rejected: int = 0
     timeouts: int = 0
     """MediaTimedOut events of the present silence."""
@@ -79,6 +81,8 @@ class Call:
     """The legs of a call, its voices and its matrix."""
 
     call_id: CallId
+    rate_hz: int = 0
+    """At which it is mixed: the one of the codec of its first leg, 0 before there is one."""
     edges: tuple[Edge, ...] = ()
     legs: dict[str, Leg] = field(default_factory=dict)
     voices: dict[str, Voice] = field(default_factory=dict)
@@ -95,6 +99,18 @@ class Call:
     def __post_init__(self) -> None:
         """The agent has a voice from the start."""
         self.voices[AGENT] = Voice(Playout(self.call_id))
+
+    def set_rate(self, rate_hz: int) -> None:
+        """Once and for all."""
+        self.rate_hz = rate_hz
+        for voice in self.voices.values():
+            voice.playout.retune(rate_hz)
+
+    def voice(self, name: str) -> Voice:
+        """The voice of this name, made if there is none."""
+        if name not in self.voices:
+            self.voices[name] = Voice(Playout(self.call_id, self.rate_hz or SAMPLE_RATE_HZ))
+        return self.voices[name]
 
     @property
     def playout(self) -> Playout:

@@ -1,8 +1,8 @@
 """What the gateway and the media worker say to each other. Commands are imperative, events are past tense.
 
 All are flat and frozen and travel as msgpack (:mod:`voicegw.base.messages` frames them). Positions are integer
-samples at 8 kHz of the thing they belong to; ``at`` is CLOCK_MONOTONIC in seconds, one scale for both processes.
-PCM is 16-bit little-endian mono at 8 kHz.
+samples at 8 kHz (1/8000 s), at whatever rate the call is mixed; ``at`` is CLOCK_MONOTONIC in seconds, one scale
+for both processes. PCM is 16-bit little-endian mono at the ``rate_hz`` beside it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,15 @@ class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
 # ---------------------------------------------------------------- commands
 
 
+class OpusWish(Message, frozen=True):
+    """What the peer wants of the Opus that we send (RFC 7587 §6.1); bits a second, 0 where it says nothing."""
+
+    max_bitrate: int = 0
+    fec: bool = False
+    dtx: bool = False
+    max_playback_hz: int = 48000
+
+
 class OpenLeg(Message, frozen=True):
     """Take a row and an RTP/RTCP port pair; answered by LegOpened or LegFailed. Sends nothing yet."""
 
@@ -33,11 +42,12 @@ class OpenLeg(Message, frozen=True):
 class ConfigureLeg(Message, frozen=True):
     """Apply a negotiated session (RFC 3264); sent again after a re-INVITE. A new address unlatches the source.
 
-    ``codec`` is "PCMU" or "PCMA"; ``dtmf_payload_type`` -1 when not negotiated. These two numbers are the peer's
-    and go out with our packets; the ``receive`` ones are ours, -1 where they are the same. Both are taken from the
-    peer: many send under the number that they were offered, whatever they answered. ``ptime_ms`` is of our packets;
-    ``send`` / ``receive`` follow the direction attribute (both false when on hold). ``vad``: detect speech on what
-    arrives. ``tap``: send AudioTapped for what arrives.
+    ``codec`` is "PCMU", "PCMA", "G722" or "opus"; that of the first leg of a call decides at which rate the call is
+    mixed, for good. ``dtmf_payload_type`` is -1 when not negotiated. These two numbers are the peer's and go out
+    with our packets; the ``receive`` ones are ours, -1 where they are the same. Both are taken from the peer: many
+    send under the number that they were offered, whatever they answered. Keys are measured in ``dtmf_clock_hz``.
+    ``ptime_ms`` is of our packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
+    ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives.
     """
 
     leg_id: LegId
@@ -53,6 +63,8 @@ class ConfigureLeg(Message, frozen=True):
     receive: bool = True
     vad: bool = True
     tap: bool = True
+    dtmf_clock_hz: int = 8000
+    opus: OpusWish = OpusWish()
 
 
 class CloseLeg(Message, frozen=True):
@@ -77,7 +89,8 @@ class QueueAudio(Message, frozen=True):
     """Append audio to an utterance of a voice of a call. The first chunk queues the utterance.
 
     ``final`` closes it; an empty ``pcm`` is allowed. ``interruptible``: caller speech pauses it at once; only the
-    agent can be interrupted.
+    agent can be interrupted. ``rate_hz`` of all chunks of an utterance is one; at the rate of the call it costs
+    nothing.
     """
 
     call_id: CallId
@@ -86,6 +99,7 @@ class QueueAudio(Message, frozen=True):
     final: bool = False
     interruptible: bool = True
     voice: str = AGENT
+    rate_hz: int = 8000
 
 
 class PausePlayout(Message, frozen=True):
@@ -118,7 +132,7 @@ class SendDtmf(Message, frozen=True):
 
 
 class StartRecording(Message, frozen=True):
-    """Record ``rec_in`` and ``rec_out`` as a stereo WAV; written to ``path + '.part'`` until stopped."""
+    """Record ``rec_in`` and ``rec_out`` as a stereo WAV at the call's rate, in ``path + '.part'`` until stopped."""
 
     call_id: CallId
     path: str
@@ -270,11 +284,12 @@ class DtmfReceived(Message, frozen=True):
 
 
 class AudioTapped(Message, frozen=True):
-    """What an ear of a call got since the last one: one or more frames of 20 ms of PCM."""
+    """What an ear of a call got since the last one: one or more frames of 20 ms of PCM at the rate of the call."""
 
     call_id: CallId
     pcm: bytes
     ear: str = AGENT_EAR
+    rate_hz: int = 8000
 
 
 class AudioBatch(Message, frozen=True):

@@ -9,21 +9,20 @@ import numpy as np
 
 from voicegw.base.ids import CallId, LegId
 from voicegw.call.edges import RECORDED_IN, RECORDED_OUT, is_ear
-from voicegw.media.bank import Pcm, Rows
-from voicegw.media.config import FRAME_SAMPLES
+from voicegw.media.config import FRAME_MS, SAMPLE_RATE_HZ, WIDE_HZ
+from voicegw.media.filling import Pcm, Rows
 from voicegw.media.leg import Call, Leg
 from voicegw.media.mixer import Edge, MixMatrix
 from voicegw.media.playout import Playout
 
 
 @dataclass(frozen=True, slots=True)
-class TickPlan:
-    """Sources: the negotiated legs, then the voices. Sinks: the sending legs, then ears and recordings."""
+class Plane:
+    """The calls of one rate. Sources: the negotiated legs, then the voices. Sinks: the sending legs, then ears and
+    recordings."""
 
-    rows: Rows
+    rate_hz: int
     legs: tuple[Leg, ...]
-    listening: Rows
-    """Positions in ``rows`` of the legs whose speech is detected."""
     senders: tuple[Leg, ...]
     sources: Pcm
     mix: MixMatrix
@@ -32,6 +31,20 @@ class TickPlan:
     taps: tuple[tuple[CallId, str, int], ...]
     """The ears that hear something, and their sinks."""
     recorded: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TickPlan:
+    """All negotiated legs: those whose codec samples at 8 kHz first, then those at 16 kHz."""
+
+    rows: Rows
+    legs: tuple[Leg, ...]
+    narrow: int
+    """How many of them are of the first kind."""
+    listening: Rows
+    """Positions in ``rows`` of the legs whose speech is detected."""
+    planes: tuple[Plane, ...]
+    """Of the rates that there are calls of."""
     leg_of_row: dict[int, Leg]
 
 
@@ -51,6 +64,24 @@ class _Sinks:
 def make_plan(calls: Iterable[Call]) -> TickPlan:
     """Number everything; also tells each call where its own things are."""
     calls = tuple(calls)
+    planes = []
+    for rate_hz in (SAMPLE_RATE_HZ, WIDE_HZ):
+        alike = tuple(call for call in calls if call.rate_hz == rate_hz)
+        if alike:
+            planes.append(_make_plane(alike, rate_hz))
+    everyone = [leg for plane in planes for leg in plane.legs]
+    legs = (*(leg for leg in everyone if not leg.wide), *(leg for leg in everyone if leg.wide))
+    return TickPlan(
+        rows=np.array([leg.row for leg in legs], np.intp),
+        legs=legs,
+        narrow=sum(not leg.wide for leg in legs),
+        listening=np.array([place for place, leg in enumerate(legs) if _listens(leg)], np.intp),
+        planes=tuple(planes),
+        leg_of_row={leg.row: leg for leg in legs},
+    )
+
+
+def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
     legs = tuple(leg for call in calls for leg in call.legs.values() if leg.settings is not None)
     senders = tuple(leg for leg in legs if leg.sending)
     source_of = {leg.leg_id: place for place, leg in enumerate(legs)}
@@ -63,21 +94,20 @@ def make_plan(calls: Iterable[Call]) -> TickPlan:
             voice.source, voice.mouth = count, None
             count += 1
         edges += _call_edges(call, source_of, sink_of, sinks)
-    sources = np.zeros((count, FRAME_SAMPLES), np.int16)
+    frame_samples = rate_hz * FRAME_MS // 1000
+    sources = np.zeros((count, frame_samples), np.int16)
     voices = [voice for call in calls for voice in call.voices.values()]
-    return TickPlan(
-        rows=np.array([leg.row for leg in legs], np.intp),
+    return Plane(
+        rate_hz=rate_hz,
         legs=legs,
-        listening=np.array([source_of[leg.leg_id] for leg in legs if _listens(leg)], np.intp),
         senders=senders,
         sources=sources,
-        mix=MixMatrix(edges, sinks.count, FRAME_SAMPLES),
+        mix=MixMatrix(edges, sinks.count, frame_samples),
         playouts=tuple(
             (voice.playout, voice.mouth.row, sources[voice.source]) for voice in voices if voice.mouth is not None
         ),
         taps=tuple((call.call_id, ear, sink) for call in calls for ear, sink in call.ears.items()),
         recorded=tuple(call for call in calls if call.recording),
-        leg_of_row={leg.row: leg for leg in legs},
     )
 
 

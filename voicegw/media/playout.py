@@ -6,6 +6,8 @@ the network refused is offered again.
 
 A pause fades out over the first 5 ms of what would have come next and does not count them: the resume begins with
 the same samples, faded in, and nothing is lost.
+
+Inside, everything is counted in samples at the rate of the call; what is told is in samples at 8 kHz.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicegw.audio.levels import fade_in, fade_out
+from voicegw.audio.resample import Resampler, resample
 from voicegw.base.ids import CallId, UtteranceId
-from voicegw.media.config import FRAME_SAMPLES
+from voicegw.media.config import FRAME_MS, SAMPLE_RATE_HZ
 from voicegw.media.messages import (
     Event,
     PlayoutCut,
@@ -32,7 +35,7 @@ from voicegw.media.messages import (
 _Pcm = NDArray[np.int16]
 
 FADE_SAMPLES: Final = 40
-"""5 ms: too short to be heard as a fade, long enough not to be heard as a click."""
+"""5 ms, at 8 kHz: too short to be heard as a fade, long enough not to be heard as a click."""
 _REMEMBERED_DEAD: Final = 64
 _FIRST_ROOM: Final = 4000
 
@@ -42,6 +45,8 @@ class _Utterance:
 
     __slots__ = (
         "_odd",
+        "_rate_hz",
+        "_resampler",
         "pcm",
         "final",
         "interruptible",
@@ -52,33 +57,60 @@ class _Utterance:
         "utterance_id",
     )
 
-    def __init__(self, utterance_id: UtteranceId, *, interruptible: bool) -> None:
+    def __init__(self, utterance_id: UtteranceId, rate_hz: int, call_hz: int, *, interruptible: bool) -> None:
+        """``rate_hz`` is that of what comes, ``call_hz`` that of what is kept."""
         self.utterance_id = utterance_id
+        self._rate_hz = rate_hz
+        self._resampler = _resampler(rate_hz, call_hz)
         self.interruptible = interruptible
         self.final = self.started = self.starved = False
         self.sent = self.queued = 0
         self.pcm = np.zeros(_FIRST_ROOM, np.int16)  # the first ``queued`` samples have come
         self._odd = b""  # half a sample that waits for its other byte
 
-    def append(self, pcm: bytes) -> None:
-        """Room grows by doubling, so that many small chunks cost no more than few large ones."""
+    def append(self, pcm: bytes, *, final: bool) -> None:
+        """Add audio; ``final`` is the end of it."""
         data = self._odd + pcm if self._odd else pcm
         count = len(data) // 2
         self._odd = data[2 * count :]
-        end = self.queued + count
+        samples = np.frombuffer(data, "<i2", count)
+        if self._resampler is None:
+            self._keep(samples)
+        else:
+            self._keep(self._resampler.process(samples.astype(np.int16)))
+            if final:
+                self._keep(self._resampler.flush())
+        self.final = final
+
+    def _keep(self, samples: _Pcm) -> None:
+        """Room grows by doubling, so that many small chunks cost no more than few large ones."""
+        end = self.queued + len(samples)
         if end > len(self.pcm):
             grown = np.zeros(max(end, 2 * len(self.pcm)), np.int16)
             grown[: self.queued] = self.pcm[: self.queued]
             self.pcm = grown
-        self.pcm[self.queued : end] = np.frombuffer(data, "<i2", count)
+        self.pcm[self.queued : end] = samples
         self.queued = end
+
+    def retune(self, source_hz: int, target_hz: int) -> None:
+        """The call turned out to have another rate than the one that this was kept for."""
+        self.pcm = resample(self.pcm[: self.queued], source_hz, target_hz)
+        self.queued = len(self.pcm)
+        self.sent = self.sent * target_hz // source_hz
+        self._resampler = _resampler(self._rate_hz, target_hz)
+
+
+def _resampler(source_hz: int, target_hz: int) -> Resampler | None:
+    return None if source_hz == target_hz else Resampler(source_hz, target_hz)
 
 
 class Playout:
     """The queue of utterances of one call."""
 
-    def __init__(self, call_id: CallId) -> None:
+    def __init__(self, call_id: CallId, rate_hz: int = SAMPLE_RATE_HZ) -> None:
+        """``rate_hz``: of the frames that are taken; a multiple of 8 kHz."""
         self._call_id = call_id
+        self._set_rate(rate_hz)
         self._queue: deque[_Utterance] = deque()
         self._dead: deque[UtteranceId] = deque(maxlen=_REMEMBERED_DEAD)
         self._taken: list[tuple[_Utterance, int]] = []
@@ -90,6 +122,18 @@ class Playout:
         self.quick = False
         """This tick's frame came from the middle of an utterance: :meth:`step` settles it."""
 
+    def _set_rate(self, rate_hz: int) -> None:
+        self.rate_hz = rate_hz
+        self._scale = rate_hz // SAMPLE_RATE_HZ
+        self._frame = rate_hz * FRAME_MS // 1000
+        self._fade = FADE_SAMPLES * self._scale
+
+    def retune(self, rate_hz: int) -> None:
+        """The rate of the call is known now; to be called before anything was taken."""
+        for utterance in self._queue if rate_hz != self.rate_hz else ():
+            utterance.retune(self.rate_hz, rate_hz)
+        self._set_rate(rate_hz)
+
     @property
     def idle(self) -> bool:
         """Whether the next tick has nothing to send, so that it need not ask."""
@@ -100,18 +144,25 @@ class Playout:
         """Whether caller speech should pause what plays now."""
         return bool(self._queue) and not self.paused and self._queue[0].interruptible
 
-    def append(self, utterance_id: UtteranceId, pcm: bytes, *, final: bool, interruptible: bool) -> bool:
+    def append(
+        self,
+        utterance_id: UtteranceId,
+        pcm: bytes,
+        *,
+        final: bool,
+        interruptible: bool,
+        rate_hz: int = SAMPLE_RATE_HZ,
+    ) -> bool:
         """Add audio; False when the utterance is over (cut, finished or closed) and the audio is refused."""
         if utterance_id in self._dead:
             return False
         utterance = next((u for u in self._queue if u.utterance_id == utterance_id), None)
         if utterance is None:
-            utterance = _Utterance(utterance_id, interruptible=interruptible)
+            utterance = _Utterance(utterance_id, rate_hz, self.rate_hz, interruptible=interruptible)
             self._queue.append(utterance)
         if utterance.final:
             return False
-        utterance.append(pcm)
-        utterance.final = final
+        utterance.append(pcm, final=final)
         return True
 
     def pause(self, at: float) -> list[Event]:
@@ -124,7 +175,7 @@ class Playout:
         self._tail = self._fading_tail()
         self._steady = None
         head = self._queue[0]
-        return [PlayoutPaused(self._call_id, head.utterance_id, head.sent, at)]
+        return [PlayoutPaused(self._call_id, head.utterance_id, self._told(head.sent), at)]
 
     def resume(self, at: float) -> list[Event]:
         """Go on at the sample of the pause."""
@@ -143,16 +194,21 @@ class Playout:
         events: list[Event] = []
         for utterance in self._queue:
             self._dead.append(utterance.utterance_id)
-            events.append(PlayoutCut(self._call_id, utterance.utterance_id, utterance.sent, utterance.queued, at))
+            sent, queued = self._told(utterance.sent), self._told(utterance.queued)
+            events.append(PlayoutCut(self._call_id, utterance.utterance_id, sent, queued, at))
         self._queue.clear()
         self._steady = None
         self.paused = self._fade_in = False
         return events
 
+    def _told(self, samples: int) -> int:
+        """A position as others count, that is in samples at 8 kHz."""
+        return samples // self._scale
+
     def _fading_tail(self) -> _Pcm | None:
         """What follows the last sample sent, faded to nothing; None when nothing was being heard."""
         head = self._queue[0]
-        count = min(FADE_SAMPLES, head.queued - head.sent)
+        count = min(self._fade, head.queued - head.sent)
         if not head.started or head.starved or count <= 0:
             return None
         return fade_out(head.pcm[head.sent : head.sent + count], count)
@@ -166,7 +222,7 @@ class Playout:
         if steady is not None:
             # Almost every frame of almost every utterance: nothing begins, ends or fades.
             start = steady.sent
-            end = start + FRAME_SAMPLES
+            end = start + self._frame
             if end < steady.queued:
                 frame[:] = steady.pcm[start:end]
                 self.quick = True
@@ -192,7 +248,7 @@ class Playout:
             if count < left or not utterance.final:
                 break
         if self._fade_in and filled:
-            frame[:FADE_SAMPLES] = fade_in(frame[:FADE_SAMPLES], FADE_SAMPLES)
+            frame[: self._fade] = fade_in(frame[: self._fade], self._fade)
             self._fade_in = False
         return True
 
@@ -200,7 +256,7 @@ class Playout:
         """The :attr:`quick` frame of this tick left."""
         self.quick = False
         if self._steady is not None:
-            self._steady.sent += FRAME_SAMPLES
+            self._steady.sent += self._frame
 
     def settle(self, at: float, *, sent: bool) -> list[Event]:
         """The frame of this tick left at ``at``, or did not: move the positions and tell."""
@@ -221,7 +277,8 @@ class Playout:
             if utterance.final and utterance.sent == utterance.queued:
                 self._queue.popleft()
                 self._dead.append(utterance.utterance_id)
-                events.append(PlayoutFinished(self._call_id, utterance.utterance_id, utterance.sent, at))
+                sent_samples = self._told(utterance.sent)
+                events.append(PlayoutFinished(self._call_id, utterance.utterance_id, sent_samples, at))
         if taken and self._queue and self._queue[0].started:
             self._steady = self._queue[0]
         return events
@@ -231,4 +288,4 @@ class Playout:
         if utterance.starved or not utterance.started:
             return []
         utterance.starved = True
-        return [PlayoutStarved(self._call_id, utterance.utterance_id, utterance.sent, at)]
+        return [PlayoutStarved(self._call_id, utterance.utterance_id, self._told(utterance.sent), at)]

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.metrics import Counters
-from voicegw.media.bank import LegBank, Rows
+from voicegw.media.bank import LegBank
 from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from voicegw.media.filling import Rows
 from voicegw.media.leg import Leg
 from voicegw.media.messages import DtmfReceived, Event, MediaLatched
 from voicegw.media.sockets import Address, Network

@@ -16,8 +16,9 @@ import numpy as np
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
-from voicegw.media.bank import LegBank, Pcm
+from voicegw.media.bank import LegBank
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ
+from voicegw.media.filling import Pcm
 from voicegw.media.leg import Leg
 from voicegw.media.messages import DtmfSent, Event
 from voicegw.media.sockets import Address
@@ -59,16 +60,21 @@ class RtpSender:
         self._counters = counters
         self.stale = False
         """A leg began or ended sending digits: :meth:`plan` is due."""
-        self.plan([])
+        self.plan((), ())
 
-    def plan(self, legs: Sequence[Leg]) -> None:
-        """The legs to send to from now on, in the order of the frames that :meth:`send` will be given."""
+    def plan(self, narrow: Sequence[Leg], wide: Sequence[Leg]) -> None:
+        """The legs to send to from now on, by the rate of their codec, in the order of the frames that :meth:`send`
+        will be given."""
         self.stale = False
-        plain = [(index, leg) for index, leg in enumerate(legs) if _is_plain(leg)]
-        self._alone = [(index, leg) for index, leg in enumerate(legs) if not _is_plain(leg)]
+        self._alone = [
+            (index, leg) for legs in (narrow, wide) for index, leg in enumerate(legs) if not _is_plain(leg)
+        ]
         self._all_plain = not self._alone
-        self._plain = np.array([index for index, _ in plain], np.intp)
-        self._rows = np.array([leg.row for _, leg in plain], np.intp)
+        self._narrow = np.array([index for index, leg in enumerate(narrow) if _is_plain(leg)], np.intp)
+        self._wide = np.array([index for index, leg in enumerate(wide) if _is_plain(leg)], np.intp)
+        plain = [*(narrow[index] for index in self._narrow), *(wide[index] for index in self._wide)]
+        self._rows = np.array([leg.row for leg in plain], np.intp)
+        self._wide_rows = [leg.row for leg in plain[len(self._narrow) :]]
         self._packets = np.zeros((len(plain), _PACKET_BYTES), np.uint8)
         # Headers as words: what stays is written here, what changes by _write_headers.
         self._words = self._packets.view(">u4")
@@ -76,20 +82,22 @@ class RtpSender:
         self._first_timestamps = self._bank.first_timestamp[self._rows]
         self._constant = (PLAIN_FIRST_BYTE << 24) | self._bank.payload_type[self._rows] << 16
         self._shipments: list[_Shipment] = [
-            (leg.ports.rtp.sendto, self._packets[place].data, _target(leg)) for place, (_, leg) in enumerate(plain)
+            (leg.ports.rtp.sendto, self._packets[place].data, _target(leg)) for place, leg in enumerate(plain)
         ]
-        departing = [leg.row for _, leg in plain] + [leg.row for _, leg in self._alone]
+        departing = [leg.row for leg in plain] + [leg.row for _, leg in self._alone]
         self._order = {row: place / max(1, len(departing) - 1) for place, row in enumerate(departing)}
 
-    def send(self, frames: Pcm, events: list[Event]) -> Departure:
-        """Encode and send ``frames``, one for each planned leg."""
-        bank, rows, packets = self._bank, self._rows, self._packets
-        packets[:, HEADER_BYTES:] = bank.encode(rows, frames if self._all_plain else frames[self._plain])
+    def send(self, narrow: Pcm, wide: Pcm, events: list[Event]) -> Departure:
+        """Encode and send frames, one for each planned leg: (n, 160) and (m, 320)."""
+        bank, count, payloads = self._bank, len(self._narrow), self._packets[:, HEADER_BYTES:]
+        payloads[:count] = bank.encode(self._rows[:count], narrow if self._all_plain else narrow[self._narrow])
+        if self._wide_rows:
+            payloads[count:] = bank.wide.encode(self._wide_rows, wide[self._wide])
         self._write_headers()
         first_at = self._clock.monotonic()
         failed = self._ship()
         for index, leg in self._alone:
-            if not self._ship_alone(leg, frames[index], events):
+            if not self._ship_alone(leg, (wide if leg.wide else narrow)[index], events):
                 failed.append(leg.row)
         last_at = self._clock.monotonic()
         if failed:
@@ -126,8 +134,7 @@ class RtpSender:
             key = self._next_key(leg, timestamp, events)
             if key is not None:
                 return self._ship_packet(leg, leg.key_payload_type, key.timestamp, key.payload, marker=key.marker)
-        one = np.array([row], np.intp)
-        codes = self._bank.encode(one, frame[np.newaxis])[0].tobytes()
+        codes = self._encode(leg, frame)
         length = leg.ptime_ms * SAMPLE_RATE_HZ // 1000
         waiting = leg.odd_codes
         waiting += codes
@@ -139,6 +146,11 @@ class RtpSender:
             del waiting[:length]
             start += length
         return sent
+
+    def _encode(self, leg: Leg, frame: Pcm) -> bytes:
+        if leg.wide:
+            return bytes(self._bank.wide.encode([leg.row], frame[np.newaxis]))
+        return bytes(self._bank.encode(np.array([leg.row], np.intp), frame[np.newaxis])[0])
 
     def _next_key(self, leg: Leg, timestamp: int, events: list[Event]) -> EventPacket | None:
         """The digit packet of this tick; begins the next order and reports the one that is done."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from voicegw.audio.levels import level_dbov, to_float
 from voicegw.audio.windows import WindowAssembler
-from voicegw.media.bank import Pcm, Rows
 from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
+from voicegw.media.filling import Pcm, Rows
 from voicegw.ports.vad import VadModel
 from voicegw.turn.vad_gate import BLOCKS, GateEdge, VadGate
 

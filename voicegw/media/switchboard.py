@@ -5,7 +5,7 @@ from __future__ import annotations
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
 from voicegw.media.bank import LegBank
-from voicegw.media.config import MediaConfig
+from voicegw.media.config import SAMPLE_RATE_HZ, WIDE_HZ, MediaConfig
 from voicegw.media.latch import SourceLatch
 from voicegw.media.leg import Call, Leg
 from voicegw.media.messages import ConfigureLeg, OpenLeg
@@ -13,6 +13,7 @@ from voicegw.media.plan import TickPlan, make_plan
 from voicegw.media.receiver import RtpReceiver
 from voicegw.media.reports import RtcpReporter
 from voicegw.media.sockets import PortPool, is_sendable
+from voicegw.media.wide import CODECS as WIDE_CODECS
 
 _PTIMES_MS = frozenset((10, 20, 30, 40, 60))
 
@@ -74,9 +75,16 @@ class Switchboard:
             leg.latch.expect(remote, now)
         if leg.latch.source is None:
             self._bank.ssrc_in[leg.row] = -1
-        if leg.settings is None or leg.settings.ptime_ms != command.ptime_ms:
+        if leg.settings is None or (leg.settings.ptime_ms, leg.settings.codec) != (
+            command.ptime_ms,
+            command.codec,
+        ):
             leg.odd_codes.clear()
+        leg.wide = command.codec in WIDE_CODECS
         leg.settings = command
+        call = self.calls[leg.call_id]
+        if not call.rate_hz:
+            call.set_rate(WIDE_HZ if leg.wide else SAMPLE_RATE_HZ)
         leg.timeouts = 0
         self.stale = True
 

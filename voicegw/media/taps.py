@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from voicegw.base.ids import CallId
-from voicegw.media.bank import Pcm
+from voicegw.media.filling import Pcm
 from voicegw.media.messages import AudioBatch, AudioTapped
 
 
@@ -19,15 +19,18 @@ class Taps:
     """Audio on its way to the ears."""
 
     def __init__(self, ticks: int) -> None:
-        """A piece of :meth:`add` is complete after ``ticks``."""
+        """A piece is complete after ``ticks``."""
         self._most = ticks
         self._ticks = 0
-        self._heard: dict[tuple[CallId, str], list[bytes]] = {}
+        self._heard: dict[tuple[CallId, str, int], list[bytes]] = {}
 
-    def add(self, taps: Iterable[tuple[CallId, str, int]], mixed: Pcm) -> AudioBatch | None:
-        """One tick of the ears (call, ear, sink); what was collected, if it is time."""
+    def add(self, taps: Iterable[tuple[CallId, str, int]], mixed: Pcm, rate_hz: int) -> None:
+        """One tick of the ears (call, ear, sink) of calls of one rate."""
         for call_id, ear, sink in taps:
-            self._heard.setdefault((call_id, ear), []).append(mixed[sink].tobytes())
+            self._heard.setdefault((call_id, ear, rate_hz), []).append(mixed[sink].tobytes())
+
+    def end_tick(self) -> AudioBatch | None:
+        """All ears have been added; what was collected, if it is time."""
         self._ticks += 1
         return self.take() if self._ticks >= self._most else None
 
@@ -36,4 +39,5 @@ class Taps:
         heard, self._heard, self._ticks = self._heard, {}, 0
         if not heard:
             return None
-        return AudioBatch(tuple(AudioTapped(call_id, b"".join(pcm), ear) for (call_id, ear), pcm in heard.items()))
+        pieces = ((key, b"".join(pcm)) for key, pcm in heard.items())
+        return AudioBatch(tuple(AudioTapped(call_id, pcm, ear, rate) for (call_id, ear, rate), pcm in pieces))

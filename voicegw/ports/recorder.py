@@ -22,12 +22,14 @@ class RecorderStarted:
 
 @dataclass(frozen=True, slots=True)
 class RecorderEnded:
-    """The file has its final name. ``samples`` are in it; ``dropped_samples`` could not be written in time."""
+    """The file has its final name. ``samples`` at ``rate_hz`` are in it; ``dropped_samples`` could not be written
+    in time."""
 
     call_id: CallId
     path: str
     samples: int
     dropped_samples: int
+    rate_hz: int = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,12 @@ RecorderEvent = RecorderStarted | RecorderEnded | RecorderDiscarded | RecorderFa
 class Recorder(Protocol):
     """Streams stereo PCM of many calls to disk. No method blocks or raises for a disk: that is an event."""
 
-    def start(self, call_id: CallId, path: str) -> bool:
-        """Open ``path + '.part'`` for a call; False if it is being recorded already."""
+    def start(self, call_id: CallId, path: str, rate_hz: int = 8000) -> bool:
+        """Open ``path + '.part'`` for a call of this rate; False if it is being recorded already."""
         ...
 
     def write(self, call_id: CallId, left: NDArray[np.int16], right: NDArray[np.int16]) -> bool:
-        """Copy equally long blocks at 8 kHz; False if dropped, which is counted, because the disk is behind.
+        """Copy equally long blocks; False if dropped, which is counted, because the disk is behind.
 
         For a call that is not being recorded nothing happens.
         """

@@ -21,7 +21,7 @@ from voicegw.recording.seal_format import (
 )
 from voicegw.recording.seal_kem import wrap
 from voicegw.recording.seal_keys import SealPublicKey
-from voicegw.recording.wav_file import CHANNELS, RATE, part_path
+from voicegw.recording.wav_file import CHANNELS, part_path
 
 SUFFIX: Final = ".sealed"
 _FRAME_BYTES: Final = 2 * CHANNELS
@@ -45,10 +45,10 @@ class SealedWavFile:
     object only: once it is closed, nobody but the recipients can read what was written.
     """
 
-    def __init__(self, path: str, recipients: Sequence[SealPublicKey]) -> None:
+    def __init__(self, path: str, recipients: Sequence[SealPublicKey], rate_hz: int = 8000) -> None:
         """Create the folders and the file, ``path`` with ``.sealed`` behind it."""
         self.path = path + SUFFIX
-        data_key, header = make_header(recipients, RATE, CHANNELS)
+        data_key, header = make_header(recipients, rate_hz, CHANNELS)
         self._cipher = ChunkCipher(data_key, header)
         self._end = header.size
         self._chunks = 0

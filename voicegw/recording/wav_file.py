@@ -12,7 +12,8 @@ import numpy as np
 from voicegw.audio import wav
 from voicegw.recording.seal_format import MAX_HEADER_BYTES, TAG_BYTES, SealDamaged, is_sealed, parse_header
 
-RATE: Final = 8000
+RATES: Final = (8000, 16000)
+"""At which calls are mixed, hertz."""
 CHANNELS: Final = 2
 _FRAME_BYTES: Final = 2 * CHANNELS
 _SILENCE: Final = bytes(64 * 1024)
@@ -30,15 +31,16 @@ class StereoWavFile:
     It is locked (flock) while open, so that :func:`recover_partial` of another process leaves it alone.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, rate_hz: int = 8000) -> None:
         """Create the folders and the file, with a header for no samples."""
         self.path = path
+        self._rate_hz = rate_hz
         self.samples = 0
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(part_path(path), os.O_RDWR | os.O_CREAT | os.O_TRUNC, _MODE)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._write(wav.header(RATE, CHANNELS, 0))
+            self._write(wav.header(rate_hz, CHANNELS, 0))
         except OSError:
             self.abandon()
             raise
@@ -58,7 +60,7 @@ class StereoWavFile:
 
     def checkpoint(self) -> None:
         """Make the header say what is in the file."""
-        os.pwrite(self._fd, wav.header(RATE, CHANNELS, self.samples * _FRAME_BYTES), 0)
+        os.pwrite(self._fd, wav.header(self._rate_hz, CHANNELS, self.samples * _FRAME_BYTES), 0)
 
     def finish(self, *, sync: bool) -> None:
         """Write the last header and give the file its final name, atomically; ``sync`` waits for the disk."""
@@ -113,8 +115,8 @@ def _recover(part: Path) -> Path | None:
         head = file.read(wav.HEADER_BYTES)
         if is_sealed(head):
             return _keep_sealed(part)
-        ours = wav.header(RATE, CHANNELS, 0)
-        if head[:4] + head[8:40] != ours[:4] + ours[8:40]:
+        rate_hz = next((rate for rate in RATES if _same_format(head, wav.header(rate, CHANNELS, 0))), 0)
+        if not rate_hz:
             return None
         data = (size - wav.HEADER_BYTES) // _FRAME_BYTES * _FRAME_BYTES
         if data == 0:
@@ -122,10 +124,15 @@ def _recover(part: Path) -> Path | None:
             return None
         file.truncate(wav.HEADER_BYTES + data)
         file.seek(0)
-        file.write(wav.header(RATE, CHANNELS, data))
+        file.write(wav.header(rate_hz, CHANNELS, data))
         final = _free_name(part.with_suffix(""))
         part.rename(final)
         return final
+
+
+def _same_format(head: bytes, ours: bytes) -> bool:
+    """Whether two headers differ in nothing but the sizes."""
+    return head[:4] + head[8:40] == ours[:4] + ours[8:40]
 
 
 def _keep_sealed(part: Path) -> Path | None:

@@ -41,6 +41,7 @@ class Ended:
     path: str
     samples: int
     dropped_samples: int
+    rate_hz: int = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class RecordingFile(Protocol):
 class _Start(NamedTuple):
     call_id: CallId
     path: str
+    rate_hz: int
 
 
 class _Block(NamedTuple):  # made for every call in every tick: a third of the cost of a frozen dataclass
@@ -118,6 +120,7 @@ class _Stop(NamedTuple):
 @dataclass(slots=True)
 class _Recording:
     file: RecordingFile
+    rate_hz: int
     checkpoint_due: float
     dropped: int = 0
     left: list[bytes] = field(default_factory=list)
@@ -130,7 +133,7 @@ class RecordingWriter:
     ``queue_blocks`` bounds the memory: 32768 blocks of 20 ms are 21 MB, or two seconds of a stalled disk with 300
     calls. ``drain_interval_s`` is how often the thread looks: larger writes are cheaper, and the thread needs the
     interpreter lock less often. ``sync`` makes a finished recording survive a power cut. ``open_file`` makes the
-    file of a path, sealed or not.
+    file of a path for samples at a rate, sealed or not.
     """
 
     def __init__(
@@ -140,7 +143,7 @@ class RecordingWriter:
         drain_interval_s: float = 0.25,
         sync: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
-        open_file: Callable[[str], RecordingFile] = StereoWavFile,
+        open_file: Callable[[str, int], RecordingFile] = StereoWavFile,
     ) -> None:
         self._open_file = open_file
         self._limit = queue_blocks
@@ -157,16 +160,16 @@ class RecordingWriter:
 
     # ------------------------------------------------------------ the tick's side
 
-    def start(self, call_id: CallId, path: str) -> bool:
+    def start(self, call_id: CallId, path: str, rate_hz: int = 8000) -> bool:
         """Begin a recording; False if the call is already being recorded. Answered by Started or Failed."""
         if call_id in self._lost:
             return False
         self._lost[call_id] = 0
-        self._queue.append(_Start(call_id, path))
+        self._queue.append(_Start(call_id, path, rate_hz))
         return True
 
     def write(self, call_id: CallId, left: NDArray[np.int16], right: NDArray[np.int16]) -> bool:
-        """Append a block of 8 kHz samples to both sides; LocalError if they differ in length.
+        """Append a block of samples to both sides; LocalError if they differ in length.
 
         False if it was dropped because the queue is full. For a call that is not being recorded (any more) nothing
         happens: a failed recording must not need a special case in the tick.
@@ -229,11 +232,11 @@ class RecordingWriter:
 
     def _open(self, start: _Start) -> None:
         try:
-            file = self._open_file(start.path)
+            file = self._open_file(start.path, start.rate_hz)
         except (OSError, ValueError, LocalError) as error:  # ValueError: a NUL in the path
             self._outbox.append(Failed(start.call_id, start.path, _reason(error)))
             return
-        self._recordings[start.call_id] = _Recording(file, self._monotonic() + _CHECKPOINT_S)
+        self._recordings[start.call_id] = _Recording(file, start.rate_hz, self._monotonic() + _CHECKPOINT_S)
         self._outbox.append(Started(start.call_id, file.path))
 
     def _collect(self, block: _Block) -> None:
@@ -271,7 +274,8 @@ class RecordingWriter:
                 self._outbox.append(Discarded(stop.call_id, file.path))
             else:
                 file.finish(sync=self._sync)
-                self._outbox.append(Ended(stop.call_id, file.path, file.samples, recording.dropped))
+                ended = Ended(stop.call_id, file.path, file.samples, recording.dropped, recording.rate_hz)
+                self._outbox.append(ended)
         except OSError as error:
             self._outbox.append(Failed(stop.call_id, file.path, _reason(error)))
 

@@ -111,12 +111,13 @@ class MemoryRecorder:
         self.left: defaultdict[str, list[Pcm]] = defaultdict(list)
         self.right: defaultdict[str, list[Pcm]] = defaultdict(list)
         self._paths: dict[CallId, str] = {}
+        self.rates: dict[str, int] = {}
         self._events: list[RecorderEvent] = []
 
-    def start(self, call_id: CallId, path: str) -> bool:
+    def start(self, call_id: CallId, path: str, rate_hz: int = 8000) -> bool:
         if call_id in self._paths:
             return False
-        self._paths[call_id] = path
+        self._paths[call_id], self.rates[call_id] = path, rate_hz
         self._events.append(RecorderStarted(call_id, path))
         return True
 
@@ -127,7 +128,11 @@ class MemoryRecorder:
 
     def stop(self, call_id: CallId, *, discard: bool = False) -> None:
         samples, path = sum(map(len, self.left[call_id])), self._paths.pop(call_id)
-        ended = RecorderDiscarded(call_id, path) if discard else RecorderEnded(call_id, path, samples, 0)
+        ended = (
+            RecorderDiscarded(call_id, path)
+            if discard
+            else RecorderEnded(call_id, path, samples, 0, self.rates[call_id])
+        )
         self._events.append(ended)
 
     def poll(self) -> list[RecorderEvent]:

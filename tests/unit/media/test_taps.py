@@ -18,6 +18,12 @@ def mixed(number: int) -> np.ndarray:
     return np.repeat(np.array([[number], [-number]], np.int16), 160, axis=1)
 
 
+def add(taps: Taps, ears: list[tuple[CallId, str, int]], number: int) -> m.AudioBatch | None:
+    """A tick in which all calls are of one rate."""
+    taps.add(ears, mixed(number), 8000)
+    return taps.end_tick()
+
+
 def heard(batch: m.AudioBatch | None) -> dict[tuple[str, str], list[int]]:
     assert batch is not None
     return {
@@ -28,10 +34,9 @@ def heard(batch: m.AudioBatch | None) -> dict[tuple[str, str], list[int]]:
 def test_pieces_are_collected_by_ear() -> None:
     taps = Taps(3)
     ears = [(A, "agent_ear", 0), (A, "supervisor_ear", 1)]
-    assert taps.add(ears, mixed(1)) is None
-    assert taps.add([*ears, (B, "agent_ear", 1)], mixed(2)) is None
-    batch = taps.add(ears, mixed(3))
-    assert heard(batch) == {
+    assert add(taps, ears, 1) is None
+    assert add(taps, [*ears, (B, "agent_ear", 1)], 2) is None
+    assert heard(add(taps, ears, 3)) == {
         ("a", "agent_ear"): [1, 2, 3],
         ("a", "supervisor_ear"): [-1, -2, -3],
         ("b", "agent_ear"): [-2],
@@ -40,15 +45,15 @@ def test_pieces_are_collected_by_ear() -> None:
 
 def test_what_is_taken_early_is_not_told_again() -> None:
     taps = Taps(3)
-    taps.add([(A, "agent_ear", 0)], mixed(1))
+    add(taps, [(A, "agent_ear", 0)], 1)
     assert heard(taps.take()) == {("a", "agent_ear"): [1]}
     assert taps.take() is None
-    assert [taps.add([(A, "agent_ear", 0)], mixed(number)) is None for number in (2, 3, 4)] == [True, True, False]
+    assert [add(taps, [(A, "agent_ear", 0)], number) is None for number in (2, 3, 4)] == [True, True, False]
 
 
 def test_where_nobody_listens_there_is_nothing_to_tell() -> None:
     taps = Taps(1)
-    assert taps.add((), mixed(1)) is None
+    assert add(taps, [], 1) is None
 
 
 @pytest.mark.parametrize("tap_ms", [20, 60, 100])

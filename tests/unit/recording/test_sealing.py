@@ -301,7 +301,9 @@ def test_removing_overwrites_the_data_key_first(tmp_path: Path) -> None:
 
 def writer_of(**options: object) -> RecordingWriter:
     public = [KEY.public_key()]
-    return RecordingWriter(drain_interval_s=HOUR_S, open_file=lambda path: SealedWavFile(path, public), **options)  # type: ignore[arg-type]
+    return RecordingWriter(
+        drain_interval_s=HOUR_S, open_file=lambda path, rate: SealedWavFile(path, public, rate), **options
+    )  # type: ignore[arg-type]
 
 
 def block(value: int, samples: int = 160) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
@@ -343,7 +345,7 @@ from voicegw.recording.writer import RecordingWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 keys = read_public_keys([{str(tmp_path / "a.pub")!r}])
-writer = RecordingWriter(drain_interval_s=3600.0, open_file=lambda path: SealedWavFile(path, keys))
+writer = RecordingWriter(drain_interval_s=3600.0, open_file=lambda path, rate: SealedWavFile(path, keys, rate))
 writer.start("c1", {str(tmp_path / "call.wav")!r})
 for _ in range(200):
     writer.write("c1", np.full(160, 7, np.int16), np.full(160, 8, np.int16))
@@ -366,7 +368,7 @@ from voicegw.recording.seal_keys import read_public_keys
 from voicegw.recording.seal_writer import SealedWavFile
 from voicegw.recording.writer import RecordingWriter
 keys = read_public_keys([sys.argv[1]])
-writer = RecordingWriter(drain_interval_s=3600.0, open_file=lambda path: SealedWavFile(path, keys))
+writer = RecordingWriter(drain_interval_s=3600.0, open_file=lambda path, rate: SealedWavFile(path, keys, rate))
 writer.start("c1", sys.argv[2])
 for _ in range(100):
     writer.write("c1", np.full(160, 7, np.int16), np.full(160, 8, np.int16))

@@ -1,0 +1,60 @@
+"""G.722 at 64 kbit/s (ITU-T G.722): 16 kHz PCM in and out, one byte for two samples.
+
+Its sub-band ADPCM predicts each sample from the one before, so it cannot be done for many legs at once in numpy:
+each direction of a stream is an object of the C library (docs/decisions/0013), with its own state.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.base.errors import LocalError
+
+RATE_HZ: Final = 16_000
+_BIT_RATE: Final = 64_000
+
+
+class _Coder(Protocol):
+    """An object of the library. It is told the sample rate and the bit rate."""
+
+    def __call__(self, sample_rate: int, bit_rate: int, /) -> _Coder: ...
+
+    def encode(self, pcm: NDArray[np.int16], /) -> bytes: ...
+
+    def decode(self, codes: bytes, /) -> memoryview: ...
+
+
+def available() -> bool:
+    """Whether the library is installed."""
+    return find_spec("G722") is not None
+
+
+def _coder() -> _Coder:
+    if not available():
+        raise LocalError("G.722 needs the package G722, which is not installed")
+    make = cast(_Coder, import_module("G722").G722)
+    return make(RATE_HZ, _BIT_RATE)
+
+
+class Encoder:
+    """One stream on its way out; LocalError where the library is not installed."""
+
+    def __init__(self) -> None:
+        self.encode = _coder().encode
+        """16-bit PCM of an even number of samples to half as many bytes."""
+
+
+class Decoder:
+    """One stream on its way in; LocalError where the library is not installed."""
+
+    def __init__(self) -> None:
+        self._decode = _coder().decode
+
+    def decode(self, codes: bytes) -> NDArray[np.int16]:
+        """Twice as many samples as there are bytes."""
+        return np.frombuffer(self._decode(codes), np.int16)

@@ -1,0 +1,127 @@
+"""Between the rates of legs and those of calls: in a call all is heard at one rate, whatever its telephones have.
+
+While all legs are G.711 and all calls are of 8 kHz, as almost everywhere, nothing is done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from voicegw.audio.rate_change import RateChanger
+from voicegw.media.bank import LegBank
+from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, WIDE_FRAME_SAMPLES, WIDE_HZ
+from voicegw.media.filling import Pcm, Rows
+from voicegw.media.leg import Leg
+from voicegw.media.plan import Plane, TickPlan
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """Of the legs of a plane that have one rate: their rows, and where they are on either side."""
+
+    rows: Rows
+    inside: Rows
+    """Places among the sources, or the sinks, of the plane."""
+    outside: Rows
+    """Places among the legs of that rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    """How the legs of 8 and of 16 kHz come into a plane, and out of it."""
+
+    plane: Plane
+    narrow_in: _Ways
+    wide_in: _Ways
+    narrow_out: _Ways
+    wide_out: _Ways
+
+
+class Crossing:
+    """Brings what the legs say into the sources of the planes, and their sinks to the legs."""
+
+    def __init__(self, capacity: int, bank: LegBank) -> None:
+        self._bank = bank
+        self._down_in = RateChanger(capacity, WIDE_HZ, SAMPLE_RATE_HZ)
+        self._down_out = RateChanger(capacity, WIDE_HZ, SAMPLE_RATE_HZ)
+        self._up_in = RateChanger(capacity, SAMPLE_RATE_HZ, WIDE_HZ)
+        self._up_out = RateChanger(capacity, SAMPLE_RATE_HZ, WIDE_HZ)
+        self._routes: list[_Routes] = []
+        self._only: Plane | None = None
+        self._narrow_rows = self._wide_rows = np.empty(0, np.intp)
+        self.narrow: tuple[Leg, ...] = ()
+        """The legs to send to at 8 kHz, in the order of the frames of :meth:`speak`."""
+        self.wide: tuple[Leg, ...] = ()
+        """The same at 16 kHz."""
+
+    def reset(self, row: int) -> None:
+        """The row belongs to another leg."""
+        for changer in (self._down_in, self._down_out, self._up_in, self._up_out):
+            changer.reset(row)
+
+    def plan(self, plan: TickPlan) -> None:
+        """Work by this plan from now on."""
+        self._narrow_rows, self._wide_rows = plan.rows[: plan.narrow], plan.rows[plan.narrow :]
+        place_of = {leg.row: place for place, leg in enumerate(plan.legs)}
+        self.narrow = tuple(leg for plane in plan.planes for leg in plane.senders if not leg.wide)
+        self.wide = tuple(leg for plane in plan.planes for leg in plane.senders if leg.wide)
+        out_of = {leg.row: place for legs in (self.narrow, self.wide) for place, leg in enumerate(legs)}
+        self._routes = [
+            _Routes(
+                plane,
+                narrow_in=_ways(plane.legs, place_of, 0, wide=False),
+                wide_in=_ways(plane.legs, place_of, plan.narrow, wide=True),
+                narrow_out=_ways(plane.senders, out_of, 0, wide=False),
+                wide_out=_ways(plane.senders, out_of, 0, wide=True),
+            )
+            for plane in plan.planes
+        ]
+        plain = len(plan.planes) == 1 and plan.narrow == len(plan.legs)
+        self._only = plan.planes[0] if plain and plan.planes[0].rate_hz == SAMPLE_RATE_HZ else None
+
+    def hear(self) -> Pcm:
+        """Decode a frame of every leg into the sources of its plane. Returns all of them at 8 kHz."""
+        narrow = self._bank.frames(self._narrow_rows)
+        if self._only is not None:
+            self._only.sources[: len(narrow)] = narrow
+            return narrow
+        wide = self._bank.wide.frames(self._wide_rows)
+        lowered = self._down_in.process(self._wide_rows, wide)
+        for routes in self._routes:
+            sources, narrow_in, wide_in = routes.plane.sources, routes.narrow_in, routes.wide_in
+            if routes.plane.rate_hz == WIDE_HZ:
+                sources[narrow_in.inside] = self._up_in.process(narrow_in.rows, narrow[narrow_in.outside])
+                sources[wide_in.inside] = wide[wide_in.outside]
+            else:
+                sources[narrow_in.inside] = narrow[narrow_in.outside]
+                sources[wide_in.inside] = lowered[wide_in.outside]
+        return np.concatenate([narrow, lowered])
+
+    def speak(self, mixed: Sequence[Pcm]) -> tuple[Pcm, Pcm]:
+        """What is to be sent to :attr:`narrow` and to :attr:`wide`, from what was mixed in each plane."""
+        if self._only is not None:
+            return mixed[0][: len(self.narrow)], np.empty((0, WIDE_FRAME_SAMPLES), np.int16)
+        narrow = np.empty((len(self.narrow), FRAME_SAMPLES), np.int16)
+        wide = np.empty((len(self.wide), WIDE_FRAME_SAMPLES), np.int16)
+        for routes, sinks in zip(self._routes, mixed, strict=True):
+            narrow_out, wide_out = routes.narrow_out, routes.wide_out
+            if routes.plane.rate_hz == WIDE_HZ:
+                narrow[narrow_out.outside] = self._down_out.process(narrow_out.rows, sinks[narrow_out.inside])
+                wide[wide_out.outside] = sinks[wide_out.inside]
+            else:
+                narrow[narrow_out.outside] = sinks[narrow_out.inside]
+                wide[wide_out.outside] = self._up_out.process(wide_out.rows, sinks[wide_out.inside])
+        return narrow, wide
+
+
+def _ways(legs: Sequence[Leg], place_of: dict[int, int], first: int, *, wide: bool) -> _Ways:
+    """Of the legs of one rate among ``legs``; ``first`` is the place from which the outside counts."""
+    chosen = [(place, leg) for place, leg in enumerate(legs) if leg.wide is wide]
+    return _Ways(
+        rows=np.array([leg.row for _, leg in chosen], np.intp),
+        inside=np.array([place for place, _ in chosen], np.intp),
+        outside=np.array([place_of[leg.row] - first for _, leg in chosen], np.intp),
+    )
