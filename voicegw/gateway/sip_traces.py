@@ -6,97 +6,117 @@ its leg comes into being right after it.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from voicegw.base.ids import LegId
 from voicegw.gateway.ladder_config import LadderConfig
-from voicegw.sip.address import Address, bracketed
+from voicegw.gateway.trace_message import Message, Passed, call_id_of, harmless, read
+from voicegw.sip.address import Address
 
 _CANDIDATES: Final = 64
 """INVITEs whose legs are about to begin; of a flood only the last."""
 _ENDED: Final = 512
 """Legs that have ended and that no call has asked for yet."""
-_LONGEST_LINE: Final = 300
-_HEADERS = re.compile(rb"^(call-id|i|cseq|reason)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_UNTOLD = re.compile(
-    rb"^(authorization|proxy-authorization|www-authenticate|proxy-authenticate|authentication-info|identity|y"
-    rb"|user-to-user|subject|s)[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""Credentials, and headers that agents put into words."""
-_KEYS = re.compile(rb"^(a=(?:crypto|key-mgmt|ice-pwd):?)[^\r\n]*|^(k=)[^\r\n]*", re.IGNORECASE | re.MULTILINE)
-_SDP = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*application/sdp", re.IGNORECASE | re.MULTILINE)
+_UNREAD_BYTES: Final = 8192
+"""Of one leg: a call of ordinary length. More is read, which takes less room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message. ``peer`` and ``here`` are HOST:PORT; ``again``: the same bytes went the same way before."""
-
-    at: float
-    sent: bool
-    here: str
-    peer: str
-    transport: str
-    start_line: str
-    cseq: str
-    reason: str
-    again: bool
-    text: str = ""
-
-
-@dataclass(slots=True)
 class Trace:
     """The messages of one leg, of all its attempts; ``dropped`` ones were in the middle."""
 
-    first: list[Message] = field(default_factory=list)
-    last: deque[Message] = field(default_factory=deque)
-    dropped: int = 0
-    text_left: int = 0
-    open: set[str] = field(default_factory=set)
-    """CSeq of requests without a final answer, and of INVITEs without the ACK of theirs."""
-    seen: set[int] = field(default_factory=set)
+    __slots__ = (
+        "dropped",
+        "_config",
+        "_first",
+        "_last",
+        "_unread",
+        "_unread_bytes",
+        "_text_left",
+        "_open",
+        "_seen",
+    )
+
+    def __init__(self, config: LadderConfig) -> None:
+        self.dropped = 0
+        self._config = config
+        self._first: list[Message] = []
+        self._last: deque[Message] = deque()
+        self._unread: list[Passed] = []
+        self._unread_bytes = 0
+        self._text_left = config.text_bytes
+        self._open: set[str] = set()
+        """CSeq of requests without a final answer, and of INVITEs without the ACK of theirs."""
+        self._seen: set[int] = set()
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """In order."""
-        return tuple(sorted((*self.first, *self.last), key=lambda message: message.at))
-
-    def take_over(self, other: Trace, most: int) -> None:
-        """What belongs to another leg belongs to this one from now on."""
-        for message in other.messages:
-            self.add(message, most)
-        self.open |= other.open
-        self.dropped += other.dropped
+        self._read_all()
+        return tuple(sorted((*self._first, *self._last), key=lambda message: message.at))
 
     @property
     def settled(self) -> bool:
         """Whether nothing is owed to either side."""
-        return not self.open
+        self._read_all()
+        return not self._open
 
-    def add(self, message: Message, most: int) -> None:
+    def take_over(self, other: Trace) -> None:
+        """What belongs to another leg belongs to this one from now on."""
+        for message in other.messages:
+            self._add(message)
+        self._open |= other._open
+        self.dropped += other.dropped
+
+    def note(self, passed: Passed) -> None:
+        """One more message went by."""
+        self._unread.append(passed)
+        self._unread_bytes += len(passed.data)
+        if self._unread_bytes > _UNREAD_BYTES:
+            self._read_all()
+
+    def _read_all(self) -> None:
+        unread, self._unread, self._unread_bytes = self._unread, [], 0
+        for passed in unread:
+            fingerprint = hash((passed.sent, passed.data))
+            again = fingerprint in self._seen
+            if len(self._seen) < self._config.messages:
+                self._seen.add(fingerprint)
+            message = read(passed, again=again, text="" if again else self._full_text(passed.data))
+            self._add(message)
+            self._note_state(message.start_line, message.cseq)
+
+    def _add(self, message: Message) -> None:
         """Keep it, or drop one from the middle."""
-        if len(self.first) < most // 2:
-            self.first.append(message)
+        most = self._config.messages
+        if len(self._first) < most // 2:
+            self._first.append(message)
             return
-        self.last.append(message)
-        if len(self.last) > most - most // 2:
-            self.last.popleft()
+        self._last.append(message)
+        if len(self._last) > most - most // 2:
+            self._last.popleft()
             self.dropped += 1
 
-    def note_state(self, start_line: str, cseq: str) -> None:
+    def _note_state(self, start_line: str, cseq: str) -> None:
         """What is still to come after this message (RFC 3261 §17)."""
         number, _, method = cseq.partition(" ")
         if not start_line.startswith("SIP/2.0 "):
             if method == "ACK":
-                self.open.discard(f"{number} INVITE")
+                self._open.discard(f"{number} INVITE")
             else:
-                self.open.add(cseq)
+                self._open.add(cseq)
         elif method != "INVITE" and start_line[8:9] >= "2":
-            self.open.discard(cseq)
+            self._open.discard(cseq)
+
+    def _full_text(self, data: bytes) -> str:
+        if not self._config.full_text:
+            return ""
+        text = harmless(data)
+        if len(text) > self._text_left:
+            return ""
+        self._text_left -= len(text)
+        return text
 
 
 class SipTraces:
@@ -118,9 +138,9 @@ class SipTraces:
         if not self._config.messages:
             return
         early = self._candidates.pop(call_id, None)
-        trace, call_ids = self._legs.setdefault(leg_id, (early or self._new(), []))
+        trace, call_ids = self._legs.setdefault(leg_id, (early or Trace(self._config), []))
         if early is not None and early is not trace:
-            trace.take_over(early, self._config.messages)
+            trace.take_over(early)
         if call_id not in call_ids:
             call_ids.append(call_id)
         self._by_call_id[call_id] = trace
@@ -132,7 +152,7 @@ class SipTraces:
             return
         trace, call_ids = self._legs.setdefault(name, known)
         if trace is not known[0]:
-            trace.take_over(known[0], self._config.messages)
+            trace.take_over(known[0])
             call_ids += known[1]
             self._by_call_id |= dict.fromkeys(known[1], trace)
 
@@ -171,71 +191,18 @@ class SipTraces:
         self._note(data, destination, sent=True)
 
     def _note(self, data: bytes, peer: Address, *, sent: bool) -> None:
+        """In the path of every message: what can wait until somebody wants to know does."""
         if not self._config.messages:
             return
-        head = data.partition(b"\r\n\r\n")[0]
-        found = {name.lower(): value for name, value in reversed(_HEADERS.findall(head))}
-        call_id = _text(found.get(b"call-id") or found.get(b"i") or b"").strip()
-        trace = self._trace_of(call_id, head, sent=sent)
-        if trace is None:
-            return
-        start_line = _text(head.partition(b"\r\n")[0])[:_LONGEST_LINE]
-        cseq = " ".join(_text(found.get(b"cseq", b"")).split())
-        fingerprint = hash((sent, data))
-        again = fingerprint in trace.seen
-        if len(trace.seen) < self._config.messages:
-            trace.seen.add(fingerprint)
-        here = self._here(peer)
-        message = Message(
-            self._now(),
-            sent,
-            _place(here),
-            _place(peer),
-            peer.transport.value,
-            start_line,
-            cseq[:_LONGEST_LINE],
-            _text(found.get(b"reason", b""))[:_LONGEST_LINE],
-            again,
-            "" if again else self._full_text(trace, data),
-        )
-        trace.add(message, self._config.messages)
-        trace.note_state(start_line, cseq)
+        trace = self._trace_of(call_id_of(data), data, sent=sent)
+        if trace is not None:
+            trace.note(Passed(self._now(), sent, self._here(peer), peer, data))
 
-    def _trace_of(self, call_id: str, head: bytes, *, sent: bool) -> Trace | None:
+    def _trace_of(self, call_id: str, data: bytes, *, sent: bool) -> Trace | None:
         trace = self._by_call_id.get(call_id) or self._candidates.get(call_id)
-        if trace is not None or sent or not head.startswith(b"INVITE ") or not call_id:
+        if trace is not None or sent or not data.startswith(b"INVITE ") or not call_id:
             return trace
-        trace = self._candidates[call_id] = self._new()
+        trace = self._candidates[call_id] = Trace(self._config)
         if len(self._candidates) > _CANDIDATES:
             self._candidates.popitem(last=False)
         return trace
-
-    def _new(self) -> Trace:
-        return Trace(text_left=self._config.text_bytes)
-
-    def _full_text(self, trace: Trace, data: bytes) -> str:
-        if not self._config.full_text:
-            return ""
-        text = _harmless(data)
-        if len(text) > trace.text_left:
-            return ""
-        trace.text_left -= len(text)
-        return text
-
-
-def _harmless(data: bytes) -> str:
-    """The message without credentials, keys, and words of the conversation."""
-    head, blank, body = data.partition(b"\r\n\r\n")
-    told = _UNTOLD.sub(rb"\1: [removed]", head)
-    if body:
-        body = _KEYS.sub(rb"\1\2[removed]", body) if _SDP.search(head) else b"[removed]"
-    return _text(told + blank + body)
-
-
-def _place(address: Address) -> str:
-    return f"{bracketed(address.host)}:{address.port}"
-
-
-def _text(data: bytes) -> str:
-    """As text that every store takes."""
-    return data.decode("utf-8", "replace")
