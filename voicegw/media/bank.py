@@ -91,6 +91,21 @@ class LegBank:
         self.extra_octets[row] = self.awaited[row] = self.law[row] = 0
         return row
 
+    def begin_keystream(self, row: int) -> None:
+        """SRTP begins, or goes on under another key: the peer takes the next packet's rollover counter for 0.
+
+        A first sequence number in the lower half keeps it right when the first packets are lost (RFC 3711 §3.3.1).
+        Where the numbers have begun anew since, only another SSRC makes sure that both sides count alike.
+        """
+        sent = self.packets_sent(row)
+        if sent and not self.sequence[row] >> 16:
+            return
+        numbers = self._random(6)
+        if sent:
+            self.ssrc[row] = int.from_bytes(numbers[:4], "big")
+        self.sequence[row] = int.from_bytes(numbers[4:], "big") >> 1
+        self._first_sequence[row] = self.sequence[row] - sent
+
     def give_back(self, row: int) -> None:
         """The leg is over."""
         self._free.append(row)

@@ -65,7 +65,7 @@ class MediaEngine:
         self._reporter = RtcpReporter(self._bank, network, clock, random, config, self.counters)
         self._sender = RtpSender(self._bank, clock, self.counters)
         self._speech = SpeechDetector(config, vad) if vad is not None else None
-        self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter)
+        self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter, self.counters)
         self._crossing = Crossing(config.max_legs, self._bank)
         self._plan: TickPlan = self._board.plan()
         self._taps = Taps(config.tap_ms // FRAME_MS)

@@ -13,6 +13,7 @@ from voicegw.media.latch import SourceLatch
 from voicegw.media.messages import ConfigureLeg, SendDtmf
 from voicegw.media.playout import Playout
 from voicegw.media.quality import QualitySpan
+from voicegw.media.secure import SecurePorts
 from voicegw.media.sockets import Address, PortPair
 from voicegw.rtp.telephone_event import TelephoneEventReceiver, TelephoneEventSender
 
@@ -26,8 +27,14 @@ class Leg:
     row: int
     ports: PortPair
     latch: SourceLatch
-    receive: Callable[[memoryview], tuple[int, Address]]
-    """``recvfrom_into`` of the RTP socket: looked up once, called every tick."""
+    receive: Callable[[memoryview], tuple[int, Address]] = field(init=False)
+    """``recvfrom_into`` of the RTP socket, or of what decrypts: looked up once, called every tick."""
+    send: Callable[[memoryview | bytes, Address], int] = field(init=False)
+    """``sendto`` of the RTP socket, or of what encrypts."""
+    receive_report: Callable[[memoryview], tuple[int, Address]] = field(init=False)
+    send_report: Callable[[memoryview | bytes, Address], int] = field(init=False)
+    secure: SecurePorts | None = None
+    """SRTP, once it was agreed."""
     settings: ConfigureLeg | None = None
     keys_in: TelephoneEventReceiver = field(default_factory=TelephoneEventReceiver)
     keys_out: TelephoneEventSender = field(default_factory=TelephoneEventSender)
@@ -43,6 +50,20 @@ class Leg:
     peer_lost: int = 0
     round_trip_ms: float = -1.0
     quality: QualitySpan = field(default_factory=QualitySpan)
+
+    def __post_init__(self) -> None:
+        """A leg begins with plain RTP."""
+        self.connect(None)
+
+    def connect(self, secure: SecurePorts | None) -> None:
+        """Send and receive by SRTP, or plainly."""
+        self.secure = secure
+        if secure is not None:
+            self.receive, self.send = secure.receive, secure.send
+            self.receive_report, self.send_report = secure.receive_report, secure.send_report
+        else:
+            self.receive, self.send = self.ports.rtp.recvfrom_into, self.ports.rtp.sendto
+            self.receive_report, self.send_report = self.ports.rtcp.recvfrom_into, self.ports.rtcp.sendto
 
     @property
     def keying(self) -> bool:

@@ -31,6 +31,19 @@ class OpusWish(Message, frozen=True):
     max_playback_hz: int = 48000
 
 
+class LegKeys(Message, frozen=True):
+    """Master keys, with their salts, for SRTP (RFC 4568): what we send with, and what the peer does."""
+
+    suite: str
+    send: bytes
+    receive: bytes
+    receive_mki: bytes = b""
+
+    def __repr__(self) -> str:
+        """Without the keys: commands may be logged."""
+        return f"LegKeys({self.suite})"
+
+
 class OpenLeg(Message, frozen=True):
     """Take a row and an RTP/RTCP port pair; answered by LegOpened or LegFailed. Sends nothing yet."""
 
@@ -47,7 +60,8 @@ class ConfigureLeg(Message, frozen=True):
     with our packets; the ``receive`` ones are ours, -1 where they are the same. Both are taken from the peer: many
     send under the number that they were offered, whatever they answered. Keys are measured in ``dtmf_clock_hz``.
     ``ptime_ms`` is of our packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
-    ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives.
+    ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives. ``srtp``: the keys of a protected
+    stream; the same ones again change nothing about it.
     """
 
     leg_id: LegId
@@ -65,6 +79,7 @@ class ConfigureLeg(Message, frozen=True):
     tap: bool = True
     dtmf_clock_hz: int = 8000
     opus: OpusWish = OpusWish()
+    srtp: LegKeys | None = None
 
 
 class CloseLeg(Message, frozen=True):
@@ -185,7 +200,8 @@ class LegStats(Message, frozen=True):
     """Counters of one leg so far (RFC 3550 §6.4.1 terms); sent on close, part of LegClosed.
 
     ``peer_lost`` is what the peer reported of our packets; ``round_trip_ms`` -1 when its reports gave none;
-    ``mos`` the estimate for what we received (ITU-T G.107), 0 when nothing was.
+    ``mos`` the estimate for what we received (ITU-T G.107), 0 when nothing was. ``srtp`` is the suite of a
+    protected leg; forged packets were not made with its key, replayed ones had come before.
     """
 
     packets_sent: int = 0
@@ -199,6 +215,9 @@ class LegStats(Message, frozen=True):
     peer_lost: int = 0
     round_trip_ms: float = -1.0
     mos: float = 0.0
+    srtp: str = ""
+    packets_forged: int = 0
+    packets_replayed: int = 0
 
 
 class LegClosed(Message, frozen=True):

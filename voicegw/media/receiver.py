@@ -22,6 +22,7 @@ from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from voicegw.media.filling import Rows
 from voicegw.media.leg import Leg
 from voicegw.media.messages import DtmfReceived, Event, MediaLatched
+from voicegw.media.secure import REFUSED
 from voicegw.media.sockets import Address, Network
 from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE, RtpPacket, parse_plain
 from voicegw.rtp.telephone_event import DigitPressed
@@ -123,6 +124,9 @@ class RtpReceiver:
                 self._counters.add("rtp_receive_errors")
                 continue
             if size < HEADER_BYTES or address != leg.latch.source:
+                if size == REFUSED:
+                    leg.rejected += 1
+                    continue
                 size = self._admit(leg, count, size, address, now, events)
                 if not size:
                     continue

@@ -13,6 +13,7 @@ from voicegw.media.config import SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.leg import Leg
 from voicegw.media.messages import LegStats, QualityRated
 from voicegw.media.quality import Totals
+from voicegw.media.secure import REFUSED
 from voicegw.media.sockets import Address, Network
 from voicegw.rtp.rtcp import (
     Bye,
@@ -138,15 +139,17 @@ class RtcpReporter:
         if target is None or target[1] == 65535:
             return
         try:
-            leg.ports.rtcp.sendto(build_compound(packets), (target[0], target[1] + 1))
+            leg.send_report(build_compound(packets), (target[0], target[1] + 1))
         except OSError:
             self._counters.add("rtcp_send_errors")
 
     def _read(self, fd: int, leg: Leg, now: float) -> None:
         try:
-            size, address = leg.ports.rtcp.recvfrom_into(self._buffer)
+            size, address = leg.receive_report(self._buffer)
         except OSError:
             self._counters.add("rtcp_receive_errors")
+            return
+        if size == REFUSED:
             return
         if not self._believes(leg, address):
             self._counters.add("rtcp_wrong_source")
@@ -209,6 +212,9 @@ class RtcpReporter:
             peer_lost=leg.peer_lost,
             round_trip_ms=leg.round_trip_ms,
             mos=mos(ratio, delay) if received else 0.0,
+            srtp=leg.secure.keys.suite if leg.secure else "",
+            packets_forged=leg.secure.forged if leg.secure else 0,
+            packets_replayed=leg.secure.replayed if leg.secure else 0,
         )
 
     def rate(self, leg: Leg, now: float) -> QualityRated | None:

@@ -82,7 +82,7 @@ class RtpSender:
         self._first_timestamps = self._bank.first_timestamp[self._rows]
         self._constant = (PLAIN_FIRST_BYTE << 24) | self._bank.payload_type[self._rows] << 16
         self._shipments: list[_Shipment] = [
-            (leg.ports.rtp.sendto, self._packets[place].data, _target(leg)) for place, leg in enumerate(plain)
+            (leg.send, self._packets[place].data, _target(leg)) for place, leg in enumerate(plain)
         ]
         departing = [leg.row for leg in plain] + [leg.row for _, leg in self._alone]
         self._order = {row: place / max(1, len(departing) - 1) for place, row in enumerate(departing)}
@@ -179,7 +179,7 @@ class RtpSender:
         self._bank.marker[row] = False
         self._bank.extra_octets[row] += len(payload) - FRAME_SAMPLES
         try:
-            leg.ports.rtp.sendto(packet.to_bytes(), _target(leg))
+            leg.send(packet.to_bytes(), _target(leg))
         except OSError:
             return False
         return True

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
+from voicegw.base.metrics import Counters
 from voicegw.media.bank import LegBank
 from voicegw.media.config import SAMPLE_RATE_HZ, WIDE_HZ, MediaConfig
 from voicegw.media.latch import SourceLatch
 from voicegw.media.leg import Call, Leg
-from voicegw.media.messages import ConfigureLeg, OpenLeg
+from voicegw.media.messages import ConfigureLeg, LegKeys, OpenLeg
 from voicegw.media.plan import TickPlan, make_plan
 from voicegw.media.receiver import RtpReceiver
 from voicegw.media.reports import RtcpReporter
+from voicegw.media.secure import SecurePorts
 from voicegw.media.sockets import PortPool, is_sendable
 from voicegw.media.wide import CODECS as WIDE_CODECS
 
@@ -22,13 +24,20 @@ class Switchboard:
     """All legs by id, all calls by id, and the plan that follows from them."""
 
     def __init__(
-        self, config: MediaConfig, bank: LegBank, ports: PortPool, receiver: RtpReceiver, reporter: RtcpReporter
+        self,
+        config: MediaConfig,
+        bank: LegBank,
+        ports: PortPool,
+        receiver: RtpReceiver,
+        reporter: RtcpReporter,
+        counters: Counters,
     ) -> None:
         self._config = config
         self._bank = bank
         self._ports = ports
         self._receiver = receiver
         self._reporter = reporter
+        self._counters = counters
         self.legs: dict[LegId, Leg] = {}
         self.calls: dict[CallId, Call] = {}
         self.stale = True
@@ -51,7 +60,7 @@ class Switchboard:
             raise
         config = self._config
         latch = SourceLatch(config.latch_packets, config.latch_window_ms / 1000, config.relatch_gap_ms / 1000)
-        leg = Leg(command.leg_id, command.call_id, row, ports, latch, ports.rtp.recvfrom_into)
+        leg = Leg(command.leg_id, command.call_id, row, ports, latch)
         self.legs[leg.leg_id] = leg
         call = self.calls.get(leg.call_id)
         if call is None:
@@ -70,6 +79,7 @@ class Switchboard:
         if command.ptime_ms not in _PTIMES_MS:
             raise LocalError(f"packets of {command.ptime_ms} ms are not supported")
         self._bank.configure(leg.row, command, now)
+        self._protect(leg, command.srtp)
         if is_sendable(remote):
             # A hold with the address 0.0.0.0 (RFC 2543) says nothing about where the audio comes from.
             leg.latch.expect(remote, now)
@@ -87,6 +97,19 @@ class Switchboard:
             call.set_rate(WIDE_HZ if leg.wide else SAMPLE_RATE_HZ)
         leg.timeouts = 0
         self.stale = True
+
+    def _protect(self, leg: Leg, keys: LegKeys | None) -> None:
+        """Put the agreed keys in force; those that are in force already go on as if nothing was said."""
+        if keys is None:
+            if leg.secure is not None:
+                leg.connect(None)
+        elif leg.secure is None:
+            leg.connect(SecurePorts(leg.ports, keys, self._counters))
+            self._bank.begin_keystream(leg.row)
+        elif leg.secure.keys != keys:
+            ssrc, received_to = int(self._bank.ssrc_in[leg.row]), self._bank.reception.reached(leg.row)
+            if leg.secure.change(keys, ssrc, received_to):
+                self._bank.begin_keystream(leg.row)
 
     def close(self, leg: Leg, now: float) -> Call | None:
         """Take the leg away; its ports drain. Returns the call if this was its last leg."""

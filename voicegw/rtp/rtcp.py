@@ -75,6 +75,11 @@ class Bye:
 RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Bye
 
 
+def is_report(packet: memoryview | bytes) -> bool:
+    """Whether what came to a port for both is RTCP: these types no RTP payload may have (RFC 5761 §4)."""
+    return len(packet) > 1 and 192 <= packet[1] <= 223
+
+
 def to_ntp(wall_s: float) -> int:
     """Seconds since 1970 as a 64-bit NTP time (§4)."""
     return round((wall_s + _NTP_EPOCH_OFFSET_S) * (1 << 32)) & 0xFFFFFFFFFFFFFFFF

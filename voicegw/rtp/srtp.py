@@ -115,7 +115,7 @@ def _set_suite(policy: Any, suite: str) -> None:
 
 
 class SrtpSender(_Stream):
-    """Protects what is sent. Each SSRC begins with a rollover counter of 0, so with a sequence number below 2^15."""
+    """Protects what is sent. The rollover counter of an SSRC begins with 0."""
 
     def __init__(self, key: SrtpKey) -> None:
         """LocalError for a suite that the library does not have, or a secret that does not fit it."""
@@ -147,14 +147,15 @@ class SrtpReceiver(_Stream):
     def __init__(self, key: SrtpKey) -> None:
         """LocalError for a suite that the library does not have, or a secret that does not fit it."""
         super().__init__(key, "ssrc_any_inbound")
-        self._mki = key.mki
+        self.mki = key.mki
+        """Stands in every packet before its tag; empty for none."""
         self._tag_bytes = _TAG_BYTES.get(key.suite[-3:], 0)
         self._report_tag_bytes = _REPORT_TAG_BYTES if self._tag_bytes else 0
         self._unprotect, self._unprotect_report = (lib.srtp_unprotect, lib.srtp_unprotect_rtcp)
 
     def unprotect(self, size: int) -> int:
         """Turn the first ``size`` bytes of the buffer into RTP. Its size, or FORGED, or REPLAYED."""
-        if self._mki:
+        if self.mki:
             size = self._without_mki(size, self._tag_bytes)
         self._length[0] = size
         status = self._unprotect(self._session, self._data, self._length)
@@ -162,17 +163,17 @@ class SrtpReceiver(_Stream):
 
     def unprotect_report(self, size: int) -> int:
         """The same for RTCP."""
-        if self._mki:
+        if self.mki:
             size = self._without_mki(size, self._report_tag_bytes)
         self._length[0] = size
         status = self._unprotect_report(self._session, self._data, self._length)
         return self._length[0] if not status else _failure(status)
 
     def _without_mki(self, size: int, tag_bytes: int) -> int:
-        """Take the MKI out, which stands before the tag (RFC 3711 §3.1); 0, which nothing unprotects, without it."""
-        start = size - tag_bytes - len(self._mki)
+        """Take out the MKI before the tag (RFC 3711 §3.1). Without it 0, a size that nothing unprotects."""
+        start = size - tag_bytes - len(self.mki)
         end = size - tag_bytes
-        if start < 0 or self.buffer[start:end] != self._mki:
+        if start < 0 or self.buffer[start:end] != self.mki:
             return 0
         self.buffer[start : start + tag_bytes] = bytes(self.buffer[end:size])
         return start + tag_bytes

@@ -102,6 +102,10 @@ class ReceptionStats:
         """The number of the next packet in order, 16 bits, of rows that have begun."""
         return (self._highest[rows] + 1) & 0xFFFF
 
+    def reached(self, row: int) -> int:
+        """The highest number so far, counted on past 16 bits since the stream began; 0 before that."""
+        return int(self._highest[row]) if self._started[row] else 0
+
     def count_next(self, rows: _Rows, timestamp: _Ints, arrival: int | None) -> None:
         """:meth:`update` for packets that are all the :meth:`next_sequence` of their rows."""
         if arrival is not None:
