@@ -60,8 +60,8 @@ class ConfigureLeg(Message, frozen=True):
     with our packets; the ``receive`` ones are ours, -1 where they are the same. Both are taken from the peer: many
     send under the number that they were offered, whatever they answered. Keys are measured in ``dtmf_clock_hz``.
     ``ptime_ms`` is of our packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
-    ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives. ``srtp``: the keys of a protected
-    stream; the same ones again change nothing about it.
+    ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives. ``srtp``: the keys of a
+    protected stream; the same ones again change nothing about it.
     """
 
     leg_id: LegId
