@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +76,9 @@ class CallLog:
 class Server:
     """``voicegw serve``. Entering waits until it answers OPTIONS; leaving stops it and checks what it left behind.
 
-    ``agent`` is a flow of ``flows/`` (without its suffix) that takes every call. ``settings`` are more sections of
-    the configuration. ``fresh``: the installed command in an interpreter of its own, instead of a fork.
+    ``agent`` is a flow of ``flows/`` (without its suffix) that takes every call, but for those that ``routes`` of
+    the dialplan take before. ``settings`` are more sections of the configuration. ``fresh``: the installed command
+    in an interpreter of its own, instead of a fork.
     """
 
     def __init__(
@@ -89,12 +90,14 @@ class Server:
         settings: dict[str, Any] | None = None,
         port: int = 0,
         fresh: bool = False,
+        routes: Sequence[dict[str, Any]] = (),
     ) -> None:
         self.host = namespace.address if namespace else "127.0.0.1"
         self.port = port or free_sip_port()
         self._home = work / "server"
         self._namespace = namespace
         self._fresh = fresh
+        self._routes = [*routes, {"name": "everything", "agent": agent}]
         self._write_files(agent, settings or {})
 
     @property
@@ -150,10 +153,10 @@ class Server:
 
     def _write_files(self, agent: str, settings: dict[str, Any]) -> None:
         (self._home / "agents").mkdir(parents=True)
-        text = (FLOWS / f"{agent}.yaml").read_text()
-        (self._home / "agents" / f"{agent}.yaml").write_text(text)
-        routes = {"routes": [{"name": "everything", "agent": agent}]}
-        (self._home / "dialplan.yaml").write_text(yaml.safe_dump(routes))
+        for name in {route["agent"] for route in self._routes if "agent" in route}:
+            text = (FLOWS / f"{name}.yaml").read_text()
+            (self._home / "agents" / f"{name}.yaml").write_text(text)
+        (self._home / "dialplan.yaml").write_text(yaml.safe_dump({"routes": self._routes}))
         first = free_udp_range(_RTP_PORTS)
         config = (
             {"api": {"enabled": False}, "speech": {"asr_workers": 1}}  # what most tests have no use for
