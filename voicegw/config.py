@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, create_model
 
 from voicegw.api.config import ApiConfig
 from voicegw.base.errors import ConfigError
-from voicegw.call.machine import CallConfig
+from voicegw.call.call_config import CallConfig
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text

@@ -118,7 +118,7 @@ class Server:
     def calls(self, count: int, within_s: float = 10.0) -> list[CallLog]:
         """Wait until ``count`` calls have ended and no more were made; their logs in order of their start."""
         deadline = time.monotonic() + within_s
-        while len(logs := self._ended()) < count:
+        while len(logs := self.ended()) < count:
             assert time.monotonic() < deadline, f"{len(logs)} of {count} calls ended\n{self.process.output}"
             time.sleep(_POLL_S)
         assert len(list((self._home / "calls").glob("*.jsonl"))) == count, self.process.output
@@ -142,7 +142,8 @@ class Server:
         finally:
             os.kill(self.process.pid, signal.SIGCONT)
 
-    def _ended(self) -> list[CallLog]:
+    def ended(self) -> list[CallLog]:
+        """The logs of calls that have ended so far."""
         logs = []
         for path in (self._home / "calls").glob("*.jsonl"):
             entries = [json.loads(line) for line in path.read_text().splitlines()]

@@ -14,8 +14,9 @@ from voicegw.base.ids import LegId
 from voicegw.call import commands as c
 from voicegw.call import events as e
 from voicegw.call import facts as f
+from voicegw.call.call_config import CallConfig
 from voicegw.call.edges import AGENT
-from voicegw.call.machine import CallConfig, CallMachine
+from voicegw.call.machine import CallMachine
 from voicegw.call.states import CallState, Control
 from voicegw.call.supervision import SupervisorInput
 from voicegw.call.transfer import TRANSFER, TransferConfig, TransferInput, TransferState

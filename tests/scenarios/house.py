@@ -53,12 +53,16 @@ class FakeSignalling:
     owed: set[LegId] = field(default_factory=set)
     refers: bool = True
     routes: bool = True
+    hears_early: bool = True
     session: MediaSession | None = field(
         default_factory=lambda: MediaSession("192.0.2.1", 4000, "PCMU", 0, 0, 101, 101)
     )
 
     def ring(self, leg_id: LegId) -> None:
         self.said.append("ring")
+
+    def may_hear_early(self, leg_id: LegId) -> bool:
+        return self.hears_early
 
     def early(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
         self.said.append("early")
@@ -314,6 +318,7 @@ class ScriptedAgent:
     speculative: bool = False
 
     recording = RecordingPolicy.ALWAYS
+    early = False
 
     def phrases(self) -> tuple[str, ...]:
         return ("yes", "no")
@@ -365,6 +370,7 @@ class OneSession:
     languages: Mapping[str, str] = field(default_factory=lambda: {"en-US": ""})
 
     recording = RecordingPolicy.ALWAYS
+    early = False
 
     def phrases(self) -> tuple[str, ...]:
         return ()

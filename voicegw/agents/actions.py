@@ -1,7 +1,7 @@
 """What an agent wants done: the closed list of actions of a reply.
 
 A reply is a sequence of actions and always ends with one that says what the call waits for: a :class:`Gather`
-(listen for this), a :class:`Transfer` or a :class:`Hangup`.
+(listen for this), a :class:`Transfer`, a :class:`Hangup`, or, in a call that is not answered, :class:`AnswerCall`.
 """
 
 from __future__ import annotations
@@ -88,6 +88,14 @@ class Hangup:
     """End the call once everything said before has been heard, and end the reply."""
 
     cause: HangupCause = HangupCause.AGENT_HANGUP
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCall:
+    """Answer the call once everything said before has been heard, and end the reply; a turn ANSWERED follows.
+
+    For an agent that begins before the answer; in a call that is answered only the turn comes.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +214,7 @@ AgentAction: TypeAlias = (
     | Gather
     | Transfer
     | Hangup
+    | AnswerCall
     | SendDtmf
     | CallWebhook
     | WebhookReturned
@@ -220,4 +229,4 @@ AgentAction: TypeAlias = (
     | Concealing
     | ConsentAnswered
 )
-Ending: TypeAlias = Gather | Transfer | Hangup
+Ending: TypeAlias = Gather | Transfer | Hangup | AnswerCall

@@ -18,7 +18,9 @@ class TurnKind(Enum):
     """What made the agent's turn begin."""
 
     CALL_STARTED = auto()
-    """The call was answered; the agent speaks first."""
+    """The caller hears us now; the agent speaks first."""
+    ANSWERED = auto()
+    """The call is answered, as the agent wanted with AnswerCall."""
     SPEECH = auto()
     """The caller said something: text and confidence."""
     DTMF = auto()
@@ -77,6 +79,9 @@ class CallFacts:
     call, and what it found out about the caller while it rang."""
     signalled: Mapping[str, str] = field(default_factory=dict)
     """What the signalling says besides, by the names of :data:`SIGNALLED`; "" where it says nothing."""
+    early: bool = False
+    """The call is not answered yet: the caller hears the agent, who answers with AnswerCall or refuses with Hangup.
+    Nothing is heard of the caller before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class AgentSession(Protocol):
     """One agent in one call. Not safe for concurrent replies: the next begins when the last ended or was closed."""
 
     def reply(self, turn: CallerTurn, context: AgentContext) -> AsyncIterator[AgentAction]:
-        """The actions that answer ``turn``, the last a Gather, a Transfer or a Hangup. Never raises.
+        """The actions that answer ``turn``, the last a Gather, a Transfer, a Hangup or an AnswerCall. Never raises.
 
         Closing the iterator early (the caller barged in) is allowed at any point. Nothing outside the call changes
         before ``context.committed()`` has returned: no tool, no web service that does more than read.
@@ -188,6 +193,11 @@ class Agent(Protocol):
     @property
     def recording(self) -> RecordingPolicy:
         """When its calls are recorded, unless their route says something else."""
+        ...
+
+    @property
+    def early(self) -> bool:
+        """Whether it begins before the answer, and says itself when the call is to be answered, if at all."""
         ...
 
     def phrases(self) -> tuple[str, ...]:

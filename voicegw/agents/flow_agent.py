@@ -63,6 +63,11 @@ class FlowAgent:
         asks = any(step.consent is not None for step in script.steps)
         return RecordingPolicy(script.recording or ("after_consent" if asks else "always"))
 
+    @property
+    def early(self) -> bool:
+        """A script that says when to answer, or what to refuse, is followed before the answer."""
+        return any(step.answer is not None or step.refuse is not None for step in self.flow.script.steps)
+
     def phrases(self) -> tuple[str, ...]:
         """All sentences a caller may say."""
         return agent_phrases(self.flow)

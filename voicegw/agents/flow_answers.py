@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from voicegw.agents.actions import ConsentAnswered, Hangup, Say, Transfer
+from voicegw.agents.actions import AnswerCall, ConsentAnswered, Hangup, Say, Transfer
 from voicegw.agents.agent import CallerTurn, TurnKind
 from voicegw.agents.entities.slot import Digits
 from voicegw.agents.flow_walk import FlowWalker
@@ -38,6 +38,8 @@ class Answers:
         question = state.question
         if turn.kind is TurnKind.TRANSFER_FAILED:
             self._transfer_failed()
+        if turn.kind is TurnKind.ANSWERED and isinstance(state.ending, AnswerCall):
+            state.ending, state.early = None, False
         if state.ending is not None:
             return
         if not state.started:

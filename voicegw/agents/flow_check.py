@@ -146,7 +146,7 @@ def _step_reads(step: Step) -> Iterator[tuple[Path, Template | str]]:
             yield ("branch", i, "if"), name
     if step.transfer:
         yield ("transfer",), step.transfer.target
-    for kind, last in (("transfer", step.transfer), ("hangup", step.hangup)):
+    for kind, last in (("transfer", step.transfer), ("hangup", step.hangup), ("refuse", step.refuse)):
         if last and last.say:
             yield (kind, "say"), last.say
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voicegw.agents.flow_llm_check import llm_targets
-from voicegw.agents.flow_model import FlowFile, Step
+from voicegw.agents.flow_model import LAST, FlowFile, Step
 from voicegw.dialplan.yaml_lines import Path
 
 QUESTIONS = ("ask", "menu", "intent", "consent")
@@ -55,7 +55,7 @@ def successors(script: FlowFile, position: int) -> set[int]:
     index = {step.id: i for i, step in enumerate(script.steps) if step.id}
     step = script.steps[position]
     found = {index[target] for _, target in step_targets(step)}
-    falls = step.next is None and step.kind not in ("menu", "intent", "llm", "goto", "transfer", "hangup")
+    falls = step.next is None and step.kind not in LAST
     if step.branch and any(case.else_ is not None for case in step.branch):
         falls = False
     return found | ({position + 1} if falls else set())

@@ -20,12 +20,16 @@ from voicegw.agents.flow_fields import (
 )
 from voicegw.agents.flow_llm_model import LlmStep
 from voicegw.agents.template import parse_template
+from voicegw.base.causes import HangupCause
+from voicegw.dialplan.model import reject_cause
 
 Scalar: TypeAlias = bool | int | float | str
 JsonTemplate: TypeAlias = JsonValue
 
 _TALKING = ("say", "ask", "menu", "intent", "llm", "webhook", "disclose", "consent")
-KINDS = (*_TALKING, "set", "language", "branch", "goto", "transfer", "hangup")
+KINDS = (*_TALKING, "set", "language", "branch", "goto", "answer", "transfer", "hangup", "refuse")
+LAST = ("menu", "intent", "llm", "goto", "transfer", "hangup", "refuse")
+"""After these the step below does not follow by itself."""
 
 
 class SayStep(FlowModel):
@@ -175,6 +179,30 @@ class HangupStep(FlowModel):
         return {"say": value} if isinstance(value, str) else {} if value is None else value
 
 
+class AnswerStep(FlowModel):
+    """Answer the call: what was said before it is not charged for."""
+
+
+class RefuseStep(FlowModel):
+    """Refuse a call that is not answered; one that is, is ended. Plain text is short for ``cause``."""
+
+    cause: str = HangupCause.ROUTE_REJECTED.value.name
+    """By name (``busy``) or as a SIP status (``486``), as in a dialplan."""
+    say: Text | None = None
+    """Said before it, in early media."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"cause": str(value)} if isinstance(value, str | int) else value
+
+    @field_validator("cause")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        reject_cause(value)
+        return value
+
+
 class Step(FlowModel):
     """One step: exactly one kind, a name for others to go to, and where to go after it."""
 
@@ -194,15 +222,19 @@ class Step(FlowModel):
     goto: StepName | None = None
     language: str | None = None
     """Go on in this one of ``languages``, or in the agent's own: another voice, and another recogniser."""
+    answer: AnswerStep | None = None
     transfer: TransferStep | None = None
     hangup: HangupStep | None = None
+    refuse: RefuseStep | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _bare_hangup(cls, value: object) -> object:
-        if isinstance(value, dict) and value.get("hangup", "") is None:
-            return {**value, "hangup": {}}
-        return value
+    def _bare(cls, value: object) -> object:
+        """``hangup:`` with nothing behind it, and the like."""
+        if not isinstance(value, dict):
+            return value
+        bare = [kind for kind in ("hangup", "answer", "refuse") if value.get(kind, "") is None]
+        return {**value, **{kind: {} for kind in bare}}
 
     @model_validator(mode="after")
     def _one_kind(self) -> Step:
@@ -210,7 +242,7 @@ class Step(FlowModel):
         if len(given) != 1:
             found = " and ".join(given) if given else "none"
             raise ValueError(f"a step does exactly one thing, this one has {found}\nfix: one of {', '.join(KINDS)}")
-        if self.next is not None and given[0] in ("menu", "intent", "llm", "goto", "transfer", "hangup"):
+        if self.next is not None and given[0] in LAST:
             raise ValueError(f"'next' means nothing after {given[0]}\nfix: remove it")
         return self
 

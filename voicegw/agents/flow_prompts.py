@@ -33,6 +33,6 @@ def _texts(step: Step) -> Iterator[Template | None]:
     for question in (step.menu, step.intent, step.consent):
         if question is not None:
             yield from (question.prompt, *question.again)
-    for last in (step.llm, step.webhook, step.transfer, step.hangup):
+    for last in (step.llm, step.webhook, step.transfer, step.hangup, step.refuse):
         if last is not None:
             yield last.say

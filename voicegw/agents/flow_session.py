@@ -38,7 +38,7 @@ class FlowSession:
         variables: dict[str, Variable] = dict(flow.start_values) | told(flow.script, facts.known)
         variables |= dict.fromkeys(SIGNALLED, "") | dict(facts.signalled)
         variables |= {"called": facts.called, "calling": facts.calling, "call_id": str(facts.call_id)}
-        self._walker = FlowWalker(flow, FlowState(variables))
+        self._walker = FlowWalker(flow, FlowState(variables, early=facts.early))
         self._answers = Answers(self._walker)
         self._http = http
         self._models = FlowModels(self._walker, facts, kits)

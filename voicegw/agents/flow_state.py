@@ -30,6 +30,8 @@ class FlowState:
     """What was said last and is worth repeating: no apologies."""
     greeting: Say | None = None
     heard_all: bool = False
+    early: bool = False
+    """The call is not answered yet."""
     language: str = ""
     """What the call has changed to; empty for the agent's own."""
 

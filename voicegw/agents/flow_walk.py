@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from voicegw.agents.actions import (
     AgentAction,
+    AnswerCall,
     Concealing,
     Disclosing,
     Ending,
@@ -16,13 +17,17 @@ from voicegw.agents.actions import (
 )
 from voicegw.agents.entities.slot import Value
 from voicegw.agents.flow import Flow
+from voicegw.agents.flow_graph import QUESTIONS
 from voicegw.agents.flow_model import Step, Texts
 from voicegw.agents.flow_state import FlowState
 from voicegw.agents.global_intents import GlobalIntent
 from voicegw.agents.questions import ConfirmQuestion, Question, dtmf_policy
 from voicegw.agents.template import Template, plain
 from voicegw.base.causes import HangupCause
+from voicegw.dialplan.model import reject_cause
 
+_NEEDS_ANSWER = (*QUESTIONS, "llm", "transfer", "answer")
+"""Before the answer nothing is heard of a caller, and nobody can be moved."""
 HUMAN_TARGET = "human"
 """Where a caller who asks for a person is transferred to, unless the script says otherwise."""
 
@@ -59,6 +64,9 @@ class FlowWalker:
                 self.hang_up(self.texts.goodbye)
                 continue
             step = self.flow.step(self.state.position)
+            if self.state.early and step.kind in _NEEDS_ANSWER:
+                self.state.ending = AnswerCall()
+                continue
             if step.webhook is not None or step.llm is not None:
                 return step
             self._run(step)
@@ -90,6 +98,11 @@ class FlowWalker:
             state.position = self._branch(step)
         elif step.goto is not None:
             state.position = self.flow.index[step.goto]
+        elif step.answer is not None:
+            state.position = self.after()
+        elif step.refuse is not None:
+            last_words = self.text(step.refuse.say) if step.refuse.say is not None else ""
+            self._end(last_words, reject_cause(step.refuse.cause)[0])
         elif step.transfer is not None:
             self.transfer(step.transfer.target.plain(state.variables), step.transfer.say or texts.no_human)
         elif step.hangup is not None:
@@ -193,7 +206,10 @@ class FlowWalker:
 
     def hang_up(self, last_words: Template, cause: HangupCause = HangupCause.AGENT_HANGUP) -> None:
         """Say the last words and end the call."""
+        self._end(self.text(last_words), cause)
+
+    def _end(self, last_words: str, cause: HangupCause) -> None:
         self.state.question = None
-        if text := self.text(last_words):
-            self.out.append(Say(text))
+        if last_words:
+            self.out.append(Say(last_words))
         self.state.ending = Hangup(cause)

@@ -124,6 +124,11 @@ class LlmAgent:
         asks = self._file.consent is not None
         return RecordingPolicy(self._file.recording or ("after_consent" if asks else "always"))
 
+    @property
+    def early(self) -> bool:
+        """A model talks with a caller whose call is answered."""
+        return False
+
     def phrases(self) -> tuple[str, ...]:
         """All sentences a caller may say, as far as the file gives some."""
         return self._file.hints

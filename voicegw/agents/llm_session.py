@@ -177,7 +177,7 @@ class LlmSession:
     def _without_model(self, turn: CallerTurn) -> Sequence[AgentAction] | None:
         texts, limits = self._tongue.texts, self._settings.limits
         match turn.kind:
-            case TurnKind.CALL_STARTED:
+            case TurnKind.CALL_STARTED | TurnKind.ANSWERED:
                 for said in (*self._preceding, texts.greeting):
                     self._state = self._state.said(said)
                 self._preceding = ()

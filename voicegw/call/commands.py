@@ -18,6 +18,8 @@ class Absence(Enum):
 
     TRANSFER = "transfer"
     SUPERVISOR = "supervisor"
+    ANSWER = "answer"
+    """It began before the answer, and waits for the caller's side to take notice of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,13 @@ class SendRinging:
 @dataclass(frozen=True, slots=True)
 class OpenMedia:
     """Get a port for the leg."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class SendEarly:
+    """183 with our session description; EarlyMediaAgreed or EarlyMediaRefused follows."""
 
     leg_id: LegId
 
@@ -66,9 +75,10 @@ class CloseMedia:
 
 @dataclass(frozen=True, slots=True)
 class StartAgent:
-    """Open the conversation: the agent speaks first."""
+    """Open the conversation: the agent speaks first. ``early``: the call is not answered."""
 
     agent: str
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +186,7 @@ class RecordFact:
 CallCommand: TypeAlias = (
     SendRinging
     | OpenMedia
+    | SendEarly
     | AnswerLeg
     | RejectLeg
     | EndLeg

@@ -21,16 +21,21 @@ class CallOffered:
 
 @dataclass(frozen=True, slots=True)
 class RouteChosen:
-    """The dialplan gives the call to an agent."""
+    """The dialplan gives the call to an agent. ``early``: it begins before the answer, and says when to answer."""
 
     agent: str
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RouteRefused:
-    """The dialplan rejects the call, or has no route for it."""
+    """The dialplan rejects the call, or has no route for it.
+
+    ``announced``: the caller is told so before the refusal, where they can hear it.
+    """
 
     cause: HangupCause
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,25 @@ class MediaRefused:
     """The media worker has no port, or died before it gave one."""
 
     leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyMediaAgreed:
+    """A caller whose call is not answered hears us (RFC 3960)."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyMediaRefused:
+    """A caller cannot be made to hear us before the answer."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWanted:
+    """The agent, which began before the answer, wants the call answered: what it had to say has been played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +217,9 @@ CallEvent: TypeAlias = (
     | RouteRefused
     | MediaOpened
     | MediaRefused
+    | EarlyMediaAgreed
+    | EarlyMediaRefused
+    | AnswerWanted
     | SessionAgreed
     | LegConfirmed
     | LegEnded

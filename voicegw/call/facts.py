@@ -57,6 +57,13 @@ class CallWasRouted(Fact, frozen=True):
     languages: tuple[str, ...] = ()
 
 
+class CallWasHeardEarly(Fact, frozen=True):
+    """The caller hears us, and the call is not answered: nobody is charged for it yet (183, RFC 3960)."""
+
+    codec: str
+    remote: str
+
+
 class CallWasAnswered(Fact, frozen=True):
     """Audio is agreed."""
 
@@ -471,6 +478,7 @@ AnyFact: TypeAlias = (
     CallWasOffered
     | CallWasIntroduced
     | CallWasRouted
+    | CallWasHeardEarly
     | CallWasAnswered
     | CallWasHeld
     | AgentSpoke

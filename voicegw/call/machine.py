@@ -5,7 +5,6 @@ It knows legs, an agent, a transfer, a supervisor and deadlines; it knows no SIP
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from voicegw.base.causes import HangupCause
@@ -13,6 +12,8 @@ from voicegw.base.ids import LegId
 from voicegw.call import commands as c
 from voicegw.call import events as e
 from voicegw.call import facts as f
+from voicegw.call.before_answer import BeforeAnswer
+from voicegw.call.call_config import CallConfig
 from voicegw.call.edges import Edge
 from voicegw.call.legs import CallLeg
 from voicegw.call.presence import Supervisors
@@ -22,20 +23,6 @@ from voicegw.call.transfer import Transfer, TransferConfig, TransferInput, Trans
 from voicegw.call.transfer_request import TransferFailure, failure_of, failure_of_status
 
 _T = LegTrigger
-
-
-@dataclass(frozen=True, slots=True)
-class CallConfig:
-    """Limits of one call."""
-
-    max_duration_s: float = 3600.0
-    """A call longer than this is parted from politely: nobody talks with a bot for an hour on purpose."""
-    no_media_ms: int = 20_000
-    """Silence on the wire (not on the line) that ends a call; held legs do not count."""
-    parting_s: float = 12.0
-    """How long a goodbye may take before the leg is ended without it."""
-    max_bridged_s: float = 14_400.0
-    """Caller and target of a transfer may talk for this long: four hours, in case both forgot to hang up."""
 
 
 class CallMachine:
@@ -52,6 +39,7 @@ class CallMachine:
         self.legs: dict[LegId, CallLeg] = {}
         self._agent = ""
         self._agent_started = False
+        self._before = BeforeAnswer(config.max_early_s)
         self._finished = False
         self._parting: HangupCause | None = None
         self._deadline: float | None = None
@@ -96,7 +84,8 @@ class CallMachine:
 
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` is due, or None."""
-        timers = (self._deadline, self._transfer.get_timer() if self._transfer else None)
+        transfer = self._transfer.get_timer() if self._transfer else None
+        timers = (self._deadline, self._before.get_timer(), transfer)
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timer(self, now: float) -> list[c.CallCommand]:
@@ -109,6 +98,8 @@ class CallMachine:
                 commands += self._end_all(HangupCause.CALL_TOO_LONG)
             else:
                 commands += self._part(HangupCause.CALL_TOO_LONG, now)
+        if (unanswered := self._before.get_timer()) is not None and now >= unanswered:
+            commands += self._unanswered_too_long()
         return [*self._remix(), *commands, *self._finish()]
 
     def handle(self, event: e.CallEvent, now: float) -> list[c.CallCommand]:
@@ -125,13 +116,15 @@ class CallMachine:
                 )
                 return []
             case e.RouteChosen():
-                return self._route_chosen(event)
+                return self._route_chosen(event, now)
             case e.RouteRefused():
-                return self._end_all(event.cause)
+                return self._route_refused(event, now)
             case e.MediaOpened():
                 return self._media_opened(event)
             case e.MediaRefused():
                 return self._media_refused(event, now)
+            case e.EarlyMediaAgreed() | e.EarlyMediaRefused() | e.AnswerWanted():
+                return self._handle_early(event)
             case e.SessionAgreed():
                 return self._session_agreed(event, now)
             case e.LegConfirmed():
@@ -161,15 +154,53 @@ class CallMachine:
 
     # ------------------------------------------------------------ before the answer
 
-    def _route_chosen(self, event: e.RouteChosen) -> list[c.CallCommand]:
+    def _route_chosen(self, event: e.RouteChosen, now: float) -> list[c.CallCommand]:
         self._agent = event.agent
         leg = self._caller()
         if leg is None or leg.over:
             return []
         if leg.ours:
             return [c.DialLeg(leg.leg_id, leg.uri)]
+        if event.early:
+            return self._before.begin(leg, now)
         leg.step(_T.RING)
         return [c.SendRinging(leg.leg_id), c.OpenMedia(leg.leg_id)]
+
+    def _route_refused(self, event: e.RouteRefused, now: float) -> list[c.CallCommand]:
+        leg = self._caller()
+        if not event.announced or leg is None or leg.over or leg.ours:
+            return self._end_all(event.cause)
+        return self._before.begin(leg, now, event.cause)
+
+    def _handle_early(
+        self, event: e.EarlyMediaAgreed | e.EarlyMediaRefused | e.AnswerWanted
+    ) -> list[c.CallCommand]:
+        leg = self._caller()
+        if leg is None or leg.over:
+            return []
+        match event:
+            case e.EarlyMediaAgreed():
+                if not self._before.agreed(leg):
+                    return []
+                self._agent_started = True
+                return [c.StartAgent(self._agent, early=True)]
+            case e.EarlyMediaRefused():
+                return self._not_heard(leg)
+            case e.AnswerWanted():
+                return self._before.answer(leg)
+            case _:
+                assert_never(event)
+
+    def _not_heard(self, leg: CallLeg) -> list[c.CallCommand]:
+        refusal = self._before.refusal
+        return self._before.impossible(leg) if refusal is None else self._end_all(refusal)
+
+    def _unanswered_too_long(self) -> list[c.CallCommand]:
+        """A caller of whom nobody knows whether they would hear us is answered; who has heard us is let go."""
+        leg = self._caller()
+        if leg is not None and leg.media_open and not self._agent_started:
+            return self._not_heard(leg)
+        return self._end_all(self._before.refusal or HangupCause.CALL_TOO_LONG)
 
     def _media_opened(self, event: e.MediaOpened) -> list[c.CallCommand]:
         leg = self.legs[event.leg_id]
@@ -177,7 +208,7 @@ class CallMachine:
             return [c.CloseMedia(leg.leg_id)]
         leg.media_open = True
         if not leg.ours:
-            return [c.AnswerLeg(leg.leg_id)]
+            return [self._before.opened(leg)]
         leg.signalled = True
         if leg.role is not LegRole.CALLEE:
             return [c.InviteLeg(leg.leg_id, leg.uri)]
@@ -187,7 +218,7 @@ class CallMachine:
         leg = self.legs[event.leg_id]
         match leg.role:
             case LegRole.CALLER | LegRole.AGENT:
-                return self._end_all(HangupCause.OVERLOADED)
+                return self._end_all(self._before.refusal or HangupCause.OVERLOADED)
             case LegRole.CALLEE:
                 gone = self._end_leg(leg, HangupCause.OVERLOADED)
                 return [*gone, *self._target_gone(leg, TransferFailure.NOT_POSSIBLE, 0, now)]
@@ -222,12 +253,12 @@ class CallMachine:
                 return self._joined(leg.leg_id, now)
 
     def _start_agent(self, now: float) -> list[c.CallCommand]:
-        if self._agent_started:
+        begun, self._agent_started = self._agent_started, True
+        if not self._before.answered() and begun:
             return []
-        self._agent_started = True
         if self._parting is None:
             self._deadline = now + self._config.max_duration_s
-        return [c.StartAgent(self._agent)]
+        return [c.ResumeAgent(c.Absence.ANSWER) if begun else c.StartAgent(self._agent)]
 
     def _media_silent(self, event: e.MediaSilent) -> list[c.CallCommand]:
         leg = self.legs.get(event.leg_id)
@@ -407,6 +438,7 @@ class CallMachine:
     def _end_all(self, cause: HangupCause) -> list[c.CallCommand]:
         commands = self._transfer.drop(TransferFailure.FAILED) if self._transfer is not None else []
         self._deadline = self._transfer = None
+        self._before.answered()
         self._wanted_end = self._wanted_end or cause
         for leg in self.legs.values():
             commands += self._end_leg(leg, cause)

@@ -161,6 +161,15 @@ class TimeCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcement:
+    """What is said before the answer or the refusal. ``language`` and ``voice`` are for one with no agent."""
+
+    text: str
+    language: str = "en-US"
+    voice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledRoute:
     """A route ready to match; ``agent`` is empty where it rejects. ``line`` is in the file."""
 
@@ -171,6 +180,7 @@ class CompiledRoute:
     cause: HangupCause
     sip_status: int
     recording: RecordingPolicy | None = None
+    announcement: Announcement | None = None
 
 
 def compile_route(entry: RouteEntry, line: int, default_zone: str) -> CompiledRoute:
@@ -180,7 +190,9 @@ def compile_route(entry: RouteEntry, line: int, default_zone: str) -> CompiledRo
         cause, status = reject_cause(entry.reject)
     conditions = tuple(_conditions(entry.match, default_zone))
     recording = RecordingPolicy(entry.recording) if entry.recording is not None else None
-    return CompiledRoute(entry.name, line, conditions, entry.agent or "", cause, status, recording)
+    said = entry.announce
+    announcement = Announcement(said.text, said.language, said.voice) if said is not None else None
+    return CompiledRoute(entry.name, line, conditions, entry.agent or "", cause, status, recording, announcement)
 
 
 def find_zone(name: str) -> tzinfo:

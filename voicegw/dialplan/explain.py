@@ -61,9 +61,10 @@ def _check(route: CompiledRoute, request: RouteRequest, reached: bool) -> RouteC
 
 
 def _action(decision: RouteDecision) -> str:
+    announced = " after an announcement" if decision.announcement is not None else ""
     if isinstance(decision, ToAgent):
-        return f"-> agent {decision.agent}"
-    return f"-> reject {decision.sip_status} ({decision.cause.value.text})"
+        return f"-> agent {decision.agent}{announced}"
+    return f"-> reject {decision.sip_status} ({decision.cause.value.text}){announced}"
 
 
 def _decision_line(decision: RouteDecision) -> str:

@@ -7,25 +7,30 @@ from typing import TypeAlias
 
 from voicegw.base.causes import HangupCause
 from voicegw.call.consent import RecordingPolicy
-from voicegw.dialplan.compile import CompiledRoute, RouteRequest
+from voicegw.dialplan.compile import Announcement, CompiledRoute, RouteRequest
 
 
 @dataclass(frozen=True, slots=True)
 class ToAgent:
-    """Answer with this agent; ``recording`` is the route's own policy, in place of the agent's."""
+    """Answer with this agent, after the ``announcement``, if there is one.
+
+    ``recording`` is the route's own policy, in place of the agent's.
+    """
 
     route: str
     agent: str
     recording: RecordingPolicy | None = None
+    announcement: Announcement | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Refuse with ``sip_status``; ``route`` is empty where no route matched."""
+    """Refuse with ``sip_status``, after the ``announcement``; ``route`` is empty where no route matched."""
 
     route: str
     cause: HangupCause
     sip_status: int
+    announcement: Announcement | None = None
 
 
 RouteDecision: TypeAlias = ToAgent | Reject
@@ -55,5 +60,5 @@ class Dialplan:
 def decision_of(route: CompiledRoute) -> RouteDecision:
     """What a route that matched decides."""
     if route.agent:
-        return ToAgent(route.name, route.agent, route.recording)
-    return Reject(route.name, route.cause, route.sip_status)
+        return ToAgent(route.name, route.agent, route.recording, route.announcement)
+    return Reject(route.name, route.cause, route.sip_status, route.announcement)

@@ -133,6 +133,21 @@ class MatchBlock(StrictModel):
         return [value] if isinstance(value, dict) else value
 
 
+class Announce(StrictModel):
+    """What callers of a route hear before their call is answered or refused; plain text is short for ``text``."""
+
+    text: str = Field(min_length=1)
+    language: str = "en-US"
+    """BCP 47 tag of a refusal's announcement; that of a call to an agent is in the agent's language."""
+    voice: str = ""
+    """The synthesiser's name of a voice, for a refusal; empty for its default."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"text": value} if isinstance(value, str) else value
+
+
 class RouteEntry(StrictModel):
     """One route: a name, conditions and one action."""
 
@@ -144,6 +159,8 @@ class RouteEntry(StrictModel):
     """Refuse the call: a cause by name (``busy``) or a SIP status (``486``)."""
     recording: Literal["always", "after_consent", "never"] | None = None
     """When calls of this route are recorded, in place of what the agent's file says."""
+    announce: Announce | None = None
+    """Said in early media: before the agent answers, or before the refusal. It costs the caller nothing."""
 
     @field_validator("reject")
     @classmethod
@@ -158,6 +175,8 @@ class RouteEntry(StrictModel):
             raise ValueError("needs either 'agent' or 'reject'\nfix: keep exactly one of the two")
         if self.recording is not None and self.agent is None:
             raise ValueError("'recording' means nothing where a call is refused\nfix: remove it")
+        if self.announce is not None and self.agent is not None and self.announce.model_fields_set - {"text"}:
+            raise ValueError("an agent's announcement is in its own voice and language\nfix: give only the text")
         return self
 
 

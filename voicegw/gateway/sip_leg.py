@@ -211,16 +211,20 @@ class SipGateway:
         self._driver.pump()
         return leg.session
 
+    def may_hear_early(self, leg_id: LegId) -> bool:
+        """Whether a caller can be made to hear us before the answer: they offered, or take an offer in a 183."""
+        leg, handle = self._legs.get(leg_id), self._handle_of(leg_id)
+        if leg is None or handle is None or self._agent.state_of(handle) is not SipCallState.INVITED:
+            return False
+        return bool(leg.remote_offer) or self._agent.takes_reliable(handle)
+
     def early(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
         """Send 183 with our media, so that the caller hears us before the answer; returns what is agreed.
 
-        None where the INVITE had no offer: LegEarlyMedia follows if the caller supports reliable responses, else
-        there is no early media for it. Raises NotAcceptable as ``accept`` does. ``accept`` may follow at any time.
+        None where the INVITE had no offer: LegEarlyMedia follows. Raises NotAcceptable as ``accept`` does.
         """
         leg, handle = self._legs.get(leg_id), self._handle_of(leg_id)
-        if leg is None or handle is None or self._agent.state_of(handle) is not SipCallState.INVITED:
-            return None
-        if not leg.remote_offer and not self._agent.takes_reliable(handle):
+        if leg is None or handle is None or not self.may_hear_early(leg_id):
             return None
         leg.place_media(local_ip, local_port)
         self._agent.ring(handle, self._driver.now, 183, self._describe(leg, handle))

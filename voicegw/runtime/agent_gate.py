@@ -30,12 +30,14 @@ class Reason(Enum):
     HOLD = "hold"
     TRANSFER = "transfer"
     SUPERVISOR = "supervisor"
+    ANSWER = "answer"
 
 
 _BACK = {
     Reason.HOLD: CallerTurn(TurnKind.NO_INPUT),
     Reason.TRANSFER: CallerTurn(TurnKind.HANDED_BACK),
     Reason.SUPERVISOR: CallerTurn(TurnKind.HANDED_BACK),
+    Reason.ANSWER: CallerTurn(TurnKind.ANSWERED),
 }
 
 

@@ -106,7 +106,7 @@ class SignallingWithBrowsers:
         self._sip = sip
         self._browsers = browsers
         self.ring = sip.ring
-        self.early = sip.early
+        self.may_hear_early, self.early = sip.may_hear_early, sip.early
         self.accept = sip.accept
         self.reject = sip.reject
         self.media_address = sip.media_address

@@ -67,17 +67,20 @@ class CallLegs:
         except NotAcceptable:
             return None  # The gateway has sent 488; LegEnded follows and cleans up.
 
-    def early(self, leg_id: LegId) -> None:
-        """Let a caller hear us before the answer, for an announcement that is not to be charged (RFC 3960).
+    def early(self, leg_id: LegId) -> MediaSession | None:
+        """Let a caller hear us before the answer (RFC 3960); what is agreed, or None where that is still to come.
 
-        Where the caller's side cannot do it, it goes on ringing there; ``answer`` may follow at any time.
+        Raises LocalError where the caller's side cannot do it. ``answer`` may follow at any time.
         """
+        if not self._services.signalling.may_hear_early(leg_id):
+            raise LocalError("no early media: no offer, and no reliable responses")
         try:
             session = self._services.signalling.early(leg_id, *self._places[leg_id])
         except NotAcceptable:
-            return  # The gateway has sent 488; LegEnded follows and cleans up.
+            return None  # The gateway has sent 488; LegEnded follows and cleans up.
         if session is not None:
             self.configure(leg_id, session, listens=False)
+        return session
 
     def invite(self, leg_id: LegId, uri: str, caller: Caller) -> None:
         """Send the INVITE of a leg of ours; its answer or its LegEnded follows."""

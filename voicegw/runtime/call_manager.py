@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import assert_never
 
+from voicegw.agents.announcing import announcer
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId, token
@@ -207,13 +208,17 @@ class CallManager:
                 "route": decision.route,
             },
         )
+        said = decision.announcement
         match decision:
             case ToAgent():
-                call.note_route(decision.route, decision.agent, decision.recording)
-                call.post(e.RouteChosen(decision.agent))
+                agent = self._store.current.agents[decision.agent]
+                announced = announcer(said, agent, HangupCause.AGENT_HANGUP) if said is not None else None
+                call.note_route(decision.route, decision.agent, decision.recording, announced)
+                call.post(e.RouteChosen(decision.agent, early=agent.early or announced is not None))
             case Reject():
-                call.note_route(decision.route, "")
-                call.post(e.RouteRefused(decision.cause))
+                announced = announcer(said, None, decision.cause) if said is not None else None
+                call.note_route(decision.route, "", announced=announced)
+                call.post(e.RouteRefused(decision.cause, announced=announced is not None))
             case _:
                 assert_never(decision)
 

@@ -46,6 +46,7 @@ class CallRecorder:
         self._running = False
         self._ending = 0
         self._over = False
+        self._unanswered = False
 
     @property
     def pending(self) -> bool:
@@ -54,10 +55,17 @@ class CallRecorder:
 
     # ------------------------------------------------------------ what the call says
 
-    def begin(self, policy: RecordingPolicy) -> None:
-        """The agent is about to begin."""
+    def begin(self, policy: RecordingPolicy, *, early: bool = False) -> None:
+        """The agent is about to begin; ``early``: in a call that is not answered, of which no audio is kept."""
+        self._unanswered = early
         self._change(_State(Consent(policy)))
         self.settle()
+
+    def answer(self) -> None:
+        """The call is answered now."""
+        if self._unanswered:
+            self._unanswered = False
+            self._change(self._state)
 
     def mix(self, edges: Sequence[Edge]) -> None:
         """From now on these hear one another; the recorder among them hears nothing that is sensitive."""
@@ -131,7 +139,7 @@ class CallRecorder:
             self._start()
 
     def _start(self) -> None:
-        if self._path and not self._running and not self._over:
+        if self._path and not self._running and not self._over and not self._unanswered:
             self._running = True
             self._media.send(m.StartRecording(self._call_id, self._path))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
-from voicegw.agents.agent import CallFacts
+from voicegw.agents.agent import Agent, CallFacts
 from voicegw.base.causes import HangupCause
+from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
 from voicegw.base.log import call_id_var
 from voicegw.call import commands as c
@@ -18,7 +20,6 @@ from voicegw.call.censor import Censor
 from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
-from voicegw.call.states import LegRole
 from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
@@ -31,13 +32,13 @@ from voicegw.runtime.closing import Closing
 from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.conversation_links import ConversationLinks
 from voicegw.runtime.far_ends import FarEndChange, fact_of, note_of
-from voicegw.runtime.introduction import introduction, limited, signalled
-from voicegw.runtime.line_facts import measured, rated, traced
+from voicegw.runtime.introduction import limited, signalled
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.look_up import LookUp
 from voicegw.runtime.mailbox import Mailbox
 from voicegw.runtime.offer import Offer
 from voicegw.runtime.orders import Order, Ordered
+from voicegw.runtime.record_keeper import RecordKeeper
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.side_voices import SideVoices
 from voicegw.runtime.supervision import SupervisionDesk, SupervisionLinks
@@ -70,6 +71,7 @@ class CallRuntime:
         self._tasks = ChildTasks()
         censor = Censor(services.redactor())
         self._book = LogBook(call_id, services.clock, services.facts, services.on_fact, censor)
+        self._record = RecordKeeper(services, self._machine, self._book)
         self._recorder = CallRecorder(call_id, services.media, services.recordings, self._book, services.counters)
         self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
         self._look_up = LookUp(offer.told, self._tasks, self.post, self._book)
@@ -85,6 +87,7 @@ class CallRuntime:
         self._open_ends: set[str] = set()
         self._routed: f.CallWasRouted | None = None
         self._record_as: RecordingPolicy | None = None
+        self._announced: Agent | None = None
         self._media_lost = False
 
     def post(self, mail: mail_types.Mail) -> None:
@@ -118,9 +121,7 @@ class CallRuntime:
         """Live until the record is closed. The boundary of the call: whatever fails inside ends this call only."""
         call_id_var.set(self.call_id)
         try:
-            self._note_offer()
-            if self._routed is not None:
-                self._book.note(self._routed)
+            self._record.begin(self.call_id, self._offer, self._routed)
             self._look_up.note_told()
             while not self.closed:
                 await self._handle_next()
@@ -135,7 +136,8 @@ class CallRuntime:
             await self._tasks.close()
             self._mailbox.close()
             self._refuse_orders()
-            self._close_record()
+            self._recorder.lose("the recorder did not report its end in time")
+            self._record.close(self._cause or HangupCause.INTERNAL_ERROR, self.leg_ids)
             # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
             # included, is free now and not when the garbage collector comes by.
             self._conversation = self._gate = self._transfers = self._others = None
@@ -195,6 +197,8 @@ class CallRuntime:
                 self._session_agreed(leg_id, session)
             case mail_types.EarlyMediaOffered(leg_id, session):
                 self._legs.configure(leg_id, session, listens=False)
+                if leg_id == self.leg_id:
+                    self._heard_early(session)
             case Ordered():
                 self._orders.take(mail)
             case mail_types.CallerLookedUp():
@@ -240,7 +244,7 @@ class CallRuntime:
                 assert_never(mail)
 
     def _far_end_changed(self, mail: FarEndChange) -> None:
-        self._book.note(fact_of(mail, self._whose(mail.leg_id)[0]))
+        self._book.note(fact_of(mail, self._record.whose(mail.leg_id)[0]))
         if self._conversation is not None and mail.leg_id == self.leg_id and (note := note_of(mail)):
             self._conversation.note(note)
 
@@ -248,11 +252,11 @@ class CallRuntime:
         match mail:
             case m.LegClosed():
                 self._open_ends.discard(mail.leg_id)
-                self._note_statistics(mail)
+                self._record.heard(mail)
             case m.RecordingEnded() | m.RecordingDiscarded() | m.RecordingFailed():
                 self._recorder.on_media(mail)
             case m.QualityRated():
-                self._book.note(rated(mail, *self._whose(mail.leg_id)))
+                self._record.heard(mail)
             case m.MediaTimedOut():
                 self.handle(e.MediaSilent(mail.leg_id, mail.silent_ms))
             case m.MediaLatched() if mail.leg_id != self.leg_id:
@@ -290,6 +294,8 @@ class CallRuntime:
             case c.OpenMedia(leg_id):
                 if leg_id != self.leg_id or not self._asks_who_is_calling():
                     self._legs.open(leg_id)
+            case c.SendEarly(leg_id):
+                self._send_early(leg_id)
             case c.AnswerLeg(leg_id):
                 self._answer(leg_id)
             case c.RejectLeg(leg_id, cause):
@@ -298,8 +304,8 @@ class CallRuntime:
                 signalling.hangup(leg_id, cause)
             case c.CloseMedia(leg_id):
                 self._close_media(leg_id)
-            case c.StartAgent(agent):
-                self._start_agent(agent)
+            case c.StartAgent(agent, early):
+                self._start_agent(agent, early=early)
             case c.PartFromCaller(cause):
                 if self._conversation is not None:
                     self._conversation.part(cause)
@@ -351,6 +357,21 @@ class CallRuntime:
         self._recorder.lose("the media worker failed")
         self._open_ends.clear()
 
+    def _send_early(self, leg_id: LegId) -> None:
+        try:
+            session = self._legs.early(leg_id)
+        except LocalError as error:
+            log.info("the caller hears nothing before the answer: %s", error)
+            self.handle(e.EarlyMediaRefused(leg_id))
+            return
+        if session is not None:
+            self._heard_early(session)
+
+    def _heard_early(self, session: MediaSession) -> None:
+        if self._conversation is None and not self._machine.legs[self.leg_id].agreed:
+            self._book.note(f.CallWasHeardEarly(session.codec, f"{session.remote_ip}:{session.remote_port}"))
+        self.handle(e.EarlyMediaAgreed(self.leg_id))
+
     def _answer(self, leg_id: LegId) -> None:
         session = self._legs.answer(leg_id)
         if session is not None:
@@ -364,6 +385,7 @@ class CallRuntime:
             return
         if not self._machine.legs[leg_id].agreed:
             self._book.note(f.CallWasAnswered(session.codec, f"{session.remote_ip}:{session.remote_port}"))
+            self._recorder.answer()
         was_held, self._held = self._held, held
         if held != was_held:
             self._book.note(f.CallWasHeld(held))
@@ -381,7 +403,7 @@ class CallRuntime:
         return is_supervisor or self._services.transfers.transcribe
 
     def _asks_who_is_calling(self) -> bool:
-        return self._look_up.begin(self._services.agents[self._machine.agent], self._call_facts())
+        return self._look_up.begin(self._agent(self._machine.agent), self._call_facts())
 
     @property
     def _caller(self) -> Caller:
@@ -394,9 +416,12 @@ class CallRuntime:
         said = signalled(offer.trunk, offer.display_name, offer.parties)
         return CallFacts(self.call_id, offer.called, offer.calling, offer.headers, self._look_up.known, said)
 
-    def _start_agent(self, name: str) -> None:
+    def _agent(self, name: str) -> Agent:
+        return self._announced or self._services.agents[name]
+
+    def _start_agent(self, name: str, *, early: bool) -> None:
         services = self._services
-        facts = self._call_facts()
+        facts = replace(self._call_facts(), early=early)
         links = ConversationLinks(
             self.post,
             lambda cause: self.post(e.AgentFinished(cause)),
@@ -404,9 +429,10 @@ class CallRuntime:
             self._recorder,
             self._orders.can_move,
             self._orders.move,
+            lambda: self.post(e.AnswerWanted()),
         )
-        agent = services.agents[name]
-        self._recorder.begin(self._record_as or agent.recording)
+        agent = self._agent(name)
+        self._recorder.begin(self._record_as or agent.recording, early=early)
         self._conversation = Conversation(agent, facts, services, self._tasks, self._book, links)
         self._gate = AgentGate(self._conversation)
         self._transfers = TransferDesk(
@@ -442,39 +468,18 @@ class CallRuntime:
 
     # ------------------------------------------------------------ the record
 
-    def note_route(self, route: str, agent: str, recording: RecordingPolicy | None = None) -> None:
+    def note_route(
+        self,
+        route: str,
+        agent: str,
+        recording: RecordingPolicy | None = None,
+        announced: Agent | None = None,
+    ) -> None:
         """The dialplan's decision, for the record: taken before the call task begins, written after the offer.
 
-        ``recording`` is the route's own policy, in place of the agent's.
+        ``recording`` is the route's own policy, in place of the agent's, and so is ``announced`` in place of the
+        agent itself.
         """
-        self._record_as = recording
+        self._record_as, self._announced = recording, announced
         chosen = self._services.agents.get(agent)
         self._routed = f.CallWasRouted(route, agent, tuple(chosen.languages) if chosen else ())
-
-    def _note_offer(self) -> None:
-        offer = self._offer
-        self._book.note(offer.fact(self.call_id, self._services.clock.wall()))
-        introduced = introduction(offer.trunk, offer.parties)
-        if introduced != f.CallWasIntroduced():
-            self._book.note(introduced)
-
-    def _note_statistics(self, closed: m.LegClosed) -> None:
-        self._book.note(measured(closed.stats, *self._whose(closed.leg_id)))
-
-    def _whose(self, leg_id: LegId) -> tuple[str, str]:
-        """What a leg is in the call, and the name of a supervisor whose leg it is."""
-        leg = self._machine.legs.get(leg_id)
-        return (leg.role.value, leg.party) if leg is not None else (LegRole.CALLER.value, "")
-
-    def _close_record(self) -> None:
-        self._recorder.lose("the recorder did not report its end in time")
-        for leg_id in self.leg_ids:
-            if (trace := self._services.signalling.take_trace(leg_id)) is not None:
-                self._book.note(traced(trace, *self._whose(leg_id), self._book.position_ms))
-        cause = (self._cause or HangupCause.INTERNAL_ERROR).value
-        duration_ms = self._book.position_ms(self._services.clock.monotonic())
-        self._book.note(
-            f.CallHasEnded(cause.name, cause.side.value, cause.failure, cause.q850, cause.text, duration_ms)
-        )
-        self._book.close()
-        log.info("call ended", extra={"cause": cause.name, "duration_ms": duration_ms})

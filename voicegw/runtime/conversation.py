@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import assert_never
 
 from voicegw.agents.actions import (
+    AnswerCall,
     Concealing,
     ConsentAnswered,
     Disclosing,
@@ -94,7 +95,7 @@ class Conversation:
             self._tool_queue.withdraw,
         )
         self._gather: Gather | None = None
-        self._ending: HangupCause | Transfer | None = None
+        self._ending: HangupCause | Transfer | AnswerCall | None = None
         self._fillers = 0
         """Said during the running reply; they are no part of it."""
         self._agent_consoles = False
@@ -346,6 +347,8 @@ class Conversation:
                 self._listen_for(mail.action)
             case Hangup(cause):
                 self._ending = cause
+            case AnswerCall():
+                self._ending = mail.action
             case Transfer() if self._links.can_move(mail.action.target):
                 self._ending = mail.action
             case Transfer(apology=apology):
@@ -557,8 +560,12 @@ class Conversation:
 
     # ------------------------------------------------------------ small things
 
-    def _finish(self, ending: HangupCause | Transfer) -> None:
+    def _finish(self, ending: HangupCause | Transfer | AnswerCall) -> None:
         if self._over:
+            return
+        if isinstance(ending, AnswerCall):
+            self._ending = None
+            self._links.answer()
             return
         if isinstance(ending, Transfer):
             self._ending = None

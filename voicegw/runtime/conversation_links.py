@@ -16,7 +16,8 @@ from voicegw.runtime.call_recorder import CallRecorder
 class ConversationLinks:
     """How a conversation reaches its call: the mailbox, its end, the leg to send keys on, and transfers.
 
-    ``can_move``: whether this target is known; ``move``: do it now, for all that was to be said has been heard.
+    ``can_move``: whether this target is known; ``move`` and ``answer``: do it now, for all that was to be said has
+    been heard.
     """
 
     post: Callable[[mail_types.ChildMail], None]
@@ -25,3 +26,4 @@ class ConversationLinks:
     recorder: CallRecorder
     can_move: Callable[[str], bool]
     move: Callable[[Transfer], None]
+    answer: Callable[[], None]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from voicegw.agents.agent import Agent
+from voicegw.agents.announcing import announcer
 from voicegw.base.errors import ConfigError
 from voicegw.dialplan.match import Dialplan
 
@@ -19,6 +20,15 @@ class Installation:
 
     dialplan: Dialplan
     agents: Mapping[str, Agent]
+
+    @property
+    def announcers(self) -> tuple[Agent, ...]:
+        """Who speaks for the routes that announce something."""
+        return tuple(
+            announcer(route.announcement, self.agents.get(route.agent), route.cause)
+            for route in self.dialplan.routes
+            if route.announcement is not None
+        )
 
 
 class DialplanStore:

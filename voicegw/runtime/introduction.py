@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from voicegw.call.call_config import CallConfig
 from voicegw.call.facts import CallWasIntroduced
-from voicegw.call.machine import CallConfig
 from voicegw.sip.parties import Parties
 
 

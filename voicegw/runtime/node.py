@@ -146,8 +146,10 @@ class Node:
         preparing.add_done_callback(self._preparing.discard)
 
     async def _prepare(self) -> None:
-        agents = list(self.store.current.agents.values())
-        await asyncio.gather(self.speech.prepare(agents), self.models.prepare(agents))
+        installation = self.store.current
+        agents = list(installation.agents.values())
+        speaking = [*agents, *installation.announcers]
+        await asyncio.gather(self.speech.prepare(speaking), self.models.prepare(agents))
 
     def gauges(self) -> dict[str, float]:
         """Levels for metrics; any thread may ask."""

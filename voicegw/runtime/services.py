@@ -14,8 +14,8 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.clock import Clock
 from voicegw.base.ids import CallId, LegId, RandomBytes
 from voicegw.base.metrics import Counters
+from voicegw.call.call_config import CallConfig
 from voicegw.call.facts import Entry
-from voicegw.call.machine import CallConfig
 from voicegw.call.redaction import Redactor
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
@@ -34,6 +34,10 @@ class Signalling(Protocol):
 
     def ring(self, leg_id: LegId) -> None:
         """Send 180."""
+        ...
+
+    def may_hear_early(self, leg_id: LegId, /) -> bool:
+        """Whether a caller can be made to hear us before the answer."""
         ...
 
     def early(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:

@@ -21,6 +21,8 @@ ASKS = "steps:\n  - id: s\n    intent: {prompt: Q, on: {a: s, b: s}}\n"
         (HEAD + "  - {id: a, say: A}\n  - {id: a, say: B}\n", 4, "two steps are named 'a'", "a name of its own"),
         (HEAD + "  - hangup: Bye\n  - id: b\n    say: B\n", 4, "no path leads to the step 'b'", "go to it"),
         (HEAD + "  - hangup:\n  - say: B\n", 4, "no path leads to the step number 2", "go to it"),
+        (HEAD + "  - refuse: bussy\n", 3, "'bussy' is neither a cause", "did you mean 'busy'"),
+        (HEAD + "  - refuse: busy\n  - say: B\n", 4, "no path leads to the step number 2", "go to it"),
         (HEAD + "  - sya: Hi\n", 3, "unknown key 'sya'", "did you mean 'say'"),
         (HEAD + "  - {say: Hi, goto: a}\n", 3, "exactly one thing, this one has say and goto", "one of say"),
         (HEAD + "  - id: a\n", 3, "this one has none", "one of say"),

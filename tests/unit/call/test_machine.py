@@ -6,7 +6,8 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.call import commands as c
 from voicegw.call import events as e
-from voicegw.call.machine import CallConfig, CallMachine
+from voicegw.call.call_config import CallConfig
+from voicegw.call.machine import CallMachine
 from voicegw.call.states import CallState
 
 A = LegId("a")

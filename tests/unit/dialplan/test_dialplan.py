@@ -18,6 +18,7 @@ from voicegw.dialplan import (
     load_dialplan,
     parse_dialplan,
 )
+from voicegw.dialplan.compile import Announcement
 
 LONDON = ZoneInfo("Europe/London")
 PLAN = """
@@ -126,6 +127,18 @@ def test_reject_by_name_or_status(reject: str, cause: HangupCause, status: int) 
     assert plan.route(ask("z")) == Reject("a", cause, status)
 
 
+def test_a_route_announces_before_it_answers_or_refuses() -> None:
+    plan = parse_dialplan(
+        "routes:\n- {name: a, match: {called: '1'}, agent: b, announce: Hello.}\n"
+        "- {name: c, reject: busy, announce: {text: Zu., language: de-DE}}\n"
+    )
+    to_agent = plan.route(RouteRequest("1", "", datetime(2026, 7, 6, 10)))
+    refused = plan.route(RouteRequest("2", "", datetime(2026, 7, 6, 10)))
+    assert to_agent.announcement == Announcement("Hello.")
+    assert refused.announcement == Announcement("Zu.", "de-DE")
+    assert "after an announcement" in explain(plan, RouteRequest("2", "", datetime(2026, 7, 6, 10))).text()
+
+
 def test_dates_limit_a_window() -> None:
     plan = parse_dialplan(
         "routes:\n  - name: holiday\n"
@@ -201,6 +214,8 @@ def test_all_problems_are_reported_with_line_and_fix() -> None:
         ),
         ("routes:\n- {name: a, agent: b, reject: busy}", 2, "either 'agent' or 'reject'"),
         ("routes:\n- {name: a, reject: 200}", 2, "neither a cause nor a SIP status"),
+        ("routes:\n- {name: a, agent: b, announce: {text: A, voice: c}}", 2, "in its own voice and language"),
+        ("routes:\n- {name: a, agent: b, announce: ''}", 2, "must not be empty"),
     ],
 )
 def test_single_problems(text: str, line: int, message: str) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.scenarios.house import LEG, House
+from voicegw.base.errors import LocalError
 from voicegw.call import events as e
 from voicegw.media import messages as m
 from voicegw.runtime.call_legs import CallLegs
@@ -36,10 +37,18 @@ def test_a_caller_hears_us_before_the_answer() -> None:
     assert not (configured.vad or configured.tap), "nobody listens to it yet"
 
 
-def test_where_it_cannot_be_nothing_happens() -> None:
+def test_where_it_is_to_be_agreed_yet_nothing_happens() -> None:
     house = House([[]])
     house.signalling.session = None
     assert early(house) == []
+
+
+def test_where_it_cannot_be_somebody_is_told() -> None:
+    house = House([[]])
+    house.signalling.hears_early = False
+    with pytest.raises(LocalError):
+        early(house)
+    assert house.signalling.said == []
 
 
 def test_media_that_suit_nobody_are_left_to_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from tests.unit.runtime.test_control import ControlledHall
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.call import facts as f
-from voicegw.call.machine import CallConfig
+from voicegw.call.call_config import CallConfig
 from voicegw.gateway.events import LegInvited
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.runtime.introduction import limited, signalled

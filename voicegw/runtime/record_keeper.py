@@ -1,0 +1,60 @@
+"""What the record of a call says of its line: how it came, how it sounded, what SIP said, and why it ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from voicegw.base.causes import HangupCause
+from voicegw.base.ids import CallId, LegId
+from voicegw.call import facts as f
+from voicegw.call.machine import CallMachine
+from voicegw.call.states import LegRole
+from voicegw.media import messages as m
+from voicegw.runtime.introduction import introduction
+from voicegw.runtime.line_facts import measured, rated, traced
+from voicegw.runtime.log_book import LogBook
+from voicegw.runtime.offer import Offer
+from voicegw.runtime.services import CallServices
+
+log = logging.getLogger(__name__)
+
+
+class RecordKeeper:
+    """Of one call; what is said in it is written down by the conversation."""
+
+    def __init__(self, services: CallServices, machine: CallMachine, book: LogBook) -> None:
+        self._services = services
+        self._machine = machine
+        self._book = book
+
+    def begin(self, call_id: CallId, offer: Offer, routed: f.CallWasRouted | None) -> None:
+        """The offer, and the dialplan's decision about it."""
+        self._book.note(offer.fact(call_id, self._services.clock.wall()))
+        introduced = introduction(offer.trunk, offer.parties)
+        if introduced != f.CallWasIntroduced():
+            self._book.note(introduced)
+        if routed is not None:
+            self._book.note(routed)
+
+    def whose(self, leg_id: LegId) -> tuple[str, str]:
+        """What a leg is in the call, and the name of a supervisor whose leg it is."""
+        leg = self._machine.legs.get(leg_id)
+        return (leg.role.value, leg.party) if leg is not None else (LegRole.CALLER.value, "")
+
+    def heard(self, report: m.LegClosed | m.QualityRated) -> None:
+        """How a leg sounded."""
+        whose = self.whose(report.leg_id)
+        self._book.note(
+            measured(report.stats, *whose) if isinstance(report, m.LegClosed) else rated(report, *whose)
+        )
+
+    def close(self, cause: HangupCause, leg_ids: Sequence[LegId]) -> None:
+        """The last facts."""
+        for leg_id in leg_ids:
+            if (trace := self._services.signalling.take_trace(leg_id)) is not None:
+                self._book.note(traced(trace, *self.whose(leg_id), self._book.position_ms))
+        why, duration_ms = cause.value, self._book.position_ms(self._services.clock.monotonic())
+        self._book.note(f.CallHasEnded(why.name, why.side.value, why.failure, why.q850, why.text, duration_ms))
+        self._book.close()
+        log.info("call ended", extra={"cause": why.name, "duration_ms": duration_ms})
