@@ -53,6 +53,10 @@ class RefusalAnnouncer:
     def look_up(self, facts: CallFacts) -> None:
         """It is the same for everybody."""
 
+    def refuses(self, _name: str, _value: str, /) -> str:
+        """Nobody calls anybody to refuse them."""
+        return "it only refuses calls"
+
     def open(self, _facts: CallFacts) -> AgentSession:
         """Begin a call."""
         return _Refusal(self.text, self.cause)
@@ -111,6 +115,10 @@ class AnnouncedAgent:
     def look_up(self, facts: CallFacts) -> Awaitable[Mapping[str, str]] | None:
         """See the protocol."""
         return self._inner.look_up(facts)
+
+    def refuses(self, name: str, value: str, /) -> str:
+        """See the protocol."""
+        return self._inner.refuses(name, value)
 
     def open(self, facts: CallFacts) -> AgentSession:
         """Begin a call."""
