@@ -103,7 +103,7 @@ class FaultServer(Server):
         """The logs of the calls of one caller that have ended: at least one, whose record may still be closing."""
 
         def ended() -> list[CallLog]:
-            return [log for log in self._ended() if log.one("CallWasOffered")["calling"] == calling]
+            return [log for log in self.ended() if log.one("CallWasOffered")["calling"] == calling]
 
         self.wait(lambda: bool(ended()), 5.0, f"a call of {calling} has ended")
         return ended()
