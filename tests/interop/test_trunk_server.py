@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.carrier import carrier, refuses
 from tests.interop.kamailio_peer import Kamailio
 from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sip_node import until
 from tests.interop.sipp_peer import Sipp
+from tests.interop.sipp_script import answer
 from tests.interop.sound import seconds_with, tone
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -65,4 +67,31 @@ def test_a_caller_is_put_through_by_the_trunk_that_brought_the_call(
     assert log.cause == "caller_hangup"
     assert [fact["step"] for fact in log.all("TransferHasProgressed")][-1] == "answered"
     assert invite.text.count("Via:") == 3, "core and edge brought it"
+    assert seconds_with(here.heard(), CALLER_HZ) >= 2, "the desk sends back what it hears"
+
+
+def test_a_call_that_one_trunk_cannot_carry_goes_by_the_next(tmp_path: Path) -> None:
+    """The first carrier fails after it has rung, the second one answers: caller and desk hear one another."""
+    desk = free_udp_port()
+    target = {"name": "desk", "uri": "+4930999", "kind": "bridged"}
+    with carrier(tmp_path, answer("180 Ringing", tag="carrier") + refuses("500 Broken")) as failing:
+        server = Server(tmp_path, agent="put_through", settings={"transfer": {"targets": [target]}})
+        way = {"hosts": ["127.0.0.1"], "carries": ["+49*"], "health": {"options_s": 0}, "max_calls": 3}
+        server.write_trunk("cheap", port=failing.port, priority=1, **way)
+        server.write_trunk("dear", port=desk, priority=2, **way)
+        with server, RtpPeer() as here:
+            values = {"rtp_port": str(here.port), "hold_ms": "5500"}
+            with (
+                Sipp(tmp_path, "uas_echo", port=desk, extra=("-rtp_echo",)) as answering,
+                Sipp(tmp_path, "uac", target=server.address, service="us", values=values) as caller,
+            ):
+                here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 20))
+                caller.passed()
+                answering.passed()
+            log = server.call()
+        failing.wait_for("INVITE")
+    failed = log.one("TrunkHasFailed")
+    assert (failed["trunk"], failed["next_trunk"], failed["cause"]) == ("cheap", "dear", "peer_failed")
+    assert (failed["leg"], failed["status"]) == ("callee", 500)
+    assert [fact["step"] for fact in log.all("TransferHasProgressed")][-1] == "answered"
     assert seconds_with(here.heard(), CALLER_HZ) >= 2, "the desk sends back what it hears"

@@ -463,6 +463,18 @@ class SipWasTraced(Fact, frozen=True):
     dropped: int = 0
 
 
+class TrunkHasFailed(Fact, frozen=True):
+    """A trunk could not carry a call of ours, and ``next_trunk`` tried after it. ``cause``: of the catalogue,
+    ``status`` and ``reason``: what the trunk said, 0 and "" where it said nothing."""
+
+    leg: str
+    trunk: str
+    cause: str
+    status: int
+    reason: str
+    next_trunk: str
+
+
 class CallHasEnded(Fact, frozen=True):
     """The last fact of every call."""
 
@@ -524,6 +536,7 @@ AnyFact: TypeAlias = (
     | CalleeSpoke
     | CallWasOrdered
     | SipWasTraced
+    | TrunkHasFailed
     | CallHasEnded
 )
 

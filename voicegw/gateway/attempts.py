@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from voicegw.gateway.way import Way
 from voicegw.sip.address import Address
@@ -28,3 +29,20 @@ class Attempts:
     servers: list[Address]
     sender: str
     call_id: str
+
+
+@dataclass(slots=True)
+class Trip:
+    """A call out by trunks, without an answer so far: what was asked for, and who has tried."""
+
+    target_uri: str
+    sender: NameAddr
+    headers: Sequence[tuple[str, str]]
+    withheld: bool
+    media_port: int
+    tried: list[str] = field(default_factory=list)
+    bound: str = ""
+    """This machine's address that the media socket has, once the first INVITE is out."""
+    has_rung: bool = False
+    may_go_on: bool = False
+    """Whether another trunk stands by: then nobody waits for a silent one for as long as a call may ring."""

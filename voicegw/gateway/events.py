@@ -139,6 +139,18 @@ class LegReplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class LegTrunkFailed:
+    """``trunk`` could not carry a call of ours, for a reason of its own; ``next_trunk`` is trying now."""
+
+    leg_id: LegId
+    trunk: str
+    cause: HangupCause
+    sip_status: int
+    reason_text: str
+    next_trunk: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded:
     """The last event of a leg. ``sip_status`` is the final status of a refused INVITE, else 0.
 
@@ -165,5 +177,6 @@ LegEvent: TypeAlias = (
     | LegReferred
     | LegReferralFailed
     | LegReplaced
+    | LegTrunkFailed
     | LegEnded
 )

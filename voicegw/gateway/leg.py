@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId
-from voicegw.gateway.attempts import Attempts
+from voicegw.gateway.attempts import Attempts, Trip
 from voicegw.sdp import description as sdp
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.description import SessionDescription
@@ -38,6 +39,7 @@ class SipLeg:
         "may_refer",
         "attempts",
         "redirection",
+        "trip",
         "account",
         "agreed",
         "accepted",
@@ -72,6 +74,8 @@ class SipLeg:
         """How our own call may go on where a server fails; None once it is answered."""
         self.redirection: Redirection | None = None
         """Whom our own call is sent on to; None before the first 3xx."""
+        self.trip: Trip | None = None
+        """How our own call by a trunk may go on by another one; None for others, and once it is answered."""
         self.cause: HangupCause | None = None
         """Why we ended it, if it was us."""
         self.confirmed = False
@@ -122,6 +126,18 @@ class SipLeg:
         if wanted is None or (wanted.version == 6) == (":" in peer.host):
             return peer
         return peer._replace(host=wanted.compressed, flow=0)
+
+    def limit(self, seconds: int, overdue: Callable[[], None]) -> None:
+        """The longest that it may last from now on, in place of what held before; 0: without end."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+        if seconds:
+            self.deadline = asyncio.get_running_loop().call_later(seconds, overdue)
+
+    def speak(self, preferences: tuple[Codec, ...], ptime_ms: int) -> None:
+        """Offer this from now on: another trunk is called."""
+        self._preferences, self._ptime_ms = preferences, ptime_ms
 
     def place_media(self, local_ip: str, local_port: int) -> None:
         """Say where our audio is received, before the first offer or answer."""

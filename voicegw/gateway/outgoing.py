@@ -58,11 +58,13 @@ class OutgoingCalls:
             attempts.dialled.way.routes,
             account=leg.account,
             call_id=attempts.call_id,
-            patience_s=self._servers.config.attempt_s if attempts.servers else None,
+            patience_s=self._servers.config.attempt_s if attempts.servers or _stands_by(leg) else None,
         )
 
-    def note_alive(self, leg: SipLeg) -> None:
+    def note_alive(self, leg: SipLeg, status: int = 0) -> None:
         """The server of a call gave an answer."""
+        if leg.trip is not None and status > 100:
+            leg.trip.has_rung = True
         if leg.attempts is not None and leg.peer is not None:
             self._servers.answered(leg.peer)
 
@@ -105,3 +107,8 @@ class OutgoingCalls:
             return None
         self._counters.add(LocatingCounter.FAILED_OVER)
         return attempts
+
+
+def _stands_by(leg: SipLeg) -> bool:
+    """Whether another trunk takes the call where this one is silent."""
+    return leg.trip is not None and leg.trip.may_go_on

@@ -12,6 +12,7 @@ class LocatingCounter(StrEnum):
     DNS_FAILURES = "sip_dns_failures"
     DNS_STALE = "sip_dns_stale_answers_used"
     FAILED_OVER = "sip_requests_failed_over"
+    TRUNK_FAILED_OVER = "sip_calls_to_next_trunk"
     BLACKLISTED = "sip_servers_blacklisted"
     REINSTATED = "sip_servers_reinstated"
     PROBES = "sip_server_probes"

@@ -17,7 +17,7 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import LegId, RandomBytes, token
 from voicegw.base.metrics import Counters
-from voicegw.gateway.attempts import Attempts, Dialled
+from voicegw.gateway.attempts import Attempts, Dialled, Trip
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegEnded, LegEvent
 from voicegw.gateway.leg import SipLeg
@@ -25,6 +25,8 @@ from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
 from voicegw.gateway.leg_media import LegMedia
 from voicegw.gateway.leg_moves import LegMoves
 from voicegw.gateway.leg_words import LegWords
+from voicegw.gateway.media_places import MediaPlaces
+from voicegw.gateway.next_trunk import NextTrunk
 from voicegw.gateway.outgoing import OutgoingCalls
 from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.phone_config import PhonesConfig
@@ -43,7 +45,7 @@ from voicegw.gateway.trunk_watch import TrunkWatch
 from voicegw.gateway.way import DIRECT, Way
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip import events as ua
-from voicegw.sip.address import DEFAULT_PORT, Address
+from voicegw.sip.address import Address
 from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.events import SipCallHandle
 from voicegw.sip.headers import NameAddr
@@ -97,9 +99,13 @@ class SipGateway:
         policy = TargetPolicy(config.forward_to)
         self._outgoing = OutgoingCalls(self._driver, self.servers, policy, random, counters)
         self._media = LegMedia(self._driver, self._tell, self.hangup)
+        self._next_trunk = NextTrunk(self._calls, self._driver, self._tell, counters)
         self._legs: dict[LegId, SipLeg] = {}
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
+        places = MediaPlaces(self._driver, self._legs, self.servers, self._calls, self.phones, self._ringing)
+        self.media_address, self.media_bind_address = places.told, places.bound
+        self.media_route, self.media_address_towards = places.route, places.towards
         self._words = LegWords(self._driver, self._legs, self._calls, self._tell)
         self.may_refer, self.refer, self.send_text = self._words.may_refer, self._words.refer, self._words.send_text
         self._moves = LegMoves(
@@ -152,37 +158,6 @@ class SipGateway:
     def active_legs(self) -> int:
         """Legs that have not ended."""
         return len(self._legs)
-
-    def media_address(self, leg_id: LegId) -> str:
-        """Our IP address as the peer of this leg should see it; LocalError for a leg that is not there."""
-        leg = self._legs.get(leg_id)
-        if leg is None or leg.peer is None:
-            raise LocalError(f"no leg {leg_id}")
-        return self._driver.media_host(leg.media_peer(leg.peer))
-
-    def media_bind_address(self, leg_id: LegId) -> str:
-        """This machine's address for the media socket of a leg. Behind NAT it is not the one peers are told."""
-        leg = self._legs.get(leg_id)
-        if leg is None or leg.peer is None:
-            raise LocalError(f"no leg {leg_id}")
-        return self._driver.own_host(leg.media_peer(leg.peer))
-
-    async def media_route(self, target_uri: str, way: Way = DIRECT) -> tuple[str, str]:
-        """Our IP address as the host of ``target_uri`` should see it, and the one that media sockets bind to.
-
-        RouteRefused where no trunk may carry the call, LocalError for a host that cannot be found,
-        RemoteProtocolError for a URI that is none.
-        """
-        if (phone := self.phones.is_ours(target_uri)) is not None:
-            peer = (await self.servers.find(target_uri, self._ringing.way_to(phone)))[0]
-        else:
-            route = self._calls.route(target_uri, way)
-            peer = (await self.servers.find(route.target, route.way))[0]
-        return self._driver.media_host(peer), self._driver.own_host(peer)
-
-    def media_address_towards(self, host: str) -> str:
-        """Our IP address as ``host``, a literal address, should see it: for a leg that is still to be dialled."""
-        return self._driver.media_host(Address(host, DEFAULT_PORT))
 
     # ---------------------------------------------------------------- incoming legs
 
@@ -289,12 +264,14 @@ class SipGateway:
         departure = self._calls.depart(
             leg_id, target_uri, sender, headers, self._driver.now, account=account, way=way, withheld=withheld
         )
-        self._call(leg_id, departure, place)
+        self._call(leg_id, departure, place, Trip(target_uri, sender, headers, withheld, local_port))
 
-    def _call(self, leg_id: LegId, departure: Departure, place: tuple[str, int]) -> None:
+    def _call(self, leg_id: LegId, departure: Departure, place: tuple[str, int], trip: Trip | None = None) -> None:
         leg = self._new_leg(leg_id, departure.speech)
         leg.place_media(*place)
         leg.account = departure.account
+        if trip is not None:
+            self._next_trunk.begin(leg, trip, departure)
         try:
             self._place(leg, departure.dialled)
         except (LocalError, RemoteProtocolError):
@@ -304,42 +281,62 @@ class SipGateway:
     def _place(self, leg: SipLeg, dialled: Dialled) -> None:
         """Send the INVITE, at once where it is known whereto."""
         if (servers := self.servers.find_now(dialled.target_uri, dialled.way)) is not None:
-            self._invite(leg, self._outgoing.begin(dialled, servers))
+            self._begin(leg, dialled, servers)
         else:
             self._place_later(leg, dialled)
+
+    def _begin(self, leg: SipLeg, dialled: Dialled, servers: list[Address]) -> None:
+        if usable := self._next_trunk.usable(leg, servers):
+            self._invite(leg, self._outgoing.begin(dialled, usable))
+        else:
+            self._give_up(leg, LegEnded(leg.leg_id, HangupCause.UNREACHABLE, reason_text="no media that way"))
+
+    def _give_up(self, leg: SipLeg, ended: LegEnded) -> None:
+        """A call of ours has failed: the next trunk may carry it, else the leg is over."""
+        departure = self._next_trunk.after(leg, ended)
+        if departure is None:
+            self._end(leg, ended)
+            return
+        self._detach(leg)
+        self._limit(leg, departure.speech)
+        try:
+            self._place(leg, departure.dialled)
+        except (LocalError, RemoteProtocolError) as error:
+            self._give_up(leg, LegEnded(leg.leg_id, HangupCause.NAME_NOT_FOUND, reason_text=str(error)))
 
     def _place_later(self, leg: SipLeg, dialled: Dialled) -> None:
         self._legs[leg.leg_id] = leg
         work = self._find_and_invite(leg, dialled)
         self._resolving[leg.leg_id] = asyncio.get_running_loop().create_task(work)
 
-    def _send_on(self, leg: SipLeg, dialled: Dialled, refusal: ua.CallEnded) -> None:
+    def _send_on(self, leg: SipLeg, dialled: Dialled) -> None:
         """The called side named somebody else (3xx): the same leg calls there."""
         log.info("redirected", extra={"leg_id": leg.leg_id, "target": dialled.target_uri})
-        self._by_handle.pop(refusal.handle, None)
-        leg.handle = None
+        self._detach(leg)
         self._place_later(leg, dialled)
+
+    def _detach(self, leg: SipLeg) -> None:
+        """The dialog that it was is over, and the leg goes on."""
+        if leg.handle is not None:
+            self._by_handle.pop(leg.handle, None)
+            leg.handle = None
 
     def _new_leg(self, leg_id: LegId, speech: Speech) -> SipLeg:
         leg = SipLeg(leg_id, None, None, speech.codecs, self._session_id(), ptime_ms=speech.ptime_ms)
-        if speech.max_call_s:
-            loop = asyncio.get_running_loop()
-            leg.deadline = loop.call_later(speech.max_call_s, self._overdue, leg)
+        self._limit(leg, speech)
         return leg
 
-    def _overdue(self, leg: SipLeg) -> None:
-        self.hangup(leg.leg_id, HangupCause.CALL_TOO_LONG)
+    def _limit(self, leg: SipLeg, speech: Speech) -> None:
+        leg.limit(speech.max_call_s, lambda: self.hangup(leg.leg_id, HangupCause.CALL_TOO_LONG))
 
     def _forget_limits(self, leg: SipLeg) -> None:
         self.trunks.release(leg.leg_id)
-        if leg.deadline is not None:
-            leg.deadline.cancel()
+        leg.limit(0, lambda: None)
 
     def _invite(self, leg: SipLeg, attempts: Attempts) -> None:
         self._traces.follow(leg.leg_id, attempts.call_id)
         handle = self._outgoing.invite(leg, attempts)
-        if leg.handle is not None:
-            del self._by_handle[leg.handle]
+        self._detach(leg)
         leg.handle = handle
         self._legs[leg.leg_id] = self._by_handle[handle] = leg
         self._driver.pump()
@@ -347,12 +344,12 @@ class SipGateway:
     async def _find_and_invite(self, leg: SipLeg, dialled: Dialled) -> None:
         try:
             servers = await self.servers.find(dialled.target_uri, dialled.way)
-            self._invite(leg, self._outgoing.begin(dialled, servers))
-        except LocalError as error:
-            log.warning("cannot call %s: %s", dialled.target_uri, error)
-            self._end(leg, LegEnded(leg.leg_id, HangupCause.NAME_NOT_FOUND, reason_text=str(error)))
-        finally:
             self._resolving.pop(leg.leg_id, None)
+            self._begin(leg, dialled, servers)
+        except LocalError as error:
+            self._resolving.pop(leg.leg_id, None)
+            log.warning("cannot call %s: %s", dialled.target_uri, error)
+            self._give_up(leg, LegEnded(leg.leg_id, HangupCause.NAME_NOT_FOUND, reason_text=str(error)))
 
     # ---------------------------------------------------------------- any leg
 
@@ -417,11 +414,11 @@ class SipGateway:
             ):
                 self._media.handle(leg, event)
             case ua.ProgressReceived():
-                self._outgoing.note_alive(leg)
+                self._outgoing.note_alive(leg, event.status)
                 self._media.handle(leg, event)
             case ua.Answered():
                 self._outgoing.note_alive(leg)
-                leg.attempts = None
+                leg.attempts = leg.trip = None
                 self._media.handle(leg, event)
             case (
                 ua.InfoReceived()
@@ -434,10 +431,10 @@ class SipGateway:
             case ua.CallEnded() if attempts := self._outgoing.next_attempts(leg, event):
                 self._invite(leg, attempts)
             case ua.CallEnded() if dialled := self._outgoing.redirected(leg, event):
-                self._send_on(leg, dialled, event)
+                self._send_on(leg, dialled)
             case ua.CallEnded() if not self._moves.outlives(leg, event):
                 cause = cause_of(event, leg.cause)
-                self._end(leg, LegEnded(leg.leg_id, cause, event.status, reason_text(event)))
+                self._give_up(leg, LegEnded(leg.leg_id, cause, event.status, reason_text(event)))
 
     def _invited(self, event: ua.InviteReceived) -> None:
         leg_id = LegId(token(self._random, 16))
@@ -481,8 +478,7 @@ class SipGateway:
     def _end(self, leg: SipLeg, event: LegEnded) -> None:
         if self._legs.pop(leg.leg_id, None) is None:
             return
-        if leg.handle is not None:
-            self._by_handle.pop(leg.handle, None)
+        self._detach(leg)
         self._traces.ended(leg.leg_id)
         self._forget_limits(leg)
         if not leg.is_untold:

@@ -54,6 +54,8 @@ class Departure:
     speech: Speech
     dialled: Dialled
     account: str
+    trunk: str = ""
+    """That carries it; empty for none."""
 
 
 class TrunkCalls:
@@ -91,17 +93,17 @@ class TrunkCalls:
         account: str = "",
         way: Way = DIRECT,
         withheld: bool = False,
+        tried: Collection[str] = (),
     ) -> Departure:
-        """The way of a call out. ``account`` and ``way`` are for calls of no trunk.
+        """The way of a call out, past the trunks ``tried``. ``account`` and ``way`` are for calls of no trunk.
 
         Raises RouteRefused, RemoteProtocolError for a URI that is none, LocalError for a header unfit for one.
         """
-        route = self.desk.route(leg_id, target_uri, now)
+        route = self.desk.route(leg_id, target_uri, now, tried)
         if route.trunk is None:
             return self.direct(route.target, sender, headers, way, account)
-        return Departure(
-            self._speech(route.trunk), self._dialled(route, sender, headers, withheld), route.trunk.name
-        )
+        dialled, name = self._dialled(route, sender, headers, withheld), route.trunk.name
+        return Departure(self._speech(route.trunk), dialled, account=name, trunk=name)
 
     def direct(
         self, target_uri: str, sender: NameAddr, headers: Sequence[tuple[str, str]], way: Way, account: str

@@ -174,8 +174,8 @@ class TrunkDesk:
         self._take(leg_id, trunk, "in", now)
         return trunk
 
-    def route(self, leg_id: LegId, uri: str, now: float) -> OutRoute:
-        """The way of a call out, with a line of its trunk taken.
+    def route(self, leg_id: LegId, uri: str, now: float, tried: Collection[str] = ()) -> OutRoute:
+        """The way of a call out, with a line of its trunk taken; trunks that were ``tried`` are passed over.
 
         Raises RouteRefused where nothing may or can carry it, RemoteProtocolError for what is no URI.
         """
@@ -183,6 +183,8 @@ class TrunkDesk:
         for route in self._routes(uri):
             if route.trunk is None:
                 return route
+            if route.trunk.name in tried:
+                continue
             try:
                 self._require_up(route.trunk)
                 self._take(leg_id, route.trunk, "out", now)
@@ -190,8 +192,12 @@ class TrunkDesk:
                 refused = refused or error
                 continue
             return route
-        assert refused is not None
-        raise refused
+        raise refused or RouteRefused(HangupCause.TRUNK_DOWN, "every trunk that carries the number was tried")
+
+    def has_other(self, uri: str, tried: Collection[str]) -> bool:
+        """Whether a trunk that was not tried carries the call, and is up. Raises RemoteProtocolError for no URI."""
+        others = (way.trunk.name for way in self._table.routes(uri) if way.trunk is not None)
+        return any(name not in tried and name not in self._down for name in others)
 
     def best(self, uri: str) -> OutRoute:
         """The way that a call would take, without taking it. Raises as :meth:`route` does, but for full trunks."""

@@ -33,6 +33,7 @@ from voicegw.gateway.events import (
     LegReferred,
     LegReplaced,
     LegRinging,
+    LegTrunkFailed,
 )
 from voicegw.media import messages as m
 from voicegw.runtime.call_runtime import CallRuntime
@@ -95,7 +96,7 @@ class CallManager:
                 self._post(event.leg_id, e.ReferAnswered(event.leg_id, event.status))
             case LegReferNotified():
                 self._post(event.leg_id, e.ReferProgressed(event.leg_id, event.status, event.final))
-            case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage():
+            case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage() | LegTrunkFailed():
                 self._post(event.leg_id, event)
             case LegInfo():
                 self._pressed(event)

@@ -20,7 +20,7 @@ from voicegw.call.censor import Censor
 from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
-from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced
+from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced, LegTrunkFailed
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import AgentGate, Reason
@@ -214,7 +214,7 @@ class CallRuntime:
                 | mail_types.SpeechDone()
             ):
                 self._handle_child(mail)
-            case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage():
+            case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage() | LegTrunkFailed():
                 self._far_end_changed(mail)
             case m.Message():
                 self._handle_media(mail)

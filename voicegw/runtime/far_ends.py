@@ -1,13 +1,13 @@
-"""What far ends do besides talking, for the record: the gateway has carried it out already."""
+"""What far ends, and trunks on the way there, do besides talking, for the record: it is carried out already."""
 
 from __future__ import annotations
 
 from typing import TypeAlias, assert_never
 
 from voicegw.call import facts as f
-from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced
+from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced, LegTrunkFailed
 
-FarEndChange: TypeAlias = LegReferred | LegReferralFailed | LegReplaced | LegMessage
+FarEndChange: TypeAlias = LegReferred | LegReferralFailed | LegReplaced | LegMessage | LegTrunkFailed
 
 
 def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
@@ -21,6 +21,8 @@ def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
             return f.FarEndWasReplaced(leg, party)
         case LegMessage(_, text):
             return f.MessageWasReceived(leg, text)
+        case LegTrunkFailed(_, trunk, cause, status, reason, next_trunk):
+            return f.TrunkHasFailed(leg, trunk, cause.value.name, status, reason, next_trunk)
         case _:
             assert_never(change)
 
@@ -32,7 +34,7 @@ def note_of(change: FarEndChange) -> str:
             return f"The caller wrote: {text}"
         case LegReplaced():
             return "The caller has handed the line to somebody else, who is on it from now on."
-        case LegReferred() | LegReferralFailed():
+        case LegReferred() | LegReferralFailed() | LegTrunkFailed():
             return ""
         case _:
             assert_never(change)

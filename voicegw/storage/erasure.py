@@ -43,6 +43,7 @@ UNSPOKEN_KINDS = (
     "MediaWasMeasured",
     "MediaQualityHasChanged",
     "SipWasTraced",
+    "TrunkHasFailed",
     "TransferHasProgressed",
     "TransferHasFailed",
     "SupervisorHasJoined",
