@@ -28,7 +28,7 @@ _forks.set_forkserver_preload(
         "voicegw.inference.tts.espeak",
         "voicegw.inference.tts.flite",
         "sqlalchemy.dialects.sqlite.aiosqlite",
-        "alembic.command",
+        "voicegw.storage.migrate",
     ]
 )
 

@@ -20,12 +20,12 @@ from voicegw.storage.audit import AuditNote
 from voicegw.storage.call_records import StoredState
 from voicegw.storage.certificates import Certificate, ErasedCall, encode, hash_of, subject_hash
 from voicegw.storage.node_files import ErasedFiles, Scope
-from voicegw.storage.schema_check import WORD_INDEX
 from voicegw.storage.store import Unit
 from voicegw.storage.tables.calls import call_events, call_tags, calls, legs, recordings, transcripts
 from voicegw.storage.tables.hooks import webhook_deliveries
 from voicegw.storage.tables.people import audit
 from voicegw.storage.tables.proofs import erasures
+from voicegw.storage.word_index import WORD_INDEX
 
 UNSPOKEN_KINDS = (
     "CallWasOffered",

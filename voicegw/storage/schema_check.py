@@ -9,9 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from voicegw.storage.tables import metadata
-
-WORD_INDEX = "call_words"
-"""Made by each database's own means (FTS5, tsvector), so that no comparison of tables understands it."""
+from voicegw.storage.word_index import WORD_INDEX
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:

@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, column, func, select, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voicegw.storage.schema_check import WORD_INDEX
 from voicegw.storage.tables.calls import calls
 
+WORD_INDEX = "call_words"
+"""Made by each database's own means (FTS5, tsvector), so that no comparison of tables understands it."""
 _WORD = re.compile(r"[^\W_]+")
 _MAX_WORDS = 16
 NEWEST = 6000

@@ -9,7 +9,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from voicegw.storage.config import StoreConfig
-from voicegw.storage.database import Database, alembic_config
+from voicegw.storage.database import Database
+from voicegw.storage.migrate import alembic_config
+from voicegw.storage.migrations import newest_revision, revision_of
 from voicegw.storage.schema_check import differences
 
 
@@ -30,6 +32,22 @@ def test_every_revision_leads_to_the_tables_of_the_code(config: StoreConfig, beg
         return found
 
     assert asyncio.run(main()) == []
+
+
+def test_a_database_tells_its_revision_without_alembic(config: StoreConfig) -> None:
+    async def main() -> list[str | None]:
+        database = Database(config)
+        found = []
+        for revision in ("", "0001", "head"):
+            if revision:
+                await database.migrate(revision)
+            async with database.read() as connection:
+                found.append(await connection.run_sync(revision_of))
+        await database.close()
+        return found
+
+    assert asyncio.run(main()) == [None, "0001", newest_revision()]
+    assert newest_revision() == ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 def test_calls_of_the_first_revision_are_found_by_words_after_the_second(config: StoreConfig) -> None:
