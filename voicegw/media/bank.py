@@ -19,7 +19,8 @@ from voicegw.base.ids import RandomBytes
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, MediaConfig
 from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, Pcm, Rows, fill_in
 from voicegw.media.messages import ConfigureLeg
-from voicegw.media.wide import CODECS, WideBank
+from voicegw.media.opus_stream import CLOCK as OPUS_CLOCK
+from voicegw.media.wide import CODECS, OPUS, WideBank
 from voicegw.rtp.jitter import JitterBank, JitterLimits
 from voicegw.rtp.packet import plain_kind
 from voicegw.rtp.stats import ReceptionStats
@@ -42,7 +43,11 @@ class LegBank:
         )
         self.jitter = JitterBank(capacity, FRAME_SAMPLES, limits)
         self.reception = ReceptionStats(capacity)
-        self.wide = WideBank(capacity, self.jitter)
+        self.wide = WideBank(capacity, self.jitter, config.opus_complexity)
+        self.clock = np.ones(capacity, np.int64)
+        """Ticks of the RTP clock in a sample at 8 kHz, for what the row sends."""
+        self.clock_in = np.ones(capacity, np.int64)
+        """The same for what it receives."""
         self._concealer = Concealer(capacity)
         self._pulls = 0
         self._codec: dict[int, str] = {}
@@ -110,11 +115,12 @@ class LegBank:
         """The leg is over."""
         self._free.append(row)
         self._codec.pop(row, None)
-        self.wide.forget(row)
+        self.wide.end_receiving(row)
+        self.wide.end_sending(row)
 
     def configure(self, row: int, settings: ConfigureLeg, now: float) -> None:
         """Apply a negotiated session; raises LocalError for a codec that we do not have."""
-        self._begin_codec(row, settings.codec)
+        self._begin_codec(row, settings)
         if settings.receive != bool(self.receiving[row]):
             # On hold there is nothing to conceal; after it the peer's clock may have gone on or not.
             self.jitter.restart(row)
@@ -126,23 +132,30 @@ class LegBank:
         self.heard_at[row] = self.reported_at[row] = now
         self.marker[row] = self.marking = True
 
-    def _begin_codec(self, row: int, codec: str) -> None:
-        if codec == self._codec.get(row):
-            return
+    def _begin_codec(self, row: int, settings: ConfigureLeg) -> None:
+        codec, before = settings.codec, self._codec.get(row)
         if codec in CODECS:
-            self.wide.begin_receiving(row)
-            self.wide.begin_sending(row)
+            self.wide.begin_sending(row, settings)
+            if codec != before:
+                self.wide.begin_receiving(row, codec)
         elif codec in LAWS:
             self.law[row] = LAWS[codec]
             self._ulaw_only = not self.law.any()
+            self.wide.end_receiving(row)
+            self.wide.end_sending(row)
         else:
             raise LocalError(f"there is no codec {codec!r}")
-        self._codec[row] = codec
+        if codec != before:
+            self._codec[row] = codec
+            self.clock[row] = self.clock_in[row] = OPUS_CLOCK if codec == OPUS else 1
+            self.jitter.restart(row)
 
     def new_source(self, row: int, ssrc: int) -> None:
         """Another synchronisation source was believed: its numbers have nothing to do with the old ones."""
         self.ssrc_in[row] = ssrc
         self.awaited[row] = 0
+        if row in self.wide.receivers:
+            self.wide.receivers[row].restart()
         self.reception.restart(row)
         self.jitter.restart(row)
 
@@ -150,7 +163,8 @@ class LegBank:
         """After packets of ``rows`` that were not :attr:`awaited`: await what follows the newest of each now."""
         timestamp = self.jitter.next_timestamp(rows)
         words = (self.accepts[rows] << 16 | self.reception.next_sequence(rows), timestamp, self.ssrc_in[rows])
-        self.awaited[rows] = np.where(timestamp < 0, 0, words).T
+        # Opus is never awaited: its packets have no length that could be foretold.
+        self.awaited[rows] = np.where((timestamp < 0) | (self.clock_in[rows] > 1), 0, words).T
 
     def frames(self, rows: Rows) -> Pcm:
         """What each of ``rows``, all G.711, says in this tick: decoded, concealed, or silence when there is no
@@ -179,6 +193,6 @@ class LegBank:
         """Payload bytes of the leg so far (RFC 3550 §6.4.1)."""
         return self.packets_sent(row) * FRAME_SAMPLES + int(self.extra_octets[row])
 
-    def timestamp(self, row: int) -> int:
-        """The RTP timestamp of this tick, 32 bits."""
-        return (int(self.first_timestamp[row]) + self.elapsed) & 0xFFFFFFFF
+    def timestamp(self, row: int, later: int = 0) -> int:
+        """The RTP timestamp of this tick, or of so many samples ``later``, 32 bits."""
+        return (int(self.first_timestamp[row]) + (self.elapsed + later) * int(self.clock[row])) & 0xFFFFFFFF

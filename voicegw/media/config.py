@@ -46,6 +46,8 @@ class MediaConfig:
     """MediaTimedOut after this long without a packet; above the longest silence a DTX sender keeps."""
     rtcp_interval_ms: int = 5000
     """Mean time between our RTCP reports (RFC 3550 §6.2 minimum)."""
+    opus_complexity: int = 1
+    """Effort of the Opus encoder, 0 to 10: 100 µs a frame at 1, 250 at 5, for little that is heard in speech."""
     vad: VadGateConfig = field(default_factory=VadGateConfig)
     """When speech counts as started and stopped, and which windows are loud enough to ask the model."""
     catch_up_frames: int = 3
@@ -72,5 +74,7 @@ class MediaConfig:
             )
         if not FRAME_MS <= self.tap_ms <= 200 or self.tap_ms % FRAME_MS:
             raise ConfigError("tap_ms must be a multiple of 20 from 20 to 200", fix="leave it out to get 60")
+        if not 0 <= self.opus_complexity <= 10:
+            raise ConfigError(f"opus_complexity is {self.opus_complexity}", fix="take 1, or from 0 to 10")
         if self.max_legs < 1 or self.latch_packets < 2 or self.catch_up_frames < 1:
             raise ConfigError("max_legs and catch_up_frames must be at least 1, latch_packets at least 2")

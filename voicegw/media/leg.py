@@ -81,6 +81,11 @@ class Leg:
         return self.settings.ptime_ms if self.settings else FRAME_MS
 
     @property
+    def key_clock_hz(self) -> int:
+        """In which the durations of telephone events are counted."""
+        return self.settings.dtmf_clock_hz if self.settings else SAMPLE_RATE_HZ
+
+    @property
     def key_payload_type(self) -> int:
         """Of telephone events; -1 when not negotiated."""
         return self.settings.dtmf_payload_type if self.settings else -1

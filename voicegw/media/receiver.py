@@ -198,8 +198,11 @@ class RtpReceiver:
             return
         head = parse_plain(packets)
         bank.heard_at[rows] = now
+        lengths -= HEADER_BYTES
+        if bank.wide.receivers:
+            bank.wide.refer(rows, head.sequence, head.timestamp, packets, HEADER_BYTES, lengths)
         reception = bank.reception.update(rows, head.sequence, head.timestamp, arrival)
-        bank.jitter.insert(rows, head.timestamp, packets, HEADER_BYTES, lengths - HEADER_BYTES, reception)
+        bank.jitter.insert(rows, head.timestamp, packets, HEADER_BYTES, lengths, reception)
         bank.expect_next(rows)
 
     def _admit(self, leg: Leg, index: int, size: int, address: Address, now: float, events: list[Event]) -> int:
@@ -282,5 +285,6 @@ def flush_keys(leg: Leg, events: list[Event]) -> None:
 
 def _report_keys(leg: Leg, pressed: list[DigitPressed], events: list[Event]) -> None:
     events.extend(
-        DtmfReceived(leg.leg_id, press.digit, press.duration_samples * 1000 // SAMPLE_RATE_HZ) for press in pressed
+        DtmfReceived(leg.leg_id, press.digit, press.duration_samples * 1000 // leg.key_clock_hz)
+        for press in pressed
     )

@@ -128,7 +128,7 @@ class RtcpReporter:
                 received.fraction_lost,
                 received.cumulative_lost,
                 received.highest_sequence,
-                received.jitter,
+                received.jitter * int(self._bank.clock_in[leg.row]),
                 last_sr,
                 delay,
             ),

@@ -22,6 +22,7 @@ from voicegw.media.filling import Pcm
 from voicegw.media.leg import Leg
 from voicegw.media.messages import DtmfSent, Event
 from voicegw.media.sockets import Address
+from voicegw.media.wide import OPUS
 from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE, RtpPacket
 from voicegw.rtp.telephone_event import EventPacket
 
@@ -134,6 +135,8 @@ class RtpSender:
             key = self._next_key(leg, timestamp, events)
             if key is not None:
                 return self._ship_packet(leg, leg.key_payload_type, key.timestamp, key.payload, marker=key.marker)
+        if row in self._bank.wide.senders:
+            return self._ship_opus(leg, frame)
         codes = self._encode(leg, frame)
         length = leg.ptime_ms * SAMPLE_RATE_HZ // 1000
         waiting = leg.odd_codes
@@ -145,6 +148,18 @@ class RtpSender:
             sent &= self._ship_packet(leg, payload_type, start, bytes(waiting[:length]), marker=marker)
             del waiting[:length]
             start += length
+        return sent
+
+    def _ship_opus(self, leg: Leg, frame: Pcm) -> bool:
+        """The packets that end in this tick, but for those of silence: the first after it has the marker."""
+        bank, row = self._bank, leg.row
+        payload_type, sent = int(bank.payload_type[row]), True
+        for back, payload in bank.wide.senders[row].packets(frame):
+            if not payload:
+                bank.marker[row] = True
+                continue
+            timestamp = bank.timestamp(row, FRAME_SAMPLES - back)
+            sent &= self._ship_packet(leg, payload_type, timestamp, payload, marker=bool(bank.marker[row]))
         return sent
 
     def _encode(self, leg: Leg, frame: Pcm) -> bytes:
@@ -186,7 +201,8 @@ class RtpSender:
 
 
 def _is_plain(leg: Leg) -> bool:
-    return leg.ptime_ms == FRAME_MS and not leg.keying
+    opus = leg.settings is not None and leg.settings.codec == OPUS
+    return leg.ptime_ms == FRAME_MS and not leg.keying and not opus
 
 
 def _target(leg: Leg) -> Address:

@@ -16,6 +16,7 @@ from voicegw.media.reports import RtcpReporter
 from voicegw.media.secure import SecurePorts
 from voicegw.media.sockets import PortPool, is_sendable
 from voicegw.media.wide import CODECS as WIDE_CODECS
+from voicegw.rtp.telephone_event import TelephoneEventSender
 
 _PTIMES_MS = frozenset((10, 20, 30, 40, 60))
 
@@ -90,6 +91,8 @@ class Switchboard:
             command.codec,
         ):
             leg.odd_codes.clear()
+        if leg.settings is None or leg.settings.dtmf_clock_hz != command.dtmf_clock_hz:
+            leg.keys_out = TelephoneEventSender(command.dtmf_clock_hz)
         leg.wide = command.codec in WIDE_CODECS
         leg.settings = command
         call = self.calls[leg.call_id]

@@ -1,66 +1,112 @@
 """The rows whose codec samples at 16 kHz: each has coders of its own, called one after the other.
 
-They share everything else with the other rows: what is received waits in the same jitter buffer, as G.722 is one
-byte for each tick of a clock of 8 kHz, like G.711 (RFC 3551 §4.5.2).
+They share everything else with the other rows: what is received waits in the same jitter buffer. G.722 is one byte
+for each tick of a clock of 8 kHz, like G.711 (RFC 3551 §4.5.2); for Opus see :mod:`voicegw.media.opus_stream`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voicegw.audio import g722
+from voicegw.audio import g722, opus
 from voicegw.audio.levels import level_dbov
 from voicegw.audio.plc import Concealer
 from voicegw.media.config import WIDE_FRAME_SAMPLES, WIDE_HZ
 from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, Pcm, Rows, fill_in
+from voicegw.media.messages import ConfigureLeg
+from voicegw.media.opus_stream import OpusReceiver, OpusSender, first_reference
 from voicegw.rtp.jitter import JitterBank, Pulled
 
 G722: Final = "G722"
-CODECS: Final = frozenset((G722,))
+OPUS: Final = "opus"
+CODECS: Final = frozenset((G722, OPUS))
+_MOST_BITRATE: Final = 24_000
+"""Wide-band speech in full quality (RFC 6716 §2.1.1 says 16 to 20 kbit/s), and room for in-band FEC."""
+_LEAST_BITRATE: Final = 6_000
+"""Of Opus (RFC 6716 §2.1.1), whatever a peer wishes."""
 
 
 class WideBank:
     """What is particular about them."""
 
-    def __init__(self, capacity: int, jitter: JitterBank) -> None:
+    def __init__(self, capacity: int, jitter: JitterBank, opus_complexity: int) -> None:
         self._jitter = jitter
+        self._complexity = opus_complexity
         self._concealer = Concealer(capacity, WIDE_HZ)
         self._decoders: dict[int, g722.Decoder] = {}
         self._encoders: dict[int, g722.Encoder] = {}
+        self.receivers: dict[int, OpusReceiver] = {}
+        """Of the rows that receive Opus."""
+        self.senders: dict[int, OpusSender] = {}
+        """Of the rows that send it."""
         self._pulls = 0
 
-    def begin_receiving(self, row: int) -> None:
-        """What the row receives is G.722 from now on; LocalError where the library is not installed."""
-        self._decoders[row] = g722.Decoder()
+    def begin_receiving(self, row: int, codec: str) -> None:
+        """What the row receives is ``codec`` from now on; LocalError where its library is not installed."""
+        self.end_receiving(row)
+        if codec == OPUS:
+            self.receivers[row] = OpusReceiver()
+        else:
+            self._decoders[row] = g722.Decoder()
         self._concealer.reset(row)
 
-    def begin_sending(self, row: int) -> None:
-        """What the row sends is G.722 from now on; LocalError where the library is not installed."""
-        self._encoders[row] = g722.Encoder()
-
-    def forget(self, row: int) -> None:
-        """The leg is over."""
-        self._decoders.pop(row, None)
+    def begin_sending(self, row: int, settings: ConfigureLeg) -> None:
+        """What the row sends is of these settings from now on; LocalError where its library is not installed."""
+        if settings.codec == G722:
+            self.senders.pop(row, None)
+            self._encoders.setdefault(row, g722.Encoder())
+            return
         self._encoders.pop(row, None)
+        wish = self._opus_settings(settings)
+        if row in self.senders:
+            self.senders[row].change(wish, settings.ptime_ms)
+        else:
+            self.senders[row] = OpusSender(wish, settings.ptime_ms)
+
+    def _opus_settings(self, settings: ConfigureLeg) -> opus.EncoderSettings:
+        wish = settings.opus
+        bitrate = max(_LEAST_BITRATE, min(wish.max_bitrate or _MOST_BITRATE, _MOST_BITRATE))
+        return opus.EncoderSettings(bitrate, wish.fec, wish.dtx, wish.max_playback_hz, complexity=self._complexity)
+
+    def end_receiving(self, row: int) -> None:
+        """The row receives nothing of this kind any more."""
+        self._decoders.pop(row, None)
+        self.receivers.pop(row, None)
+
+    def end_sending(self, row: int) -> None:
+        """The row sends nothing of this kind any more."""
+        self._encoders.pop(row, None)
+        self.senders.pop(row, None)
 
     def frames(self, rows: Rows) -> Pcm:
         """What each of ``rows`` says in this tick, (n, 320): decoded, concealed, or silence without a stream."""
         pulled = self._jitter.pull(rows)
         frames = np.zeros((len(rows), WIDE_FRAME_SAMPLES), np.int16)
+        plain = []
         for place, row in enumerate(rows.tolist()):
-            self._decode(row, pulled, place, frames[place])
-        if pulled.due is None:
-            self._concealer.process(rows, frames, None)
-        else:
-            fill_in(self._concealer, rows, frames, np.repeat(pulled.present, 2, axis=1), pulled.due)
+            if row in self.receivers:
+                self._decode_opus(row, pulled, place, frames[place])
+            else:
+                plain.append(place)
+                self._decode(row, pulled, place, frames[place])
+        if plain:
+            frames[plain] = self._filled(rows[plain], frames[plain], pulled, plain)
         self._pulls += 1
         if self._pulls % THIN_TICKS == 0:
             self._jitter.thin(rows, level_dbov(frames) < QUIET_DBOV, THIN_TICKS)
         return frames
+
+    def _filled(self, rows: Rows, frames: Pcm, pulled: Pulled, places: list[int]) -> Pcm:
+        if pulled.due is None:
+            return self._concealer.process(rows, frames, None)
+        return fill_in(
+            self._concealer, rows, frames, np.repeat(pulled.present[places], 2, axis=1), pulled.due[places]
+        )
 
     def _decode(self, row: int, pulled: Pulled, place: int, frame: Pcm) -> None:
         codes, present = pulled.codes[place], pulled.present[place]
@@ -69,8 +115,39 @@ class WideBank:
         elif present.any():
             frame[np.repeat(present, 2)] = self._decoders[row].decode(codes[present].tobytes())
 
+    def _decode_opus(self, row: int, pulled: Pulled, place: int, frame: Pcm) -> None:
+        present = pulled.present[place]
+        if pulled.due is not None and not pulled.due[place] and not present.any():
+            return
+        self.receivers[row].decode(pulled.codes[place], present, frame, partial(self._upcoming, row))
+
+    def _upcoming(self, row: int) -> int:
+        """The packet that begins with the next frame, -1 for none."""
+        codes, present = self._jitter.upcoming(row)
+        return first_reference(codes) if present[0] else -1
+
     def encode(self, rows: Sequence[int], frames: Pcm) -> NDArray[np.uint8]:
-        """A frame each of (n, 320) as (n, 160) codes."""
+        """A frame each of (n, 320), of rows that send G.722, as (n, 160) codes."""
         encoders = self._encoders
         codes = b"".join([encoders[row].encode(frame) for row, frame in zip(rows, frames, strict=True)])
         return np.frombuffer(codes, np.uint8).reshape(len(rows), -1)
+
+    def refer(
+        self,
+        rows: Rows,
+        sequence: NDArray[np.int64],
+        timestamp: NDArray[np.int64],
+        packets: NDArray[np.uint8],
+        offset: int,
+        lengths: NDArray[np.int64],
+    ) -> None:
+        """Make the packets of a batch that are Opus fit for the jitter buffer, in place: references for their
+        payloads, which are ``packets[i, offset : offset + lengths[i]]``, and timestamps and lengths at 8 kHz."""
+        for place, row in enumerate(rows.tolist()):
+            receiver = self.receivers.get(row)
+            if receiver is None:
+                continue
+            payload = packets[place, offset : offset + int(lengths[place])].tobytes()
+            at, references = receiver.keep(int(sequence[place]), int(timestamp[place]), payload)
+            timestamp[place], lengths[place] = at, len(references)
+            packets[place, offset : offset + len(references)] = references

@@ -206,6 +206,11 @@ class JitterBank:
         self._play[rows] += self._frame
         return Pulled(codes, present, None)
 
+    def upcoming(self, row: int) -> tuple[_Bytes, _Bools]:
+        """What :meth:`pull` will give next for the row, as far as it has come: codes, and which are there."""
+        slot = int(self._play[row]) // self._frame % RING_FRAMES
+        return self._codes[row, slot], self._present[row, slot]
+
     def _pull_torn(self, rows: _Rows, slot: _Ints, codes: _Bytes, present: _Bools) -> Pulled:
         """The same when something is missing or a row is held back."""
         held = self._hold[rows] > 0

@@ -22,8 +22,8 @@ _SILENT_END_S = 0.2
 """A press without its end packet is over after four update intervals of 50 ms (RFC 4733 §2.5.1.2)."""
 _LONG_PRESS_S = 5.0
 _END_PACKETS = 3
-_GAP_SAMPLES = 640
-"""80 ms between digits: twice the least that receivers are built for (ITU-T Q.24)."""
+_GAP_MS = 80
+"""Between digits: twice the least that receivers are built for (ITU-T Q.24)."""
 _VOLUME_DBM0 = 10
 
 
@@ -145,10 +145,11 @@ class EventPacket:
 
 
 class TelephoneEventSender:
-    """Sends digits one after the other, a packet each tick of ``tick_samples`` (RFC 4733 §2.5.1)."""
+    """Sends digits one after the other, a packet each tick (RFC 4733 §2.5.1); durations are in ``clock_hz``."""
 
-    def __init__(self, tick_samples: int = 160) -> None:
-        self._tick = tick_samples
+    def __init__(self, clock_hz: int = 8000, tick_ms: int = 20) -> None:
+        self._per_ms = clock_hz // 1000
+        self._tick = tick_ms * self._per_ms
         self._queue: deque[tuple[int, int]] = deque()
         self._event = -1
         self._length = 0
@@ -162,7 +163,7 @@ class TelephoneEventSender:
         events = [DIGITS.find(digit.upper()) for digit in digits]
         if -1 in events:
             raise LocalError(f"{digits!r} holds a character that is no DTMF digit")
-        samples = min(max(duration_ms, 40) * 8, _MAX_DURATION)
+        samples = min(max(duration_ms, 40) * self._per_ms, _MAX_DURATION)
         self._queue.extend((event, samples) for event in events)
 
     @property
@@ -188,5 +189,5 @@ class TelephoneEventSender:
         if end:
             self._ends_left -= 1
             if self._ends_left == 0:
-                self._event, self._gap_left = -1, _GAP_SAMPLES
+                self._event, self._gap_left = -1, _GAP_MS * self._per_ms
         return packet
