@@ -128,7 +128,7 @@ setup_runtime() {
 
 setup_tests() {
     ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core kamailio=kamailio \
-        svwar=sipvicious ip=iproute2 psql=postgresql chromium=chromium
+        svwar=sipvicious sipsak=sipsak ip=iproute2 psql=postgresql chromium=chromium
     ensure_kamailio_modules outbound tls websocket
     ensure_venv
     once dev "requirements-dev.lock requirements-nodeps.lock pyproject.toml" install_locked requirements-dev.lock

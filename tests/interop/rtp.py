@@ -1,6 +1,6 @@
 """A small RTP endpoint of the tests' own: plays one sound, keeps all it hears, and can press keys.
 
-For peers whose signalling is proven but whose media cannot be recorded (sipp). µ-law only, 20 ms packets.
+For peers whose signalling is proven but whose media cannot be recorded (sipp). µ-law only.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from tests.interop.sound import FRAME, Samples, ulaw_decode, ulaw_encode
+from tests.interop.sound import FRAME, RATE_HZ, Samples, ulaw_decode, ulaw_encode
 
 PCMU = 0
 TELEPHONE_EVENT = 101
 DIGITS = "0123456789*#ABCD"
-_PERIOD_S = 0.02
 _DIGIT_FRAMES = 6
 _GAP_FRAMES = 5
 
@@ -58,9 +58,11 @@ class RtpPeer:
         self._threads = [threading.Thread(target=self._receive)]
         self._threads[0].start()
 
-    def start(self, remote: tuple[str, int], sound: Samples, digits: str = "") -> None:
-        """Send ``digits``, then ``sound`` once, then silence until closed."""
-        sender = threading.Thread(target=self._send, args=(remote, sound, digits))
+    def start(
+        self, remote: tuple[str, int], sound: Samples, digits: str = "", lengths_ms: Sequence[int] = (20,)
+    ) -> None:
+        """Send ``digits``, then ``sound`` once, then silence until closed; packets have ``lengths_ms`` in turn."""
+        sender = threading.Thread(target=self._send, args=(remote, _script(sound, digits, lengths_ms)))
         self._threads.append(sender)
         sender.start()
 
@@ -106,31 +108,32 @@ class RtpPeer:
                 self.packets.append(data)
                 self._arrivals.append(time.monotonic())
 
-    def _send(self, remote: tuple[str, int], sound: Samples, digits: str) -> None:
+    def _send(self, remote: tuple[str, int], packets: Iterator[tuple[bytes, int]]) -> None:
         deadline = time.monotonic()
-        for data in _script(sound, digits):
+        for data, length in packets:
             self._socket.sendto(data, remote)
-            deadline += _PERIOD_S
+            deadline += length / RATE_HZ
             if self._stopping.wait(max(0.0, deadline - time.monotonic())):
                 return
 
 
-def _script(sound: Samples, digits: str) -> Iterator[bytes]:
-    """The packets to send, one for every 20 ms, without end."""
+def _script(sound: Samples, digits: str, lengths_ms: Sequence[int]) -> Iterator[tuple[bytes, int]]:
+    """The packets to send, without end, each with its length in samples."""
     sequence = timestamp = 1000
     quiet = ulaw_encode(np.zeros(FRAME, dtype=np.int16))
     for digit in digits:
         presses = digit_packets(digit, sequence, timestamp)
-        yield from presses
+        yield from ((data, FRAME) for data in presses)
         sequence, timestamp = sequence + len(presses), timestamp + len(presses) * FRAME
         for _ in range(_GAP_FRAMES):
-            yield packet(PCMU, sequence, timestamp, quiet)
+            yield packet(PCMU, sequence, timestamp, quiet), FRAME
             sequence, timestamp = sequence + 1, timestamp + FRAME
-    frames = [ulaw_encode(sound[at : at + FRAME]) for at in range(0, len(sound) - FRAME + 1, FRAME)]
-    while True:
-        payload = frames.pop(0) if frames else quiet
-        yield packet(PCMU, sequence, timestamp, payload)
-        sequence, timestamp = sequence + 1, timestamp + FRAME
+    rest = ulaw_encode(sound)
+    for length_ms in cycle(lengths_ms):
+        length = length_ms * RATE_HZ // 1000
+        payload, rest = rest[:length].ljust(length, quiet[:1]), rest[length:]
+        yield packet(PCMU, sequence, timestamp, payload), length
+        sequence, timestamp = sequence + 1, timestamp + length
 
 
 def _timestamp(data: bytes) -> int:

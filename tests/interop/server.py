@@ -128,6 +128,17 @@ class Server:
         """The only call, once it has ended."""
         return self.calls(1, within_s)[0]
 
+    def called(self, user: str) -> CallLog:
+        """The call to ``user`` among several, once it has ended; the others may go on."""
+        deadline = time.monotonic() + _START_S
+        while True:
+            found = [log for log in self._ended() if log.one("CallWasOffered")["called"] == user]
+            if found:
+                assert len(found) == 1, self.process.output
+                return found[0]
+            assert time.monotonic() < deadline, self.process.output
+            time.sleep(_POLL_S)
+
     def recording(self, log: CallLog) -> tuple[Samples, Samples]:
         """What the caller said and what the caller was sent, of a call that has ended."""
         caller, agent = read_wav(Path(log.one("RecordingHasEnded")["path"]))

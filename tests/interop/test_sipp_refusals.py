@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sipp_peer import Sipp
+from tests.interop.sound import seconds_with, speech_seconds, tone
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -18,6 +21,7 @@ s=-
 c=IN IP4 127.0.0.1
 t=0 0
 m=audio 4000 RTP/AVP 0"""
+HERE = "sip:[service]@[remote_ip]:[remote_port]"
 USUAL = {"headers": "", "body": PLAIN, "content_type": "application/sdp", "max_forwards": "70"}
 
 
@@ -55,12 +59,45 @@ def test_420_names_what_is_unknown(busy_server: Server, tmp_path: Path) -> None:
     [("FLY", "", "501"), ("REGISTER", "", "405"), ("BYE", ";tag=nobody", "481"), ("INFO", ";tag=nobody", "481")],
 )
 def test_request_without_a_call(busy_server: Server, tmp_path: Path, method: str, to_tag: str, status: str) -> None:
-    values = {"method": method, "to_tag": to_tag, "status": status}
+    values = {"start": f"{method} {HERE} SIP/2.0", "method": method, "to_tag": to_tag, "status": status}
     with Sipp(tmp_path, "refused_request", target=busy_server.address, values=values) as sipp:
         sipp.passed()
     answer = sipp.received(f"SIP/2.0 {status}")[0]
     if status in ("405", "501"):
         assert "INVITE" in answer.header("Allow")
+
+
+@pytest.mark.parametrize(
+    ("start", "status"),
+    [("OPTIONS mailto:demo@voice.test SIP/2.0", "416"), (f"OPTIONS {HERE} SIP/3.0", "505")],
+    ids=["another scheme", "another version"],
+)
+def test_what_is_no_request_to_us(busy_server: Server, tmp_path: Path, start: str, status: str) -> None:
+    values = {"start": start, "method": "OPTIONS", "to_tag": "", "status": status}
+    with Sipp(tmp_path, "refused_request", target=busy_server.address, values=values) as sipp:
+        sipp.passed()
+
+
+def test_an_invite_that_comes_by_two_paths_is_one_call(busy_server: Server, tmp_path: Path) -> None:
+    """The second path gets 482 (RFC 3261 §8.2.2.2); the call of the first one has its sound both ways."""
+    with RtpPeer() as media:
+        values = {"rtp_port": str(media.port), "hold_ms": "3500"}
+        with Sipp(tmp_path, "uac_merged", target=busy_server.address, service="merged", values=values) as sipp:
+            media.start((busy_server.host, sipp.answered_port()), tone(1000, 3))
+            sipp.passed()
+        log = busy_server.called("merged")
+    caller, _agent = busy_server.recording(log)
+    assert seconds_with(caller, 1000) >= 2
+    assert speech_seconds(media.heard()) >= 1
+
+
+def test_sipsak_gets_an_answer_to_its_ping(busy_server: Server) -> None:
+    """By UDP and TCP; it counts every other answer than 200 as a failure."""
+    for transport in ("udp", "tcp"):
+        line = ["sipsak", "-vv", "-E", transport, "-s", f"sip:demo@{busy_server.address}"]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "SIP/2.0 200 OK" in done.stdout
 
 
 def test_options(busy_server: Server, tmp_path: Path) -> None:
