@@ -12,7 +12,7 @@ from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.sip.grammar import quote, split_list, unquote
 from voicegw.sip.headers import CSeq, NameAddr, Params, Via, parse_params
 from voicegw.sip.message import Headers, Message, Request, Response, serialize
-from voicegw.sip.parser import BadRequest, parse
+from voicegw.sip.parser import BadRequest, _parse_headers, _parse_odd_headers, parse
 from voicegw.sip.uri import SipUri, TelUri, dialled, make_sip_uri, parse_uri
 
 INVITE = b"""INVITE sip:demo@192.0.2.1:5060;transport=udp SIP/2.0\r
@@ -199,3 +199,17 @@ def test_splitting_loses_nothing(text: str, separator: str) -> None:
 def test_params_are_read_as_written(items: list[tuple[str, str | None]]) -> None:
     params = Params(tuple(items))
     assert parse_params(str(params)) == params
+
+
+odd_lines = st.lists(
+    st.sampled_from(
+        ["Via", "To", "x", "a b", "", ":", ": ", " :\t", "v", "\t", " ", "\r", "\n", "\0", "\xe9", ",", "\r\n"]
+    ),
+    max_size=24,
+).map(lambda pieces: "".join(pieces) + "\r\n")
+
+
+@given(odd_lines)
+@settings(max_examples=300, deadline=None)
+def test_the_quick_way_through_plain_headers_reads_what_the_slow_one_reads(text: str) -> None:
+    assert _parse_headers(text, "\r\n") == _parse_odd_headers(text.split("\r\n")[:-1])

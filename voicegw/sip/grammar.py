@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
+from voicegw.sip.memo import remembered
 
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
 MAX_PARAMS = 128
@@ -30,6 +31,9 @@ _NEEDS_BACKSLASH = re.compile(r'(["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f])')
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_.])?")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_PLAIN_PARAM = re.compile(rf"({TOKEN})(?:=([!#-+\--:=?-~]*))?")
+"""Without blanks, quotes and anything that could end it: nearly all that come."""
+_ENDS_PARAM = re.compile(r'[\s;,"<>]')
 _DOTTED = re.compile(r"[0-9.]+")
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)[ \t]*(?::[ \t]*([0-9]*))?")
 
@@ -138,11 +142,18 @@ def parse_port(text: str) -> int:
 
 def parse_host_port(text: str) -> tuple[str, int | None]:
     """Parse ``host[:port]``; an IPv6 address keeps its brackets."""
+    return _known_host_port(text)
+
+
+def _host_port(text: str) -> tuple[str, int | None]:
     match = _HOST_PORT.fullmatch(text)
     if match is None:
         raise RemoteProtocolError(f"bad host and port {text[:60]!r}")
     port = None if match.group(2) is None else parse_port(match.group(2))
     return check_host(match.group(1)), port
+
+
+_known_host_port = remembered(_host_port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +171,7 @@ class Params:
         return default
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(item.lower() == name.lower() for item, _ in self.items)
+        return isinstance(name, str) and name.lower() in [item.lower() for item, _ in self.items]
 
     def __iter__(self) -> Iterator[tuple[str, str | None]]:
         return iter(self.items)
@@ -201,7 +212,7 @@ def _fits_param(value: str) -> bool:
     if value.startswith('"'):
         quoted = match_quoted(value)
         return quoted is not None and not quoted[1]
-    return re.search(r'[\s;,"<>]', value) is None
+    return _ENDS_PARAM.search(value) is None
 
 
 def parse_params(text: str) -> Params:
@@ -217,10 +228,13 @@ def parse_params(text: str) -> Params:
     first, *rest = split_list(text, ";")
     if first:
         raise RemoteProtocolError(f"expected parameters, not {text[:60]!r}")
-    return Params(tuple(_parse_param(part) for part in rest if part))
+    return Params(tuple([_parse_param(part) for part in rest if part]))
 
 
 def _parse_param(text: str) -> tuple[str, str | None]:
+    plain = _PLAIN_PARAM.fullmatch(text)
+    if plain is not None:
+        return plain.group(1), plain.group(2)
     name, equals, value = text.partition("=")
     name = name.rstrip()
     if not is_token(name):

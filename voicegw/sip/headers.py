@@ -101,12 +101,12 @@ class Via:
 
         RFC 3261 §18.2.1, RFC 3581 §4. ``received`` is added where it differs from the host, always with rport.
         """
-        via = self
-        if self.wants_rport:
-            via = via.with_param("rport", str(port))
-        if self.wants_rport or self.host.strip("[]") != address:
-            via = via.with_param("received", address)
-        return via
+        params, wants_rport = self.params, self.wants_rport
+        if wants_rport:
+            params = params.with_("rport", str(port))
+        if wants_rport or self.host.strip("[]") != address:
+            params = params.with_("received", address)
+        return self if params is self.params else Via(self.transport, self.host, self.port, params, self.version)
 
     def response_target(self) -> tuple[str, int]:
         """Return (host or address, port) that a response goes to over UDP (RFC 3261 §18.2.2, RFC 3581 §4).

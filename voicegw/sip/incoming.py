@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sip.address import Address
-from voicegw.sip.headers import CSeq, NameAddr, Via
+from voicegw.sip.headers import Via
 from voicegw.sip.message import Request
 from voicegw.sip.transaction import ServerKey
+from voicegw.sip.validation import Essentials, read_essentials
 
 MAGIC_COOKIE = "z9hG4bK"
 """Branches that begin with this are unique over time and space; others come from RFC 2543 peers (§8.1.1.7)."""
@@ -43,28 +44,23 @@ class Incoming:
         return (*self.key[:-1], "INVITE")
 
 
-def read_request(request: Request, source: Address) -> Incoming:
+def read_request(request: Request, source: Address, essentials: Essentials | None = None) -> Incoming:
     """Read ``request``; RemoteProtocolError where a header that a response copies is missing or does not parse.
 
-    ``maddr`` and a ``received`` that the sender wrote itself are ignored: they would let a stranger aim our
-    responses at anybody.
+    ``essentials``: what the parser has read of it. ``maddr`` and a ``received`` that the sender wrote itself are
+    ignored: they would let a stranger aim our responses at anybody.
     """
-    headers = request.headers
-    vias = headers.values("Via")
-    via = Via.parse(vias[0])
-    sender = NameAddr.parse(headers.get("From") or "")
-    target = NameAddr.parse(headers.get("To") or "")
-    call_id = headers.get("Call-ID") or ""
-    cseq = CSeq.parse(headers.get("CSeq") or "").number
+    vias, via, sender, target, call_id, cseq = essentials or read_essentials(request.headers)
+    from_tag = sender.tag or ""
     return Incoming(
         request=request,
         source=source,
         reply_to=_reply_to(via, source),
-        vias=(str(via.with_source(source.host, source.port)), *vias[1:]),
-        key=_server_key(request, via, vias[0], call_id, cseq, sender.tag or ""),
+        vias=_stamped(vias, via, source),
+        key=_server_key(request, via, vias[0], call_id, cseq.number, from_tag),
         call_id=call_id,
-        cseq=cseq,
-        from_tag=sender.tag or "",
+        cseq=cseq.number,
+        from_tag=from_tag,
         to_tag=target.tag or "",
     )
 
@@ -78,13 +74,18 @@ def read_unparsable(request: Request, source: Address) -> Incoming:
         request=request,
         source=source,
         reply_to=_reply_to(via, source),
-        vias=(str(via.with_source(source.host, source.port)), *vias[1:]),
+        vias=_stamped(vias, via, source),
         key=(via.branch or "", via.sent_by, request.method),
         call_id=request.headers.get("Call-ID") or "",
         cseq=0,
         from_tag="",
         to_tag="unread" if has_tag else "",
     )
+
+
+def _stamped(vias: tuple[str, ...], via: Via, source: Address) -> tuple[str, ...]:
+    stamped = via.with_source(source.host, source.port)
+    return vias if stamped is via else (str(stamped), *vias[1:])
 
 
 def _reply_to(via: Via, source: Address) -> Address:

@@ -5,6 +5,7 @@ Header text is latin-1, one character a byte, so that Via, From, To and Call-ID 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,6 +52,9 @@ _LONGEST_NAME = 64
 _KEYS = {short: name.lower() for short, name in COMPACT_FORMS.items()}
 
 
+_URI = re.compile(r"[^\0\t\n\r \u0100-\U0010ffff]+")
+
+
 @lru_cache(maxsize=1024)
 def _known_key(name: str) -> str:
     lowered = name.lower()
@@ -62,6 +66,18 @@ def header_key(name: str) -> str:
     return _known_key(name) if len(name) <= _LONGEST_NAME else name.lower()
 
 
+@lru_cache(maxsize=1024)
+def _known_name(name: str) -> bool:
+    return is_token(name)
+
+
+def _require_name(name: str) -> str:
+    """Return ``name``; raise LocalError unless it is a token."""
+    if not (_known_name(name) if len(name) <= _LONGEST_NAME else is_token(name)):
+        raise LocalError(f"not a header name: {name[:40]!r}")
+    return name
+
+
 class Headers:
     """An immutable, ordered multimap of header lines.
 
@@ -69,12 +85,14 @@ class Headers:
     name that is no token and for CR, LF or NUL: text from an API, a dialplan or a model must not add header lines.
     """
 
-    __slots__ = ("_items", "_keys")
+    __slots__ = ("_items", "_keys", "_first")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         items = tuple([_checked(name, value) for name, value in pairs])
         self._items: tuple[tuple[str, str], ...] = items
         self._keys: tuple[str, ...] = tuple([header_key(name) for name, _ in items])
+        self._first: dict[str, tuple[str, str]] | None = None
+        """The first line of each name, from the first look-up on: what is only written needs none."""
 
     @classmethod
     def received(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
@@ -88,25 +106,31 @@ class Headers:
         headers = cls.__new__(cls)
         headers._items = items
         headers._keys = keys
+        headers._first = None
         return headers
+
+    def _look_up(self) -> dict[str, tuple[str, str]]:
+        if self._first is None:
+            self._first = dict(zip(self._keys[::-1], self._items[::-1], strict=True))
+        return self._first
 
     def get(self, name: str) -> str | None:
         """Return the value of the first line called ``name``, or None."""
-        key, keys = _known_key(name), self._keys
-        return self._items[keys.index(key)][1] if key in keys else None
+        item = (self._first or self._look_up()).get(_known_key(name))
+        return None if item is None else item[1]
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return the values of all lines called ``name``, one for each line."""
         return self._lines(_known_key(name))
 
     def _lines(self, key: str) -> tuple[str, ...]:
-        keys = self._keys
-        if key not in keys:
+        first = self._first or self._look_up()
+        item = first.get(key)
+        if item is None:
             return ()
-        place = keys.index(key)
-        if keys.count(key) == 1:
-            return (self._items[place][1],)
-        return tuple(item[1] for item, own in zip(self._items[place:], keys[place:], strict=True) if own == key)
+        if len(first) == len(self._items):
+            return (item[1],)
+        return tuple([item[1] for item, own in self.keyed() if own == key])
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return all values of ``name``: lines of a list header are split at commas, empty elements left out."""
@@ -114,7 +138,7 @@ class Headers:
         lines = self._lines(key)
         if not lines or key not in LIST_HEADERS:
             return lines
-        return tuple(value for line in lines for value in split_list(line) if value)
+        return tuple([value for line in lines for value in split_list(line) if value])
 
     def with_(self, name: str, value: str) -> Headers:
         """Return a copy in which ``name`` occurs once, at the place of its first line or at the end."""
@@ -169,9 +193,7 @@ class Headers:
 
 
 def _checked(name: str, value: str) -> tuple[str, str]:
-    if not is_token(name):
-        raise LocalError(f"not a header name: {name[:40]!r}")
-    return name, require_fit(value, name)
+    return _require_name(name), require_fit(value, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +208,7 @@ class Request:
     def __post_init__(self) -> None:
         if not is_token(self.method):
             raise LocalError(f"not a method: {self.method[:40]!r}")
-        require_fit(self.uri, "Request-URI")
-        if not self.uri or " " in self.uri or "\t" in self.uri or "\0" in self.uri:
+        if _URI.fullmatch(self.uri) is None:
             raise LocalError(f"not a Request-URI: {self.uri[:60]!r}")
 
     def with_header(self, name: str, value: str) -> Request:

@@ -36,10 +36,17 @@ _NEVER_IGNORED = ("user", "ttl", "method", "maddr", "transport")
 
 def uri_scheme(text: str) -> str:
     """Return the scheme in lower case; RemoteProtocolError where ``text`` has none or cannot stand in a header."""
+    return _known_scheme(text)
+
+
+def _scheme(text: str) -> str:
     match = _SCHEME.fullmatch(text)
     if match is None or _UNFIT.search(text) is not None:
         raise RemoteProtocolError(f"not a URI: {text[:60]!r}")
     return match.group(1).lower()
+
+
+_known_scheme = remembered(_scheme)
 
 
 @dataclass(frozen=True, slots=True)

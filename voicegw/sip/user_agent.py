@@ -20,7 +20,7 @@ from voicegw.sip.incoming import read_request, read_unparsable
 from voicegw.sip.message import Response
 from voicegw.sip.notifier import Subscription
 from voicegw.sip.outside import NEW_DIALOG, OutsideDialog
-from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse
+from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse_and_read
 from voicegw.sip.reply import Pairs
 from voicegw.sip.request_router import RequestRouter
 from voicegw.sip.response_router import ResponseRouter
@@ -111,12 +111,12 @@ class UserAgent:
         counters = self._core.counters
         counters.add(SipCounter.RECEIVED)
         try:
-            message = parse(data)
+            message, essentials = parse_and_read(data)
             self._core.config.tap.received(data, source)
             if isinstance(message, Response):
                 self._responses.receive(message, now)
             else:
-                self._requests.receive(read_request(message, source), now)
+                self._requests.receive(read_request(message, source, essentials), now)
         except KeepAlive:
             counters.add(SipCounter.KEEPALIVE)
         except BadRequest as error:

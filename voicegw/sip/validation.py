@@ -7,27 +7,40 @@ Via, From, To, Call-ID and CSeq of every message, and Max-Forwards, Contact, Rou
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sip.headers import CSeq, NameAddr, Via
-from voicegw.sip.message import Message, Request
+from voicegw.sip.message import Headers, Request
 from voicegw.sip.uri import SipUri, TelUri, uri_scheme
 
-MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
+_ONCE = ("From", "To", "Call-ID", "CSeq")
+MANDATORY = ("Via", *_ONCE)
 _ADDRESS_LISTS = ("Contact", "Route", "Record-Route")
 _MAX_FORWARDS = re.compile(r"0*([0-9]{1,3})")
 _CALL_ID = re.compile(r"[^\x00-\x20\x7f]+")
 
 
-def check_request(request: Request) -> None:
+class Essentials(NamedTuple):
+    """The headers of every message, read: what it is a part of. ``via`` is the top one of ``vias``."""
+
+    vias: tuple[str, ...]
+    via: Via
+    sender: NameAddr
+    target: NameAddr
+    call_id: str
+    cseq: CSeq
+
+
+def check_request(request: Request) -> Essentials:
     """Raise RemoteProtocolError, with the status that answers it, for a request that breaks RFC 3261 §8.1.1.
 
     Max-Forwards, the From tag and the branch may be missing, as RFC 2543 had none. A scheme that we do not know is
     no fault of the message: the user agent answers 416.
     """
     check_request_uri(request.uri)
-    check_dialog_headers(request)
-    if CSeq.parse(request.headers.get("CSeq") or "").method != request.method:
+    essentials = read_essentials(request.headers)
+    if essentials.cseq.method != request.method:
         raise RemoteProtocolError("CSeq method differs from the request's")
     for value in request.headers.get_all("Max-Forwards"):
         match = _MAX_FORWARDS.fullmatch(value)
@@ -37,25 +50,28 @@ def check_request(request: Request) -> None:
         for value in request.headers.values(name):
             if value != "*" or name != "Contact":
                 _check_address(value)
+    return essentials
 
 
-def check_dialog_headers(message: Message) -> None:
+def read_essentials(headers: Headers) -> Essentials:
     """Raise RemoteProtocolError unless Via, From, To, Call-ID and CSeq stand once (Via: at least) and parse."""
-    headers = message.headers
-    for name in MANDATORY:
-        count = len(headers.get_all(name))
-        if count == 0 or (count > 1 and name != "Via"):
-            raise RemoteProtocolError(f"{name} {'missing' if count == 0 else 'repeated'}")
     vias = headers.values("Via")
+    sender, target, call_id, cseq = (_the_only(headers, name) for name in _ONCE)
     if not vias:
-        raise RemoteProtocolError("Via empty")
-    for via in vias:
-        Via.parse(via)
-    for name in ("From", "To"):
-        NameAddr.parse(headers.get(name) or "")
-    if _CALL_ID.fullmatch(headers.get("Call-ID") or "") is None:
+        raise RemoteProtocolError("Via missing or empty")
+    via = Via.parse(vias[0])
+    for other in vias[1:]:
+        Via.parse(other)
+    if _CALL_ID.fullmatch(call_id) is None:
         raise RemoteProtocolError("bad Call-ID")
-    CSeq.parse(headers.get("CSeq") or "")
+    return Essentials(vias, via, NameAddr.parse(sender), NameAddr.parse(target), call_id, CSeq.parse(cseq))
+
+
+def _the_only(headers: Headers, name: str) -> str:
+    lines = headers.get_all(name)
+    if len(lines) != 1:
+        raise RemoteProtocolError(f"{name} {'repeated' if lines else 'missing'}")
+    return lines[0]
 
 
 def check_request_uri(uri: str) -> None:

@@ -72,6 +72,14 @@ def test_stray_line_breaks_and_nuls_are_refused_and_not_copied(evil: str) -> Non
     assert len(caught.value.request.headers.get_all("Via")) == 1
 
 
+def test_in_a_head_with_bare_lf_the_cr_of_another_line_break_is_a_stray_one() -> None:
+    start, *lines = wire("INVITE sip:a@b SIP/2.0", "Subject: x").removesuffix(b"\r\n").split(b"\r\n")
+    with pytest.raises(RemoteProtocolError):
+        parse(start + b"\n" + b"\r\n".join(lines) + b"\n")
+    with pytest.raises(BadRequest):
+        parse(b"\n".join([start, *lines[:-2]]) + b"\nX-A: 1\r\nX-B: 2\n\n")
+
+
 def test_leading_line_breaks_before_a_message_are_skipped() -> None:
     assert isinstance(parse(b"\r\n\r\n" + wire()), Request)
 
