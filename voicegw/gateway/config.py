@@ -6,21 +6,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from voicegw.base.errors import ConfigError
+from voicegw.base.srtp_suites import SRTP_SUITES
 from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.ladder_config import LadderConfig
+from voicegw.gateway.leg_security import MediaSecurity
 from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.tls_config import TlsClientSettings
+from voicegw.rtp.srtp import available_suites
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
+from voicegw.sdp.security import SrtpPolicy
 from voicegw.sip.address import Transport, is_literal
 from voicegw.sip.provisional import ReliablePolicy
 from voicegw.sip.session_timer import SessionTimerPolicy
 
 CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
 """What can be spoken, by name."""
+SRTP_POLICIES = tuple(policy.value for policy in SrtpPolicy)
 _STRANGERS = ("open", "refuse", "silent")
 
 
@@ -74,6 +79,14 @@ class SipConfig:
     who was in the old dialog, or on its way, knows its Call-ID and tags."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """Audio codecs, best first in our own offers; in answers the caller's order counts."""
+    srtp: str = "optional"
+    """Encrypted audio (RFC 3711) with keys in SDP (RFC 4568), for phones and wherever a trunk does not say: off,
+    optional (with whoever can) or required (or no call)."""
+    srtp_in_clear: bool = False
+    """Also where SIP is not under TLS, so that anybody on the way can read the keys: for networks that are trusted.
+    A trunk may say so for itself."""
+    srtp_suites: tuple[str, ...] = tuple(SRTP_SUITES)
+    """The suites that are offered, best first, and taken."""
     strangers: str = "open"
     """Calls from addresses of no trunk: open (the dialplan decides), refuse (403), or silent: no answer at all."""
     guard: GuardConfig = field(default_factory=GuardConfig)
@@ -106,10 +119,35 @@ class SipConfig:
             raise ConfigError(f"reliable_1xx cannot be {self.reliable_1xx!r}", fix=f"one of: {choices}")
         TargetPolicy(self.forward_to)
         SessionTimerPolicy(self.session_expires_s, self.min_se_s)
+        self._check_srtp()
         unknown = [name for name in self.codecs if name not in CODECS]
         if unknown or not self.codecs:
             known = ", ".join(CODECS)
             raise ConfigError(f"unknown codecs: {', '.join(unknown) or 'none given'}", fix=f"choose from {known}")
+
+    def _check_srtp(self) -> None:
+        if self.srtp not in SRTP_POLICIES:
+            choices = ", ".join(SRTP_POLICIES)
+            raise ConfigError(f"srtp cannot be {self.srtp!r}", fix=f"one of: {choices}")
+        unknown = [name for name in self.srtp_suites if name not in SRTP_SUITES]
+        if unknown or not self.srtp_suites:
+            given = ", ".join(unknown) or "none given"
+            raise ConfigError(f"unknown SRTP suites: {given}", fix=f"choose from {', '.join(SRTP_SUITES)}")
+        if self.srtp != SrtpPolicy.REQUIRED:
+            return
+        if not self.media_security.suites:
+            raise ConfigError("srtp is required, but its library is missing", fix="pip install pylibsrtp")
+        if not self.srtp_in_clear and not any(listener.kind.is_secure for listener in self.reached_by):
+            raise ConfigError(
+                "srtp is required, but nobody can reach us by TLS, so that the keys could be read on the way",
+                fix="add a listener of kind tls, or srtp_in_clear in a network that you trust",
+            )
+
+    @property
+    def media_security(self) -> MediaSecurity:
+        """What may be agreed about SRTP where no trunk says otherwise."""
+        suites = tuple(name for name in self.srtp_suites if name in available_suites())
+        return MediaSecurity(SrtpPolicy(self.srtp), self.srtp_in_clear, suites)
 
     @property
     def reached_by(self) -> tuple[ListenerConfig, ...]:

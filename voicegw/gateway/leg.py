@@ -9,18 +9,21 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId
 from voicegw.gateway.attempts import Attempts, Trip
+from voicegw.gateway.leg_security import LegSecurity, MediaSecurity
 from voicegw.sdp import description as sdp
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.description import SessionDescription
 from voicegw.sdp.local_session import LocalSession
 from voicegw.sdp.negotiate import (
     DEFAULT_PTIME_MS,
+    Answer,
     MediaSession,
     NotAcceptable,
     accept_answer,
     make_answer,
     make_offer,
 )
+from voicegw.sdp.security import PLAIN
 from voicegw.sip.address import Address
 from voicegw.sip.events import SipCallHandle
 from voicegw.sip.redirection import Redirection
@@ -53,6 +56,7 @@ class SipLeg:
         "_local",
         "_open_offer",
         "_place",
+        "_security",
     )
 
     def __init__(
@@ -64,6 +68,7 @@ class SipLeg:
         session_id: int,
         remote_offer: bytes = b"",
         ptime_ms: int = DEFAULT_PTIME_MS,
+        security: LegSecurity | None = None,
     ) -> None:
         self.leg_id = leg_id
         self.handle = handle
@@ -100,6 +105,7 @@ class SipLeg:
         self._local = LocalSession(session_id)
         self._open_offer: SessionDescription | None = None
         self._place: tuple[str, int] | None = None
+        self._security = security
 
     @property
     def awaits_answer(self) -> bool:
@@ -135,22 +141,39 @@ class SipLeg:
         if seconds:
             self.deadline = asyncio.get_running_loop().call_later(seconds, overdue)
 
-    def speak(self, preferences: tuple[Codec, ...], ptime_ms: int) -> None:
+    def speak(self, preferences: tuple[Codec, ...], ptime_ms: int, security: MediaSecurity) -> None:
         """Offer this from now on: another trunk is called."""
         self._preferences, self._ptime_ms = preferences, ptime_ms
+        if self._security is not None:
+            self._security.settings = security
+            self._security.renew()
+
+    def may_call(self, server: Address) -> bool:
+        """Whether what we have to offer may be told to this server."""
+        return self._security is None or self._security.serves(server)
 
     def place_media(self, local_ip: str, local_port: int) -> None:
         """Say where our audio is received, before the first offer or answer."""
         self._place = (local_ip, local_port)
 
     def offer(self) -> bytes:
-        """Our offer, under the old version if it says what we said before (RFC 3264 §8)."""
+        """Our offer, under the old version if it says what we said before (RFC 3264 §8).
+
+        NotAcceptable where nothing can be offered that SRTP as required would protect.
+        """
         if not self.agreed:  # the next server is called: what another one said before its answer is over
             self.session = None
             self._forks.clear()
+            if self._security is not None and self.attempts is not None:
+                self._security.renew()
         local_ip, local_port = self._media_place()
         description = make_offer(
-            local_ip, local_port, self._preferences, ptime_ms=self._ptime_ms, before=self._local.last
+            local_ip,
+            local_port,
+            self._preferences,
+            ptime_ms=self._ptime_ms,
+            before=self._local.last,
+            security=PLAIN if self._security is None else self._security.to_offer(self.peer),
         )
         self._local, sent = self._local.publish(description)
         self._open_offer = sent
@@ -169,18 +192,33 @@ class SipLeg:
 
     def answer(self, offer: bytes, fork: str = "") -> tuple[bytes, MediaSession]:
         """Our answer to ``offer``. NotAcceptable, or RemoteProtocolError for what is no description at all."""
-        local_ip, local_port = self._media_place()
-        answer = make_answer(sdp.parse(offer), local_ip, local_port, self._preferences)
+        description = sdp.parse(offer)
+        answer = self._answer_to(description)
+        if self._security is not None and _has_other_keys(self.session, answer.session):
+            self._security.renew()  # whose stream begins anew may begin ours anew, too
+            answer = self._answer_to(description)
         self._local, sent = self._local.publish(answer.description)
-        self.session = self._forks[fork] = answer.session
+        self._forks[fork] = self._hold(answer.session)
         return sdp.serialize(sent), answer.session
+
+    def _answer_to(self, offer: SessionDescription) -> Answer:
+        local_ip, local_port = self._media_place()
+        security = PLAIN if self._security is None else self._security.with_peer(self.peer)
+        return make_answer(offer, local_ip, local_port, self._preferences, security=security)
+
+    def _hold(self, session: MediaSession) -> MediaSession:
+        """This is agreed now."""
+        self.session = session
+        if self._security is not None:
+            self._security.prefer(session.srtp)
+        return session
 
     def preview_answer(self, answer: bytes, fork: str) -> MediaSession:
         """What a called side says before it answers the call; our offer stays open for the other forks."""
         if self._open_offer is None:
             raise RemoteProtocolError("an answer without an offer")
-        self.session = self._forks[fork] = accept_answer(self._open_offer, sdp.parse(answer))
-        return self.session
+        self._forks[fork] = self._hold(accept_answer(self._open_offer, sdp.parse(answer)))
+        return self._forks[fork]
 
     def accept_answer(self, answer: bytes, fork: str = "") -> MediaSession:
         """What the peer's answer to our open offer agreed; RemoteProtocolError where it agreed nothing.
@@ -193,8 +231,7 @@ class SipLeg:
             return self.session
         if offer is None:
             raise RemoteProtocolError("an answer without an offer")
-        self.session = accept_answer(offer, sdp.parse(answer))
-        return self.session
+        return self._hold(accept_answer(offer, sdp.parse(answer)))
 
     def accept_repeated(self, answer: bytes) -> MediaSession | None:
         """What the answer to our latest description, sent again, changes; None for nothing (RFC 3264 §8).
@@ -203,11 +240,17 @@ class SipLeg:
         """
         if not answer or self._local.last is None:
             return None
-        before, session = self.session, accept_answer(self._local.last, sdp.parse(answer))
-        self.session = session
+        before, session = self.session, self._hold(accept_answer(self._local.last, sdp.parse(answer)))
         return None if session == before else session
 
     def _media_place(self) -> tuple[str, int]:
         if self._place is None:
             raise NotAcceptable("no media yet")
         return self._place
+
+
+def _has_other_keys(before: MediaSession | None, after: MediaSession) -> bool:
+    """Whether the peer sends with another key than it did."""
+    if before is None or before.srtp is None or after.srtp is None:
+        return False
+    return before.srtp.receive != after.srtp.receive

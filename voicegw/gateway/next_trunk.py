@@ -85,7 +85,8 @@ class NextTrunk:
         trip.has_rung = False
         self.begin(leg, trip, departure)
         leg.attempts, leg.redirection, leg.account = None, None, departure.account
-        leg.speak(departure.speech.codecs, departure.speech.ptime_ms)
+        speech = departure.speech
+        leg.speak(speech.codecs, speech.ptime_ms, speech.security)
         self._counters.add(LocatingCounter.TRUNK_FAILED_OVER)
         extra = {"leg_id": leg.leg_id, "trunk": failed, "next": departure.trunk, "cause": ended.cause.value.name}
         log.warning("a trunk could not carry a call: the next one is tried", extra=extra)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.gateway.attempts import Attempts, Dialled
@@ -45,8 +46,11 @@ class OutgoingCalls:
         return Attempts(dialled, servers, str(dialled.sender.with_tag(token(self._random, 12))), call_id)
 
     def invite(self, leg: SipLeg, attempts: Attempts) -> SipCallHandle:
-        """Send an INVITE to the next server; LocalError for a header that would break its line."""
+        """Send an INVITE to the next server; LocalError for a header that would break its line, and where SRTP is
+        required but its keys would be read on the way."""
         server = attempts.servers.pop(0)
+        if not leg.may_call(server):
+            raise LocalError(f"SRTP is required, and SIP to {server} is not under TLS")
         leg.peer, leg.attempts = server, attempts
         return self._driver.agent.invite(
             attempts.dialled.target_uri,
@@ -103,6 +107,7 @@ class OutgoingCalls:
             if ended.ended_by is EndedBy.REMOTE_REFUSAL:
                 self._servers.answered(server)
             return None
+        attempts.servers = [other for other in attempts.servers if leg.may_call(other)]
         if not attempts.servers or leg.cause is not None:
             return None
         self._counters.add(LocatingCounter.FAILED_OVER)

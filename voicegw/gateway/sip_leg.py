@@ -77,7 +77,7 @@ class SipGateway:
     ) -> None:
         self._random = random
         self.trunks = trunks or TrunkDesk((), config.strangers, counters)
-        self._calls = TrunkCalls(self.trunks, config.preferences)
+        self._calls = TrunkCalls(self.trunks, Speech(config.preferences, security=config.media_security))
         self.phones = PhoneBook(phones, random)
         reception = ReceptionDesk(self.phones, self.trunks, phones.policy, random)
         self._driver = SipDriver(config, self._handle, random, clock, counters, credentials, reception, self.trunks)
@@ -322,7 +322,7 @@ class SipGateway:
             leg.handle = None
 
     def _new_leg(self, leg_id: LegId, speech: Speech) -> SipLeg:
-        leg = SipLeg(leg_id, None, None, speech.codecs, self._session_id(), ptime_ms=speech.ptime_ms)
+        leg = speech.leg(leg_id, self._random)
         self._limit(leg, speech)
         return leg
 
@@ -457,8 +457,9 @@ class SipGateway:
         self.reject(leg_id, arrival.refused.cause)
 
     def _leg_of(self, leg_id: LegId, event: ua.InviteReceived, speech: Speech) -> SipLeg:
-        place, session_id = event.source, self._session_id()
-        return SipLeg(leg_id, event.handle, place, speech.codecs, session_id, event.body, speech.ptime_ms)
+        leg = speech.leg(leg_id, self._random, event.body)
+        leg.handle, leg.peer = event.handle, event.source
+        return leg
 
     def _replace(self, event: ua.InviteReceived, new: SipLeg) -> None:
         """Another dialog wants the place of a running one. One that has gone meanwhile has no place to give."""
@@ -487,10 +488,6 @@ class SipGateway:
     def _handle_of(self, leg_id: LegId) -> SipCallHandle | None:
         leg = self._legs.get(leg_id)
         return None if leg is None else leg.handle
-
-    def _session_id(self) -> int:
-        """For the o= line: unlikely to repeat (RFC 8866 §5.2), and small enough for a signed 64-bit number."""
-        return int.from_bytes(self._random(7), "big")
 
 
 def _ignore(_message: ua.MessageReceived) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from voicegw.base.ids import LegId
+from voicegw.base.ids import LegId, RandomBytes
 from voicegw.gateway.attempts import Dialled
 from voicegw.gateway.caller_id import CallerOut, present
 from voicegw.gateway.events import LegInvited
 from voicegw.gateway.invitation import read_invitation
+from voicegw.gateway.leg import SipLeg
+from voicegw.gateway.leg_security import NO_SRTP, LegSecurity, MediaSecurity, warn_of
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_headers import outgoing
@@ -36,6 +38,13 @@ class Speech:
     may_refer: bool = True
     max_call_s: int = 0
     """The longest call; 0: no limit of the trunk's own."""
+    security: MediaSecurity = NO_SRTP
+
+    def leg(self, leg_id: LegId, random: RandomBytes, offer: bytes = b"") -> SipLeg:
+        """A leg that speaks so, which nobody has been called for yet; ``offer`` is that of the peer's INVITE."""
+        # For the o= line: unlikely to repeat (RFC 8866 §5.2), and small enough for a signed 64-bit number.
+        session_id, security = int.from_bytes(random(7), "big"), LegSecurity(self.security, random)
+        return SipLeg(leg_id, None, None, self.codecs, session_id, offer, self.ptime_ms, security)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +68,12 @@ class Departure:
 
 
 class TrunkCalls:
-    """Asks the desk and applies what the trunk's settings say. ``codecs``: the node's, for calls of no trunk."""
+    """Asks the desk and applies what the trunk's settings say. ``node``: what is spoken where no trunk says."""
 
-    def __init__(self, desk: TrunkDesk, codecs: tuple[Codec, ...]) -> None:
+    def __init__(self, desk: TrunkDesk, node: Speech) -> None:
         self.desk = desk
-        self._codecs = codecs
+        self._node = node
+        warn_of(node.security)
 
     def arrive(self, leg_id: LegId, event: InviteReceived, now: float, names: Collection[str] = ()) -> Arrival:
         """Whose call this is, and what it says. A phone of ours has proven who it is and belongs to no trunk.
@@ -139,6 +149,12 @@ class TrunkCalls:
 
     def _speech(self, trunk: Trunk | None) -> Speech:
         if trunk is None:
-            return Speech(self._codecs)
+            return self._node
         settings = trunk.settings
-        return Speech(trunk.codecs or self._codecs, settings.ptime_ms, settings.refer.outgoing, settings.max_call_s)
+        return Speech(
+            trunk.codecs or self._node.codecs,
+            settings.ptime_ms,
+            settings.refer.outgoing,
+            settings.max_call_s,
+            settings.media_security(self._node.security),
+        )

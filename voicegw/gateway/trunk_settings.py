@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from voicegw.dialplan.checked import StrictModel
+from voicegw.gateway.leg_security import MediaSecurity
 from voicegw.gateway.trunk_sections import (
     CallerIdSettings,
     CodecName,
@@ -27,6 +28,8 @@ from voicegw.gateway.trunk_sections import (
     SipUriText,
     TlsSettings,
 )
+from voicegw.rtp.srtp import available_suites
+from voicegw.sdp.security import SrtpPolicy
 
 TrunkName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}$")]
 Reason = Annotated[str, StringConstraints(min_length=3, max_length=500)]
@@ -93,6 +96,10 @@ class TrunkSettings(StrictModel):
     """Best first; empty: the node's."""
     ptime_ms: Literal[10, 20, 30, 40, 60] = 20
     """Audio a packet that we ask for."""
+    srtp: Literal["", "off", "optional", "required"] = ""
+    """Encrypted audio (RFC 3711) with keys in SDP (RFC 4568); empty: as ``sip.srtp`` has it."""
+    srtp_in_clear: bool = False
+    """Also where SIP is not under TLS, so that anybody on the way can read the keys."""
 
     caller_id: CallerIdSettings = CallerIdSettings()
     headers: HeaderSettings = HeaderSettings()
@@ -124,9 +131,22 @@ class TrunkSettings(StrictModel):
             raise ValueError("carries calls, but nobody knows where to\nfix: add 'hosts:'")
         if self.challenge_calls and not (self.username or self.auth_username):
             raise ValueError("challenge_calls, but there is no account\nfix: add 'username:' and a password")
+        if self.srtp == "required" and not available_suites():
+            raise ValueError("requires SRTP, but its library is missing\nfix: pip install pylibsrtp")
+        exposed = self.hosts and self.transport in ("udp", "tcp") and not self.srtp_in_clear
+        if self.srtp == "required" and exposed:
+            raise ValueError(
+                f"requires SRTP, but anybody on the way could read its keys over {self.transport}"
+                "\nfix: set 'transport: tls', or 'srtp_in_clear: true' in a network that you trust"
+            )
         if bool(self.tls.certificate) != bool(self.tls.key):
             raise ValueError("tls has a certificate without a key, or the reverse\nfix: name both files")
         return self
+
+    def media_security(self, node: MediaSecurity) -> MediaSecurity:
+        """What is set here, and what the node has where nothing is."""
+        policy = SrtpPolicy(self.srtp) if self.srtp else node.policy
+        return MediaSecurity(policy, self.srtp_in_clear or node.in_clear, node.suites)
 
 
 class TrunkFile(TrunkSettings):

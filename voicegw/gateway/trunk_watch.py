@@ -6,6 +6,7 @@ want, and tells the desk what comes of it: a trunk is up while it answers and, w
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ class TrunkWatchSnapshot:
 
     registrations: tuple[RegistrationSnapshot, ...]
     health: tuple[HealthSnapshot, ...]
+
+
+log = logging.getLogger(__name__)
 
 
 class TrunkWatch:
@@ -72,6 +76,11 @@ class TrunkWatch:
             return
         enabled = [trunk for trunk in trunks if trunk.enabled]
         changed = [trunk.name for trunk in enabled if trunk != self._trunks.get(trunk.name, trunk)]
+        for trunk in enabled:
+            if trunk.settings.srtp_in_clear and trunk != self._trunks.get(trunk.name):
+                log.warning(
+                    "srtp_in_clear of trunk %s: anybody on the way can read the keys of its SRTP", trunk.name
+                )
         self._trunks = {trunk.name: trunk for trunk in enabled}
         self._tls.put_in_force(enabled)
         names = {trunk.name for trunk in enabled}

@@ -122,6 +122,7 @@ class CallLegs:
                 receive=session.receive,
                 vad=listens,
                 tap=listens,
+                srtp=_keys_of(session),
             )
         )
 
@@ -145,3 +146,10 @@ class CallLegs:
             self._post(e.MediaRefused(leg_id))
             return
         self._post(e.MediaOpened(leg_id))
+
+
+def _keys_of(session: MediaSession) -> m.LegKeys | None:
+    keys = session.srtp
+    if keys is None:
+        return None
+    return m.LegKeys(keys.send.suite, keys.send.secret, keys.receive.secret, keys.receive.mki)
