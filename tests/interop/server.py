@@ -132,7 +132,7 @@ class Server:
         """The call to ``user`` among several, once it has ended; the others may go on."""
         deadline = time.monotonic() + _START_S
         while True:
-            found = [log for log in self._ended() if log.one("CallWasOffered")["called"] == user]
+            found = [log for log in self.ended() if log.one("CallWasOffered")["called"] == user]
             if found:
                 assert len(found) == 1, self.process.output
                 return found[0]
