@@ -95,3 +95,14 @@ def test_a_call_that_one_trunk_cannot_carry_goes_by_the_next(tmp_path: Path) -> 
     assert (failed["leg"], failed["status"]) == ("callee", 500)
     assert [fact["step"] for fact in log.all("TransferHasProgressed")][-1] == "answered"
     assert seconds_with(here.heard(), CALLER_HZ) >= 2, "the desk sends back what it hears"
+
+
+def test_a_stranger_who_is_refused_leaves_a_record(tmp_path: Path) -> None:
+    refusal = {"status": "403", "headers": "", "body": "", "max_forwards": "70", "content_type": "text/plain"}
+    with Server(tmp_path, settings={"sip": {"strangers": "refuse"}}) as server:
+        with Sipp(tmp_path, "refused_invite", target=server.address, service="us", values=refusal) as stranger:
+            stranger.passed()
+        log = server.call()
+    assert log.cause == "unknown_source"
+    assert log.one("CallWasOffered")["called"] == "us"
+    assert log.one("CallWasIntroduced")["source"] == "127.0.0.1"

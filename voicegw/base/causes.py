@@ -118,6 +118,9 @@ class HangupCause(Enum):
     UNKNOWN_SOURCE = Cause(
         "unknown_source", 403, 21, Side.CALLER, True, "calls from this address are not taken", Heard.UNOBTAINABLE
     )
+    CALLER_UNPROVEN = Cause(
+        "caller_unproven", 403, 21, Side.CALLER, True, "the caller has not proven who they are", Heard.UNOBTAINABLE
+    )
     TRUNK_FULL = Cause(
         "trunk_full", 503, 34, Side.OPERATOR, True, "every line of the trunk is taken", Heard.CONGESTION
     )

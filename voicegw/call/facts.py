@@ -35,6 +35,7 @@ class CallWasIntroduced(Fact, frozen=True):
     ``trunk``: by which the call came. ``withheld``: the caller does not want to be shown. ``asserted``: the number
     is the network's word, not the caller's. ``verified``: ``passed``, ``failed`` or ``none`` for a signed number,
     ``attestation`` what its signature claims. ``diversion_reason`` in the words of RFC 5806.
+    ``source``: the address of a call that was refused at the door.
     """
 
     trunk: str = ""
@@ -47,6 +48,7 @@ class CallWasIntroduced(Fact, frozen=True):
     verified: str = ""
     attestation: str = ""
     user_to_user: str = ""
+    source: str = ""
 
 
 class CallWasRouted(Fact, frozen=True):

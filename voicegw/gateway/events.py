@@ -38,6 +38,16 @@ class LegInvited:
 
 
 @dataclass(frozen=True, slots=True)
+class LegRefused:
+    """A call was refused at the door, and there is no leg. ``invited`` is what it said, ``source`` its address."""
+
+    leg_id: LegId
+    invited: LegInvited
+    cause: HangupCause
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegConfirmed:
     """The caller acknowledged our answer: the leg is up."""
 
@@ -165,6 +175,7 @@ class LegEnded:
 
 LegEvent: TypeAlias = (
     LegInvited
+    | LegRefused
     | LegConfirmed
     | LegRinging
     | LegEarlyMedia

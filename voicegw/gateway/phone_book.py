@@ -21,7 +21,7 @@ from voicegw.sip.reception import Answer, Decision, Welcome
 from voicegw.sip.registrar import Registered, Registrar
 from voicegw.sip.uri import SipUri, uri_scheme
 
-_FORBIDDEN: Final = Answer(403)
+_FORBIDDEN: Final = Answer(403, is_final=True)
 DIALOG: Final = "dialog"
 PRESENCE: Final = "presence"
 
@@ -115,7 +115,7 @@ class PhoneBook:
             return Welcome()
         verdict = self._digest.check(incoming.request, incoming.source, now)
         if isinstance(verdict, Unproven):
-            return Answer(verdict.status, verdict.headers)
+            return Answer(verdict.status, verdict.headers, is_final=verdict.failed)
         return Welcome(verdict.username) if verdict.username == _user(sender) else _FORBIDDEN
 
     def _note(self, name: str, done: Registered, source: Address, now: float) -> None:

@@ -56,7 +56,9 @@ class ReceptionDesk:
         if not self._asked:
             return Welcome()
         verdict = self._digest.check(incoming.request, incoming.source, now)
-        return Answer(verdict.status, verdict.headers) if isinstance(verdict, Unproven) else Welcome()
+        if isinstance(verdict, Unproven):
+            return Answer(verdict.status, verdict.headers, is_final=verdict.failed)
+        return Welcome()
 
     def _ha1(self, username: str, algorithm: Algorithm) -> str | None:
         """From the trunk's password, which we have anyway: the other side may ask for it, too."""

@@ -19,6 +19,7 @@ from voicegw.base.ids import LegId, RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.gateway.attempts import Attempts, Dialled, Trip
 from voicegw.gateway.config import SipConfig
+from voicegw.gateway.door import Door
 from voicegw.gateway.events import LegEnded, LegEvent
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import cause_of, reason_text, refusal_status
@@ -99,6 +100,7 @@ class SipGateway:
         policy = TargetPolicy(config.forward_to)
         self._outgoing = OutgoingCalls(self._driver, self.servers, policy, random, counters)
         self._media = LegMedia(self._driver, self._tell, self.hangup)
+        self._door = Door(self._driver, self.trunks, self._tell, counters)
         self._next_trunk = NextTrunk(self._calls, self._driver, self._tell, counters)
         self._legs: dict[LegId, SipLeg] = {}
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
@@ -393,6 +395,8 @@ class SipGateway:
                 self.requests.settle(event)
             case ua.SubscribeReceived() | ua.SubscriptionEnded() | ua.NotifyReceived() | ua.WatchEnded():
                 self.on_subscription(event)
+            case ua.InviteRefused():
+                self._door.turned_away(event)
             case ua.MessageReceived(None):
                 self.on_message(event)
             case ua.ReferReceived():
@@ -455,6 +459,7 @@ class SipGateway:
         log.info("call refused: %s", arrival.refused, extra={"source": event.source.host})
         leg.is_untold = True
         self.reject(leg_id, arrival.refused.cause)
+        self._door.refused(arrival.invited, arrival.refused.cause, event.source)
 
     def _leg_of(self, leg_id: LegId, event: ua.InviteReceived, speech: Speech) -> SipLeg:
         leg = speech.leg(leg_id, self._random, event.body)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import assert_never
+from typing import Final, assert_never
 
 from voicegw.agents.announcing import announcer
 from voicegw.base.causes import HangupCause
@@ -16,7 +16,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId, token
 from voicegw.call import events as e
 from voicegw.dialplan.compile import RouteRequest
-from voicegw.dialplan.match import Reject, ToAgent
+from voicegw.dialplan.match import Reject, RouteDecision, ToAgent
 from voicegw.gateway.events import (
     LegAnswered,
     LegConfirmed,
@@ -31,10 +31,12 @@ from voicegw.gateway.events import (
     LegReferNotified,
     LegReferralFailed,
     LegReferred,
+    LegRefused,
     LegReplaced,
     LegRinging,
     LegTrunkFailed,
 )
+from voicegw.gateway.token_bucket import Rate, TokenBucket
 from voicegw.media import messages as m
 from voicegw.runtime.call_runtime import CallRuntime
 from voicegw.runtime.dialplan_store import DialplanStore
@@ -43,12 +45,17 @@ from voicegw.runtime.mail import EarlyMediaOffered, Mail, MediaChanged
 from voicegw.runtime.offer import Offer
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision_codes import SupervisionCodes
+from voicegw.runtime.turned_away import offer_of, record_refused
 from voicegw.runtime.worker_tally import WorkerTally
 from voicegw.sip.dialling import call_target
 from voicegw.sip.info_keys import read_info_key
 from voicegw.sip.parties import number_of
 
 log = logging.getLogger(__name__)
+
+REFUSED_RECORDED: Final = Rate(1.0, 100.0)
+"""Records a second of calls for which there is no line, and of strangers whom the dialplan rejects: no flood may
+fill the store."""
 
 
 class CallManager:
@@ -65,6 +72,7 @@ class CallManager:
         self._idle.set()
         self._tally = WorkerTally(services.counters)
         self._key_ways = KeyWays()
+        self._ration = TokenBucket(REFUSED_RECORDED, services.clock.monotonic())
         self.codes = SupervisionCodes(services.supervision, services.clock, services.random)
         """For supervisors who dial into a call."""
         self.on_call_ended: Callable[[CallId], None] = lambda _call_id: None
@@ -100,6 +108,8 @@ class CallManager:
                 self._post(event.leg_id, event)
             case LegInfo():
                 self._pressed(event)
+            case LegRefused():
+                record_refused(self._services, event.invited, event.cause, event.source)
             case _:
                 assert_never(event)
 
@@ -158,22 +168,25 @@ class CallManager:
         if len(self._calls) >= self._max_calls:
             self._services.counters.add("calls_refused_full")
             self._services.signalling.reject(event.leg_id, HangupCause.OVERLOADED)
+            if self._ration.take(self._services.clock.monotonic()):
+                record_refused(self._services, event, HangupCause.OVERLOADED)
             return
-        offer = Offer(
-            event.leg_id,
-            event.sip_call_id,
-            event.called,
-            event.calling,
-            event.display_name,
-            event.headers,
-            trunk=event.trunk,
-            parties=event.parties,
-            max_call_s=event.max_call_s,
-        )
+        offer = offer_of(event)
+        decision = self._decide(offer)
+        if isinstance(decision, Reject) and self._is_one_too_many(event, decision):
+            self._services.counters.add("calls_refused_unrecorded")
+            self._services.signalling.reject(event.leg_id, decision.cause)
+            return
         call = self._open(CallId(token(self._services.random, 16)), offer)
         call.post(e.CallOffered(event.leg_id))
-        self._route(call, offer)
+        self._route(call, offer, decision)
         self._run(call)
+
+    def _is_one_too_many(self, event: LegInvited, decision: Reject) -> bool:
+        """Strangers who call what nobody has are recorded, but not without end."""
+        if event.trunk or event.phone or decision.announcement is not None:
+            return False
+        return not self._ration.take(self._services.clock.monotonic())
 
     def _open(self, call_id: CallId, offer: Offer) -> CallRuntime:
         """A call with the agents as they are now."""
@@ -188,7 +201,7 @@ class CallManager:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _route(self, call: CallRuntime, offer: Offer) -> None:
+    def _decide(self, offer: Offer) -> RouteDecision:
         at = datetime.fromtimestamp(self._services.clock.wall(), UTC)
         request = RouteRequest(
             offer.called,
@@ -198,7 +211,9 @@ class CallManager:
             offer.trunk,
             offer.parties.original_called,
         )
-        decision = self._store.current.dialplan.route(request)
+        return self._store.current.dialplan.route(request)
+
+    def _route(self, call: CallRuntime, offer: Offer, decision: RouteDecision) -> None:
         log.info(
             "call offered",
             extra={

@@ -293,6 +293,16 @@ class WatchEnded:
     retry_after_s: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class InviteRefused:
+    """An INVITE was refused before anything was made of it: there is no room (503), or its credentials are not good
+    enough. It may come again, as a copy or with others."""
+
+    request: Request
+    source: Address
+    status: int
+
+
 SubscriptionEvent: TypeAlias = SubscribeReceived | SubscriptionEnded | NotifyReceived | WatchEnded
 OutsideEvent: TypeAlias = RequestAnswered | RequestFailed
 CallEvent: TypeAlias = (
@@ -315,4 +325,4 @@ CallEvent: TypeAlias = (
     | ReferConcluded
     | CallEnded
 )
-UserAgentEvent: TypeAlias = CallEvent | OutsideEvent | SubscriptionEvent
+UserAgentEvent: TypeAlias = CallEvent | OutsideEvent | SubscriptionEvent | InviteRefused

@@ -21,11 +21,13 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The request ends here. ``kept``: its copies get the same answer, from a transaction."""
+    """The request ends here. ``kept``: its copies get the same answer, from a transaction. ``is_final``: the sender
+    has shown who they say they are, and was not believed; else this is a question, or no call's business."""
 
     status: int
     headers: Pairs = ()
     kept: bool = False
+    is_final: bool = False
 
 
 Decision: TypeAlias = Welcome | Answer

@@ -7,6 +7,7 @@ from voicegw.sip.address import Address
 from voicegw.sip.core import Core
 from voicegw.sip.counters import SipCounter, refused
 from voicegw.sip.dialog import Dialog
+from voicegw.sip.events import InviteRefused
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.reception import Answer
 from voicegw.sip.replaces import find_replaced
@@ -59,11 +60,14 @@ class RequestRouter:
         elif incoming.method != "INVITE":  # nobody is called for a stranger's REFER
             self._refuse(incoming, 403 if incoming.method == "REFER" else 481)
         elif not self._admits(incoming.source, now):
-            self._refuse(incoming, 503, (core.retry_after(),))
+            self._turn_away(incoming, 503, (core.retry_after(),))
         elif least := core.sessions.refusal(incoming):
             self._refuse(incoming, 422, least)
         elif isinstance(decision := core.config.reception.identify(incoming, now), Answer):
-            self._refuse(incoming, decision.status, decision.headers)
+            if decision.is_final:
+                self._turn_away(incoming, decision.status, decision.headers)
+            else:
+                self._refuse(incoming, decision.status, decision.headers)
         else:
             self._receive_invite(incoming, decision.phone, now)
 
@@ -176,6 +180,11 @@ class RequestRouter:
         else:
             contact = ("Contact", core.contact(incoming.source, incoming.request.uri))
             core.reply(incoming, 200, (contact, *capabilities))
+
+    def _turn_away(self, incoming: Incoming, status: int, extra: Pairs) -> None:
+        """Refuse a call that the owner will want to know of."""
+        self._refuse(incoming, status, extra)
+        self._core.emit(InviteRefused(incoming.request, incoming.source, status))
 
     def _refuse(self, incoming: Incoming, status: int, extra: Pairs = ()) -> None:
         self._core.counters.add(refused(status))

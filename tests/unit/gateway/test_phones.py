@@ -12,7 +12,7 @@ from tests.unit.gateway.nodes import Node, RawSocket, run
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import LegId
-from voicegw.gateway.events import LegAnswered, LegConfirmed, LegEnded, LegInvited, LegRinging
+from voicegw.gateway.events import LegAnswered, LegConfirmed, LegEnded, LegInvited, LegRefused, LegRinging
 from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.phone_config import PhoneAccount, PhoneEntry, PhonesConfig
 from voicegw.gateway.trunk_config import Trunk
@@ -173,6 +173,8 @@ def test_nobody_registers_or_calls_as_somebody_else() -> None:
         for caller, account in ((thief, "anna"), (anna, "bert"), (anna, "")):
             caller.gateway.dial(OUT, f"sip:100@{server.address}", IP, 30_000, f"sip:anna@{DOMAIN}", account=account)
             assert (await caller.expect(LegEnded)).sip_status == (403 if account == "bert" else 401)
+            if account:  # who shows nothing was only asked
+                assert (await server.expect(LegRefused)).cause is HangupCause.CALLER_UNPROVEN
         assert server.events.empty()
         anna.gateway.dial(OUT, f"sip:100@{server.address}", IP, 30_000, f"sip:anna@{DOMAIN}", account="anna")
         invited = await server.expect(LegInvited)
@@ -228,6 +230,8 @@ def test_a_trunk_can_be_asked_for_its_password() -> None:
         for caller, account in ((thief, "pbx"), (exchange, "anna"), (exchange, "")):
             caller.gateway.dial(OUT, f"sip:100@{server.address}", IP, 30_000, "sip:200@pbx.test", account=account)
             assert (await caller.expect(LegEnded)).sip_status == 401
+            if account:  # who shows nothing was only asked
+                assert (await server.expect(LegRefused)).invited.trunk == "pbx"
         exchange.gateway.dial(OUT, f"sip:100@{server.address}", IP, 30_000, "sip:200@pbx.test", account="pbx")
         invited = await server.expect(LegInvited)
         assert (invited.calling, invited.phone) == ("200", "") and "Authorization" not in invited.headers

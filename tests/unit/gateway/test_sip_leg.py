@@ -17,6 +17,7 @@ from voicegw.gateway.events import (
     LegInfo,
     LegInvited,
     LegMediaChanged,
+    LegRefused,
     LegRinging,
 )
 from voicegw.gateway.trunk_table import RouteRefused
@@ -128,6 +129,7 @@ def test_a_draining_gateway_refuses_new_calls_and_keeps_running_ones() -> None:
         ended = await late.expect(LegEnded)
         assert (ended.cause, ended.sip_status) == (HangupCause.PEER_OVERLOADED, 503)
         assert called.gateway.active_legs == 1
+        assert (await called.expect(LegRefused)).cause is HangupCause.DRAINING
         caller.gateway.hangup(OUT, HangupCause.CALLER_HANGUP)
         assert (await called.expect(LegEnded)).leg_id == leg
         close(caller, called, late)
