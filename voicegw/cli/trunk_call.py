@@ -29,6 +29,7 @@ from voicegw.gateway.trunk_probe import Tell, TrunkProbe
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.media import messages as m
 from voicegw.media.client import MediaClient
+from voicegw.runtime.call_legs import configuration_of
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.server_media import command_line
 from voicegw.sip.address import Address
@@ -197,23 +198,7 @@ class TrunkTest:
 
     def _configure(self, session: MediaSession) -> None:
         assert self._media is not None
-        self._media.send(
-            m.ConfigureLeg(
-                _LEG,
-                session.remote_ip,
-                session.remote_port,
-                session.codec,
-                session.payload_type,
-                dtmf_payload_type=session.dtmf_payload_type,
-                receive_payload_type=session.receive_payload_type,
-                dtmf_receive_payload_type=session.dtmf_receive_payload_type,
-                ptime_ms=session.ptime_ms,
-                send=session.send,
-                receive=session.receive,
-                vad=False,
-                tap=False,
-            )
-        )
+        self._media.send(configuration_of(_LEG, session, listens=False))
 
     async def _until(self, condition: Callable[[], bool], timeout_s: float) -> None:
         try:

@@ -107,24 +107,7 @@ class CallLegs:
     def configure(self, leg_id: LegId, session: MediaSession, *, listens: bool = True) -> None:
         """Pass what is agreed to the media worker. ``listens``: detect speech, and let ears hear it."""
         self.sessions[leg_id] = session
-        self._services.media.send(
-            m.ConfigureLeg(
-                leg_id,
-                session.remote_ip,
-                session.remote_port,
-                session.codec,
-                session.payload_type,
-                dtmf_payload_type=session.dtmf_payload_type,
-                receive_payload_type=session.receive_payload_type,
-                dtmf_receive_payload_type=session.dtmf_receive_payload_type,
-                ptime_ms=session.ptime_ms,
-                send=session.send,
-                receive=session.receive,
-                vad=listens,
-                tap=listens,
-                srtp=_keys_of(session),
-            )
-        )
+        self._services.media.send(configuration_of(leg_id, session, listens=listens))
 
     def _spawn(self, leg_id: LegId, work: Coroutine[None, None, None]) -> None:
         self._tasks.spawn("open media", work, lambda _reason: self._post(e.MediaRefused(leg_id)))
@@ -146,6 +129,26 @@ class CallLegs:
             self._post(e.MediaRefused(leg_id))
             return
         self._post(e.MediaOpened(leg_id))
+
+
+def configuration_of(leg_id: LegId, session: MediaSession, *, listens: bool) -> m.ConfigureLeg:
+    """What is agreed, for the media worker. ``listens``: detect speech, and let ears hear it."""
+    return m.ConfigureLeg(
+        leg_id,
+        session.remote_ip,
+        session.remote_port,
+        session.codec,
+        session.payload_type,
+        dtmf_payload_type=session.dtmf_payload_type,
+        receive_payload_type=session.receive_payload_type,
+        dtmf_receive_payload_type=session.dtmf_receive_payload_type,
+        ptime_ms=session.ptime_ms,
+        send=session.send,
+        receive=session.receive,
+        vad=listens,
+        tap=listens,
+        srtp=_keys_of(session),
+    )
 
 
 def _keys_of(session: MediaSession) -> m.LegKeys | None:
