@@ -7,6 +7,7 @@ VENV=$ROOT/.venv
 # shellcheck disable=SC2034  # read by scripts/test
 PYVOIP_VENV=$VENV/peers/pyvoip
 LLAMA_VENV=$VENV/peers/llama
+SIPJS=$VENV/peers/sipjs
 
 say() { printf -- '-- %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -120,6 +121,13 @@ install_llama() {
     pip_install "$LLAMA_VENV/bin/python" --require-hashes -r "$ROOT/tests/interop/requirements-llama.lock"
 }
 
+install_sipjs() {
+    say "installing SIP.js with npm"
+    mkdir -p "$SIPJS"
+    cp "$ROOT/tests/interop/sipjs/package.json" "$ROOT/tests/interop/sipjs/package-lock.json" "$SIPJS"
+    (cd "$SIPJS" && npm ci --silent --ignore-scripts --no-audit --no-fund </dev/null) || die "npm could not install SIP.js"
+}
+
 setup_runtime() {
     ensure_commands flite=flite espeak-ng=espeak-ng
     ensure_venv
@@ -128,10 +136,12 @@ setup_runtime() {
 
 setup_tests() {
     ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core kamailio=kamailio \
-        svwar=sipvicious sipsak=sipsak ip=iproute2 psql=postgresql chromium=chromium
+        svwar=sipvicious sipsak=sipsak ip=iproute2 psql=postgresql chromium=chromium \
+        node=nodejs npm=npm
     ensure_kamailio_modules outbound tls websocket
     ensure_venv
     once dev "requirements-dev.lock requirements-nodeps.lock pyproject.toml" install_locked requirements-dev.lock
     once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip
     once llama "tests/interop/requirements-llama.lock" install_llama
+    once sipjs "tests/interop/sipjs/package-lock.json" install_sipjs
 }
