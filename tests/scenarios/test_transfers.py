@@ -577,15 +577,48 @@ def test_a_caller_without_refer_is_not_asked_to_take_our_place() -> None:
     play(story())
 
 
-def test_an_agent_knows_what_the_caller_wrote_and_that_somebody_else_is_on_the_line() -> None:
+def test_an_agent_answers_what_the_caller_wrote() -> None:
+    async def story() -> None:
+        house = House(
+            [[Say("Hello, who is there? Please write or say it."), Gather()], [Say("Thank you."), Gather()]]
+        )
+        await house.answer()
+        await house.run(1.0)
+        house.call.post(LegMessage(LEG, "my number is 4711"))
+        await house.run(1.0)
+        assert house.agent.turns[-1].text == "my number is 4711"
+        (said,) = house.facts.of(f.CallerSpoke)
+        assert isinstance(said, f.CallerSpoke) and said.text == "my number is 4711"
+        assert house.facts.of(f.MessageWasReceived) == [f.MessageWasReceived("caller", "my number is 4711")]
+
+    play(story())
+
+
+def test_an_agent_that_is_asked_for_something_sensitive_writes_down_no_text_either() -> None:
+    async def story() -> None:
+        house = House([[Say("Your number?"), Gather(sensitive=True)], [Say("Thank you."), Gather()]])
+        await house.answer()
+        await house.run(1.5)
+        house.call.post(LegMessage(LEG, "4111"))
+        await house.run(1.0)
+        assert house.agent.turns[-1].text == "4111"
+        assert "4111" not in str(house.facts.entries)
+
+    play(story())
+
+
+def test_an_agent_knows_what_was_written_meanwhile_and_that_somebody_else_is_on_the_line() -> None:
     async def story() -> None:
         house = House([[Say("Hello.")], BACK], transfers=TARGETS)
         await house.answer()
         await house.run(1.0)
+        house.call.post(MediaChanged(LEG, replace(SESSION, send=False)))
         house.call.post(LegMessage(LEG, "my number is 4711"))
+        await house.settle()
         house.call.post(LegReferred(LEG, DESK, True))
         house.call.post(LegReplaced(LEG, DESK))
-        await house.caller_says("hello, who is there")
+        house.call.post(MediaChanged(LEG, SESSION))
+        await house.run(1.0)
         assert house.agent.contexts[-1].notes == (
             "The caller wrote: my number is 4711",
             "The caller has handed the line to somebody else, who is on it from now on.",

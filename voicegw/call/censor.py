@@ -18,6 +18,7 @@ from voicegw.call.facts import (
     ConsentWasRefused,
     DisclosureWasMade,
     KeyWasPressed,
+    MessageWasReceived,
     SlotWasFilled,
 )
 from voicegw.call.redaction import HIDDEN, KEY, Redactor
@@ -103,6 +104,9 @@ class Censor:
                 return HIDDEN if fact.sensitive else clean
             case SlotWasFilled() if name == "value":
                 return HIDDEN if fact.sensitive else self._redactor.value(value)
+            case MessageWasReceived() if name == "text":
+                clean = self._redactor.caller(value)
+                return HIDDEN if self.sensitive and fact.leg == "caller" else clean
             case KeyWasPressed():
                 return KEY if self.sensitive else self._redactor.key(value)
             case _:

@@ -26,6 +26,7 @@ FIRST_MESSAGE_S = 30.0
 """A connection opened by a peer that says nothing is of no use to anybody."""
 LINGER_S = 2.0
 """After our last answer on a broken stream, so that the answer is read before the connection is gone."""
+PING = b"\r\n\r\n"
 MAX_UNSENT_BYTES = 1_048_576
 MAX_WAITING = 64
 """Messages that wait for a connection to be set up."""
@@ -53,6 +54,7 @@ class _Times:
 
     opened: float
     heard: float
+    sent: float
     torn: float | None = None
     unread: float | None = None
     finishing: float | None = None
@@ -82,6 +84,8 @@ class Connection:
         self.is_up = False
         self.has_spoken = False
         """Whether a whole message has come."""
+        self.may_be_alias = tls is not None and not is_ours and not peer.transport.is_web
+        """Its first message may say that requests of ours can go by it (RFC 5923)."""
         self._layer = layer
         self._tls = tls
         self._owner = owner
@@ -89,7 +93,7 @@ class Connection:
         self._stream = ByteStream(sock, self._receive, self._lost)
         self._waiting: deque[bytes] = deque()
         self._is_started = False
-        self._times = _Times(opened=now(), heard=now())
+        self._times = _Times(opened=now(), heard=now(), sent=now())
 
     @property
     def is_closed(self) -> bool:
@@ -121,6 +125,14 @@ class Connection:
             return False
         self._guarded(lambda: self._put(data))
         return True
+
+    def keep_alive(self, now: float, every_s: float) -> None:
+        """Say that we are there after ``every_s`` of silence of ours, a little earlier for some, so that not all of
+        them speak at once (RFC 5626 §4.4.1). What comes back is not waited for: not every peer knows this."""
+        early = 0.2 * (self.peer.flow % 8) / 8
+        is_due = now - self._times.sent >= every_s * (1 - early)
+        if is_due and self.is_up and not self.is_closed and not self.peer.transport.is_web:
+            self._guarded(lambda: self._put(PING))
 
     def finish(self) -> None:
         """Read no more, let the peer read what it was sent, then close."""
@@ -169,7 +181,7 @@ class Connection:
         self._push()
 
     def _put(self, data: bytes) -> None:
-        self._times.heard = self._now()
+        self._times.heard = self._times.sent = self._now()
         self._layer.send(data)
         self._push()
 

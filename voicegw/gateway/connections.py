@@ -10,13 +10,14 @@ import asyncio
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from voicegw.base.errors import ConfigError, RemoteProtocolError, VoicegwError
 from voicegw.base.metrics import Counters
 from voicegw.gateway.connection import Connection
+from voicegw.gateway.connection_reuse import alias_of
 from voicegw.gateway.stream_messages import MessageLayer
 from voicegw.gateway.tls_layer import TlsLayer
 from voicegw.sip.address import Address
@@ -94,6 +95,9 @@ class Connections:
         self._by_place: dict[Address, Connection] = {}
         self._from_host: Counter[str] = Counter()
         self._sweeping: asyncio.TimerHandle | None = None
+        self._aliases: dict[Address, Connection] = {}
+        self.keep_alives: Mapping[str, float] = {}
+        """How often connections of ours to these hosts are kept alive, in seconds (RFC 5626 §3.5.1)."""
         self.on_gone: Callable[[Address], None] = lambda _peer: None
         """Told of every connection that a peer had opened and that is no more."""
         self.on_trouble: Callable[[Address, Exception], None] = lambda _peer, _error: None
@@ -104,7 +108,7 @@ class Connections:
 
     def flow_to(self, place: Address) -> int:
         """The name of the connection by which requests to this place go; 0 without one."""
-        connection = self._by_place.get(place._replace(flow=0))
+        connection = self._standing(place._replace(flow=0))
         return 0 if connection is None or connection.is_closed else connection.peer.flow
 
     def by_flow(self, flow: int) -> Connection | None:
@@ -140,7 +144,7 @@ class Connections:
 
     def send(self, data: bytes, destination: Address) -> None:
         """Send by the connection that the address names, else by one to its place, which is opened if need be."""
-        connection = self._by_flow.get(destination.flow) or self._by_place.get(destination._replace(flow=0))
+        connection = self._by_flow.get(destination.flow) or self._standing(destination._replace(flow=0))
         if connection is None or connection.is_closed:
             connection = self._connect(destination)
         if connection is None:
@@ -152,6 +156,15 @@ class Connections:
             self._counters.add(SipCounter.SENT)
             if len(connection.destinations) < _MAX_DESTINATIONS:
                 connection.destinations.add(destination)
+
+    def _standing(self, place: Address) -> Connection | None:
+        """A connection of ours to a place, or one of the peer's that may be used for it (RFC 5923 §8.2)."""
+        ours = self._by_place.get(place)
+        if ours is not None or not place.name or not self._aliases:
+            return ours
+        alias = self._aliases.get(place._replace(name=""))
+        proven = alias is not None and not alias.is_closed and place.name.lower() in alias.identities
+        return alias if proven else None
 
     def _connect(self, destination: Address) -> Connection | None:
         place = destination._replace(flow=0)
@@ -177,10 +190,20 @@ class Connections:
         """Never from within a command of the user agent."""
         asyncio.get_running_loop().call_soon(self._receiver.failed, destination)
 
+    def close_from(self, host: str) -> None:
+        """Close what an address had opened, soon: it may be one of these that the reason came by."""
+        unwanted = [one for one in self._by_flow.values() if not one.is_ours and one.peer.host == host]
+        for connection in unwanted:
+            asyncio.get_running_loop().call_soon(self._drop, connection)
+
     # ---------------------------------------------------------------- what connections tell
 
     def arrived(self, data: bytes, connection: Connection) -> None:
         """See :class:`voicegw.gateway.connection.Owner`."""
+        if connection.may_be_alias:
+            connection.may_be_alias = False
+            if (place := alias_of(data, connection.peer)) is not None:
+                self._aliases[place] = connection
         self._receiver.received(data, connection.peer)
 
     def broken(self, fault: Fault, connection: Connection) -> None:
@@ -209,6 +232,7 @@ class Connections:
             connection.close()
         self._by_flow.clear()
         self._by_place.clear()
+        self._aliases.clear()
         self._from_host.clear()
 
     def _add(
@@ -240,6 +264,8 @@ class Connections:
             if self._by_place.get(place) is connection:
                 del self._by_place[place]
         else:
+            for place in [place for place, alias in self._aliases.items() if alias is connection]:
+                del self._aliases[place]
             self._from_host[connection.peer.host] -= 1
             if not self._from_host[connection.peer.host]:
                 del self._from_host[connection.peer.host]
@@ -255,6 +281,8 @@ class Connections:
                 if counter is not SipCounter.STREAM_BROKEN:  # that one has been counted
                     self._counters.add(counter)
                 self._drop(connection)
+            elif connection.is_ours and (every_s := self.keep_alives.get(connection.peer.host)):
+                connection.keep_alive(now, every_s)
         again = bool(self._by_flow)
         self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep) if again else None
 

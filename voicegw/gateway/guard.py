@@ -126,6 +126,11 @@ class Guard:
             return self._drop(SipCounter.GUARD_BANNED)
         return self._all_strangers.take(now, messages) or self._drop(SipCounter.GUARD_STRANGERS)
 
+    def turns_away(self, source: Address, now: float) -> bool:
+        """Whether a connection from there is closed as it is accepted: nothing by it would be read."""
+        away = bool(self._bans) and self._trunk(source.host) is None and self._is_banned(source.host, now)
+        return away and not self._drop(SipCounter.GUARD_BANNED)
+
     # ---------------------------------------------------------------- what becomes of them
 
     def is_known(self, source: Address) -> bool:

@@ -61,7 +61,8 @@ class SipDriver:
             config.reached_by, config.connections, config.tls_client, self, counters, clock.monotonic
         )
         self._trunks = trunks or TrunkDesk((), config.strangers, counters)
-        self.guard = Guard(config.guard, counters, _tell_of_ban, self._trunks.rate_of)
+        self.guard = Guard(config.guard, counters, self._banned, self._trunks.rate_of)
+        self.wire.turns_away = lambda peer: self.guard.turns_away(peer, self.now)
         self._trunks.on_change = self.guard.forget_trunks
         self.traces = SipTraces(config.ladder, self.wire.local_address, clock.monotonic)
         self._load = LoadMeter(config.overload_ms / 1000)
@@ -218,6 +219,10 @@ class SipDriver:
         self.agent.transport_failed(destination, self.now)
         self.pump()
 
+    def _banned(self, ban: Ban) -> None:
+        log.warning("a SIP source is ignored", extra={"source": ban.host, "reason": ban.reason.value})
+        self.wire.connections.close_from(ban.host)
+
     def _deliver(self) -> None:
         self._delivery = None
         try:
@@ -229,7 +234,3 @@ class SipDriver:
 
 def _nobody_asked(_data: bytes, _source: Address) -> None:
     """A STUN answer to nothing."""
-
-
-def _tell_of_ban(ban: Ban) -> None:
-    log.warning("a SIP source is ignored", extra={"source": ban.host, "reason": ban.reason.value})

@@ -39,6 +39,7 @@ from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.sip_requests import SipRequests
+from voicegw.gateway.stray_messages import StrayMessages
 from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.trunk_calls import Departure, Speech, TrunkCalls
 from voicegw.gateway.trunk_desk import TrunkDesk
@@ -114,7 +115,7 @@ class SipGateway:
             self._driver, self._legs, self._by_handle, policy, self._tell, self, self._forget_limits, random
         )
         self._replaceable = config.replaceable
-        self.on_message: Callable[[ua.MessageReceived], None] = _ignore
+        self.on_message: Callable[[ua.MessageReceived], None] = StrayMessages(counters).take
         """Who gets text that came outside any call, where the configuration takes any."""
         self.on_subscription = PhoneWatchers(self.phones, self._driver).handle
         """Who gets news of subscriptions."""
@@ -493,7 +494,3 @@ class SipGateway:
     def _handle_of(self, leg_id: LegId) -> SipCallHandle | None:
         leg = self._legs.get(leg_id)
         return None if leg is None else leg.handle
-
-
-def _ignore(_message: ua.MessageReceived) -> None:
-    """For a node that has nobody who reads."""

@@ -62,6 +62,8 @@ class SipWire:
         self._chosen: dict[tuple[bool, Transport], _Listening] = {}
         self.tls_clients = TlsClients(tls_client)
         """How we connect by TLS, by the name that is dialled."""
+        self.turns_away: Callable[[Address], bool] = lambda _peer: False
+        """Whose connections are closed as they are accepted, before a handshake costs anything."""
         self.connections = Connections(limits, self, receiver, counters, now, first_flow=len(listeners) + 1)
 
     # ---------------------------------------------------------------- life
@@ -159,6 +161,9 @@ class SipWire:
         return sock, layer, tls
 
     def _accepted(self, sock: socket.socket, peer: Address, index: int) -> None:
+        if self.turns_away(peer):
+            sock.close()
+            return
         one = self._listeners[index]
         tls = None if one.context is None else TlsLayer(one.context.current(self._now()), is_server=True)
         layer = serving_web_socket(one.config.origins) if one.config.kind.is_web else SipStream()

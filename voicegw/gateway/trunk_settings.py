@@ -104,6 +104,9 @@ class TrunkSettings(StrictModel):
     caller_id: CallerIdSettings = CallerIdSettings()
     headers: HeaderSettings = HeaderSettings()
     numbering: NumberSettings = NumberSettings()
+    keep_alive_s: int = Field(default=0, ge=0, le=3600)
+    """Connections of ours to it (TCP, TLS) get a keep-alive after so many seconds of silence, so that no firewall
+    forgets them; 0: none."""
     health: HealthSettings = HealthSettings()
     refer: ReferSettings = ReferSettings()
     quirks: dict[Quirk, Reason] = Field(default_factory=dict)

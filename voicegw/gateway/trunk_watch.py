@@ -84,6 +84,8 @@ class TrunkWatch:
         self._trunks = {trunk.name: trunk for trunk in enabled}
         self._tls.put_in_force(enabled)
         names = {trunk.name for trunk in enabled}
+        self._located = {name: hosts for name, hosts in self._located.items() if name in names}
+        self._keep_alive()
         for memory in (self._silent, self._unregistered):
             for name in memory.keys() - names:
                 del memory[name]
@@ -148,8 +150,18 @@ class TrunkWatch:
 
     def _addresses_found(self, name: str, addresses: Collection[Address]) -> None:
         hosts = self._located[name] = frozenset(address.host for address in addresses)
+        self._keep_alive()
         server = self._registrations.server_of(name)
         self._desk.learn(name, hosts if server is None else hosts | {server.host})
+
+    def _keep_alive(self) -> None:
+        """Which connections of ours are kept alive, and how often: the shorter time of two trunks at one host."""
+        wanted: dict[str, float] = {}
+        for name, hosts in self._located.items():
+            every_s = self._trunks[name].settings.keep_alive_s if name in self._trunks else 0
+            if every_s:
+                wanted |= {host: min(every_s, wanted.get(host, every_s)) for host in hosts}
+        self._driver.wire.connections.keep_alives = wanted
 
     def _judge(self, name: str) -> None:
         why = self._silent.get(name) or self._unregistered.get(name)

@@ -245,7 +245,11 @@ class CallRuntime:
 
     def _far_end_changed(self, mail: FarEndChange) -> None:
         self._book.note(fact_of(mail, self._record.whose(mail.leg_id)[0]))
-        if self._conversation is not None and mail.leg_id == self.leg_id and (note := note_of(mail)):
+        if self._conversation is None or mail.leg_id != self.leg_id:
+            return
+        if isinstance(mail, LegMessage):
+            self._conversation.write(mail.text)
+        elif note := note_of(mail):
             self._conversation.note(note)
 
     def _handle_media(self, mail: mail_types.MediaMail) -> None:

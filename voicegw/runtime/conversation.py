@@ -145,6 +145,13 @@ class Conversation:
         """Something that is no speech of the caller wants an answer of the agent."""
         self._reply(turn)
 
+    def write(self, text: str) -> None:
+        """The caller wrote this: it is answered like speech, in place of whatever was heard."""
+        if self._ending is None and not self._over and self._turn.state is not TurnState.SUSPENDED:
+            self._typed(text)
+        else:
+            self.note(f"The caller wrote: {text}")
+
     def note(self, text: str) -> None:
         """Tell the agent something that it could not hear; it knows from its next reply on."""
         self._replies.note(text)
@@ -174,7 +181,7 @@ class Conversation:
         now = self._now()
         digits = self._keypad.handle_timer(now)
         if digits is not None:
-            self._keys_complete(digits)
+            self._typed(dtmf=digits)
         self._obey(self._turn.handle_timer(now))
 
     # ------------------------------------------------------------ from the media worker
@@ -319,12 +326,12 @@ class Conversation:
             self._tell(e.KeyPressed())
         digits = self._keypad.press(digit, self._now())
         if digits is not None:
-            self._keys_complete(digits)
+            self._typed(dtmf=digits)
 
-    def _keys_complete(self, digits: str) -> None:
+    def _typed(self, text: str = "", dtmf: str = "") -> None:
         self._tell(e.TurnSettled())
-        self._notes.take_keys(digits)
-        self._reply(CallerTurn(TurnKind.DTMF, dtmf=digits))
+        self._notes.take_typed(text, dtmf)
+        self._reply(CallerTurn(TurnKind.DTMF if dtmf else TurnKind.SPEECH, text, dtmf=dtmf))
 
     # ------------------------------------------------------------ from the agent
 
@@ -424,7 +431,7 @@ class Conversation:
         digits = self._keypad.expect(KeypadPolicy(policy.max_digits, policy.terminator, policy.inter_digit_ms), now)
         if digits is not None:
             self._mouth.cut()
-            self._keys_complete(digits)
+            self._typed(dtmf=digits)
 
     def _say(self, say: Say, reply: GenerationId | None = None) -> None:
         utterance_id = self._mouth.say(self._request(say), interruptible=say.interruptible, reply=reply)
@@ -563,13 +570,9 @@ class Conversation:
     def _finish(self, ending: HangupCause | Transfer | AnswerCall) -> None:
         if self._over:
             return
-        if isinstance(ending, AnswerCall):
+        if not isinstance(ending, HangupCause):
             self._ending = None
-            self._links.answer()
-            return
-        if isinstance(ending, Transfer):
-            self._ending = None
-            self._links.move(ending)
+            self._links.answer() if isinstance(ending, AnswerCall) else self._links.move(ending)
             return
         self._over = True
         self._hearing.drop()

@@ -28,13 +28,11 @@ def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
 
 
 def note_of(change: FarEndChange) -> str:
-    """What an agent has to know of it where it is the caller's; empty for nothing."""
+    """What an agent has to know of it where it is the caller's; empty for nothing. Text is answered instead."""
     match change:
-        case LegMessage(_, text):
-            return f"The caller wrote: {text}"
         case LegReplaced():
             return "The caller has handed the line to somebody else, who is on it from now on."
-        case LegReferred() | LegReferralFailed() | LegTrunkFailed():
+        case LegReferred() | LegReferralFailed() | LegMessage() | LegTrunkFailed():
             return ""
         case _:
             assert_never(change)

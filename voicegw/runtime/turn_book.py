@@ -65,10 +65,10 @@ class TurnBook:
         sensitive = asked or (self._unanswered is not None and self._unanswered.sensitive)
         self._unanswered = f.CallerSpoke(text, confidence, "", started, ended, sensitive)
 
-    def take_keys(self, digits: str) -> None:
-        """An answer by keypad, in place of whatever was heard."""
+    def take_typed(self, text: str, digits: str) -> None:
+        """An answer in writing or by keypad, in place of whatever was heard."""
         at = self._book.position_ms(self._clock.monotonic())
-        self._unanswered = f.CallerSpoke("", 1.0, digits, at, at, self._book.censor.sensitive)
+        self._unanswered = f.CallerSpoke(text, 1.0, digits, at, at, self._book.censor.sensitive)
         self.commit()
 
     def commit(self) -> None:

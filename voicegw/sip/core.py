@@ -136,7 +136,8 @@ class Core:
         """Our Via towards ``peer``, asking for a symmetric response (RFC 3581)."""
         here = self.config.local_address(peer)
         sent_by = f"{bracketed(here.host)}:{here.port}"
-        return f"SIP/2.0/{peer.transport.value} {sent_by};branch={branch};rport"
+        reuse = ";alias" if peer.transport is Transport.TLS else ""  # RFC 5923 §5: for TLS, and nothing else
+        return f"SIP/2.0/{peer.transport.value} {sent_by};branch={branch};rport{reuse}"
 
     def contact(self, peer: Address, like: str) -> str:
         """Our Contact towards ``peer``, secure where ``like`` is: the URI that the dialog is about (§8.1.1.8)."""

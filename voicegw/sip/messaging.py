@@ -11,12 +11,15 @@ from voicegw.sip.events import MessageAnswered, MessageReceived, SipCallHandle
 from voicegw.sip.headers import NameAddr
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.reply import make_response
+from voicegw.sip.screening import ALLOWED
 from voicegw.sip.sip_call import Asked, SipCall, SipCallState
 
 PLAIN: Final = "text/plain"
 MAX_BYTES: Final = 1300
 """§8 of the RFC: what is longer does not belong into a MESSAGE."""
-_ACCEPT: Final = (("Accept", PLAIN),)
+_CALLS_ONLY: Final = ", ".join(method for method in ALLOWED if method != "MESSAGE")
+_EXTRA: Final = {415: (("Accept", PLAIN),), 405: (("Allow", _CALLS_ONLY),)}
+"""What a refusal says about what would have been taken."""
 
 
 class MessagingSide:
@@ -28,15 +31,15 @@ class MessagingSide:
     def receive(self, call: SipCall | None, incoming: Incoming, now: float) -> None:
         """A MESSAGE: 200 and an event, 415 for what is no plain text, 413 for what is no message any more.
 
-        Outside a call it is 403 unless strangers may write to us.
+        Outside a call it is 202, as nobody can say when it is read, or 405 unless strangers may write to us.
         """
         core, request = self._core, incoming.request
         status = _status_of(incoming)
         if call is None and not core.config.accept_messages:
-            status = 403
+            status = 405
         if status != 200:
             core.counters.add(refused(status))
-            extra = _ACCEPT if status == 415 else ()
+            extra = _EXTRA.get(status, ())
             if call is None:
                 core.reply(incoming, status, extra)
             else:
@@ -59,7 +62,7 @@ class MessagingSide:
         transaction = core.transactions.open_server(
             incoming.key, "MESSAGE", incoming.reply_to, None, incoming.merge_key
         )
-        response = make_response(incoming, 200, core.stateless_tag(incoming), core.server_header())
+        response = make_response(incoming, 202, core.stateless_tag(incoming), core.server_header())
         core.transactions.respond(transaction, response, now)
         return True
 

@@ -50,11 +50,13 @@ def test_empty_and_long_texts() -> None:
 
 def test_strangers_do_not_write_unless_they_may() -> None:
     peer = RawPeer()
-    assert peer.one(message()).status == 403
+    refused = peer.one(message())
+    assert refused.status == 405
+    assert "MESSAGE" not in (refused.headers.get("Allow") or "")
     assert peer.agent.transactions == 0
     peer = RawPeer(accept_messages=True)
-    assert peer.one(message()).status == 200
-    assert peer.one(message()).status == 200
+    assert peer.one(message()).status == 202
+    assert peer.one(message()).status == 202
     assert peer.events == [MessageReceived(None, "sip:caller@198.51.100.4", "sip:demo@192.0.2.2", "Grüße")]
     peer.agent.drain()
     assert peer.one(message(cseq=3)).status == 503
