@@ -21,9 +21,8 @@ from voicegw.inference.registry import make_asr, make_eot, make_tts
 from voicegw.inference.settings import EngineSettings
 from voicegw.media.client import MediaClient
 from voicegw.ports.http import HttpClient
-from voicegw.recording.seal_files import remove_recording
+from voicegw.recording.recovery import recover_partial, remove_recording
 from voicegw.recording.seal_keys import read_public_keys
-from voicegw.recording.wav_file import recover_partial
 from voicegw.runtime.browser_legs import BrowserLegs, SignallingWithBrowsers
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
@@ -36,7 +35,7 @@ from voicegw.runtime.speech import Speech
 from voicegw.runtime.watched_asr import WatchedAsr
 from voicegw.runtime.watched_voice import VoicePatience
 from voicegw.server_llm import LlmParts
-from voicegw.server_media import command_line
+from voicegw.server_media_start import command_line
 from voicegw.storage.event_log import EventLog
 from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.sinks import Sinks
@@ -121,12 +120,14 @@ def build(
     config: Config,
     on_fact: FactListener = lambda _call_id, _entry: None,
     browsers: BrowserLegs | None = None,
+    http: HttpxClient | None = None,
 ) -> Node:
     """Construct a node without effects on the outside but the directories it writes to.
 
-    ``browsers``: those that an API connects to supervise calls.
+    ``browsers``: those that an API connects to supervise calls. ``http`` is closed with the node, which makes its
+    own where none is given.
     """
-    counters, clock, http = Counters(), SystemClock(), HttpxClient()
+    counters, clock, http = Counters(), SystemClock(), http or HttpxClient()
     make_directory(str(Path(config.paths.tools).parent), "the directory of paths.tools")
     models = make_llm_parts(config, http, clock, counters)
     store = DialplanStore(lambda: load_installation(config, http, models))

@@ -58,9 +58,9 @@ class Served:
                 listener(call_id, entry)
 
         browsers = BrowserLegs() if config.api.enabled else None
-        self.node = build(config, tell, browsers)
-        self._http = HttpxClient()
-        load = _loader(config, self.node, self._http)
+        http = HttpxClient()
+        self.node = build(config, tell, browsers, http)
+        load = _loader(config, self.node, http)
         files = NodeDocuments(Path(config.paths.agents), Path(config.paths.dialplan))
         mirror = config.store.files is FileSync.MIRROR
         installer = NodeInstaller(self.node.store, load, files, self._prepare, mirror=mirror)
@@ -135,7 +135,6 @@ class Served:
             await self._phones.close()
         await self._trunks.close()
         await self.node.close()
-        await self._http.close()
 
 
 def _phones(config: Config, node: Node, open_secret: OpenSecret | None) -> NodePhones | None:

@@ -11,9 +11,9 @@ import pytest
 
 from tests.interop.fault_server import MEDIA, FaultServer
 from tests.interop.sound import Samples, seconds_with, silence, speech_seconds, tone
+from voicegw.recording.recovery import recover_partial
 from voicegw.recording.seal_keys import KeyRing, SealPrivateKey, write_key_pair
 from voicegw.recording.seal_reader import open_recording
-from voicegw.recording.wav_file import recover_partial
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 

@@ -19,7 +19,7 @@ from voicegw.media import messages as m
 from voicegw.media.client import MediaClient
 from voicegw.media.config import MediaConfig
 from voicegw.rtp.packet import RtpPacket
-from voicegw.server_media import command_line
+from voicegw.server_media_start import command_line
 
 pytestmark = pytest.mark.realtime
 LEG, CALL = LegId("leg"), CallId("call")

@@ -1,4 +1,4 @@
-"""Tones of the telephone: plain, DTMF (ITU-T Q.23, Q.24) and call progress (ITU-T E.180)."""
+"""Tones of the telephone: plain ones and DTMF (ITU-T Q.23, Q.24)."""
 
 from __future__ import annotations
 
@@ -57,42 +57,6 @@ def dtmf(digits: str, on_ms: float = 100, off_ms: float = 100, rate: int = 8000,
         pair = (DTMF_ROWS[row], DTMF_COLUMNS[DTMF_KEYS[row].index(digit)])
         parts += [tone(pair, on_ms, rate, level_dbov), silence(off_ms, rate)]
     return np.concatenate(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Cadence:
-    """A progress tone: its frequencies in Hz, then how long it sounds and pauses, in ms (0: it does not pause)."""
-
-    frequencies: tuple[float, ...]
-    on_ms: int
-    off_ms: int
-
-
-PROGRESS: Final = {
-    "eu": {
-        "dial": Cadence((425,), 1000, 0),
-        "ringback": Cadence((425,), 1000, 4000),
-        "busy": Cadence((425,), 500, 500),
-        "congestion": Cadence((425,), 250, 250),
-    },
-    "us": {
-        "dial": Cadence((350, 440), 1000, 0),
-        "ringback": Cadence((440, 480), 2000, 4000),
-        "busy": Cadence((480, 620), 500, 500),
-        "congestion": Cadence((480, 620), 250, 250),
-    },
-}
-"""By plan and name."""
-
-
-def progress_tone(name: str, duration_ms: int, plan: str = "eu", rate: int = 8000) -> _Pcm:
-    """``duration_ms`` of a progress tone, cadence included; KeyError for an unknown plan or name."""
-    cadence = PROGRESS[plan][name]
-    samples = duration_ms * rate // 1000
-    wave = tone(cadence.frequencies, duration_ms, rate, level_dbov=-16.0)
-    period = (cadence.on_ms + cadence.off_ms) * rate // 1000
-    wave[np.arange(samples) % period >= cadence.on_ms * rate // 1000] = 0
-    return wave
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicegw.audio import g711
+from voicegw.audio.wav_header import header
 from voicegw.base.errors import VoicegwError
 
-HEADER_BYTES: Final = 44
-_PCM, _EXTENSIBLE = 1, 0xFFFE
-_MAX_SIZE: Final = 0xFFFFFFFF
+_EXTENSIBLE: Final = 0xFFFE
 
 
 class WavFormatError(VoicegwError):
@@ -44,17 +43,6 @@ class WavAudio:
             return self.samples[:, 0]
         mixed: NDArray[np.int16] = np.rint(self.samples.mean(axis=1)).astype(np.int16)
         return mixed
-
-
-def header(rate: int, channels: int, data_bytes: int) -> bytes:
-    """The 44 bytes in front of ``data_bytes`` of 16-bit little-endian PCM; sizes beyond 4 GiB are capped."""
-    frame = 2 * channels
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        *(b"RIFF", min(data_bytes + HEADER_BYTES - 8, _MAX_SIZE), b"WAVE"),
-        *(b"fmt ", 16, _PCM, channels, rate, rate * frame, frame, 16),
-        *(b"data", min(data_bytes, _MAX_SIZE)),
-    )
 
 
 def make(rate: int, samples: NDArray[np.int16]) -> bytes:

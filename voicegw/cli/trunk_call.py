@@ -31,7 +31,7 @@ from voicegw.media import messages as m
 from voicegw.media.client import MediaClient
 from voicegw.runtime.call_legs import configuration_of
 from voicegw.sdp.negotiate import MediaSession
-from voicegw.server_media import command_line
+from voicegw.server_media_start import command_line
 from voicegw.sip.address import Address
 from voicegw.sip.dialling import call_target, plain
 from voicegw.sip.digest import Credentials

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import httpx
 
 from voicegw.base.errors import ConfigError, ProviderError
+from voicegw.inference.server_address import ServerAddress
 
 _EXCERPT = 200
 _KEEPALIVE_S = 60.0
@@ -16,18 +16,6 @@ _KEEPALIVE_S = 60.0
 _MAX_CONNECTIONS = 200
 """Requests under way at once; one a call."""
 _TRY_AGAIN = frozenset({408, 409, 425, 429})
-
-
-@dataclass(frozen=True, slots=True)
-class ServerAddress:
-    """Where a speech server is and what opens it."""
-
-    base_url: str = ""
-    """Up to and with the version, like ``http://127.0.0.1:8000/v1``."""
-    api_key_env: str = ""
-    """The environment variable that holds the key, so that no file does; empty where the server wants none."""
-    connect_timeout_s: float = 2.0
-    """To reach the server. It is there within milliseconds or not at all."""
 
 
 def make_client(

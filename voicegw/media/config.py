@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from voicegw.base.errors import ConfigError
-from voicegw.turn.vad_gate import VadGateConfig
+from voicegw.turn.vad_gate_config import VadGateConfig
 
 SAMPLE_RATE_HZ = 8000
 """The unit of all positions and durations in samples, whatever the rate of a call (docs/decisions/0013)."""

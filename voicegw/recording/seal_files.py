@@ -8,15 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from voicegw.audio import wav
+from voicegw.audio import wav_header
 from voicegw.base.errors import LocalError
 from voicegw.recording.seal_format import (
     CHUNK_BYTES,
     MAX_HEADER_BYTES,
     ChunkCipher,
-    SealDamaged,
     SealHeader,
-    is_sealed,
     parse_header,
 )
 from voicegw.recording.seal_kem import wrap
@@ -39,7 +37,7 @@ def seal_wav(path: Path, recipients: Sequence[SealPublicKey]) -> Path:
         rate, channels = _layout(path)
         data_key, header = make_header(recipients, rate, channels)
         with path.open("rb") as plain:
-            plain.seek(wav.HEADER_BYTES)
+            plain.seek(wav_header.HEADER_BYTES)
             _replace(final, lambda out: _seal_stream(plain, out, ChunkCipher(data_key, header), header))
         _compare(path, final, data_key)
         path.unlink()
@@ -51,12 +49,12 @@ def seal_wav(path: Path, recipients: Sequence[SealPublicKey]) -> Path:
 def _layout(path: Path) -> tuple[int, int]:
     """Rate and channels of a file with our own header."""
     with path.open("rb") as file:
-        head = file.read(wav.HEADER_BYTES)
-    if len(head) < wav.HEADER_BYTES:
+        head = file.read(wav_header.HEADER_BYTES)
+    if len(head) < wav_header.HEADER_BYTES:
         raise LocalError(f"{path}: no recording")
     channels, rate = int.from_bytes(head[22:24], "little"), int.from_bytes(head[24:28], "little")
-    data = path.stat().st_size - wav.HEADER_BYTES
-    if head != wav.header(rate, channels, data) or not 1 <= channels <= 8 or data % (2 * channels):
+    data = path.stat().st_size - wav_header.HEADER_BYTES
+    if head != wav_header.header(rate, channels, data) or not 1 <= channels <= 8 or data % (2 * channels):
         raise LocalError(f"{path}: no complete recording of voicegw")
     return rate, channels
 
@@ -118,25 +116,3 @@ def _replace(final: Path, fill: Callable[[BinaryIO], None]) -> None:
         out.flush()
         os.fsync(out.fileno())
     beside.replace(final)
-
-
-def remove_recording(path: Path) -> None:
-    """Remove a recording for good. Of a sealed one the data keys are overwritten first; raises OSError.
-
-    That is more than unlinking where the file system writes in place: without its header the rest is noise, whoever
-    finds the blocks. Of a plain file nothing of the kind can be promised; sealing is what helps there.
-    """
-    with path.open("r+b") as file:
-        if is_sealed(head := file.read(MAX_HEADER_BYTES)):
-            file.seek(0)
-            file.write(bytes(_header_size(head)))
-            file.flush()
-            os.fsync(file.fileno())
-    path.unlink()
-
-
-def _header_size(head: bytes) -> int:
-    try:
-        return parse_header(head).size
-    except SealDamaged:
-        return len(head)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from voicegw.audio import wav
+from voicegw.audio import wav_header
 from voicegw.base.errors import LocalError
 from voicegw.recording.seal_format import (
     MAGIC,
@@ -105,7 +105,7 @@ class SealedReader:
             except SealDamaged:
                 self._last = b""
         data = self._whole * header.chunk_bytes + len(self._last)
-        self._head = wav.header(header.rate, header.channels, data)
+        self._head = wav_header.header(header.rate, header.channels, data)
         self.size = len(self._head) + data
 
     def read(self, offset: int, length: int) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from voicegw.recording.layout import CHANNELS, FRAME_BYTES
 from voicegw.recording.seal_format import (
     CHUNK_BYTES,
     FILE_ID_BYTES,
@@ -21,10 +22,9 @@ from voicegw.recording.seal_format import (
 )
 from voicegw.recording.seal_kem import wrap
 from voicegw.recording.seal_keys import SealPublicKey
-from voicegw.recording.wav_file import CHANNELS, part_path
+from voicegw.recording.wav_file import part_path
 
 SUFFIX: Final = ".sealed"
-_FRAME_BYTES: Final = 2 * CHANNELS
 _MODE: Final = 0o640
 
 
@@ -66,7 +66,7 @@ class SealedWavFile:
     @property
     def samples(self) -> int:
         """Per channel, those that wait for their chunk to fill included."""
-        return (self._chunks * CHUNK_BYTES + len(self._waiting)) // _FRAME_BYTES
+        return (self._chunks * CHUNK_BYTES + len(self._waiting)) // FRAME_BYTES
 
     def append(self, left: bytes, right: bytes) -> None:
         """Add equally long 16-bit mono stretches."""
@@ -75,7 +75,7 @@ class SealedWavFile:
 
     def append_silence(self, samples: int) -> None:
         """Keep the timeline right where audio was lost."""
-        missing = samples * _FRAME_BYTES
+        missing = samples * FRAME_BYTES
         while missing:
             count = min(missing, CHUNK_BYTES)
             self._add(bytes(count))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from voicegw.agents.agent import Agent, CallerTurn, TurnKind
-from voicegw.audio.tones import PROGRESS, progress_tone
+from voicegw.audio.progress import PROGRESS, progress_tone
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.call import commands as c
 from voicegw.call import events as e
@@ -129,7 +129,7 @@ class TransferDesk:
     def _ring(self) -> None:
         cadence = PROGRESS[self._config.ringback]["ringback"]
         once = progress_tone("ringback", cadence.on_ms + cadence.off_ms, self._config.ringback)
-        self._to_caller.play(once.tobytes(), self._go_on)
+        self._to_caller.play(once, self._go_on)
 
     def _reassure(self) -> None:
         self._announce(self._config.waiting, self._go_on, then_quiet_s=self._config.reassure_s)

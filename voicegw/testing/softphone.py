@@ -31,7 +31,7 @@ from voicegw.media import messages as m
 from voicegw.media.client import MediaClient
 from voicegw.media.config import MediaConfig
 from voicegw.sdp.negotiate import MediaSession
-from voicegw.server_media import command_line
+from voicegw.server_media_start import command_line
 from voicegw.sip.uri import SipUri
 
 BYTES_PER_SECOND = 16_000

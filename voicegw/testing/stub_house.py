@@ -27,7 +27,7 @@ from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import CallServices, FactListener
 from voicegw.runtime.speech import Speech
-from voicegw.server_media import command_line
+from voicegw.server_media_start import command_line
 from voicegw.storage.event_log import EventLog
 from voicegw.storage.tool_ledger import SqliteToolLedger
 from voicegw.turn.machine import TurnConfig

@@ -15,7 +15,7 @@ from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import ConsentWasRefused, Entry
 from voicegw.ports.tools import IdempotencyKey, ToolEffect, ToolIntent, ToolResult
-from voicegw.recording.seal_files import remove_recording
+from voicegw.recording.recovery import remove_recording
 from voicegw.storage import spool
 from voicegw.storage.anchors import make_anchor, verify_anchors
 from voicegw.storage.audit import AuditNote

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from voicegw.audio import g711, tones
 from voicegw.audio.levels import level_dbov
-from voicegw.audio.tones import DtmfDetector, dtmf, progress_tone, silence, tone
+from voicegw.audio.tones import DtmfDetector, dtmf, silence, tone
 from voicegw.testing.noise import cough, line_noise, mixed
 from voicegw.testing.tones import PARTY_HZ, ToneSource, dominant_frequencies, hears
 
@@ -30,15 +30,6 @@ def test_a_tone_has_its_frequency_level_and_length() -> None:
     assert dominant_frequencies(pcm) == pytest.approx([1004], abs=2)
     assert dominant_frequencies(tone((440, 480), 500)) == pytest.approx([440, 480], abs=2)
     assert len(tone(440, 20, rate=16000)) == 320 and not silence(20).any()
-
-
-def test_progress_tones_have_their_cadence() -> None:
-    busy = progress_tone("busy", 2000, "us").reshape(4, -1)
-    assert [bool(part.any()) for part in busy] == [True, False, True, False]
-    assert dominant_frequencies(busy[2]) == pytest.approx([480, 620], abs=3)
-    ring = progress_tone("ringback", 6000)
-    assert ring[:8000].any() and not ring[8000:40000].any() and ring[40000:].any()
-    assert progress_tone("dial", 3000, "us")[-100:].any()
 
 
 @pytest.mark.parametrize("offset", [0, 37, 80, 133])

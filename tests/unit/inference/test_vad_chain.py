@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from voicegw.audio import g711, wav
 from voicegw.audio.levels import apply_gain, level_dbov, to_float
+from voicegw.audio.progress import progress_tone
 from voicegw.audio.resample import resample
-from voicegw.audio.tones import dtmf, progress_tone, tone
+from voicegw.audio.tones import dtmf, tone
 from voicegw.audio.windows import WindowAssembler
 from voicegw.inference.vad.silero import SileroVad
 from voicegw.testing.noise import click, cough, line_noise, mixed
@@ -86,7 +87,7 @@ def test_what_is_not_speech_does_not_open_the_gate() -> None:
         "click": click(-5),
         "cough": cough(-15),
         "keys": dtmf("159", 80, 60, level_dbov=-15),
-        "busy": progress_tone("busy", 1500),
+        "busy": np.frombuffer(progress_tone("busy", 1500), np.int16),
         "beep": tone(1000, 300),
     }
     backgrounds = (-90.0, -70.0, -60.0, -45.0)

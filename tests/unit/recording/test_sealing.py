@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId
 from voicegw.recording import seal_files
+from voicegw.recording.recovery import recover_partial, remove_recording
 from voicegw.recording.seal_format import (
     CHUNK_BYTES,
     TAG_BYTES,
@@ -31,7 +32,7 @@ from voicegw.recording.seal_format import (
 from voicegw.recording.seal_keys import KeyRing, SealPrivateKey, read_key_ring, read_public_keys, write_key_pair
 from voicegw.recording.seal_reader import PlainReader, SealedReader, open_recording
 from voicegw.recording.seal_writer import SealedWavFile
-from voicegw.recording.wav_file import StereoWavFile, recover_partial
+from voicegw.recording.wav_file import StereoWavFile
 from voicegw.recording.writer import Discarded, Ended, Failed, RecordingWriter, Started
 
 KEY = SealPrivateKey.generate()
@@ -287,12 +288,12 @@ def test_removing_overwrites_the_data_key_first(tmp_path: Path) -> None:
     path = sealed(tmp_path, 5000)
     twin = tmp_path / "twin"
     os.link(path, twin)  # as a copy of the same blocks
-    seal_files.remove_recording(path)
+    remove_recording(path)
     assert not path.exists()
     with pytest.raises(SealDamaged):
         SealedReader(twin, KEYS)
     plain = plain_wav(tmp_path, 10)
-    seal_files.remove_recording(plain)
+    remove_recording(plain)
     assert not plain.exists()
 
 

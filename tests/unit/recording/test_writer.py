@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from voicegw.audio import wav
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId
-from voicegw.recording.wav_file import recover_partial
+from voicegw.recording.recovery import recover_partial
 from voicegw.recording.writer import Ended, Failed, RecordingWriter, Started
 
 CALL = CallId("c1")

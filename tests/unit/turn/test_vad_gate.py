@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicegw.turn.vad_gate import GateEdge, VadGate, VadGateConfig
+from voicegw.turn.vad_gate import GateEdge, VadGate
+from voicegw.turn.vad_gate_config import VadGateConfig
 
 WINDOW = 256
 ROW = np.array([0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from voicegw.base.errors import ConfigError
-from voicegw.inference.speech_server import ServerAddress
+from voicegw.inference.server_address import ServerAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from voicegw.media.client import MediaClient
 from voicegw.media.config import MediaConfig
 from voicegw.media.messages import CloseLeg, ConfigureLeg
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
-from voicegw.server_media import command_line
+from voicegw.server_media_start import command_line
 from voicegw.sip.digest import Algorithm, make_ha1
 from voicegw.testing.bench._sipp import PASSWORD
 

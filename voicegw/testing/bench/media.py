@@ -26,7 +26,7 @@ from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.media.client import MediaClient
 from voicegw.media.config import MediaConfig
 from voicegw.media.messages import CloseLeg, ConfigureLeg, Event, LegClosed, QueueAudio, SetMix, WorkerReport
-from voicegw.server_media import command_line
+from voicegw.server_media_start import command_line
 from voicegw.testing.bench._rtp_load import LoadResult
 
 _LEGS: Final = (50, 100, 200, 300)
