@@ -45,11 +45,12 @@ class Codec:
 
     def matches(self, other: Codec) -> bool:
         """Tell whether both are the same encoding, whatever their payload types (names without case)."""
-        return (self.name.lower(), self.clock_hz, self.channels) == (
-            other.name.lower(),
-            other.clock_hz,
-            other.channels,
-        )
+        return self.encoding == other.encoding
+
+    @property
+    def encoding(self) -> tuple[str, int, int]:
+        """What tells it from others, whatever its payload type: name in lower case, clock and channels."""
+        return (self.name.lower(), self.clock_hz, self.channels)
 
     @property
     def rtpmap(self) -> str:
@@ -66,12 +67,12 @@ def codecs_of(media: MediaDescription, assumed: tuple[Codec, ...] = ()) -> tuple
     it), else it is left out; so is a repeated one.
     """
     defaults = {codec.payload_type: (codec.name, codec.clock_hz, codec.channels) for codec in assumed}
-    maps = {**defaults, **STATIC_PAYLOAD_TYPES, **_rtpmaps(media)}
+    maps = _rtpmaps(media)
     parameters = _fmtps(media)
     codecs: dict[int, Codec] = {}
     for text in media.formats:
         payload_type = int(text)
-        known = maps.get(payload_type)
+        known = maps.get(payload_type) or STATIC_PAYLOAD_TYPES.get(payload_type) or defaults.get(payload_type)
         if known is not None and payload_type not in codecs:
             name, clock_hz, channels = known
             codecs[payload_type] = Codec(name, clock_hz, payload_type, channels, parameters.get(payload_type, ""))

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from string import ascii_lowercase
 from typing import TypeAlias
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
@@ -18,9 +19,9 @@ from voicegw.base.errors import LocalError, RemoteProtocolError
 MAX_LINES = 1_000
 MAX_MEDIA = 32
 MAX_FORMATS = 128
-_LINE = re.compile(r"([a-z])=(.*)", re.DOTALL)
+_KINDS = frozenset(f"{letter}=" for letter in ascii_lowercase)
 _MEDIA = re.compile(r"([^ /]+) +([0-9]{1,5})(?:/([0-9]{1,5}))? +([^ ]+) +([^ ].*)")
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_UNFIT = re.compile(r"[\r\n\0]|[^\x00-\xff]")
 
 Attributes: TypeAlias = tuple[tuple[str, str | None], ...]
 
@@ -55,10 +56,10 @@ class Connection:
 
 def connection_for(address: str) -> Connection:
     """Return the connection line for an IPv4 or IPv6 literal; LocalError for anything else."""
-    try:
-        return Connection(address, f"IP{4 if ipaddress.ip_address(address).version == 4 else 6}")
-    except ValueError as error:
-        raise LocalError(f"not an address: {address[:60]!r}") from error
+    ip = _literal(address) if len(address) <= _LONGEST_LITERAL else None
+    if ip is None:
+        raise LocalError(f"not an address: {address[:60]!r}")
+    return Connection(address, f"IP{ip.version}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,12 @@ class SessionDescription:
         own = media.attribute(name)
         return find_attribute(self.attributes, name) if own is None else own
 
+    def with_origin(self, origin: Origin) -> SessionDescription:
+        """Return a copy that is made by ``origin``."""
+        return SessionDescription(
+            origin, self.media, self.connection, self.attributes, self.name, self.times, self.other
+        )
+
 
 def find_attribute(attributes: Attributes, name: str) -> str | None:
     """Return the value of the first attribute called ``name``, "" for one without a value, None without it."""
@@ -148,7 +155,8 @@ class _Section:
 
 def parse(data: bytes) -> SessionDescription:
     """Parse a description; RemoteProtocolError with hint 400 for what is none, 488 for one beyond our limits."""
-    lines = [line for line in _LINE_END.split(data.decode("latin-1")) if line.strip(" \t")]
+    text = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1")
+    lines = [line for line in text.split("\n") if line.strip(" \t")]
     if len(lines) > MAX_LINES:
         raise RemoteProtocolError("too many lines", 488)
     fields = [_parse_line(line) for line in lines]
@@ -162,10 +170,9 @@ def parse(data: bytes) -> SessionDescription:
 
 
 def _parse_line(line: str) -> tuple[str, str]:
-    match = _LINE.fullmatch(line)
-    if match is None or "\0" in line:
+    if line[:2] not in _KINDS or "\0" in line:
         raise RemoteProtocolError(f"bad line {line[:40]!r}")
-    return match.group(1), match.group(2).strip(" \t")
+    return line[0], line[2:].strip(" \t")
 
 
 def _parse_session(fields: list[tuple[str, str]], media: tuple[MediaDescription, ...]) -> SessionDescription:
@@ -223,7 +230,7 @@ def _check_limits(media: MediaDescription) -> None:
         raise RemoteProtocolError("bad port in m= line", 488)
     if len(media.formats) > MAX_FORMATS:
         raise RemoteProtocolError("too many formats in m= line", 488)
-    if media.is_rtp and not all(_is_payload_type(text) for text in media.formats):
+    if media.is_rtp and not all(map(_is_payload_type, media.formats)):
         raise RemoteProtocolError("payload type beyond 127", 488)
 
 
@@ -257,9 +264,9 @@ def serialize(description: SessionDescription) -> bytes:
     lines += _attribute_lines(description.attributes)
     for media in description.media:
         lines += _media_lines(media)
-    if any(re.search(r"[\r\n\0]|[^\x00-\xff]", line) for line in lines):
+    if _UNFIT.search("".join(lines)) is not None:
         raise LocalError("a session description may not hold CR, LF or NUL")
-    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")
+    return "\r\n".join([*lines, ""]).encode("latin-1")
 
 
 def _media_lines(media: MediaDescription) -> list[str]:

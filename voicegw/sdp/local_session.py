@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from voicegw.sdp.description import SessionDescription
+from voicegw.sdp.description import Origin, SessionDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,14 @@ class LocalSession:
         """Return the session after sending ``description``, and ``description`` under the origin to send."""
         changed = self.last is not None and not same_content(self.last, description)
         version = self.version + 1 if changed else self.version
-        origin = replace(description.origin, session_id=str(self.session_id), version=str(version))
-        sent = replace(description, origin=origin)
+        made = description.origin
+        origin = Origin(made.username, str(self.session_id), str(version), made.connection)
+        sent = description.with_origin(origin)
         return LocalSession(self.session_id, version, sent), sent
 
 
 def same_content(one: SessionDescription, other: SessionDescription) -> bool:
     """Tell whether two descriptions of one side are equal but for the session id and version."""
-    origin = replace(other.origin, session_id=one.origin.session_id, version=one.origin.version)
-    return one == replace(other, origin=origin)
+    made = one.origin
+    origin = Origin(other.origin.username, made.session_id, made.version, other.origin.connection)
+    return one == other.with_origin(origin)

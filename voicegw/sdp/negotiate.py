@@ -6,7 +6,7 @@ Pure: descriptions in, descriptions and a MediaSession out. A MediaSession is wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sdp.codecs import TELEPHONE_EVENT, Codec, codecs_of
@@ -99,6 +99,7 @@ class _Choice:
     codec: Codec
     dtmf: Codec | None
     remote_ip: str
+    ptime_ms: int
     srtp: SrtpKeys | None
     crypto: Attributes
     """What our answer says about SRTP."""
@@ -149,9 +150,11 @@ def make_answer(
     way = answer_direction(direction_of(offer, media), direction)
     codecs = (choice.codec,) if choice.dtmf is None else (choice.codec, choice.dtmf)
     port = rtp_port if media.port else 0
-    audio = _audio(port, media.protocol, codecs, way, _ptime_ms(offer, media), choice.crypto)
-    sections = tuple(audio if index == choice.index else _refuse(other) for index, other in enumerate(offer.media))
-    return Answer(_describe(local_ip, sections, session_id, version), _session(offer, choice, way, codecs))
+    audio = _audio(port, media.protocol, codecs, way, choice.ptime_ms, choice.crypto)
+    sections = tuple(
+        [audio if index == choice.index else _refuse(other) for index, other in enumerate(offer.media)]
+    )
+    return Answer(_describe(local_ip, sections, session_id, version), _session(choice, way, codecs))
 
 
 def accept_answer(offer: SessionDescription, answer: SessionDescription) -> MediaSession:
@@ -169,7 +172,7 @@ def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Medi
     if not choice.media.port and offered.port:
         raise NotAcceptable("audio refused")
     way = answer_direction(direction_of(answer, choice.media), direction_of(offer, offered))
-    return _session(answer, choice, way, ours)
+    return _session(choice, way, ours)
 
 
 def _audio_of(offer: SessionDescription) -> MediaDescription:
@@ -178,7 +181,7 @@ def _audio_of(offer: SessionDescription) -> MediaDescription:
     return next((media for media in audio if media.port), audio[0] if audio else offer.media[0])
 
 
-def _session(remote: SessionDescription, choice: _Choice, way: str, ours: tuple[Codec, ...]) -> MediaSession:
+def _session(choice: _Choice, way: str, ours: tuple[Codec, ...]) -> MediaSession:
     """Return the outcome; ``way`` is our direction, ``ours`` has the numbers under which we receive."""
     return MediaSession(
         remote_ip=choice.remote_ip,
@@ -188,7 +191,7 @@ def _session(remote: SessionDescription, choice: _Choice, way: str, ours: tuple[
         receive_payload_type=_number_of(choice.codec, ours),
         dtmf_payload_type=-1 if choice.dtmf is None else choice.dtmf.payload_type,
         dtmf_receive_payload_type=-1 if choice.dtmf is None else _number_of(choice.dtmf, ours),
-        ptime_ms=_ptime_ms(remote, choice.media),
+        ptime_ms=choice.ptime_ms,
         send=sends(way),
         receive=receives(way),
         srtp=choice.srtp,
@@ -262,20 +265,24 @@ def _choose(
         except Unprotected as refused:
             reason = str(refused)
             continue
-        return _Choice(index, media, codec, dtmf, remote_ip, srtp, crypto)
+        return _Choice(index, media, codec, dtmf, remote_ip, _ptime_ms(remote, media), srtp, crypto)
     raise NotAcceptable(reason)
 
 
 def _common(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec | None, Codec | None]:
     """Return (audio codec, telephone-event of the same clock or None): their numbers, our names and parameters."""
-    shared = [
-        replace(own, payload_type=their.payload_type) for their in theirs for own in ours if their.matches(own)
-    ]
-    codec = next((kind for kind in shared if kind.name != TELEPHONE_EVENT), None)
+    known = {own.encoding: own for own in reversed(ours)}
+    shared = [(their, known[their.encoding]) for their in theirs if their.encoding in known]
+    codec = next((_numbered(own, their) for their, own in shared if own.name != TELEPHONE_EVENT), None)
     if codec is None:
         return None, None
-    events = (kind for kind in shared if kind.name == TELEPHONE_EVENT and kind.clock_hz == codec.clock_hz)
-    return codec, next(events, None)
+    events = (pair for pair in shared if pair[1].name == TELEPHONE_EVENT and pair[1].clock_hz == codec.clock_hz)
+    return codec, next((_numbered(own, their) for their, own in events), None)
+
+
+def _numbered(own: Codec, their: Codec) -> Codec:
+    same = own.payload_type == their.payload_type
+    return own if same else Codec(own.name, own.clock_hz, their.payload_type, own.channels, own.fmtp)
 
 
 def _number_of(codec: Codec, ours: tuple[Codec, ...]) -> int:
@@ -299,11 +306,14 @@ def _target(connection: Connection | None, own: Connection) -> str | None:
 def _ptime_ms(description: SessionDescription, media: MediaDescription) -> int:
     """Return the packet time that the peer wants, held to its maxptime and to what we can send."""
     wish = _milliseconds(description.attribute_of(media, "ptime")) or DEFAULT_PTIME_MS
-    limit = _milliseconds(description.attribute_of(media, "maxptime")) or max(PTIMES_MS)
-    fitting = [ptime for ptime in PTIMES_MS if ptime <= min(wish, limit)]
+    limit = _milliseconds(description.attribute_of(media, "maxptime")) or PTIMES_MS[-1]
+    most = min(wish, limit)
+    fitting = [ptime for ptime in PTIMES_MS if ptime <= most]
     return fitting[-1] if fitting else PTIMES_MS[0]
 
 
 def _milliseconds(text: str | None) -> int:
-    text = (text or "").partition(".")[0].strip()
+    if text is None:
+        return 0
+    text = text.partition(".")[0].strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
