@@ -290,6 +290,8 @@ class MediaWasMeasured(Fact, frozen=True):
     round_trip_ms: float = -1.0
     party: str = ""
     """Whose leg it was, where there may be several of its kind."""
+    srtp: str = ""
+    """The suite that it was encrypted with; empty for plain RTP."""
 
 
 class MediaQualityHasChanged(Fact, frozen=True):

@@ -22,6 +22,7 @@ def measured(stats: m.LegStats, role: str, party: str) -> f.MediaWasMeasured:
         round(stats.mos, 2),
         round(stats.round_trip_ms, 1),
         party,
+        stats.srtp,
     )
 
 
