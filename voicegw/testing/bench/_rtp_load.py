@@ -21,10 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicegw.rtp.packet import write_plain
+from voicegw.rtp.srtp import SrtpKey, SrtpSender
 
 _SO_TIMESTAMPNS: Final = 35
 _SO_RCVBUFFORCE: Final = 33
 _FRAME: Final = 160
+SUITE: Final = "AES_CM_128_HMAC_SHA1_80"
+"""Of encrypted streams."""
+_TAG: Final = 10
 _SLICES: Final = 10
 """Streams begin at ten phases of the 20 ms, as those of real calls do."""
 _RECEIVE_ROWS: Final = 1024
@@ -59,8 +63,11 @@ class LoadResult:
 class _Sender:
     """The packets of all streams and the system call structures that point at them."""
 
-    def __init__(self, fd: int, ports: list[int], codes: NDArray[np.uint8], speaking: int) -> None:
+    def __init__(
+        self, fd: int, ports: list[int], codes: NDArray[np.uint8], speaking: int, sealer: SrtpSender | None
+    ) -> None:
         count = len(ports)
+        self._sealer = sealer
         self._fd = fd
         self._codes = codes
         self._speaking = speaking
@@ -74,9 +81,11 @@ class _Sender:
         self._names["family"] = socket.AF_INET
         self._names["port"] = ports
         self._names["ip"] = 0x7F000001
+        # What goes over the wire: the packets, or what SRTP makes of them.
+        self._wire = self._packets if sealer is None else np.zeros((count, 12 + _FRAME + _TAG), np.uint8)
         self._vectors = np.zeros(count, _IOVEC)
-        self._vectors["base"] = self._packets.ctypes.data + np.arange(count) * self._packets.shape[1]
-        self._vectors["len"] = self._packets.shape[1]
+        self._vectors["base"] = self._wire.ctypes.data + np.arange(count) * self._wire.shape[1]
+        self._vectors["len"] = self._wire.shape[1]
         self._messages = np.zeros(count, _MMSGHDR)
         self._messages["name"] = self._names.ctypes.data + np.arange(count) * _SOCKADDR.itemsize
         self._messages["namelen"] = _SOCKADDR.itemsize
@@ -96,6 +105,11 @@ class _Sender:
         write_plain(self._packets[part], second, self._sequence[part], self._timestamp[part], self._ssrc[part])
         self._sequence[part] += 1
         self._timestamp[part] += _FRAME
+        if self._sealer is not None:
+            for row in range(begin, end):
+                sealed = self._sealer.protect(self._packets[row].data)
+                if sealed is not None:
+                    self._wire[row] = np.frombuffer(sealed, np.uint8)
         first = self._messages.ctypes.data + begin * _MMSGHDR.itemsize
         done = _libc.sendmmsg(self._fd, ctypes.c_void_p(first), end - begin, 0)
         self.sent += max(0, done)
@@ -160,7 +174,8 @@ def _generate(sock: socket.socket, order: dict[str, Any]) -> LoadResult:
     """Send for ``seconds``; the timing of the replies counts after ``warm_up_s``."""
     ports: list[int] = order["ports"]
     codes = np.fromfile(order["speech"], np.uint8)
-    sender = _Sender(sock.fileno(), ports, codes, int(len(ports) * order["speaking"]))
+    sealer = SrtpSender(SrtpKey(SUITE, bytes.fromhex(order["srtp"]))) if order["srtp"] else None
+    sender = _Sender(sock.fileno(), ports, codes, int(len(ports) * order["speaking"]), sealer)
     receiver = _Receiver(sock.fileno())
     receiver.read()  # legs send from the moment they are configured: that was before our time
     receiver.batches.clear()

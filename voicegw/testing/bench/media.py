@@ -17,17 +17,28 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
 from voicegw.audio import wav
 from voicegw.audio.g711 import Law, encode
 from voicegw.base.ids import CallId, LegId, UtteranceId
+from voicegw.base.srtp_suites import SRTP_SUITES
 from voicegw.media.client import MediaClient
 from voicegw.media.config import MediaConfig
-from voicegw.media.messages import CloseLeg, ConfigureLeg, Event, LegClosed, QueueAudio, SetMix, WorkerReport
+from voicegw.media.messages import (
+    CloseLeg,
+    ConfigureLeg,
+    Event,
+    LegClosed,
+    LegKeys,
+    QueueAudio,
+    SetMix,
+    WorkerReport,
+)
 from voicegw.server_media_start import command_line
-from voicegw.testing.bench._rtp_load import LoadResult
+from voicegw.testing.bench._rtp_load import SUITE, LoadResult
 
 _LEGS: Final = (50, 100, 200, 300)
 _SPEAKING: Final = 0.4
@@ -35,6 +46,7 @@ _WARM_UP_S: Final = 2.0
 _TICKS_PER_S: Final = 50
 _AIM_US: Final = {False: 20.0, True: 60.0}
 _AIM_JITTER_MS: Final = 3.0
+_WAYS: Final = {"on": (True,), "off": (False,), "both": (False, True)}
 _TEXT: Final = (
     "Good morning, I would like to book an appointment for next Tuesday, if that is possible. "
     "My account number is four seven one, nine zero two. Yes, half past ten is fine. Thank you very much."
@@ -47,6 +59,7 @@ class Row:
 
     n: int
     vad: bool
+    srtp: bool
     cpu_us_per_leg_tick: float
     departure_jitter_p50_ms: float
     departure_jitter_p99_ms: float
@@ -112,11 +125,11 @@ def _rss_kb(pid: int) -> int:
     return 0
 
 
-async def _open(client: MediaClient, number: int, remote_port: int, pcm: bytes) -> int:
+async def _open(client: MediaClient, number: int, remote_port: int, pcm: bytes, keys: LegKeys | None) -> int:
     """One call with one leg, its audio queued; the leg's port."""
     leg, call = LegId(f"leg{number}"), CallId(f"call{number}")
     port = await client.open_leg(leg, call, "127.0.0.1")
-    client.send(ConfigureLeg(leg, "127.0.0.1", remote_port, "PCMU", 0))
+    client.send(ConfigureLeg(leg, "127.0.0.1", remote_port, "PCMU", 0, srtp=keys))
     client.send(SetMix(call, ((leg, "agent_ear", 1.0), ("agent", leg, 1.0))))
     client.send(QueueAudio(call, UtteranceId(f"utterance{number}"), pcm, final=True, interruptible=False))
     return port
@@ -152,7 +165,7 @@ def _complain(reason: str) -> None:
     sys.stderr.write(f"worker lost: {reason}\n")
 
 
-async def _measure(legs: int, *, vad: bool, seconds: float, speech: tuple[Path, bytes]) -> Row:
+async def _measure(legs: int, *, vad: bool, srtp: bool, seconds: float, speech: tuple[Path, bytes]) -> Row:
     """One row: a fresh worker on the first core, everything else on the last."""
     cores = sorted(os.sched_getaffinity(0))
     watch = _Watch()
@@ -165,8 +178,18 @@ async def _measure(legs: int, *, vad: bool, seconds: float, speech: tuple[Path, 
         _pin(pid, cores[0])
         before_kb = _rss_kb(pid)
         pcm = speech[1] * int(1 + (seconds + 2 * _WARM_UP_S) * 16000 / len(speech[1]))
-        ports = [await _open(client, number, load.port, pcm) for number in range(legs)]
-        order = {"ports": ports, "speech": str(speech[0]), "speaking": _SPEAKING, "warm_up_s": _WARM_UP_S}
+        secret = os.urandom(SRTP_SUITES[SUITE].secret_bytes)
+        keys = (
+            LegKeys(SUITE, secret, secret) if srtp else None
+        )  # one key for all streams: their SSRCs tell them apart
+        ports = [await _open(client, number, load.port, pcm, keys) for number in range(legs)]
+        order = {
+            "srtp": secret.hex() if srtp else "",
+            "ports": ports,
+            "speech": str(speech[0]),
+            "speaking": _SPEAKING,
+            "warm_up_s": _WARM_UP_S,
+        }
         load.order(order | {"seconds": seconds + _WARM_UP_S + 0.2})
         await asyncio.sleep(_WARM_UP_S)
         watch.worst_ms, lost = 0.0, watch.lost_frames
@@ -183,6 +206,7 @@ async def _measure(legs: int, *, vad: bool, seconds: float, speech: tuple[Path, 
     return Row(
         n=legs,
         vad=vad,
+        srtp=srtp,
         cpu_us_per_leg_tick=round(cpu_s * 1e6 / (legs * seconds * _TICKS_PER_S), 1),
         departure_jitter_p50_ms=round(result.jitter_p50_ms, 2),
         departure_jitter_p99_ms=round(result.jitter_p99_ms, 2),
@@ -207,13 +231,16 @@ def _verdicts(rows: Sequence[Row]) -> dict[str, bool]:
     """The aims, each with whether it was met."""
     verdicts: dict[str, bool] = {}
     for vad, aim in _AIM_US.items():
-        costs = [row.cpu_us_per_leg_tick for row in rows if row.vad is vad and row.n >= 100]
+        costs = [row.cpu_us_per_leg_tick for row in rows if row.vad is vad and row.n >= 100 and not row.srtp]
         if costs:
             name = f"at most {aim:.0f} us of CPU per leg and tick {'with' if vad else 'without'} VAD"
             verdicts[f"{name}, 100 legs and more"] = max(costs) <= aim
-    most = [row for row in rows if row.n == 300]
+    most = [row for row in rows if row.n == 300 and not row.srtp]
     if most:
         verdicts["300 legs on one core without a lost frame"] = all(row.lost_frames == 0 for row in most)
+    secure = [row for row in rows if row.n >= 200 and row.srtp]
+    if secure:
+        verdicts["200 legs of SRTP on one core without a lost frame"] = secure[0].lost_frames == 0
     hundred = [row for row in rows if row.n == 100]
     if hundred:
         worst = max(row.departure_jitter_p99_ms for row in hundred)
@@ -221,12 +248,13 @@ def _verdicts(rows: Sequence[Row]) -> dict[str, bool]:
     return verdicts
 
 
-_HEAD: Final = "legs  vad  us/leg/tick  jitter p50 ms  p99 ms  lost frames  kB/leg  late in  worst tick ms\n"
+_HEAD: Final = "legs  vad  srtp  us/leg/tick  jitter p50 ms  p99 ms  lost frames  kB/leg  late in  worst tick ms\n"
 
 
 def _line(row: Row) -> str:
     return (
-        f"{row.n:4}  {'on ' if row.vad else 'off'}  {row.cpu_us_per_leg_tick:11.1f}  "
+        f"{row.n:4}  {'on ' if row.vad else 'off'}  "
+        f"{'on  ' if row.srtp else 'off '}  {row.cpu_us_per_leg_tick:11.1f}  "
         f"{row.departure_jitter_p50_ms:13.2f}  {row.departure_jitter_p99_ms:6.2f}  {row.lost_frames:11}  "
         f"{row.rss_kb_per_leg:6.1f}  {row.late_in:7}  {row.worst_tick_ms:13.1f}\n"
     )
@@ -238,6 +266,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     parser.add_argument("--legs", type=int, nargs="+", default=_LEGS)
     parser.add_argument("--seconds", type=float, default=8.0, help="measured time of each row")
+    parser.add_argument("--srtp", choices=("on", "off", "both"), default="off", help=SUITE)
     parser.add_argument("--vad", choices=("on", "off", "both"), default="both")
     arguments = parser.parse_args(argv)
     write = sys.stdout.write
@@ -245,12 +274,12 @@ def main(argv: Sequence[str]) -> int:
     write(_HEAD)
     with tempfile.TemporaryDirectory() as folder:
         speech = _speech(Path(folder))
-        for vad in {"on": (True,), "off": (False,), "both": (False, True)}[arguments.vad]:
-            for legs in arguments.legs:
-                row = asyncio.run(_measure(legs, vad=vad, seconds=arguments.seconds, speech=speech))
-                rows.append(row)
-                write(_line(row))
-                sys.stdout.flush()
+        kinds = product(_WAYS[arguments.vad], _WAYS[arguments.srtp], arguments.legs)
+        for vad, srtp, legs in kinds:
+            row = asyncio.run(_measure(legs, vad=vad, srtp=srtp, seconds=arguments.seconds, speech=speech))
+            rows.append(row)
+            write(_line(row))
+            sys.stdout.flush()
     verdicts = _verdicts(rows)
     for text, met in verdicts.items():
         write(f"{'met    ' if met else 'NOT MET'}  {text}\n")
