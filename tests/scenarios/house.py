@@ -50,6 +50,7 @@ class FakeSignalling:
     dialled: list[LegId] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     traces: dict[LegId, Trace] = field(default_factory=dict)
+    first_traces: dict[LegId, Trace] = field(default_factory=dict)
     owed: set[LegId] = field(default_factory=set)
     refers: bool = True
     routes: bool = True
@@ -113,6 +114,9 @@ class FakeSignalling:
 
     def is_settled(self, leg_id: LegId) -> bool:
         return leg_id not in self.owed
+
+    def take_first_trace(self, leg_id: LegId) -> Trace | None:
+        return self.first_traces.pop(leg_id, None)
 
     def take_trace(self, leg_id: LegId) -> Trace | None:
         return self.traces.pop(leg_id, None)

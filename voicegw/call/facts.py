@@ -459,7 +459,8 @@ class SipStep(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SipWasTraced(Fact, frozen=True):
-    """What was said by SIP on one leg, told when the call is over. ``dropped`` messages were in the middle."""
+    """What was said by SIP on one leg since the last such fact, at the latest when the call is over. ``dropped``
+    messages were in the middle, and are told of at the end."""
 
     leg: str
     party: str

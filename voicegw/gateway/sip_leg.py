@@ -91,6 +91,7 @@ class SipGateway:
         self._agent, self.snapshot = self._driver.agent, self._driver.snapshot
         self._traces, self.wire = self._driver.traces, self._driver.wire
         self.is_settled, self.take_trace = self._traces.settled, self._traces.take
+        self.take_first_trace = self._traces.take_first
         self.requests = SipRequests(self._driver)
         self.registrar = PhoneKeeper(phones, self.phones, self._driver, self.requests)
         resolver = Resolver(config.locating, self._driver.abilities, random=random, clock=clock, counters=counters)

@@ -30,6 +30,7 @@ class Trace:
         "dropped",
         "_config",
         "_first",
+        "_taken",
         "_last",
         "_unread",
         "_unread_bytes",
@@ -42,6 +43,7 @@ class Trace:
         self.dropped = 0
         self._config = config
         self._first: list[Message] = []
+        self._taken = 0
         self._last: deque[Message] = deque()
         self._unread: list[Passed] = []
         self._unread_bytes = 0
@@ -61,6 +63,19 @@ class Trace:
         """Whether nothing is owed to either side."""
         self._read_all()
         return not self._open
+
+    def take_first(self) -> Trace | None:
+        """What there is of the first half of what is kept, and was not taken yet; None for nothing.
+
+        The other half stays until the end: there the middle of a long leg is still to be dropped.
+        """
+        self._read_all()
+        if not self._first:
+            return None
+        taken = Trace(self._config)
+        taken._first, self._first = self._first, []
+        self._taken += len(taken._first)
+        return taken
 
     def take_over(self, other: Trace) -> None:
         """What belongs to another leg belongs to this one from now on."""
@@ -90,7 +105,7 @@ class Trace:
     def _add(self, message: Message) -> None:
         """Keep it, or drop one from the middle."""
         most = self._config.messages
-        if len(self._first) < most // 2:
+        if self._taken + len(self._first) < most // 2:
             self._first.append(message)
             return
         self._last.append(message)
@@ -168,11 +183,16 @@ class SipTraces:
         known = self._legs.get(leg_id)
         return known is None or known[0].settled
 
+    def take_first(self, leg_id: LegId) -> Trace | None:
+        """What was said lately on a leg that goes on; see :meth:`Trace.take_first`."""
+        known = self._legs.get(leg_id)
+        return known[0].take_first() if known is not None else None
+
     def take(self, leg_id: LegId) -> Trace | None:
         """What was said; it is forgotten here."""
         self._ended.pop(leg_id, None)
         known = self._forget(leg_id)
-        return known if known is not None and known.messages else None
+        return known if known is not None and (known.messages or known.dropped) else None
 
     def _forget(self, leg_id: LegId) -> Trace | None:
         trace, call_ids = self._legs.pop(leg_id, (None, []))

@@ -114,7 +114,7 @@ class SignallingWithBrowsers:
         self.may_refer = sip.may_refer
         self.refer = sip.refer
         self.is_settled = sip.is_settled
-        self.take_trace = sip.take_trace
+        self.take_trace, self.take_first_trace = sip.take_trace, sip.take_first_trace
 
     async def media_route(self, target_uri: str) -> tuple[str, str]:
         """See :class:`Signalling`."""

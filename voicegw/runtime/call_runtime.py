@@ -179,12 +179,14 @@ class CallRuntime:
         """When :meth:`handle_timers` is due, or None."""
         conversation = self._conversation.get_timer() if self._conversation else None
         others = self._others.get_timer() if self._others else None
-        timers = (self._machine.get_timer(), conversation, others, self._closing.get_timer())
+        own = (self._machine.get_timer(), self._closing.get_timer(), self._record.get_timer())
+        timers = (*own, conversation, others)
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timers(self) -> None:
         """Act on every deadline that has come."""
         self._obey(self._machine.handle_timer(self._services.clock.monotonic()))
+        self._record.handle_timer(self._services.clock.monotonic(), self.leg_ids)
         if self._conversation is not None:
             self._conversation.handle_timer()
         if self._others is not None:

@@ -99,6 +99,10 @@ class Signalling(Protocol):
         """Whether no message of the signalling of a leg is owed to either side."""
         ...
 
+    def take_first_trace(self, leg_id: LegId, /) -> Trace | None:
+        """What was said by SIP lately on a leg that goes on; None for nothing, or where enough is told."""
+        ...
+
     def take_trace(self, leg_id: LegId, /) -> Trace | None:
         """What was said by SIP on a leg; it is told once."""
         ...

@@ -102,6 +102,23 @@ def test_a_long_call_keeps_its_beginning_and_its_end() -> None:
     assert trace.messages[0].start_line.startswith("INVITE") and trace.messages[-1].cseq == "100 BYE"
 
 
+def test_what_was_said_so_far_is_told_once_and_what_is_kept_stays_bounded() -> None:
+    line = Line(messages=10)
+    answered(line)
+    first = line.traces.take_first(LEG)
+    assert first is not None and [one.cseq for one in first.messages] == ["1 INVITE"] * 3 + ["1 ACK"]
+    assert line.traces.take_first(LEG) is None
+    for number in range(2, 30):
+        line.comes("OPTIONS sip:1@host SIP/2.0", f"{number} OPTIONS")
+    second = line.traces.take_first(LEG)
+    assert second is not None and [one.cseq for one in second.messages] == ["2 OPTIONS"]
+    assert line.traces.take_first(LEG) is None, "the rest is told at the end"
+    last = line.taken()
+    assert [one.cseq for one in last.messages] == [f"{number} OPTIONS" for number in range(25, 30)]
+    assert last.dropped == 22
+    assert line.traces.take_first(LEG) is None
+
+
 def test_strangers_leave_nothing_behind() -> None:
     line = Line()
     for number in range(1000):
