@@ -19,7 +19,7 @@ from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_files import load_trunks
 from voicegw.inference.registry import make_asr, make_eot, make_tts
 from voicegw.inference.settings import EngineSettings
-from voicegw.media.client import MediaClient
+from voicegw.media.pool import MediaPool
 from voicegw.ports.http import HttpClient
 from voicegw.recording.recovery import recover_partial, remove_recording
 from voicegw.recording.seal_keys import read_public_keys
@@ -35,7 +35,7 @@ from voicegw.runtime.speech import Speech
 from voicegw.runtime.watched_asr import WatchedAsr
 from voicegw.runtime.watched_voice import VoicePatience
 from voicegw.server_llm import LlmParts
-from voicegw.server_media_start import command_line
+from voicegw.server_media_start import command_lines
 from voicegw.storage.event_log import EventLog
 from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.sinks import Sinks
@@ -147,10 +147,13 @@ def build(
         phones=config.phones,
         trunks=trunks,
     )
-    media = MediaClient(
-        command_line(config.media, log_level=config.log.level, seal_to=read_public_keys(config.recording.seal_to)),
+    media = MediaPool(
+        command_lines(config.media, log_level=config.log.level, seal_to=read_public_keys(config.recording.seal_to)),
         lambda event: manager.on_media_event(event),
-        lambda reason: manager.on_media_lost(reason),
+        lambda worker, reason: manager.on_worker_lost(worker, reason),
+        lambda calls, reason: manager.on_calls_lost(calls, reason),
+        full_busy=config.media.full_busy,
+        full_late=config.media.full_late,
     )
     services = CallServices(
         gateway if browsers is None else SignallingWithBrowsers(gateway, browsers),

@@ -104,8 +104,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seal-to", action="append", default=[], help="public key of recordings, in hex")
     parser.add_argument("--no-vad", action="store_true", help="detect no speech")
     parser.add_argument("--log-level", default="info")
+    parser.add_argument("--core", type=int, default=None, help="run on this core only")
     arguments = parser.parse_args(argv)
     configure(arguments.log_level)
+    if arguments.core is not None:
+        os.sched_setaffinity(0, {arguments.core})
     for number in (signal.SIGINT, signal.SIGTERM):
         # Whoever stops all processes of a service at once (systemd, a terminal) means the gateway: it drains its
         # calls, which need this worker, and then ends it by Shutdown or by closing the socket.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -9,6 +10,22 @@ import msgspec
 
 from voicegw.media.config import MediaConfig
 from voicegw.recording.seal_keys import SealPublicKey
+
+
+def command_lines(
+    config: MediaConfig, *, log_level: str = "info", seal_to: Sequence[SealPublicKey] = ()
+) -> list[list[str]]:
+    """What starts each of ``config.workers``: see :class:`voicegw.media.pool.MediaPool`.
+
+    Several are each pinned to a core, from the last one down: what else runs here has the first ones.
+    """
+    cores = sorted(os.sched_getaffinity(0), reverse=True)
+    lines = []
+    for index in range(config.workers):
+        line = command_line(config.of_worker(index), log_level=log_level, seal_to=seal_to)
+        pinned = ["--core", str(cores[index % len(cores)])] if config.workers > 1 else []
+        lines.append([*line, *pinned])
+    return lines
 
 
 def command_line(

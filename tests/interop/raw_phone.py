@@ -39,6 +39,8 @@ class RawPhone:
         self.remote: tuple[str, int] | None = None
         self.messages: list[str] = []
         self.bye_at: float | None = None
+        self.follows = True
+        """A re-INVITE is answered, and its new place for audio used."""
         self._uri = f"sip:{user}@{server[0]}:{server[1]}"
         self._to = f"<{self._uri}>"
         self._tag = f"{random.getrandbits(32):x}"
@@ -65,10 +67,8 @@ class RawPhone:
         # The ACK of a refusal is part of the INVITE's transaction, that of a 2xx is its own (RFC 3261 §17.1.1.3).
         self.send(ack if status == 200 else _branch.sub(_branch.findall(invite)[0], ack))
         if status == 200:
-            media = re.search(r"^m=audio (\d+) ", final, re.MULTILINE)
-            assert media, final
-            self.remote = (self.server[0], int(media.group(1)))
-            self._threads.append(threading.Thread(target=self._send_rtp, args=(self.remote,)))
+            self.remote = self._place_in(final)
+            self._threads.append(threading.Thread(target=self._send_rtp))
             self._threads[-1].start()
         return status
 
@@ -186,9 +186,18 @@ class RawPhone:
             if text.startswith("BYE "):
                 self.bye_at = self.bye_at or time.monotonic()
                 self.send(_answer(text))
+            if text.startswith("INVITE ") and self.follows:
+                self.remote = self._place_in(text)
+                host, port = self.sip.getsockname()
+                self.send(_answer(text, f"Contact: <sip:raw@{host}:{port}>", self.sdp()))
             with self._news:
                 self.messages.append(text)
                 self._news.notify_all()
+
+    def _place_in(self, text: str) -> tuple[str, int]:
+        media = re.search(r"^m=audio (\d+) ", text, re.MULTILINE)
+        assert media, text
+        return self.server[0], int(media.group(1))
 
     def _receive_rtp(self) -> None:
         while not self._closing.is_set():
@@ -200,11 +209,11 @@ class RawPhone:
                 with self._news:
                     self._heard.append((int.from_bytes(data[4:8], "big"), data[12:]))
 
-    def _send_rtp(self, remote: tuple[str, int]) -> None:
+    def _send_rtp(self) -> None:
         sequence = timestamp = 5000
         deadline = time.monotonic()
         pending: deque[bytes] = deque()
-        while self.remote is not None:
+        while (remote := self.remote) is not None:
             if not pending:
                 frame = self._frames.popleft() if self._frames else _SILENCE
                 if len(frame) == 1:
@@ -254,7 +263,8 @@ def _is_final(text: str, method: str) -> bool:
     return status is not None and re.search(rf"^CSeq:\s*\d+ {method}\s*$", text, re.MULTILINE) is not None
 
 
-def _answer(request: str) -> str:
+def _answer(request: str, contact: str = "", body: str = "") -> str:
     """200 with the headers that a response repeats (RFC 3261 §8.2.6.2)."""
     kept = [line for line in request.split("\r\n") if re.match(r"(Via|From|To|Call-ID|CSeq):", line)]
-    return "\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""])
+    own = [contact, "Content-Type: application/sdp"] if body else []
+    return "\r\n".join(["SIP/2.0 200 OK", *kept, *own, f"Content-Length: {len(body)}", "", body])

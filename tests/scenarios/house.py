@@ -79,6 +79,9 @@ class FakeSignalling:
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
         self.said.append(f"hangup {cause.value.name}")
 
+    def move_media(self, leg_id: LegId, local_ip: str, local_port: int) -> None:
+        self.said.append(f"move {leg_id} {local_ip}:{local_port}")
+
     def media_address(self, leg_id: LegId) -> str:
         return "192.0.2.2"
 
@@ -144,6 +147,11 @@ class FakeWorker:
         self.events: list[m.Event] = []
         self.commands: list[m.Command] = []
         self.ports = True
+        self.room = True
+
+    @property
+    def has_room(self) -> bool:
+        return self.room
 
     async def open_leg(self, leg_id: LegId, call_id: CallId, local_ip: str) -> int:
         if not self.ports:

@@ -13,6 +13,7 @@ from voicegw.call.facts import (
     CallWasOffered,
     CallWasRouted,
     Entry,
+    MediaHasMoved,
     SipStep,
     SipWasTraced,
 )
@@ -98,6 +99,8 @@ def _folded(entries: Iterable[Entry]) -> list[Step]:
                 steps.append(Step(entry.at_ms, SERVER, CALLER, "200 OK", f"{fact.codec} with {fact.remote}"))
             case CallWasHeld():
                 steps.append(Step(entry.at_ms, CALLER, SERVER, "INVITE", "hold" if fact.held else "resume"))
+            case MediaHasMoved() if fact.party == CALLER:
+                steps.append(Step(entry.at_ms, SERVER, CALLER, "INVITE", "our media are elsewhere"))
             case CallHasEnded():
                 steps.append(_last(entry.at_ms, fact, answered))
             case _:

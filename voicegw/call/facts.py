@@ -79,6 +79,12 @@ class CallWasHeld(Fact, frozen=True):
     held: bool
 
 
+class MediaHasMoved(Fact, frozen=True):
+    """The media worker of a leg died, and another one went on with it. ``party``: the leg's role in the call."""
+
+    party: str
+
+
 class AgentSpoke(Fact, frozen=True):
     """One utterance, when it was over. ``heard`` is what was played of ``text``; ``exact`` as in Playout."""
 
@@ -498,6 +504,7 @@ AnyFact: TypeAlias = (
     | CallWasHeardEarly
     | CallWasAnswered
     | CallWasHeld
+    | MediaHasMoved
     | AgentSpoke
     | CallerSpoke
     | CallerWasSilent

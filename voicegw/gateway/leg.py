@@ -14,6 +14,7 @@ from voicegw.sdp import description as sdp
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.description import SessionDescription
 from voicegw.sdp.local_session import LocalSession
+from voicegw.sdp.move import moved_to
 from voicegw.sdp.negotiate import (
     DEFAULT_PTIME_MS,
     Answer,
@@ -51,6 +52,7 @@ class SipLeg:
         "_early_answer",
         "deadline",
         "is_untold",
+        "moving",
         "_preferences",
         "_ptime_ms",
         "_local",
@@ -98,6 +100,8 @@ class SipLeg:
         self._early_answer = b""
         self.is_untold = False
         """Refused at the door: the runtime never heard of it."""
+        self.moving = False
+        """Our media are elsewhere than the peer has confirmed."""
         self.deadline: asyncio.TimerHandle | None = None
         """Ends a call of ours that lasts longer than its trunk allows."""
         self._preferences = preferences
@@ -177,6 +181,17 @@ class SipLeg:
         )
         self._local, sent = self._local.publish(description)
         self._open_offer = sent
+        return sdp.serialize(sent)
+
+    def moved(self) -> bytes:
+        """Our latest description with the present media place; empty where we have said nothing yet.
+
+        It is no open offer: the answer to it is for :meth:`accept_repeated`.
+        """
+        last, (local_ip, local_port) = self._local.last, self._media_place()
+        if last is None:
+            return b""
+        self._local, sent = self._local.publish(moved_to(last, local_ip, local_port))
         return sdp.serialize(sent)
 
     def first_description(self) -> bytes:

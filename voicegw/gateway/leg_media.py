@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import RemoteProtocolError
@@ -24,10 +25,15 @@ from voicegw.sip import events as ua
 
 log = logging.getLogger(__name__)
 
+_MOVE_AGAIN_S: Final = 0.25
+_MOVE_TRIES: Final = 40
+"""Ten seconds: a transaction of the peer's that is still open then has failed."""
+
 MediaEvent: TypeAlias = (
     ua.AckReceived
     | ua.ReinviteReceived
     | ua.ReinviteAnswered
+    | ua.ReinviteRefused
     | ua.ProgressReceived
     | ua.OfferReceived
     | ua.OfferAnswered
@@ -58,7 +64,12 @@ class LegMedia:
             case ua.ReinviteReceived():
                 self._reinvited(leg, event)
             case ua.ReinviteAnswered():
+                leg.moving = False
                 self._refreshed(leg, event)
+            case ua.ReinviteRefused():
+                if leg.moving:  # it goes on sending to a place where nobody listens
+                    log.error("the peer does not follow our media", extra={"leg_id": leg.leg_id})
+                    self._hangup(leg.leg_id, HangupCause.MEDIA_LOST)
             case ua.ProgressReceived():
                 self._progressed(leg, event)
             case ua.OfferReceived():
@@ -71,6 +82,25 @@ class LegMedia:
                 self._agreed(leg, event.body, event.tag)
             case _:
                 assert_never(event)
+
+    def move(self, leg: SipLeg, local_ip: str, local_port: int) -> None:
+        """Our audio is received elsewhere: tell the peer by re-INVITE, now or as soon as one may be sent."""
+        leg.place_media(local_ip, local_port)
+        body = leg.moved()
+        if body:
+            leg.moving = True
+            self._offer_move(leg, body, _MOVE_TRIES)
+
+    def _offer_move(self, leg: SipLeg, body: bytes, tries: int) -> None:
+        """Nothing may be offered before the ACK, or while another change is under way (RFC 3261 §14.1)."""
+        if leg.cause is not None or leg.handle is None or not leg.moving:
+            return
+        if self._agent.reinvite(leg.handle, body, self._driver.now):
+            self._driver.pump()
+        elif tries:
+            asyncio.get_running_loop().call_later(_MOVE_AGAIN_S, self._offer_move, leg, body, tries - 1)
+        else:
+            self._hangup(leg.leg_id, HangupCause.MEDIA_LOST)
 
     def _acknowledged(self, leg: SipLeg, event: ua.AckReceived) -> None:
         first, leg.confirmed = not leg.confirmed, True

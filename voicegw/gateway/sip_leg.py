@@ -365,6 +365,11 @@ class SipGateway:
         self._traces.rename(leg_id, name)
         self.trunks.rename(leg_id, name)
 
+    def move_media(self, leg_id: LegId, local_ip: str, local_port: int) -> None:
+        """Receive the audio of an answered leg elsewhere (RFC 3264 §8.3.1); one that cannot be moved is ended."""
+        if leg := self._legs.get(leg_id):
+            self._media.move(leg, local_ip, local_port)
+
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
         """End the leg in the way its state demands: BYE, CANCEL or a refusal, with a Reason header."""
         leg = self._legs.get(leg_id)
@@ -415,6 +420,7 @@ class SipGateway:
                 ua.AckReceived()
                 | ua.ReinviteReceived()
                 | ua.ReinviteAnswered()
+                | ua.ReinviteRefused()
                 | ua.OfferReceived()
                 | ua.OfferAnswered()
             ):

@@ -64,10 +64,16 @@ class MediaClient:
         self._opening: dict[LegId, asyncio.Future[int]] = {}
         self._supervisor: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self._heard_at = 0.0
+        self.heard_at = 0.0
+        """When the present worker, or the last one, last reported; monotonic seconds."""
         self.report: WorkerReport | None = None
         """The newest report of the present worker."""
         self.restarts = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can open legs."""
+        return self._worker is not None and self._ready.is_set()
 
     @property
     def pid(self) -> int | None:
@@ -92,7 +98,7 @@ class MediaClient:
 
     async def open_leg(self, leg_id: LegId, call_id: CallId, local_ip: str) -> int:
         """Open a leg and return its RTP port; raises LocalError with the reason if the worker cannot."""
-        if self._worker is None or not self._ready.is_set():
+        if not self.ready:
             raise LocalError("the media worker is being restarted")
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._opening[leg_id] = future
@@ -145,15 +151,15 @@ class MediaClient:
     async def _watch(self, worker: _Worker) -> str:
         """Hand out events until the worker is lost; why it was."""
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._heard_at, patience = time.monotonic(), _START_S
+        self.heard_at, patience = time.monotonic(), _START_S
         worker.pipe.listen(lambda data: self._digest(worker, data, lost), lambda reason: _settle(lost, reason))
         while True:
-            left = self._heard_at + patience - time.monotonic()
+            left = self.heard_at + patience - time.monotonic()
             await asyncio.wait({lost}, timeout=min(left, _STALL_S))
             if lost.done():
                 return lost.result()
             patience = _STALL_S if self._ready.is_set() else _START_S
-            if time.monotonic() - self._heard_at >= patience:
+            if time.monotonic() - self.heard_at >= patience:
                 return f"no report for {patience:.0f} s"
 
     def _digest(self, worker: _Worker, data: bytes, lost: asyncio.Future[str]) -> None:
@@ -171,7 +177,7 @@ class MediaClient:
             case LegFailed(leg_id, reason) if leg_id in self._opening:
                 self._reject(leg_id, reason)
             case WorkerReport():
-                self._heard_at = time.monotonic()
+                self.heard_at = time.monotonic()
                 self.report = event
                 self._ready.set()
                 self._on_event(event)

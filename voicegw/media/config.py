@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from voicegw.base.errors import ConfigError
 from voicegw.turn.vad_gate_config import VadGateConfig
@@ -22,6 +22,12 @@ FRAME_S = FRAME_MS / 1000
 class MediaConfig:
     """Everything that can be set; times are milliseconds unless the name says otherwise."""
 
+    workers: int = 1
+    """Processes that carry media, each with a core and its part of the ports. One core carries about 300 legs."""
+    full_busy: float = 0.8
+    """A worker that is at work for this share of its time takes no new calls: its ticks would soon be late."""
+    full_late: float = 0.2
+    """The same for one half as busy of whose ticks this share was late, by a tenth of a frame or more."""
     port_low: int = 16384
     """First RTP port; even. The range must be open in the firewall and clear of the SIP ports."""
     port_high: int = 32767
@@ -60,6 +66,14 @@ class MediaConfig:
     outbox_bytes: int = 4 * 1024 * 1024
     """Unsent events kept while the gateway does not read; then taps are dropped and counted."""
 
+    def of_worker(self, index: int) -> MediaConfig:
+        """The settings of one of the workers: its own even part of the ports."""
+        if self.workers == 1:
+            return self
+        span = (self.port_high + 1 - self.port_low) // self.workers // 2 * 2
+        low = self.port_low + index * span
+        return replace(self, workers=1, port_low=low, port_high=low + span - 1)
+
     def __post_init__(self) -> None:
         """Refuse values that cannot work; raises :class:`ConfigError`."""
         if self.port_low % 2 or not 1024 <= self.port_low < self.port_high <= 65535:
@@ -76,5 +90,14 @@ class MediaConfig:
             raise ConfigError("tap_ms must be a multiple of 20 from 20 to 200", fix="leave it out to get 60")
         if not 0 <= self.opus_complexity <= 10:
             raise ConfigError(f"opus_complexity is {self.opus_complexity}", fix="take 1, or from 0 to 10")
+        if not 1 <= self.workers <= 64 or (self.port_high + 1 - self.port_low) < 4 * (self.workers - 1):
+            raise ConfigError(
+                f"{self.workers} media workers cannot share the ports {self.port_low}-{self.port_high}",
+                fix="1 to 64 workers, with four ports or more for each",
+            )
+        if not (0.1 <= self.full_busy <= 1 and 0 < self.full_late <= 1):
+            raise ConfigError(
+                "full_busy and full_late are shares: up to 1", fix="leave them out to get 0.8 and 0.2"
+            )
         if self.max_legs < 1 or self.latch_packets < 2 or self.catch_up_frames < 1:
             raise ConfigError("max_legs and catch_up_frames must be at least 1, latch_packets at least 2")

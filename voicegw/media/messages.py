@@ -189,6 +189,13 @@ class LegOpened(Message, frozen=True):
     port: int
 
 
+class LegMoved(Message, frozen=True):
+    """The leg's worker died and another one goes on with it, at this RTP port: the peer has to be told."""
+
+    leg_id: LegId
+    port: int
+
+
 class LegFailed(Message, frozen=True):
     """The leg could not be opened or configured; ``reason`` is for people."""
 
@@ -419,10 +426,13 @@ class WorkerReport(Message, frozen=True):
     busy_ratio: float
     legs: int
     counters: dict[str, int]
+    worker: int = 0
+    """Which of several workers; set where they are known apart."""
 
 
 Event: TypeAlias = (
     LegOpened
+    | LegMoved
     | LegFailed
     | LegClosed
     | MediaLatched

@@ -150,6 +150,11 @@ class SignallingWithBrowsers:
             withheld=withheld,
         )
 
+    def move_media(self, leg_id: LegId, local_ip: str, local_port: int) -> None:
+        """See :class:`Signalling`. A browser is not moved: it may connect again."""
+        if not self._browsers.hang_up(leg_id, HangupCause.MEDIA_LOST):
+            self._sip.move_media(leg_id, local_ip, local_port)
+
     def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
         """See :class:`Signalling`."""
         if not self._browsers.hang_up(leg_id, cause):

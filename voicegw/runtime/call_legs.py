@@ -109,6 +109,12 @@ class CallLegs:
         self.sessions[leg_id] = session
         self._services.media.send(configuration_of(leg_id, session, listens=listens))
 
+    def moved(self, leg_id: LegId, port: int) -> None:
+        """Another media worker has the leg, as it was configured, at this port."""
+        self._places[leg_id] = self._places[leg_id][0], port
+        if leg_id in self.sessions:
+            self._services.signalling.move_media(leg_id, *self._places[leg_id])
+
     def _spawn(self, leg_id: LegId, work: Coroutine[None, None, None]) -> None:
         self._tasks.spawn("open media", work, lambda _reason: self._post(e.MediaRefused(leg_id)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -138,7 +138,7 @@ class CallManager:
         for name, value in told.items():
             if why := installation.agents[agent].refuses(name, value):
                 raise LocalError(why)
-        if len(self._calls) >= self._max_calls:
+        if len(self._calls) >= self._max_calls or not self._services.media.has_room:
             raise LocalError("every line of this server is taken")
         self._services.counters.add("calls_originated")
         call_id, leg_id = CallId(token(self._services.random, 16)), LegId(token(self._services.random, 16))
@@ -165,7 +165,7 @@ class CallManager:
             self._supervisor_invited(event)
             return
         self._services.counters.add("calls_offered")
-        if len(self._calls) >= self._max_calls:
+        if len(self._calls) >= self._max_calls or not self._services.media.has_room:
             self._services.counters.add("calls_refused_full")
             self._services.signalling.reject(event.leg_id, HangupCause.OVERLOADED)
             if self._ration.take(self._services.clock.monotonic()):
@@ -264,7 +264,7 @@ class CallManager:
                     if call := self._calls.get(frame.call_id):
                         call.hear(frame.pcm, frame.ear)
             case m.WorkerReport():
-                self._tally.take(event.counters)
+                self._tally.take(event.worker, event.counters)
             case m.LegOpened():
                 # Told to whoever waited for it: this one is for a call that ended meanwhile.
                 self._services.media.send(m.CloseLeg(event.leg_id))
@@ -272,6 +272,7 @@ class CallManager:
                 self._services.counters.add("keys_repeated_dropped")
             case (
                 m.LegFailed()
+                | m.LegMoved()
                 | m.LegClosed()
                 | m.MediaLatched()
                 | m.MediaTimedOut()
@@ -287,13 +288,19 @@ class CallManager:
                 if call := self._calls.get(event.call_id):
                     call.post(event)
 
-    def on_media_lost(self, reason: str) -> None:
-        """The media worker died: every call it carried is over."""
-        log.error("media worker lost", extra={"reason": reason, "calls": len(self._calls)})
+    def on_worker_lost(self, worker: int, reason: str) -> None:
+        """A media worker died; its calls are moved, or :meth:`on_calls_lost` follows."""
+        log.error("media worker lost", extra={"worker": worker, "reason": reason, "calls": len(self._calls)})
         self._services.counters.add("media_worker_lost")
-        self._tally.restart()
-        for call in list(self._calls.values()):
-            call.post(e.MediaLost())
+        self._tally.restart(worker)
+
+    def on_calls_lost(self, calls: Collection[CallId], reason: str) -> None:
+        """Nobody goes on with the media of these calls: they are over."""
+        log.error("calls lost their media", extra={"reason": reason, "calls": len(calls)})
+        self._services.counters.add("media_calls_lost", len(calls))
+        for call_id in calls:
+            if call := self._calls.get(call_id):
+                call.post(e.MediaLost())
 
     # ------------------------------------------------------------ the end
 

@@ -38,7 +38,7 @@ class CallRecorder:
         """Recordings go into ``folder``; None for no recordings."""
         self._call_id = call_id
         self._media = media
-        self._path = str(folder / f"{call_id}.wav") if folder is not None else ""
+        self._folder = folder
         self._book = book
         self._counters = counters
         self._state = self._settled = _State(Consent())
@@ -47,6 +47,13 @@ class CallRecorder:
         self._ending = 0
         self._over = False
         self._unanswered = False
+        self._parts = 1
+
+    @property
+    def _path(self) -> str:
+        """Of the present recording; empty where there are to be none."""
+        part = f"-{self._parts}" if self._parts > 1 else ""
+        return str(self._folder / f"{self._call_id}{part}.wav") if self._folder is not None else ""
 
     @property
     def pending(self) -> bool:
@@ -79,6 +86,15 @@ class CallRecorder:
         """The call is over."""
         self._over = True
         self._stop(discard=False)
+
+    def go_on(self, reason: str) -> None:
+        """Another media worker has the call. What the last one wrote is a file of its own, and another begins."""
+        over = self._over
+        self.lose(reason)
+        self._parts += 1
+        self._over = over
+        if self._state.consent.record:
+            self._start()
 
     def lose(self, reason: str) -> None:
         """Nothing more will come from the media worker."""

@@ -256,6 +256,8 @@ class CallRuntime:
 
     def _handle_media(self, mail: mail_types.MediaMail) -> None:
         match mail:
+            case m.LegMoved():
+                self._leg_moved(mail)
             case m.LegClosed():
                 self._open_ends.discard(mail.leg_id)
                 self._record.heard(mail)
@@ -356,6 +358,13 @@ class CallRuntime:
             self._recorder.stop()
         self._services.media.send(m.CloseLeg(leg_id))
         self._open_ends.add(leg_id)
+
+    def _leg_moved(self, moved: m.LegMoved) -> None:
+        """Its media worker died, and another one goes on."""
+        self._book.note(f.MediaHasMoved(self._whose(moved.leg_id)[0]))
+        self._legs.moved(moved.leg_id, moved.port)
+        if moved.leg_id == self.leg_id:
+            self._recorder.go_on("the media worker failed")
 
     def _lose_media(self) -> None:
         """The worker is gone, and with it everything that it was still to report."""

@@ -120,6 +120,7 @@ MediaMail: TypeAlias = (
     | m.RecordingDiscarded
     | m.RecordingFailed
     | m.LegFailed
+    | m.LegMoved
     | m.LegClosed
 )
 ChildMail: TypeAlias = (

@@ -87,6 +87,13 @@ class Signalling(Protocol):
         """
         ...
 
+    def move_media(self, leg_id: LegId, local_ip: str, local_port: int) -> None:
+        """Our audio of an answered leg is received elsewhere from now on: tell the peer (RFC 3264 §8.3.1).
+
+        A peer that refuses cannot be heard any more: the leg ends.
+        """
+        ...
+
     def may_refer(self, leg_id: LegId) -> bool:
         """Whether the peer of the leg may know REFER."""
         ...
@@ -109,7 +116,12 @@ class Signalling(Protocol):
 
 
 class MediaControl(Protocol):
-    """The media worker; :class:`voicegw.media.client.MediaClient`."""
+    """The media workers; :class:`voicegw.media.pool.MediaPool`."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a new call would be carried well."""
+        ...
 
     def send(self, command: Command) -> None:
         """Pass a command on; never blocks."""

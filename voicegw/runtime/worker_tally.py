@@ -1,4 +1,4 @@
-"""The media worker's counters as part of the node's own."""
+"""The media workers' counters as part of the node's own."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ class WorkerTally:
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._seen: dict[str, int] = {}
+        self._seen: dict[int, Mapping[str, int]] = {}
 
-    def take(self, reported: Mapping[str, int]) -> None:
-        """Add what is new since the last report, as ``media_<name>``."""
+    def take(self, worker: int, reported: Mapping[str, int]) -> None:
+        """Add what is new since the last report of this worker, as ``media_<name>``."""
+        seen = self._seen.get(worker, {})
         for name, value in reported.items():
-            new = value - self._seen.get(name, 0)
+            new = value - seen.get(name, 0)
             if new:
                 self._counters.add(f"media_{name}", new)
-        self._seen = dict(reported)
+        self._seen[worker] = dict(reported)
 
-    def restart(self) -> None:
-        """The worker is gone; the next one begins at zero."""
-        self._seen = {}
+    def restart(self, worker: int) -> None:
+        """The worker is gone; the next one in its place begins at zero."""
+        self._seen.pop(worker, None)

@@ -40,6 +40,7 @@ UNSPOKEN_KINDS = (
     "SpeechHasFailed",
     "RecordingHasEnded",
     "RecordingHasFailed",
+    "MediaHasMoved",
     "MediaWasMeasured",
     "MediaQualityHasChanged",
     "SipWasTraced",

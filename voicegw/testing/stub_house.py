@@ -18,7 +18,7 @@ from voicegw.base.metrics import Counters
 from voicegw.config import Config
 from voicegw.dialplan.load import parse_dialplan
 from voicegw.gateway.sip_leg import SipGateway
-from voicegw.media.client import MediaClient
+from voicegw.media.pool import MediaPool
 from voicegw.ports.asr import AsrProvider
 from voicegw.ports.llm import Llm
 from voicegw.ports.tts import TtsProvider
@@ -27,7 +27,7 @@ from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import CallServices, FactListener
 from voicegw.runtime.speech import Speech
-from voicegw.server_media_start import command_line
+from voicegw.server_media_start import command_lines
 from voicegw.storage.event_log import EventLog
 from voicegw.storage.tool_ledger import SqliteToolLedger
 from voicegw.turn.machine import TurnConfig
@@ -90,10 +90,13 @@ def assemble(
     gateway = SipGateway(
         config.sip, lambda event: manager.on_leg_event(event), random=os.urandom, clock=clock, counters=counters
     )
-    media = MediaClient(
-        command_line(config.media, log_level=config.log.level),
+    media = MediaPool(
+        command_lines(config.media, log_level=config.log.level),
         lambda event: manager.on_media_event(event),
-        lambda reason: manager.on_media_lost(reason),
+        lambda worker, reason: manager.on_worker_lost(worker, reason),
+        lambda calls, reason: manager.on_calls_lost(calls, reason),
+        full_busy=config.media.full_busy,
+        full_late=config.media.full_late,
     )
     services = CallServices(
         signalling=gateway,

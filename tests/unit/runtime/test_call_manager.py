@@ -181,7 +181,8 @@ def test_a_lost_worker_ends_every_call_at_once_and_closes_its_record() -> None:
         hall = Hall()
         await hall.talk("a")
         await hall.talk("b")
-        hall.manager.on_media_lost("the process ended")
+        hall.manager.on_worker_lost(0, "the process ended")
+        hall.manager.on_calls_lost(frozenset(hall.sink.by_call), "the process ended")
         await hall.settle()
         assert hall.signalling.said.count("hangup media_lost") == 2
         for leg in ("a", "b"):
@@ -190,6 +191,34 @@ def test_a_lost_worker_ends_every_call_at_once_and_closes_its_record() -> None:
         assert hall.causes() == ["media_lost", "media_lost"], "nobody waits for what a dead worker would have said"
         assert hall.manager.active == 0
         assert hall.counters.get("media_worker_lost") == 1
+        assert hall.counters.get("media_calls_lost") == 2
+
+    play(story())
+
+
+def test_a_call_whose_media_were_moved_tells_its_peer_and_goes_on() -> None:
+    async def story() -> None:
+        hall = Hall()
+        await hall.talk("a")
+        hall.manager.on_worker_lost(0, "the process ended")
+        hall.manager.on_media_event(m.LegMoved(LegId("a"), 41000))
+        await hall.settle()
+        assert hall.signalling.said[-1] == "move a 192.0.2.2:41000"
+        (facts,) = hall.sink.by_call.values()
+        assert f.MediaHasMoved("caller") in facts
+        await hall.end("a")
+        assert hall.causes() == ["caller_hangup"]
+
+    play(story())
+
+
+def test_no_call_is_taken_that_no_worker_has_room_for() -> None:
+    async def story() -> None:
+        hall = Hall()
+        hall.worker.room = False
+        await hall.invite("a")
+        assert hall.signalling.said == ["reject overloaded"]
+        assert hall.counters.get("calls_refused_full") == 1
 
     play(story())
 
