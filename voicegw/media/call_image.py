@@ -28,6 +28,7 @@ class _Utterance:
 
     id: UtteranceId
     interruptible: bool
+    rate_hz: int
     chunks: list[bytes] = field(default_factory=list)
     final: bool = False
     before: int = 0
@@ -41,8 +42,8 @@ class _Utterance:
 
     @property
     def made(self) -> int:
-        """Samples there are of it."""
-        return sum(map(len, self.chunks)) // _SAMPLE_BYTES
+        """Samples there are of it, in the unit of all positions."""
+        return sum(map(len, self.chunks)) * SAMPLE_RATE_HZ // self.rate_hz // _SAMPLE_BYTES
 
     def position(self, at: float) -> int:
         """Samples of the whole utterance that were heard by then."""
@@ -51,7 +52,7 @@ class _Utterance:
 
     def rest(self) -> bytes:
         """What was not heard."""
-        return b"".join(self.chunks)[self.before * _SAMPLE_BYTES :]
+        return b"".join(self.chunks)[self.before * self.rate_hz // SAMPLE_RATE_HZ * _SAMPLE_BYTES :]
 
 
 class CallImage:
@@ -115,7 +116,9 @@ class CallImage:
         voice = self._voices.setdefault(command.voice, {})
         utterance = voice.get(command.utterance_id)
         if utterance is None:
-            utterance = voice[command.utterance_id] = _Utterance(command.utterance_id, command.interruptible)
+            utterance = voice[command.utterance_id] = _Utterance(
+                command.utterance_id, command.interruptible, command.rate_hz
+            )
         utterance.chunks.append(command.pcm)
         utterance.final |= command.final
 
@@ -201,4 +204,4 @@ class CallImage:
         return [*self._settings.values(), *mix, *pauses, *audio]
 
     def _again(self, one: _Utterance, voice: str) -> m.QueueAudio:
-        return m.QueueAudio(self._call_id, one.id, one.rest(), one.final, one.interruptible, voice)
+        return m.QueueAudio(self._call_id, one.id, one.rest(), one.final, one.interruptible, voice, one.rate_hz)

@@ -93,8 +93,7 @@ class CallRecorder:
         self.lose(reason)
         self._parts += 1
         self._over = over
-        if self._state.consent.record:
-            self._start()
+        self._change(self._state)
 
     def lose(self, reason: str) -> None:
         """Nothing more will come from the media worker."""

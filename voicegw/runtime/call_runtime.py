@@ -361,7 +361,7 @@ class CallRuntime:
 
     def _leg_moved(self, moved: m.LegMoved) -> None:
         """Its media worker died, and another one goes on."""
-        self._book.note(f.MediaHasMoved(self._whose(moved.leg_id)[0]))
+        self._book.note(f.MediaHasMoved(self._record.whose(moved.leg_id)[0]))
         self._legs.moved(moved.leg_id, moved.port)
         if moved.leg_id == self.leg_id:
             self._recorder.go_on("the media worker failed")

@@ -103,6 +103,17 @@ def test_what_the_dead_worker_owed_is_told_in_its_place() -> None:
     assert image.over
 
 
+def test_positions_are_of_8_khz_whatever_the_rate_of_the_audio() -> None:
+    image = CallImage(CALL)
+    image.note(m.QueueAudio(CALL, FIRST, SECOND_OF_PCM * 2, final=True, rate_hz=16000))
+    image.see(m.PlayoutStarted(CALL, FIRST, 100.0))
+    image.lose(100.25, 100.5)
+    (rest,) = queued(image)
+    assert (len(rest.pcm), rest.rate_hz) == (2 * 12000, 16000)
+    finished = image.see(m.PlayoutFinished(CALL, FIRST, 6000, 102.0))
+    assert finished == m.PlayoutFinished(CALL, FIRST, 8000, 102.0)
+
+
 def test_another_voice_has_a_queue_of_its_own() -> None:
     image = talking()
     image.note(m.QueueAudio(CALL, UtteranceId("ring"), b"\1\0" * 8, final=True, voice="announcer"))
