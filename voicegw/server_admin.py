@@ -13,6 +13,7 @@ from voicegw.api.service import ApiService, Wiring
 from voicegw.api.vault import Vault, load_key
 from voicegw.base.clock import SystemClock
 from voicegw.config import Config
+from voicegw.gateway.sip_leg import SipGateway
 from voicegw.recording.seal_keys import read_key_ring
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.runtime.control import RuntimeControl
@@ -20,6 +21,7 @@ from voicegw.runtime.node import Node
 from voicegw.server import node_files
 from voicegw.server_control import NodeControl
 from voicegw.server_documents import NodeInstaller
+from voicegw.server_line import NodeLine
 from voicegw.server_llm import LlmParts
 from voicegw.server_phones import NodePhones, OpenSecret
 
@@ -33,7 +35,7 @@ def make_api(
     phones: NodePhones | None,
 ) -> ApiService:
     """The API over a node, not started; raises ConfigError for keys that cannot be read."""
-    assert isinstance(node.models, LlmParts)
+    assert isinstance(node.models, LlmParts) and isinstance(node.gateway, SipGateway)
     control = NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
     wiring = Wiring(
         installer=installer,
@@ -46,6 +48,7 @@ def make_api(
         node_files=node_files(config),
         browsers=browsers,
         phones=phones,
+        line=NodeLine(node.gateway, SystemClock()),
     )
     return ApiService(config.api, config.store, wiring, SystemClock())
 

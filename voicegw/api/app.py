@@ -28,6 +28,7 @@ from voicegw.api.routes import (
     calls,
     documents,
     keys,
+    line,
     live,
     oidc,
     ops,
@@ -89,6 +90,7 @@ def create_app(parts: Parts) -> FastAPI:
         (supervision, parts.control),
         (browser, parts.browsers),
         (phones, parts.phones),
+        (line, parts.line),
     )
     for module in (*_ROUTERS, *(module for module, part in optional if part is not None)):
         app.include_router(module.router)

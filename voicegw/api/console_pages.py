@@ -16,6 +16,7 @@ _TYPES: Final = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
+    "line.js": "text/javascript; charset=utf-8",
     "sound.js": "text/javascript; charset=utf-8",
 }
 _HEADERS: Final = {

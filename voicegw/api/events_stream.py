@@ -44,6 +44,14 @@ class PhoneChanged(msgspec.Struct, frozen=True, tag=True, tag_field="news"):
     calls: int
 
 
+class TrunkChanged(msgspec.Struct, frozen=True, tag=True, tag_field="news"):
+    """A trunk went down or came up, or lost our registration; ``why``: why it is down. Told as PhoneChanged is."""
+
+    name: str
+    up: bool
+    why: str
+
+
 class Envelope(msgspec.Struct, frozen=True):
     """One live event as watchers get it. ``sent_wall``: seconds since 1970, to measure the way to the watcher."""
 
@@ -52,7 +60,7 @@ class Envelope(msgspec.Struct, frozen=True):
     seq: int
     at_ms: float
     sent_wall: float
-    data: AnyFact | RiskAlert | PhoneChanged
+    data: AnyFact | RiskAlert | PhoneChanged | TrunkChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +176,12 @@ class EventHub:
             except RuntimeError:  # the API's loop is closed: nobody watches any more
                 self._loop = None
 
-    def publish_phone(self, change: PhoneChanged) -> None:
-        """A phone changed."""
+    def publish_news(self, change: PhoneChanged | TrunkChanged) -> None:
+        """A phone or a trunk changed."""
         loop = self._loop
         if loop is not None:
             with suppress(RuntimeError):  # the API's loop is closed: nobody watches any more
-                loop.call_soon_threadsafe(self._tell_of_phone, change)
+                loop.call_soon_threadsafe(self._tell_news, change)
 
     # ------------------------------------------------------------ in the API's loop
 
@@ -262,7 +270,7 @@ class EventHub:
         event = self._encode(call_id, entry.seq, entry.at_ms, data, wall)
         self._spread(Kept(event, call_id, call.called, call.calling, call.agent))
 
-    def _tell_of_phone(self, change: PhoneChanged) -> None:
+    def _tell_news(self, change: PhoneChanged | TrunkChanged) -> None:
         no_call = CallId("")
         self._spread(Kept(self._encode(no_call, 0, 0.0, change, self._wall()), no_call, "", "", ""))
 
@@ -274,7 +282,12 @@ class EventHub:
                 self._counters.add("api_watchers_dropped")
 
     def _encode(
-        self, call_id: CallId, seq: int, at_ms: float, data: AnyFact | RiskAlert | PhoneChanged, wall: float
+        self,
+        call_id: CallId,
+        seq: int,
+        at_ms: float,
+        data: AnyFact | RiskAlert | PhoneChanged | TrunkChanged,
+        wall: float,
     ) -> LiveEvent:
         """The next event of all."""
         self._number += 1

@@ -14,6 +14,7 @@ from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub
 from voicegw.api.installation import Installer, NoTrunks, TrunkSwitch
+from voicegw.api.line_board import LineBoard
 from voicegw.api.oidc import OidcClient
 from voicegw.api.passwords import Passwords
 from voicegw.api.phone_board import PhoneBoard
@@ -70,6 +71,8 @@ class Parts:
     """None: supervisors take part by telephone only."""
     phones: PhoneBoard | None = None
     """None: no phone registers here."""
+    line: LineBoard | None = None
+    """Trunks and guard; None: there is no line."""
     hearings: OnceAMinute = field(default_factory=OnceAMinute)
     logins: RateLimit = field(default_factory=lambda: RateLimit(burst=10, per_minute=20))
     """Guesses for each address."""

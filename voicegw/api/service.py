@@ -26,8 +26,9 @@ from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, Bridged
 from voicegw.api.browser_audio import BrowserAudio, ice_accounts
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
-from voicegw.api.events_stream import EventHub, PhoneChanged
+from voicegw.api.events_stream import EventHub, PhoneChanged, TrunkChanged
 from voicegw.api.installation import Documents, Installer, NoTrunks, TrunkSwitch
+from voicegw.api.line_board import BridgedLine, LineBoard
 from voicegw.api.live_calls import LiveCalls
 from voicegw.api.oidc import OidcClient
 from voicegw.api.outbox import Outbox
@@ -43,6 +44,7 @@ from voicegw.base.ids import CallId, RandomBytes, token
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
 from voicegw.gateway.phone_book import PhoneState
+from voicegw.gateway.trunk_desk import TrunkState
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import StoreUnavailable
@@ -78,6 +80,8 @@ class Wiring:
     """Where calls look for supervisors who have no telephone; lives in the runtime's loop."""
     phones: PhoneBoard | None = None
     """The registrar; lives in the runtime's loop. None: no phone registers here."""
+    line: LineBoard | None = None
+    """Trunks and guard; lives in the runtime's loop."""
 
 
 class ApiService:
@@ -113,6 +117,8 @@ class ApiService:
         )
         if wiring.phones is not None:
             wiring.phones.on_change = self._publish_phone
+        if wiring.line is not None:
+            wiring.line.on_change = self._publish_trunk
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -124,7 +130,10 @@ class ApiService:
         self.hub.publish(call_id, entry)
 
     def _publish_phone(self, state: PhoneState) -> None:
-        self.hub.publish_phone(PhoneChanged(state.name, state.registered, state.calls))
+        self.hub.publish_news(PhoneChanged(state.name, state.registered, state.calls))
+
+    def _publish_trunk(self, state: TrunkState) -> None:
+        self.hub.publish_news(TrunkChanged(state.name, state.up, state.why))
 
     async def start(self) -> None:
         """Take the port and start the thread. The store need not be there yet.
@@ -204,6 +213,7 @@ class ApiService:
             files=wiring.node_files,
             browsers=self._browsers(bridge),
             phones=BridgedPhones(bridge, wiring.phones) if wiring.phones else None,
+            line=BridgedLine(bridge, wiring.line) if wiring.line else None,
             requests=RateLimit(burst=max(1, per_minute // 4), per_minute=per_minute),
         )
 

@@ -40,6 +40,7 @@ class BanReason(Enum):
     SCANNER = "it names a scanner in User-Agent"
     REFUSALS = "it was refused again and again"
     FLOOD = "it went on far beyond its rate"
+    ORDERED = "an administrator said so"
 
 
 class Ban(NamedTuple):
@@ -177,6 +178,13 @@ class Guard:
         """Ask ``rate_of`` anew: the trunks have changed."""
         self._trunk.cache_clear()
 
+    def ban(self, host: str, now: float, seconds: float) -> bool:
+        """Ignore an address for so long; False for a trunk's or a trusted one, which is heard whatever happens."""
+        if self._trunk(host) is not None:
+            return False
+        self._ban(host, BanReason.ORDERED, now, seconds)
+        return host in self._bans
+
     def pardon(self, host: str) -> bool:
         """Lift the ban of an address; false if there is none."""
         return self._bans.pop(host, None) is not None
@@ -220,12 +228,12 @@ class Guard:
         del self._bans[host]
         return False
 
-    def _ban(self, host: str, reason: BanReason, now: float) -> None:
+    def _ban(self, host: str, reason: BanReason, now: float, seconds: float = 0.0) -> None:
         if len(self._bans) >= _MOST_BANS:
             self._bans = {host: ban for host, ban in self._bans.items() if now < ban.until}
         if len(self._bans) >= _MOST_BANS:
             return
-        ban = self._bans[host] = Ban(host, reason, now + self._config.ban_s)
+        ban = self._bans[host] = Ban(host, reason, now + (seconds or self._config.ban_s))
         self._acquainted.pop(host, None)
         self._strangers.pop(host, None)
         self._counters.add(SipCounter.GUARD_BANS)

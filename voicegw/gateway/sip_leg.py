@@ -89,7 +89,7 @@ class SipGateway:
         )
         self._tell = self._ringing.pass_on
         self._agent, self.snapshot = self._driver.agent, self._driver.snapshot
-        self._traces, self.wire = self._driver.traces, self._driver.wire
+        self._traces, self.wire, self.guard = self._driver.traces, self._driver.wire, self._driver.guard
         self.is_settled, self.take_trace = self._traces.settled, self._traces.take
         self.take_first_trace = self._traces.take_first
         self.requests = SipRequests(self._driver)

@@ -63,6 +63,8 @@ class TrunkDesk:
         """Called when addresses of trunks are others than before."""
         self.on_trunks: Callable[[tuple[Trunk, ...]], None] = lambda _trunks: None
         """Called when the trunks are others than before."""
+        self.on_state: Callable[[TrunkState], None] = lambda _state: None
+        """Called when a trunk goes down, comes up, or is down for another reason."""
         self._service_routes: dict[str, tuple[str, ...]] = {}
 
     # ---------------------------------------------------------------- what trunks there are
@@ -101,11 +103,14 @@ class TrunkDesk:
 
     def set_up(self, name: str) -> None:
         """It answers (again)."""
-        self._down.pop(name, None)
+        if self._down.pop(name, None) is not None:
+            self.on_state(TrunkState(name, up=True, calls=self._calls[name]))
 
     def set_down(self, name: str, why: str) -> None:
         """It answers no more, or refuses our registration; calls go by others as long as there are others."""
-        self._down[name] = why
+        if self._down.get(name) != why:
+            self._down[name] = why
+            self.on_state(TrunkState(name, up=False, calls=self._calls[name], why=why))
 
     def snapshot(self) -> tuple[TrunkState, ...]:
         """All trunks, by name."""

@@ -37,7 +37,10 @@ from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry, RecordingHasEnded, encode_entry
+from voicegw.gateway.guard import Ban, BanReason
 from voicegw.gateway.phone_book import PhoneState
+from voicegw.gateway.trunk_desk import TrunkState
+from voicegw.gateway.trunk_status import TrunkStatus
 from voicegw.recording.seal_keys import KeyRing
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.storage.config import RetentionConfig, StoreConfig
@@ -137,6 +140,34 @@ class FakePhones:
         self.changes += 1
 
 
+@dataclass
+class FakeLine:
+    """Two trunks, and one address that gets no answer."""
+
+    ignored: dict[str, float] = field(default_factory=lambda: {"203.0.113.9": 60.0})
+    states: list[TrunkStatus] = field(default_factory=list)
+    on_change: Callable[[TrunkState], None] = lambda _state: None
+
+    def __post_init__(self) -> None:
+        for name in ("mine", "theirs"):
+            self.states.append(TrunkStatus(name, True, True, "", 2, 10, None, None, ""))
+
+    def trunks(self) -> Sequence[TrunkStatus]:
+        return self.states
+
+    def bans(self) -> Sequence[tuple[Ban, float]]:
+        return [(Ban(host, BanReason.FLOOD, left_s), left_s) for host, left_s in self.ignored.items()]
+
+    async def ban(self, host: str, seconds: float) -> bool:
+        if host == "127.0.0.1":
+            return False
+        self.ignored[host] = seconds
+        return True
+
+    async def pardon(self, host: str) -> bool:
+        return self.ignored.pop(host, None) is not None
+
+
 _template: dict[str, Path] = {}
 
 
@@ -148,7 +179,7 @@ class Rig:
         self.runner = asyncio.Runner()
         self.clock = ManualClock(wall=START_WALL)
         self.installer, self.control, self.originator = FakeInstaller(), FakeControl(), FakeOriginator()
-        self.phones = FakePhones()
+        self.phones, self.line = FakePhones(), FakeLine()
         self.browser_legs, self.peers = BrowserLegs(), Fakes()
         self._random = random.Random(4711)
         self.keys: dict[str, str] = {}
@@ -290,6 +321,7 @@ class Rig:
             control=self.control,
             originator=self.originator,
             phones=self.phones,
+            line=self.line,
             recordings=SealedRecordings(self.directory / "recordings", KeyRing()),
             keeper=Maintenance(store, RetentionConfig(), self.clock, files),
             files=files,

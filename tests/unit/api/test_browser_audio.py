@@ -128,7 +128,7 @@ def test_the_page_loads_nothing_from_elsewhere(rig: Rig) -> None:
     policy = page.headers["Content-Security-Policy"]
     assert page.status_code == 200
     assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
-    for name in ("console.css", "console.js", "api.js", "sound.js"):
+    for name in ("console.css", "console.js", "api.js", "line.js", "sound.js"):
         part = rig.get(f"/console/{name}")
         assert (part.status_code, part.headers["Content-Security-Policy"]) == (200, policy)
         assert "http" not in part.text.replace('"https:"', "")

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from tests.unit.api.rig import Rig
 from tests.unit.storage.sample_call import sample_call
 from voicegw.api import streams
-from voicegw.api.events_stream import TOO_SLOW, EventHub, PhoneChanged
+from voicegw.api.events_stream import TOO_SLOW, EventHub, PhoneChanged, TrunkChanged
 from voicegw.api.live_calls import LiveCalls
 from voicegw.api.permissions import EVERYTHING, Scope
 from voicegw.base.ids import CallId
@@ -240,16 +240,18 @@ def test_events_that_came_together_can_be_had_as_one_message(watched: Rig) -> No
             assert [event["id"] for event in socket.receive_json()] == ["boot-1", "boot-2"]
 
 
-def test_phones_are_told_of_to_those_without_limits(watched: Rig) -> None:
+def test_phones_and_trunks_are_told_of_to_those_without_limits(watched: Rig) -> None:
     async def body() -> None:
         everybody = Stream(watched, "/v1/live/events", "ada")
         limited = Stream(watched, "/v1/live/events", "grace")
         for stream in (everybody, limited):
             await stream.until(lambda text: "retry" in text)
-        watched.parts.hub.publish_phone(PhoneChanged("anna", registered=True, calls=1))
+        watched.parts.hub.publish_news(PhoneChanged("anna", registered=True, calls=1))
+        watched.parts.hub.publish_news(TrunkChanged("carrier", up=False, why="not registered: 403"))
         publish(watched, 0, 1, number=2, called="+491")
-        text = await everybody.until(lambda text: text.count("event:") == 2)
-        assert sorted(names(text)) == ["CallWasOffered", "PhoneChanged"]
+        text = await everybody.until(lambda text: text.count("event:") == 3)
+        assert sorted(names(text)) == ["CallWasOffered", "PhoneChanged", "TrunkChanged"]
+        assert '"data":{"news":"TrunkChanged","name":"carrier","up":false,"why":"not registered: 403"}' in text
         assert '"data":{"news":"PhoneChanged","name":"anna","registered":true,"calls":1}' in text
         text = await limited.until(lambda text: text.count("event:") == 1)
         assert names(text) == ["CallWasOffered"]

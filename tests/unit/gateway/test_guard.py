@@ -202,3 +202,14 @@ def test_bad_settings_are_refused() -> None:
         GuardConfig(strangers_per_s=0)
     with pytest.raises(ConfigError):
         GuardConfig(scanners=("SIPVicious",))
+
+
+def test_an_administrator_bans_and_pardons() -> None:
+    house = House(trunks={TRUNK.host: Rate(10.0, 20.0)})
+    assert house.guard.ban(STRANGER.host, 0.0, 5.0)
+    assert [ban.reason for ban in house.bans] == [BanReason.ORDERED]
+    assert (house.heard(STRANGER, 1, 4.9), house.heard(STRANGER, 1, 5.1)) == (0, 1)
+    assert house.guard.ban(STRANGER.host, 6.0, 5.0)
+    assert house.guard.pardon(STRANGER.host) and house.heard(STRANGER, 1, 6.1) == 1
+    assert not house.guard.ban(TRUNK.host, 0.0, 5.0), "trunks are heard whatever happens"
+    assert not house.guard.ban("127.0.0.1", 0.0, 5.0), "and so are trusted networks"

@@ -12,14 +12,18 @@ from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId
 from voicegw.base.metrics import Counters
 from voicegw.gateway.caller_id import CallerOut, present
+from voicegw.gateway.registrations import RegistrationSnapshot
 from voicegw.gateway.token_bucket import Rate
 from voicegw.gateway.trunk_config import Trunk
-from voicegw.gateway.trunk_desk import TrunkCounter, TrunkDesk
+from voicegw.gateway.trunk_desk import TrunkCounter, TrunkDesk, TrunkState
 from voicegw.gateway.trunk_headers import incoming, is_listed, outgoing
+from voicegw.gateway.trunk_health import Health, HealthSnapshot
 from voicegw.gateway.trunk_numbers import longest_match, shown_to_trunk, to_inside, to_trunk
 from voicegw.gateway.trunk_sections import HeaderSettings, NumberSettings
 from voicegw.gateway.trunk_settings import TrunkSettings
+from voicegw.gateway.trunk_status import statuses
 from voicegw.gateway.trunk_table import RouteRefused, TrunkTable
+from voicegw.gateway.trunk_watch import TrunkWatchSnapshot
 from voicegw.sip.address import Address
 from voicegw.sip.dialling import call_target, plain
 from voicegw.sip.digest import Credentials
@@ -387,3 +391,39 @@ def test_headers_out() -> None:
 def test_lists_of_names() -> None:
     assert is_listed("x-FOO", ["X-*"]) and is_listed("Anything", ["*"]) and is_listed("subject", ["Subject"])
     assert not is_listed("Subject2", ["Subject"])
+
+
+def test_the_desk_tells_of_trunks_that_go_down_and_come_up() -> None:
+    one = desk(trunk("t", hosts=["192.0.2.1"], carries=["*"]))
+    told: list[TrunkState] = []
+    one.on_state = told.append
+    one.set_up("t")
+    assert told == [], "it was up"
+    for why in ("silent", "silent", "not registered: 403 Forbidden"):
+        one.set_down("t", why)
+    one.set_up("t")
+    assert [(state.up, state.why) for state in told] == [
+        (False, "silent"),
+        (False, "not registered: 403 Forbidden"),
+        (True, ""),
+    ]
+
+
+def test_which_other_trunks_stand_by() -> None:
+    one = desk(trunk("a", hosts=["192.0.2.1"], carries=["*"]), trunk("b", hosts=["192.0.2.2"], carries=["*"]))
+    assert one.has_other("tel:1", ["a"])
+    assert not one.has_other("tel:1", ["a", "b"])
+    one.set_down("b", "silent")
+    assert not one.has_other("tel:1", ["a"])
+    assert refusal(lambda: one.route(A, "tel:1", 0.0, ("a", "b"))) is HangupCause.TRUNK_DOWN
+
+
+def test_how_trunks_stand_for_people() -> None:
+    one = desk(trunk("a", hosts=["192.0.2.1"], carries=["*"], max_calls=3), trunk("b", hosts=["192.0.2.2"]))
+    one.route(A, "tel:1", 0.0)
+    one.set_down("b", "silent")
+    failing = RegistrationSnapshot("a", "sip:a", False, "waiting", 0, 1, 403, "Forbidden", 1, "", ())
+    silent = HealthSnapshot("b", Health.UP, 1.0, 408, 0.0, 1, (), "")
+    a, b = statuses(one, TrunkWatchSnapshot((failing,), (silent,)))
+    assert (a.up, a.calls, a.max_calls, a.last_error) == (True, 1, 3, "REGISTER: 403 Forbidden")
+    assert (b.up, b.why, b.last_error) == (False, "silent", "no answer to OPTIONS")

@@ -1,6 +1,7 @@
 // The supervisor's page: what is going on, and taking part in it.
 
 import { ask, useCsrf, watch } from "/console/api.js";
+import { refreshLine } from "/console/line.js";
 import { Sound } from "/console/sound.js";
 
 const LIST_MS = 1000;
@@ -72,7 +73,7 @@ async function begin(me) {
     showLogIn();
     say(reason, true);
   });
-  await refreshCalls();
+  await Promise.all([refreshCalls(), refreshLine()]);
 }
 
 // ---------------------------------------------------------------- the list of calls
@@ -121,10 +122,19 @@ function forgetCall() {
 // ---------------------------------------------------------------- events and transcript
 
 const listSoon = atMost(LIST_MS, refreshCalls);
+const lineSoon = atMost(LIST_MS, refreshLine);
 const transcriptSoon = atMost(TRANSCRIPT_MS, refreshTranscript);
 
 function told(event) {
   listSoon();
+  if (event.data?.news) {
+    lineSoon();
+    if (event.data.news === "TrunkChanged") {
+      const { name, up, why } = event.data;
+      say(up ? `Trunk ${name} is up again.` : `Trunk ${name} is down: ${why}`, !up);
+    }
+    return;
+  }
   if (!event.call_id || event.call_id !== state.chosen) {
     return;
   }
