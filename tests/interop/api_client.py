@@ -34,7 +34,7 @@ def watch(client: httpx.Client, path: str, until: str) -> list[dict[str, Any]]:
         for line in stream.iter_lines():
             if line.startswith("data: {"):
                 events.append(json.loads(line[6:]))
-                if until in (events[-1]["data"].get("fact"), events[-1]["data"].get("alert")):
+                if until in map(events[-1]["data"].get, ("fact", "alert", "news")):
                     break
     return events
 

@@ -59,8 +59,8 @@ class ApiDesk:
         return str(up[0]["id"])
 
     def events(self, call_id: str, after: str, until: str) -> list[dict[str, Any]]:
-        """What watchers of a call were told since ``after``, up to the fact of this name."""
-        path = f"/v1/live/events?call_id={call_id}&after={after}"
+        """What watchers of a call, or of all, were told since ``after``, up to the fact of this name."""
+        path = f"/v1/live/events?after={after}" + (f"&call_id={call_id}" if call_id else "")
         return [event["data"] for event in self._exchange({"watch": path, "until": until})["events"]]
 
     def _log_in(self) -> None:

@@ -30,7 +30,13 @@ def takes(ip: str = "[media_ip]", port: str = "[media_port]") -> str:
 
 
 def carrier(
-    work: Path, invite: str = "", *, options: str = "200 OK", register: str = "", echo: bool = False
+    work: Path,
+    invite: str = "",
+    *,
+    options: str = "200 OK",
+    register: str = "",
+    echo: bool = False,
+    port: int = 0,
 ) -> Sipp:
     """A running one. ``echo``: what it hears it sends back."""
     parts = [
@@ -42,4 +48,4 @@ def carrier(
         '<label id="9"/>\n<nop/>\n',
     ]
     extra = ("-rtp_echo",) if echo else ()
-    return Sipp(work, script(*parts), calls=50, extra=extra).listening()
+    return Sipp(work, script(*parts), calls=50, extra=extra, port=port).listening()
