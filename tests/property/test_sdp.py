@@ -9,11 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voicegw.base.errors import RemoteProtocolError
+from voicegw.sdp.codec_choice import DTMF, PCMA, PCMU
 from voicegw.sdp.codecs import STATIC_PAYLOAD_TYPES, Codec, codecs_of
 from voicegw.sdp.description import Connection, MediaDescription, Origin, SessionDescription, parse, serialize
 from voicegw.sdp.direction import DIRECTIONS
 from voicegw.sdp.local_session import LocalSession
-from voicegw.sdp.negotiate import DTMF, PCMA, PCMU, NotAcceptable, accept_answer, make_answer, make_offer
+from voicegw.sdp.negotiate import NotAcceptable, accept_answer, make_answer, make_offer
 
 OFFER = b"""v=0\r
 o=jdoe 3724394400 3724394405 IN IP4 198.51.100.1\r

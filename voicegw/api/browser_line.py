@@ -14,7 +14,7 @@ from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import RandomBytes
 from voicegw.rtp.packet import RtpPacket
 from voicegw.runtime.browser_legs import LOOPBACK
-from voicegw.sdp.negotiate import PCMU
+from voicegw.sdp.codec_choice import PCMU
 
 RATE_HZ: Final = 8_000
 FRAME_SAMPLES: Final = 160

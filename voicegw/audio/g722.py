@@ -7,12 +7,12 @@ each direction of a stream is an object of the C library (docs/decisions/0013), 
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voicegw.audio.libraries import has_g722
 from voicegw.base.errors import LocalError
 
 RATE_HZ: Final = 16_000
@@ -29,13 +29,8 @@ class _Coder(Protocol):
     def decode(self, codes: bytes, /) -> memoryview: ...
 
 
-def available() -> bool:
-    """Whether the library is installed."""
-    return find_spec("G722") is not None
-
-
 def _coder() -> _Coder:
-    if not available():
+    if not has_g722():
         raise LocalError("G.722 needs the package G722, which is not installed")
     make = cast(_Coder, import_module("G722").G722)
     return make(RATE_HZ, _BIT_RATE)

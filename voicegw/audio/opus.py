@@ -7,7 +7,6 @@ resamples inside, so a decoder asked for 16 kHz gives 16 kHz for streams of 8 to
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from voicegw.audio.libraries import libopus
 from voicegw.base.errors import LocalError, RemoteProtocolError
 
 RATE_HZ: Final = 16_000
@@ -40,14 +40,10 @@ _SILENT_BYTES: Final = 2
 
 
 @lru_cache(maxsize=1)
-def _library() -> ctypes.CDLL | None:
-    name = ctypes.util.find_library("opus")
-    if name is None:
-        return None
-    try:
-        library = ctypes.CDLL(name)
-    except OSError:
-        return None
+def _library() -> ctypes.CDLL:
+    library = libopus()
+    if library is None:
+        raise LocalError("Opus needs the system library libopus (Debian: libopus0), which is not installed")
     pointer, integer = ctypes.c_void_p, ctypes.c_int
     library.opus_encoder_create.restype = library.opus_decoder_create.restype = pointer
     library.opus_encoder_create.argtypes = [integer, integer, integer, pointer]
@@ -56,18 +52,6 @@ def _library() -> ctypes.CDLL | None:
     library.opus_encode.argtypes = [pointer, pointer, integer, pointer, integer]
     library.opus_decode.argtypes = [pointer, ctypes.c_char_p, integer, pointer, integer, integer]
     library.opus_encoder_ctl.argtypes = [pointer, integer]  # the rest is variadic and passed as it is
-    return library
-
-
-def available() -> bool:
-    """Whether libopus is installed."""
-    return _library() is not None
-
-
-def _required() -> ctypes.CDLL:
-    library = _library()
-    if library is None:
-        raise LocalError("Opus needs the system library libopus (Debian: libopus0), which is not installed")
     return library
 
 
@@ -88,7 +72,7 @@ class Encoder:
     """One stream on its way out; LocalError where libopus is not installed or refuses."""
 
     def __init__(self, settings: EncoderSettings) -> None:
-        library = self._library = _required()
+        library = self._library = _library()
         error = ctypes.c_int()
         self._encoder = library.opus_encoder_create(RATE_HZ, 1, _VOIP, ctypes.byref(error))
         if error.value:
@@ -132,7 +116,7 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        library = self._library = _required()
+        library = self._library = _library()
         error = ctypes.c_int()
         self._decoder = library.opus_decoder_create(RATE_HZ, 1, ctypes.byref(error))
         if error.value:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from voicegw.base.errors import ConfigError
 from voicegw.base.srtp_suites import SRTP_SUITES
+from voicegw.gateway.codecs import CODECS, DEFAULT, preferences
 from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.ladder_config import LadderConfig
@@ -17,14 +18,11 @@ from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.tls_config import TlsClientSettings
 from voicegw.rtp.srtp import available_suites
 from voicegw.sdp.codecs import Codec
-from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
 from voicegw.sdp.security import SrtpPolicy
 from voicegw.sip.address import Transport, is_literal
 from voicegw.sip.provisional import ReliablePolicy
 from voicegw.sip.session_timer import SessionTimerPolicy
 
-CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
-"""What can be spoken, by name."""
 SRTP_POLICIES = tuple(policy.value for policy in SrtpPolicy)
 _STRANGERS = ("open", "refuse", "silent")
 
@@ -77,8 +75,8 @@ class SipConfig:
     replaceable: bool = True
     """Whether a new dialog may take the place of a running one (RFC 3891), as phones do at attended transfers. Only
     who was in the old dialog, or on its way, knows its Call-ID and tags."""
-    codecs: tuple[str, ...] = ("PCMU", "PCMA")
-    """Audio codecs, best first in our own offers; in answers the caller's order counts."""
+    codecs: tuple[str, ...] = DEFAULT
+    """Audio codecs, best first in our own offers: PCMU, PCMA, G722, opus. In answers the caller's order counts."""
     srtp: str = "optional"
     """Encrypted audio (RFC 3711) with keys in SDP (RFC 4568), for phones and wherever a trunk does not say: off,
     optional (with whoever can) or required (or no call)."""
@@ -178,4 +176,4 @@ class SipConfig:
     @property
     def preferences(self) -> tuple[Codec, ...]:
         """The codecs for offers and answers; keypad events come along always."""
-        return (*(CODECS[name] for name in self.codecs), DTMF)
+        return preferences(self.codecs)

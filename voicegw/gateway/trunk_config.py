@@ -6,12 +6,11 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from voicegw.gateway.config import CODECS
+from voicegw.gateway.codecs import preferences
 from voicegw.gateway.trunk_sections import Quirk
 from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.gateway.way import Way, loose_route
 from voicegw.sdp.codecs import Codec
-from voicegw.sdp.negotiate import DTMF
 from voicegw.sip.address import Transport, bracketed, is_literal, unbracketed
 from voicegw.sip.digest import Credentials
 from voicegw.sip.uri import SipUri, escape_user
@@ -92,7 +91,7 @@ class Trunk:
     @property
     def codecs(self) -> tuple[Codec, ...]:
         """What is offered and taken, best first; empty: what the node prefers. Keys come along always."""
-        return (*(CODECS[name] for name in self.settings.codecs), DTMF) if self.settings.codecs else ()
+        return preferences(self.settings.codecs) if self.settings.codecs else ()
 
     def has_quirk(self, quirk: Quirk) -> bool:
         """Whether the peer does this differently."""

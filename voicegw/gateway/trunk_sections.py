@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.dialplan.checked import StrictModel, did_you_mean
-from voicegw.gateway.config import CODECS
+from voicegw.gateway.codecs import CODECS
 from voicegw.sip.grammar import is_fit
 from voicegw.sip.uri import SipUri
 

@@ -13,6 +13,7 @@ import msgspec
 
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.call.edges import AGENT, AGENT_EAR
+from voicegw.sdp.opus_parameters import NO_WISHES, OpusParameters
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -20,15 +21,6 @@ class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 # ---------------------------------------------------------------- commands
-
-
-class OpusWish(Message, frozen=True):
-    """What the peer wants of the Opus that we send (RFC 7587 §6.1); bits a second, 0 where it says nothing."""
-
-    max_bitrate: int = 0
-    fec: bool = False
-    dtx: bool = False
-    max_playback_hz: int = 48000
 
 
 class LegKeys(Message, frozen=True):
@@ -59,6 +51,7 @@ class ConfigureLeg(Message, frozen=True):
     mixed, for good. ``dtmf_payload_type`` is -1 when not negotiated. These two numbers are the peer's and go out
     with our packets; the ``receive`` ones are ours, -1 where they are the same. Both are taken from the peer: many
     send under the number that they were offered, whatever they answered. Keys are measured in ``dtmf_clock_hz``.
+    ``other_codecs``: what else the peer may change to without a word, (payload type, name).
     ``ptime_ms`` is of our packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
     ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives. ``srtp``: the keys of a
     protected stream; the same ones again change nothing about it.
@@ -78,7 +71,8 @@ class ConfigureLeg(Message, frozen=True):
     vad: bool = True
     tap: bool = True
     dtmf_clock_hz: int = 8000
-    opus: OpusWish = OpusWish()
+    opus: OpusParameters = NO_WISHES
+    other_codecs: tuple[tuple[int, str], ...] = ()
     srtp: LegKeys | None = None
 
 

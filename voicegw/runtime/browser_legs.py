@@ -16,7 +16,8 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
 from voicegw.gateway.events import LegAnswered, LegEnded, LegEvent
 from voicegw.runtime.services import Signalling
-from voicegw.sdp.negotiate import PCMU, MediaSession
+from voicegw.sdp.codec_choice import PCMU
+from voicegw.sdp.negotiate import MediaSession
 
 BROWSER: Final = "webrtc"
 """The address of a supervisor who takes part by the browser that they have connected."""

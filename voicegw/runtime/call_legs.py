@@ -154,6 +154,9 @@ def configuration_of(leg_id: LegId, session: MediaSession, *, listens: bool) -> 
         vad=listens,
         tap=listens,
         srtp=_keys_of(session),
+        dtmf_clock_hz=session.dtmf_clock_hz,
+        opus=session.opus,
+        other_codecs=session.other_codecs,
     )
 
 

@@ -29,6 +29,8 @@ STATIC_PAYLOAD_TYPES: dict[int, tuple[str, int, int]] = {
 """Audio payload type → (name, clock in Hz, channels)."""
 
 TELEPHONE_EVENT = "telephone-event"
+_SPELLINGS = {"g722": (8_000, 1), "opus": (48_000, 2)}
+"""Clock and channels of codecs that some write otherwise: G722/16000, after its sampling, or opus/48000."""
 _RTPMAP = re.compile(r"([0-9]{1,3}) +([^ /]+)/([0-9]{1,6})(?:/([0-9]{1,2}))? *")
 _FMTP = re.compile(r"([0-9]{1,3}) +(.+)")
 
@@ -50,7 +52,9 @@ class Codec:
     @property
     def encoding(self) -> tuple[str, int, int]:
         """What tells it from others, whatever its payload type: name in lower case, clock and channels."""
-        return (self.name.lower(), self.clock_hz, self.channels)
+        name = self.name.lower()
+        clock_hz, channels = _SPELLINGS.get(name) or (self.clock_hz, self.channels)
+        return name, clock_hz, channels
 
     @property
     def rtpmap(self) -> str:

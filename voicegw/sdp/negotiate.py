@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from voicegw.base.errors import RemoteProtocolError
-from voicegw.sdp.codecs import TELEPHONE_EVENT, Codec, codecs_of
+from voicegw.sdp.codec_choice import DTMF, PCMA, PCMU, CodecChoice, choose
+from voicegw.sdp.codecs import Codec, codecs_of
 from voicegw.sdp.description import (
     Attributes,
     Connection,
@@ -19,6 +20,7 @@ from voicegw.sdp.description import (
     connection_for,
 )
 from voicegw.sdp.direction import SENDRECV, answer_direction, direction_of, receives, sends
+from voicegw.sdp.opus_parameters import NO_WISHES, OpusParameters, parse_opus
 from voicegw.sdp.security import (
     PLAIN,
     PLAIN_PROFILES,
@@ -33,11 +35,8 @@ from voicegw.sdp.security import (
     offered_profile,
 )
 
-PCMU = Codec("PCMU", 8_000, 0)
-PCMA = Codec("PCMA", 8_000, 8)
-DTMF = Codec(TELEPHONE_EVENT, 8_000, 101, fmtp="0-16")
 DEFAULT_PREFERENCES = (PCMU, PCMA, DTMF)
-"""What we offer, best first; the payload types are the ones of our own offers."""
+"""What we offer, best first."""
 
 DEFAULT_PTIME_MS = 20
 PTIMES_MS = (10, 20, 30, 40, 60)
@@ -59,7 +58,8 @@ class MediaSession:
     """One negotiated audio stream as we see it: what we send, where to, and what to expect.
 
     Payload types are two: each side names the numbers under which it wants to receive, so ``payload_type`` is the
-    peer's and goes into our packets, ``receive_payload_type`` is ours and comes in the peer's. -1 is no DTMF.
+    peer's and goes into our packets, ``receive_payload_type`` is ours and comes in the peer's. -1 is no DTMF, whose
+    durations are counted at ``dtmf_clock_hz``. ``other_codecs``: what else the peer may send, (our number, name).
     ``remote_port`` is 0, and both directions are off, where the peer stopped the stream with port 0. ``srtp`` has
     the keys of a protected stream, None is plain RTP.
     """
@@ -75,6 +75,9 @@ class MediaSession:
     send: bool = True
     receive: bool = True
     srtp: SrtpKeys | None = None
+    dtmf_clock_hz: int = 8_000
+    opus: OpusParameters = NO_WISHES
+    other_codecs: tuple[tuple[int, str], ...] = ()
 
     @property
     def on_hold(self) -> bool:
@@ -96,8 +99,7 @@ class _Choice:
 
     index: int
     media: MediaDescription
-    codec: Codec
-    dtmf: Codec | None
+    codecs: CodecChoice
     remote_ip: str
     ptime_ms: int
     srtp: SrtpKeys | None
@@ -148,7 +150,8 @@ def make_answer(
     )
     media = choice.media
     way = answer_direction(direction_of(offer, media), direction)
-    codecs = (choice.codec,) if choice.dtmf is None else (choice.codec, choice.dtmf)
+    chosen = choice.codecs
+    codecs = (chosen.audio,) if chosen.dtmf is None else (chosen.audio, chosen.dtmf)
     port = rtp_port if media.port else 0
     audio = _audio(port, media.protocol, codecs, way, choice.ptime_ms, choice.crypto)
     sections = tuple(
@@ -183,18 +186,23 @@ def _audio_of(offer: SessionDescription) -> MediaDescription:
 
 def _session(choice: _Choice, way: str, ours: tuple[Codec, ...]) -> MediaSession:
     """Return the outcome; ``way`` is our direction, ``ours`` has the numbers under which we receive."""
+    audio, dtmf = choice.codecs.audio, choice.codecs.dtmf
+    others = ((_number_of(codec, ours), codec.name) for codec in choice.codecs.others)
     return MediaSession(
         remote_ip=choice.remote_ip,
         remote_port=choice.media.port,
-        codec=choice.codec.name,
-        payload_type=choice.codec.payload_type,
-        receive_payload_type=_number_of(choice.codec, ours),
-        dtmf_payload_type=-1 if choice.dtmf is None else choice.dtmf.payload_type,
-        dtmf_receive_payload_type=-1 if choice.dtmf is None else _number_of(choice.dtmf, ours),
+        codec=audio.name,
+        payload_type=audio.payload_type,
+        receive_payload_type=_number_of(audio, ours),
+        dtmf_payload_type=-1 if dtmf is None else dtmf.payload_type,
+        dtmf_receive_payload_type=-1 if dtmf is None else _number_of(dtmf, ours),
         ptime_ms=choice.ptime_ms,
         send=sends(way),
         receive=receives(way),
         srtp=choice.srtp,
+        dtmf_clock_hz=DTMF.clock_hz if dtmf is None else dtmf.clock_hz,
+        opus=parse_opus(choice.codecs.parameters),
+        other_codecs=tuple((number, name) for number, name in others if number >= 0),
     )
 
 
@@ -256,8 +264,8 @@ def _choose(
         if media.media != "audio" or media.protocol.upper() not in _PROTOCOLS or stopped:
             continue
         remote_ip = _target(remote.connection_of(media), own)
-        codec, dtmf = _common(codecs_of(media, assumed), preferences)
-        if remote_ip is None or codec is None:
+        codecs = choose(codecs_of(media, assumed), preferences)
+        if remote_ip is None or codecs is None:
             reason = "no usable media address" if remote_ip is None else "no common codec"
             continue
         try:
@@ -265,28 +273,13 @@ def _choose(
         except Unprotected as refused:
             reason = str(refused)
             continue
-        return _Choice(index, media, codec, dtmf, remote_ip, _ptime_ms(remote, media), srtp, crypto)
+        return _Choice(index, media, codecs, remote_ip, _ptime_ms(remote, media), srtp, crypto)
     raise NotAcceptable(reason)
 
 
-def _common(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> tuple[Codec | None, Codec | None]:
-    """Return (audio codec, telephone-event of the same clock or None): their numbers, our names and parameters."""
-    known = {own.encoding: own for own in reversed(ours)}
-    shared = [(their, known[their.encoding]) for their in theirs if their.encoding in known]
-    codec = next((_numbered(own, their) for their, own in shared if own.name != TELEPHONE_EVENT), None)
-    if codec is None:
-        return None, None
-    events = (pair for pair in shared if pair[1].name == TELEPHONE_EVENT and pair[1].clock_hz == codec.clock_hz)
-    return codec, next((_numbered(own, their) for their, own in events), None)
-
-
-def _numbered(own: Codec, their: Codec) -> Codec:
-    same = own.payload_type == their.payload_type
-    return own if same else Codec(own.name, own.clock_hz, their.payload_type, own.channels, own.fmtp)
-
-
 def _number_of(codec: Codec, ours: tuple[Codec, ...]) -> int:
-    return next(own.payload_type for own in ours if own.matches(codec))
+    """Under which we receive ``codec``; -1 if we do not: our answer left it out."""
+    return next((own.payload_type for own in ours if own.matches(codec)), -1)
 
 
 def _target(connection: Connection | None, own: Connection) -> str | None:

@@ -10,6 +10,8 @@ import os
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from voicegw.base.causes import HangupCause
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import LocalError, RemoteError
@@ -30,6 +32,7 @@ from voicegw.gateway.sip_leg import SipGateway
 from voicegw.media import messages as m
 from voicegw.media.client import MediaClient
 from voicegw.media.config import MediaConfig
+from voicegw.runtime.call_legs import configuration_of
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.server_media_start import command_line
 from voicegw.sip.uri import SipUri
@@ -253,23 +256,8 @@ class Softphone:
         session = call.session
         if session is None:
             return
-        self.media.send(
-            m.ConfigureLeg(
-                call.leg_id,
-                session.remote_ip,
-                session.remote_port,
-                session.codec,
-                session.payload_type,
-                dtmf_payload_type=session.dtmf_payload_type,
-                receive_payload_type=session.receive_payload_type,
-                dtmf_receive_payload_type=session.dtmf_receive_payload_type,
-                ptime_ms=session.ptime_ms,
-                send=session.send,
-                receive=session.receive,
-                vad=True,
-                tap=call.on_audio is not None,
-            )
-        )
+        order = configuration_of(call.leg_id, session, listens=True)
+        self.media.send(msgspec.structs.replace(order, tap=call.on_audio is not None))
 
     def forget(self, call: PhoneCall) -> None:
         """Drop an ended call from memory."""

@@ -8,7 +8,7 @@ from tests.unit.sip.raw_peer import PEER, RawPeer
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId
 from voicegw.gateway.leg import SipLeg
-from voicegw.sdp.negotiate import DTMF, PCMA, PCMU
+from voicegw.sdp.codec_choice import DTMF, PCMA, PCMU
 from voicegw.sip.events import InviteReceived
 
 RFC_VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "sip"

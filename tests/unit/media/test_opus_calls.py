@@ -12,6 +12,7 @@ from voicegw.base.ids import CallId, UtteranceId
 from voicegw.media import messages as m
 from voicegw.media.opus_stream import OpusReceiver
 from voicegw.rtp.telephone_event import TelephoneEvent
+from voicegw.sdp.opus_parameters import OpusParameters
 
 BOTH_WAYS = (("caller", "agent_ear"), ("agent", "caller"))
 CALL = CallId("call")
@@ -86,7 +87,7 @@ def test_what_was_lost_is_taken_from_the_next_packet() -> None:
 
 def test_silence_is_not_sent_where_the_peer_wishes_so() -> None:
     rig = Rig()
-    phone = OpusPhone(rig, opus=m.OpusWish(dtx=True))
+    phone = OpusPhone(rig, opus=OpusParameters(dtx=True))
     rig.mix(*BOTH_WAYS)
     played(rig, speech_like(1.0))
     rig.tick(200)

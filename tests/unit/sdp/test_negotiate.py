@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
+from voicegw.sdp.codec_choice import DTMF, PCMA, PCMU
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.description import SessionDescription, parse, serialize
 from voicegw.sdp.direction import DIRECTIONS, INACTIVE, RECVONLY, SENDONLY, SENDRECV, answer_direction
 from voicegw.sdp.local_session import LocalSession
 from voicegw.sdp.negotiate import (
     DEFAULT_PREFERENCES,
-    DTMF,
-    PCMA,
-    PCMU,
     Answer,
     MediaSession,
     NotAcceptable,
