@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sdp.codec_choice import DTMF, PCMA, PCMU

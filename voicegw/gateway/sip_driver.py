@@ -182,7 +182,10 @@ class SipDriver:
             self._answer_stun(data, source)
             return
         self.agent.receive_datagram(data, source, now)
-        self.pump()
+        if self._delivery is None:
+            self._deliver()  # we are called by the event loop, and nothing waits that came before
+        else:
+            self.pump()
 
     def _answer_stun(self, data: bytes, source: Address) -> None:
         reply = answer_stun(data, source)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from voicegw.sdp.description import MediaDescription
 
@@ -35,8 +36,7 @@ _RTPMAP = re.compile(r"([0-9]{1,3}) +([^ /]+)/([0-9]{1,6})(?:/([0-9]{1,2}))? *")
 _FMTP = re.compile(r"([0-9]{1,3}) +(.+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(Struct, frozen=True, gc=False):
     """A codec under the payload type that one side gave it. ``fmtp`` is the parameter text, "" without one."""
 
     name: str

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from string import ascii_lowercase
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
 
@@ -38,8 +39,7 @@ def _literal(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True, gc=False):
     """``c=IN IP4 address``: where media is to go; ``address`` may be a name or carry a multicast ``/ttl``."""
 
     address: str
@@ -62,8 +62,7 @@ def connection_for(address: str) -> Connection:
     return Connection(address, f"IP{ip.version}")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True, gc=False):
     """``o=``: who made the description, and its version. Numbers stay text: peers exceed every integer size."""
 
     username: str
@@ -75,8 +74,7 @@ class Origin:
         return f"{self.username} {self.session_id} {self.version} {self.connection}"
 
 
-@dataclass(frozen=True, slots=True)
-class MediaDescription:
+class MediaDescription(Struct, frozen=True, gc=False):
     """One ``m=`` section. ``formats`` are payload types for RTP; ``other`` has its i=, b= and k= lines verbatim."""
 
     media: str
@@ -98,8 +96,7 @@ class MediaDescription:
         return "RTP/" in self.protocol.upper()
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDescription:
+class SessionDescription(Struct, frozen=True, gc=False):
     """A whole description. ``other`` holds the session's i=, u=, e=, p=, b=, r=, z= and k= lines verbatim."""
 
     origin: Origin

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from voicegw.sdp.description import Origin, SessionDescription
 
 
-@dataclass(frozen=True, slots=True)
-class LocalSession:
+class LocalSession(Struct, frozen=True, gc=False):
     """What we last sent in a dialog, and under which version.
 
     A repeated version tells the peer that nothing changed. Session timers and carriers' keep-alive re-INVITEs rely

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.sip.memo import remembered
@@ -156,8 +157,7 @@ def _host_port(text: str) -> tuple[str, int | None]:
 _known_host_port = remembered(_host_port)
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True, gc=False):
     """Parameters in order, values verbatim: ``;lr;tag=x``. Names compare without case; a flag has value None."""
 
     items: tuple[tuple[str, str | None], ...] = ()

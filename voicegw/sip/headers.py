@@ -7,7 +7,8 @@ somebody asks; messages keep the text, because what is copied into an answer mus
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.sip.grammar import (
@@ -34,8 +35,7 @@ _VIA = re.compile(rf"SIP{_WS}/{_WS}([0-9.]+){_WS}/{_WS}({TOKEN})[ \t]++([^;]+)(.
 _CSEQ = re.compile(rf"0*([0-9]{{1,10}})[ \t]+({TOKEN})")
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(Struct, frozen=True, gc=False):
     """One Via value: ``SIP/2.0/transport host:port;params`` (RFC 3261 §20.42). IPv6 hosts keep their brackets."""
 
     transport: str
@@ -94,7 +94,7 @@ class Via:
 
     def with_param(self, name: str, value: str | None = None) -> Via:
         """Return a copy with the parameter set; LocalError for an unfit value."""
-        return replace(self, params=self.params.with_(name, value))
+        return Via(self.transport, self.host, self.port, self.params.with_(name, value), self.version)
 
     def with_source(self, address: str, port: int) -> Via:
         """Return a copy with what the server transport adds: received and, when asked for, rport.
@@ -116,8 +116,7 @@ class Via:
         return self.received or self.host.strip("[]"), self.rport or self.port or DEFAULT_PORT
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(Struct, frozen=True, gc=False):
     """A value of From, To, Contact, Route, Record-Route, Refer-To and their kin (RFC 3261 §20.10).
 
     ``uri`` is text; ``display_name`` is without quotes, its characters bytes of the wire (see ``display_text``).
@@ -192,15 +191,14 @@ class NameAddr:
 
     def with_tag(self, tag: str) -> NameAddr:
         """Return a copy that carries ``tag``."""
-        return replace(self, params=self.params.with_("tag", tag))
+        return self.with_param("tag", tag)
 
     def with_param(self, name: str, value: str | None = None) -> NameAddr:
         """Return a copy with the header parameter set; LocalError for an unfit value."""
-        return replace(self, params=self.params.with_(name, value))
+        return NameAddr(self.uri, self.display_name, self.params.with_(name, value))
 
 
-@dataclass(frozen=True, slots=True)
-class CSeq:
+class CSeq(Struct, frozen=True, gc=False):
     """``number method`` (RFC 3261 §20.16); the number is below 2^31 (§8.1.1.5)."""
 
     number: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sip.address import Address
@@ -16,8 +17,7 @@ MAGIC_COOKIE = "z9hG4bK"
 """Branches that begin with this are unique over time and space; others come from RFC 2543 peers (§8.1.1.7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Struct, frozen=True, gc=False):
     """A request and who sent it. ``vias`` are the values to copy into a response, the top one stamped."""
 
     request: Request

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from voicegw.base.errors import LocalError
 from voicegw.sip.grammar import is_token, require_fit, split_list
@@ -66,16 +67,15 @@ def header_key(name: str) -> str:
     return _known_key(name) if len(name) <= _LONGEST_NAME else name.lower()
 
 
-@lru_cache(maxsize=1024)
-def _known_name(name: str) -> bool:
-    return is_token(name)
-
-
-def _require_name(name: str) -> str:
-    """Return ``name``; raise LocalError unless it is a token."""
-    if not (_known_name(name) if len(name) <= _LONGEST_NAME else is_token(name)):
+def _key_of_ours(name: str) -> str:
+    """The same for a name that we write; LocalError unless it is a token."""
+    if not is_token(name):
         raise LocalError(f"not a header name: {name[:40]!r}")
-    return name
+    return header_key(name)
+
+
+_known_key_of_ours = lru_cache(maxsize=256)(_key_of_ours)
+"""Names that agents and dialplans invent are few; one that is none is not remembered."""
 
 
 class Headers:
@@ -88,9 +88,9 @@ class Headers:
     __slots__ = ("_items", "_keys", "_first")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        items = tuple([_checked(name, value) for name, value in pairs])
+        items = tuple(pairs)
         self._items: tuple[tuple[str, str], ...] = items
-        self._keys: tuple[str, ...] = tuple([header_key(name) for name, _ in items])
+        self._keys: tuple[str, ...] = tuple([_checked_key(name, value) for name, value in items])
         self._first: dict[str, tuple[str, str]] | None = None
         """The first line of each name, from the first look-up on: what is only written needs none."""
 
@@ -142,8 +142,7 @@ class Headers:
 
     def with_(self, name: str, value: str) -> Headers:
         """Return a copy in which ``name`` occurs once, at the place of its first line or at the end."""
-        item = _checked(name, value)
-        key = header_key(name)
+        item, key = (name, value), _checked_key(name, value)
         if key not in self._keys:
             return Headers._of((*self._items, item), (*self._keys, key))
         place = self._keys.index(key)
@@ -153,11 +152,13 @@ class Headers:
 
     def add(self, name: str, value: str) -> Headers:
         """Return a copy with one more line at the end."""
-        return Headers._of((*self._items, _checked(name, value)), (*self._keys, header_key(name)))
+        key = _checked_key(name, value)
+        return Headers._of((*self._items, (name, value)), (*self._keys, key))
 
     def prepend(self, name: str, value: str) -> Headers:
         """Return a copy with one more line at the top, where a new Via, Route or Record-Route belongs."""
-        return Headers._of((_checked(name, value), *self._items), (header_key(name), *self._keys))
+        key = _checked_key(name, value)
+        return Headers._of(((name, value), *self._items), (key, *self._keys))
 
     def without(self, name: str) -> Headers:
         """Return a copy that has no line called ``name``."""
@@ -192,12 +193,15 @@ class Headers:
         return f"Headers({list(self._items)!r})"
 
 
-def _checked(name: str, value: str) -> tuple[str, str]:
-    return _require_name(name), require_fit(value, name)
+def _checked_key(name: str, value: str) -> str:
+    """The key of a line that we write; LocalError where it would break out of its line."""
+    key = _known_key_of_ours(name) if len(name) <= _LONGEST_NAME else _key_of_ours(name)
+    if not (value.isascii() and value.isprintable()):
+        require_fit(value, name)
+    return key
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True, gc=False):
     """A request; ``uri`` is the Request-URI as text. LocalError for a method or URI that would break its line."""
 
     method: str
@@ -216,8 +220,7 @@ class Request:
         return Request(self.method, self.uri, self.headers.with_(name, value), self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, gc=False):
     """A response; ``reason`` is for people. LocalError for a status outside 100-699 or an unfit reason."""
 
     status: int
@@ -241,16 +244,21 @@ def serialize(message: Message) -> bytes:
             start = f"{message.method} {message.uri} SIP/2.0"
         case Response():
             start = f"SIP/2.0 {message.status} {message.reason}"
-    lines = [start]
     length = f"Content-Length: {len(message.body)}"
-    written = False
-    for (name, value), key in message.headers.keyed():
-        if key != "content-length":
-            lines.append(f"{name}: {value}")
-        elif not written:
-            lines.append(length)
-            written = True
-    if not written:
-        lines.append(length)
+    if "Content-Length" in message.headers:
+        lines = [start, *_with_length(message.headers, length)]
+    else:
+        lines = [start, *[f"{name}: {value}" for name, value in message.headers], length]
     lines.append("\r\n")
     return "\r\n".join(lines).encode("latin-1") + message.body
+
+
+def _with_length(headers: Headers, length: str) -> Iterator[str]:
+    """The lines of a head in which Content-Length keeps its place, once."""
+    written = False
+    for (name, value), key in headers.keyed():
+        if key != "content-length":
+            yield f"{name}: {value}"
+        elif not written:
+            yield length
+            written = True

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.sdp.description import Connection, connection_for, parse, serialize

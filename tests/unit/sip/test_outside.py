@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.sip.raw_peer import HERE, PEER, RawPeer
 from voicegw.base.errors import LocalError
