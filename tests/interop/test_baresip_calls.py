@@ -32,6 +32,7 @@ def test_keys_are_heard_and_repeated(tmp_path: Path, namespace: Namespace) -> No
         log = server.call()
     assert log.keys == "4711"
     assert "4 7 1 1" in log.agent_said
+    assert speech_seconds(phone.heard()) >= 2
 
 
 def test_agent_hangs_up(tmp_path: Path, namespace: Namespace) -> None:

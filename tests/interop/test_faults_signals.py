@@ -58,6 +58,8 @@ def test_a_drain_ends_with_the_last_call(tmp_path: Path) -> None:
             server.wait_logged("draining")
             phone.press("2468")
             server.wait_facts(phone, "CallerSpoke")
+            since = phone.mark()
+            phone.wait_heard(lambda samples: speech_seconds(samples) >= 1, 10, since)
             phone.hang_up()
         assert server.process.wait(10) == 0
         assert server.log_of(phone).cause == "caller_hangup"

@@ -74,9 +74,16 @@ def test_cancel_is_answered_487(server: Server, tmp_path: Path) -> None:
 
 
 def test_cancel_after_the_answer_changes_nothing(server: Server, tmp_path: Path) -> None:
-    with Sipp(tmp_path, "cancel_late", target=server.address) as sipp:
-        sipp.passed()
-    assert server.call().all("CallWasAnswered")
+    with RtpPeer() as media:
+        values = {"rtp_port": str(media.port), "hold_ms": "3000"}
+        with Sipp(tmp_path, "cancel_late", target=server.address, values=values) as sipp:
+            media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 2))
+            sipp.passed()
+    log = server.call()
+    caller, _agent = server.recording(log)
+    assert log.cause == "caller_hangup"
+    assert seconds_with(caller, 1000) >= 1
+    assert speech_seconds(media.heard()) >= 1
 
 
 def test_hold_resume_and_unchanged_reinvite(server: Server, tmp_path: Path) -> None:
@@ -119,11 +126,24 @@ def test_bye_with_a_wrong_tag(server: Server, tmp_path: Path) -> None:
 
 
 def test_calls_survive_lost_messages(server: Server, tmp_path: Path) -> None:
-    """sipp loses one message in ten, sent and received; retransmission must carry every call through."""
+    """sipp loses one message in ten, sent and received; retransmission must carry every call through.
+
+    One of them talks for a while: no sound is lost with the messages.
+    """
     options = ("-lost", "10", "-max_retrans", "12", "-r", "10")
-    with Sipp(tmp_path, "-sn uac", target=server.address, calls=10, timeout_s=60, extra=options) as sipp:
-        sipp.passed()
-    server.calls(10, within_s=40)
+    with RtpPeer() as media:
+        values = {"rtp_port": str(media.port), "hold_ms": "3000"}
+        with (
+            Sipp(tmp_path, "uac", target=server.address, service="talker", values=values, extra=options) as talker,
+            Sipp(tmp_path, "-sn uac", target=server.address, calls=10, timeout_s=60, extra=options) as sipp,
+        ):
+            media.start(("127.0.0.1", talker.answered_port()), tone(1000, 2))
+            talker.passed()
+            sipp.passed()
+    server.calls(11, within_s=40)
+    caller, _agent = server.recording(server.called("talker"))
+    assert seconds_with(caller, 1000) >= 1.5
+    assert speech_seconds(media.heard()) >= 1
 
 
 def test_agent_hangs_up(tmp_path: Path) -> None:

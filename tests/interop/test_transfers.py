@@ -115,6 +115,7 @@ def test_a_desk_that_refuses_sends_the_caller_back(tmp_path: Path, status: str, 
         log = server.call()
     assert log.one("TransferHasFailed")["reason"] == reason
     assert "Nobody can take your call." in log.agent_said
+    assert speech_seconds(here.heard()) >= 2
     assert log.cause == "agent_hangup"
 
 
@@ -222,6 +223,7 @@ def test_a_refer_is_followed_to_its_end(tmp_path: Path, final: str, moved: bool)
     assert log.cause == ("transferred" if moved else "agent_hangup")
     assert bool(log.all("CallerWasMoved")) is moved
     assert ("Nobody can take your call." in log.agent_said) is not moved
+    assert speech_seconds(here.heard()) >= (0.5 if moved else 2)
 
 
 def test_where_refer_is_refused_the_desk_is_called(tmp_path: Path) -> None:
@@ -231,12 +233,15 @@ def test_where_refer_is_refused_the_desk_is_called(tmp_path: Path) -> None:
             desk.sipp("target_hangs_up", rtp_port=str(there.port), after_ms="1500") as target,
             desk.caller("uac_refer_refused", here, status="405 Method Not Allowed") as caller,
         ):
-            here.start(("127.0.0.1", caller.answered_port()), silence(20))
+            here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 20))
+            there.start(_media_of(target.wait_for("INVITE").body), tone(DESK_HZ, 20))
             caller.passed()
             target.passed()
         log = server.call()
     assert steps(log) == ["refer_refused", "dialled", "ringing", "answered"]
     assert log.cause == "callee_hangup"
+    assert seconds_with(here.heard(), DESK_HZ) >= 0.8
+    assert seconds_with(there.heard(), CALLER_HZ) >= 0.8
 
 
 def test_baresip_is_put_through_to_baresip(tmp_path: Path, namespace: Namespace) -> None:
