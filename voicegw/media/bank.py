@@ -159,6 +159,12 @@ class LegBank:
         self.reception.restart(row)
         self.jitter.restart(row)
 
+    def lose_source(self, row: int) -> None:
+        """The source said goodbye: nothing of it is missing from now on. It may think better of it."""
+        self.ssrc_in[row] = _NEVER
+        self.awaited[row] = 0
+        self.jitter.restart(row)
+
     def expect_next(self, rows: Rows) -> None:
         """After packets of ``rows`` that were not :attr:`awaited`: await what follows the newest of each now."""
         timestamp = self.jitter.next_timestamp(rows)

@@ -63,6 +63,7 @@ class MediaEngine:
         self._ports = PortPool(network, config.port_low, config.port_high, config.draining_s, random)
         self._receiver = RtpReceiver(self._bank, network, self.counters)
         self._reporter = RtcpReporter(self._bank, network, clock, random, config, self.counters)
+        self._receiver.on_report = self._reporter.receive
         self._sender = RtpSender(self._bank, clock, self.counters)
         self._speech = SpeechDetector(config, vad) if vad is not None else None
         self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter, self.counters)

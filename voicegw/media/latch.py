@@ -3,12 +3,14 @@
 Peers behind NAT send from another address than their SDP says, so a server that believes only the SDP is deaf to
 them, and one that believes the first packet can be taken over by anybody who guesses a port. The rules:
 
-* the address of the SDP is believed at once, also when another one was learned before it began to send: after a far
-  end was exchanged, the old one may go on for a moment and be learned again;
+* the address of the SDP is believed at once;
 * another one after some consecutive good packets of one source within a short time;
 * then the address and the SSRC are locked; the rest is dropped and counted;
 * nothing new is learned while the locked source flows: only after a re-INVITE or a long gap. The locked address
-  itself may change its SSRC (a PBX that switches to music) as soon as the old one stops.
+  itself may change its SSRC (a PBX that switches to music) as soon as the old one stops;
+* for some seconds after a negotiation the address of the SDP has precedence over one that was learned: after a far
+  end was exchanged, the old one may go on for a moment and be learned again. Later it has to wait for a gap like
+  everybody else: behind NAT it is a private address, which in our own network may be somebody else's.
 
 Good packets: version 2, a negotiated payload type, sequence numbers in order. The caller checks the first two.
 """
@@ -24,6 +26,8 @@ _SWITCH_GAP_S: Final = 0.06
 """Three frames: a source that has stopped, rather than one that jitters."""
 _REOPEN_S: Final = 2.0
 """A peer that moves says so in a re-INVITE and sends from its new address right after."""
+_CLAIM_S: Final = 5.0
+"""How long the address of the SDP has precedence over one that was learned."""
 _SAME_ADDRESS_PACKETS: Final = 2
 """RFC 3550 §A.1 MIN_SEQUENTIAL: what a new SSRC of a known sender must show."""
 _MAX_CANDIDATES: Final = 4
@@ -45,6 +49,7 @@ class SourceLatch:
         self._gap_s = gap_s
         self._expected: Address | None = None
         self._open_until = 0.0
+        self._claim_until = 0.0
         self._candidates: dict[tuple[Address, int], _Candidate] = {}
         self.source: Address | None = None
         self.ssrc = -1
@@ -57,6 +62,7 @@ class SourceLatch:
             self._expected = address
             self.source, self.ssrc = None, -1
         self._open_until = now + _REOPEN_S
+        self._claim_until = now + _CLAIM_S
         self._candidates.clear()
 
     @property
@@ -76,7 +82,7 @@ class SourceLatch:
                 self._lock(address, ssrc)
                 return True
             return self._learn(now, address, ssrc, sequence, self._packets)
-        if address == self._expected and self.source != self._expected:
+        if address == self._expected and self.source != self._expected and now < self._claim_until:
             return self._learn(now, address, ssrc, sequence, _SAME_ADDRESS_PACKETS)
         same = address == self.source
         gap = _SWITCH_GAP_S if same or now < self._open_until else self._gap_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from voicegw.base.ids import CallId, LegId
 from voicegw.call.edges import AGENT, Edge
@@ -16,6 +17,8 @@ from voicegw.media.quality import QualitySpan
 from voicegw.media.secure import SecurePorts
 from voicegw.media.sockets import Address, PortPair
 from voicegw.rtp.telephone_event import TelephoneEventReceiver, TelephoneEventSender
+
+_LAST_PORT: Final = 65535
 
 
 @dataclass(slots=True)
@@ -33,6 +36,8 @@ class Leg:
     """``sendto`` of the RTP socket, or of what encrypts."""
     receive_report: Callable[[memoryview], tuple[int, Address]] = field(init=False)
     send_report: Callable[[memoryview | bytes, Address], int] = field(init=False)
+    report_source: Address | None = None
+    """Where the peer's reports come from, where that is not the port of its audio."""
     secure: SecurePorts | None = None
     """SRTP, once it was agreed."""
     settings: ConfigureLeg | None = None
@@ -53,17 +58,19 @@ class Leg:
 
     def __post_init__(self) -> None:
         """A leg begins with plain RTP."""
-        self.connect(None)
+        self.connect(None, muxed=False)
 
-    def connect(self, secure: SecurePorts | None) -> None:
-        """Send and receive by SRTP, or plainly."""
+    def connect(self, secure: SecurePorts | None, *, muxed: bool) -> None:
+        """Send and receive by SRTP, or plainly. ``muxed``: reports are sent from the port of the audio."""
         self.secure = secure
         if secure is not None:
             self.receive, self.send = secure.receive, secure.send
-            self.receive_report, self.send_report = secure.receive_report, secure.send_report
+            self.receive_report = secure.receive_report
+            self.send_report = secure.send_muxed if muxed else secure.send_report
         else:
             self.receive, self.send = self.ports.rtp.recvfrom_into, self.ports.rtp.sendto
-            self.receive_report, self.send_report = self.ports.rtcp.recvfrom_into, self.ports.rtcp.sendto
+            self.receive_report = self.ports.rtcp.recvfrom_into
+            self.send_report = self.ports.rtp.sendto if muxed else self.ports.rtcp.sendto
 
     @property
     def keying(self) -> bool:
@@ -74,6 +81,20 @@ class Leg:
     def sending(self) -> bool:
         """Whether the negotiated direction lets us send."""
         return self.settings is not None and self.settings.send
+
+    @property
+    def report_target(self) -> Address | None:
+        """Where reports go: with the audio, where the peer's come from, where its SDP says, or a port above."""
+        target, settings = self.latch.target, self.settings
+        if target is None or settings is None:
+            return None
+        if settings.rtcp_mux:
+            return target
+        if self.report_source is not None:
+            return self.report_source
+        if settings.rtcp_port and target == (settings.remote_ip, settings.remote_port):
+            return settings.rtcp_ip, settings.rtcp_port
+        return (target[0], target[1] + 1) if target[1] < _LAST_PORT else None
 
     @property
     def ptime_ms(self) -> int:

@@ -54,7 +54,8 @@ class ConfigureLeg(Message, frozen=True):
     ``other_codecs``: what else the peer may change to without a word, (payload type, name).
     ``ptime_ms`` is of our packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
     ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives. ``srtp``: the keys of a
-    protected stream; the same ones again change nothing about it.
+    protected stream; the same ones again change nothing about it. ``rtcp_mux``:
+    reports go by the port of the audio; else to ``rtcp_ip`` and ``rtcp_port``, where 0 is the port above it.
     """
 
     leg_id: LegId
@@ -74,6 +75,9 @@ class ConfigureLeg(Message, frozen=True):
     opus: OpusParameters = NO_WISHES
     other_codecs: tuple[tuple[int, str], ...] = ()
     srtp: LegKeys | None = None
+    rtcp_mux: bool = False
+    rtcp_ip: str = ""
+    rtcp_port: int = 0
 
 
 class CloseLeg(Message, frozen=True):

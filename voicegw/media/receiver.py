@@ -9,6 +9,7 @@ digit, a padded packet, rubbish) is judged by :meth:`RtpReceiver._admit`, one pa
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,6 +26,7 @@ from voicegw.media.messages import DtmfReceived, Event, MediaLatched
 from voicegw.media.secure import REFUSED
 from voicegw.media.sockets import Address, Network
 from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE, RtpPacket, parse_plain
+from voicegw.rtp.rtcp import is_report
 from voicegw.rtp.telephone_event import DigitPressed
 
 _BUFFER_BYTES: Final = 1024
@@ -65,6 +67,8 @@ class RtpReceiver:
         self._views = [row.data for row in self._packets]
         self._keying: set[int] = set()
         self._takes = 0
+        self.on_report: Callable[[Leg, bytes, Address, float], bool] = _refuse
+        """Gets the RTCP that came to a port of RTP (RFC 5761); False where it does not take it."""
 
     def add(self, leg: Leg) -> None:
         """Read this leg from now on."""
@@ -211,6 +215,9 @@ class RtpReceiver:
         Returns its size as a plain packet of the locked source, rewritten in place, or 0 if it is no audio to play.
         """
         view = self._views[index]
+        if is_report(view[:size]):
+            leg.rejected += not self.on_report(leg, bytes(view[:size]), address, now)
+            return 0
         packet = self._parse(leg, view, size)
         if packet is None:
             return 0
@@ -276,6 +283,11 @@ class RtpReceiver:
         _report_keys(leg, pressed, events)
         if leg.keys_in.pending:
             self._keying.add(leg.ports.rtp.fileno())
+
+
+def _refuse(_leg: Leg, _report: bytes, _address: Address, _now: float) -> bool:
+    """For a receiver alone."""
+    return False
 
 
 def flush_keys(leg: Leg, events: list[Event]) -> None:

@@ -32,6 +32,8 @@ from voicegw.rtp.stats import mos
 
 _BUFFER_BYTES: Final = 2048
 _ROUNDS: Final = 2
+_SILENT_INTERVALS: Final = 5
+"""After so many intervals without a report another source of them may be believed (RFC 3550 §6.3.5)."""
 _FRAME_DELAY_MS: Final = 20
 """One way, besides buffer and network: a packet is sent when its last sample has been said."""
 
@@ -85,7 +87,7 @@ class RtcpReporter:
         for _ in range(_ROUNDS):
             ready = self._poller.ready()
             for fd, _ in ready:
-                self._read(fd, self._legs[fd], now)
+                self._read(self._legs[fd], now)
             if not ready:
                 break
         for fd, due in self._due.items():
@@ -115,8 +117,8 @@ class RtcpReporter:
         return [report, SourceDescription(ssrc, self._cname)]
 
     def _blocks(self, fd: int, leg: Leg) -> tuple[ReportBlock, ...]:
-        received = self._bank.reception.report(leg.row)
-        if received is None:
+        received, ssrc = self._bank.reception.report(leg.row), int(self._bank.ssrc_in[leg.row])
+        if received is None or ssrc < 0:  # nobody yet, or nobody any more
             return ()
         last_sr, delay = 0, 0
         if fd in self._heard:
@@ -124,7 +126,7 @@ class RtcpReporter:
             delay = round((self._clock.monotonic() - heard_at) * 65536)
         return (
             ReportBlock(
-                int(self._bank.ssrc_in[leg.row]),
+                ssrc,
                 received.fraction_lost,
                 received.cumulative_lost,
                 received.highest_sequence,
@@ -135,15 +137,15 @@ class RtcpReporter:
         )
 
     def _send(self, leg: Leg, packets: list[RtcpPacket]) -> None:
-        target = leg.latch.target
-        if target is None or target[1] == 65535:
+        target = leg.report_target
+        if target is None:
             return
         try:
-            leg.send_report(build_compound(packets), (target[0], target[1] + 1))
+            leg.send_report(build_compound(packets), target)
         except OSError:
             self._counters.add("rtcp_send_errors")
 
-    def _read(self, fd: int, leg: Leg, now: float) -> None:
+    def _read(self, leg: Leg, now: float) -> None:
         try:
             size, address = leg.receive_report(self._buffer)
         except OSError:
@@ -151,34 +153,55 @@ class RtcpReporter:
             return
         if size == REFUSED:
             return
-        if not self._believes(leg, address):
+        if not self._believes(leg, address, now):
             self._counters.add("rtcp_wrong_source")
             return
+        if self._take_compound(leg, bytes(self._buffer[:size]), now):
+            leg.report_source = address
+
+    def receive(self, leg: Leg, data: bytes, address: Address, now: float) -> bool:
+        """RTCP at the port of the audio. It must come from where the audio does: False for what is not taken."""
+        if address != leg.latch.source:
+            self._counters.add("rtcp_wrong_source")
+            return False
+        return self._take_compound(leg, data, now)
+
+    def _believes(self, leg: Leg, address: Address, now: float) -> bool:
+        """Whose reports are taken: the source of those before, until it has been silent for long; else the place
+        that SDP names for them, or any port of the host that the audio comes from, as NAT may have it."""
+        if address == leg.report_source:
+            return True
+        target, settings = leg.latch.target, leg.settings
+        if target is None or settings is None:
+            return False
+        quiet = now - float(self._bank.reported_at[leg.row]) > _SILENT_INTERVALS * self._interval_s
+        if leg.report_source is not None and not quiet:
+            return False
+        return address[0] == target[0] or address == (settings.rtcp_ip, settings.rtcp_port)
+
+    def _take_compound(self, leg: Leg, data: bytes, now: float) -> bool:
         try:
-            packets = parse_compound(bytes(self._buffer[:size]))
+            packets = parse_compound(data)
         except RemoteProtocolError:
             self._counters.add("rtcp_malformed")
-            return
+            return False
         # Reports go on while a peer with silence suppression says nothing: it is alive.
         self._bank.reported_at[leg.row] = now
         for packet in packets:
-            self._take(fd, leg, packet, now)
+            self._take(leg, packet, now)
+        return True
 
-    @staticmethod
-    def _believes(leg: Leg, address: Address) -> bool:
-        """Reports come from the host that the audio comes from; the port behind NAT may be any."""
-        target = leg.latch.target
-        return target is not None and address[0] == target[0]
-
-    def _take(self, fd: int, leg: Leg, packet: RtcpPacket, now: float) -> None:
+    def _take(self, leg: Leg, packet: RtcpPacket, now: float) -> None:
         match packet:
             case SenderReport(ntp=ntp, blocks=blocks):
-                self._heard[fd] = (middle_32(ntp), now)
+                self._heard[leg.ports.rtcp.fileno()] = (middle_32(ntp), now)
                 self._take_blocks(leg, blocks)
             case ReceiverReport(blocks=blocks):
                 self._take_blocks(leg, blocks)
-            case Bye():
+            case Bye(sources=sources):
                 self._counters.add("rtcp_byes")
+                if int(self._bank.ssrc_in[leg.row]) in sources:
+                    self._bank.lose_source(leg.row)
             case SourceDescription():
                 pass
 

@@ -65,10 +65,17 @@ class SecurePorts:
 
     def send_report(self, packet: memoryview | bytes, address: Address) -> int:
         """Like ``sendto`` of the RTCP socket."""
+        return self._ports.rtcp.sendto(self._sealed_report(packet), address)
+
+    def send_muxed(self, packet: memoryview | bytes, address: Address) -> int:
+        """The same from the RTP socket (RFC 5761)."""
+        return self._ports.rtp.sendto(self._sealed_report(packet), address)
+
+    def _sealed_report(self, packet: memoryview | bytes) -> memoryview:
         made = self._sender.protect_report(packet)
         if made is None:
             raise OSError("the SRTP key is worn out")
-        return self._ports.rtcp.sendto(made, address)
+        return made
 
     def receive(self, view: memoryview) -> tuple[int, Address]:
         """Like ``recvfrom_into`` of the RTP socket; the size is REFUSED for what is not authentic."""

@@ -9,7 +9,7 @@ from voicegw.media.bank import LegBank
 from voicegw.media.config import SAMPLE_RATE_HZ, WIDE_HZ, MediaConfig
 from voicegw.media.latch import SourceLatch
 from voicegw.media.leg import Call, Leg
-from voicegw.media.messages import ConfigureLeg, LegKeys, OpenLeg
+from voicegw.media.messages import ConfigureLeg, OpenLeg
 from voicegw.media.plan import TickPlan, make_plan
 from voicegw.media.receiver import RtpReceiver
 from voicegw.media.reports import RtcpReporter
@@ -80,7 +80,9 @@ class Switchboard:
         if command.ptime_ms not in _PTIMES_MS:
             raise LocalError(f"packets of {command.ptime_ms} ms are not supported")
         self._bank.configure(leg.row, command, now)
-        self._protect(leg, command.srtp)
+        self._connect(leg, command)
+        if leg.settings is None or remote != (leg.settings.remote_ip, leg.settings.remote_port):
+            leg.report_source = None
         if is_sendable(remote):
             # A hold with the address 0.0.0.0 (RFC 2543) says nothing about where the audio comes from.
             leg.latch.expect(remote, now)
@@ -101,18 +103,19 @@ class Switchboard:
         leg.timeouts = 0
         self.stale = True
 
-    def _protect(self, leg: Leg, keys: LegKeys | None) -> None:
+    def _connect(self, leg: Leg, command: ConfigureLeg) -> None:
         """Put the agreed keys in force; those that are in force already go on as if nothing was said."""
+        keys, secure = command.srtp, leg.secure
         if keys is None:
-            if leg.secure is not None:
-                leg.connect(None)
-        elif leg.secure is None:
-            leg.connect(SecurePorts(leg.ports, keys, self._counters))
+            secure = None
+        elif secure is None:
+            secure = SecurePorts(leg.ports, keys, self._counters)
             self._bank.begin_keystream(leg.row)
-        elif leg.secure.keys != keys:
+        elif secure.keys != keys:
             ssrc, received_to = int(self._bank.ssrc_in[leg.row]), self._bank.reception.reached(leg.row)
-            if leg.secure.change(keys, ssrc, received_to):
+            if secure.change(keys, ssrc, received_to):
                 self._bank.begin_keystream(leg.row)
+        leg.connect(secure, muxed=command.rtcp_mux)
 
     def close(self, leg: Leg, now: float) -> Call | None:
         """Take the leg away; its ports drain. Returns the call if this was its last leg."""

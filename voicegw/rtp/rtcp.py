@@ -77,7 +77,7 @@ RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Bye
 
 def is_report(packet: memoryview | bytes) -> bool:
     """Whether what came to a port for both is RTCP: these types no RTP payload may have (RFC 5761 §4)."""
-    return len(packet) > 1 and 192 <= packet[1] <= 223
+    return len(packet) > 1 and packet[0] >> 6 == 2 and 192 <= packet[1] <= 223
 
 
 def to_ntp(wall_s: float) -> int:

@@ -16,6 +16,7 @@ from voicegw.rtp.rtcp import (
     Bye,
     ReceiverReport,
     ReportBlock,
+    RtcpPacket,
     SenderReport,
     build_compound,
     middle_32,
@@ -325,8 +326,9 @@ def test_reports_go_out_come_in_and_say_goodbye() -> None:
     data = build_compound([SenderReport(peer.ssrc, arrived, 0, 1, 1, (block,)), Bye((peer.ssrc,))])
     server = (SERVER_IP, peer.server[1] + 1)
     rig.network.deliver(data, EVIL, server)
-    rig.network.deliver(data, peer.address, server)
-    rig.network.deliver(b"\x80\xc8\0\6", peer.address, server)
+    reporter = (peer.address[0], peer.address[1] + 1)
+    rig.network.deliver(data, reporter, server)
+    rig.network.deliver(b"\x80\xc8\0\6", reporter, server)
     rig.tick(20)
     assert rig.engine.counters.get("rtcp_wrong_source") == 1
     assert rig.engine.counters.get("rtcp_malformed") == 1
@@ -335,6 +337,84 @@ def test_reports_go_out_come_in_and_say_goodbye() -> None:
     assert stats.peer_lost == 7
     assert 100 < stats.round_trip_ms < 400
     assert isinstance(rtcp_of(rig, peer)[-1][-1], Bye)
+
+
+def report_of(peer: Peer, *packets: RtcpPacket) -> bytes:
+    return build_compound([ReceiverReport(peer.ssrc), *packets])
+
+
+def test_reports_go_where_the_description_says() -> None:
+    rig = Rig(MediaConfig(max_legs=4, rtcp_interval_ms=1000))
+    rig.open("a", rtcp_ip="192.0.2.33", rtcp_port=7777)
+    rig.tick(100)
+    assert rig.network.outbox[("192.0.2.33", 7777)]
+
+
+def test_reports_share_the_port_of_the_audio_where_that_was_agreed() -> None:
+    rig = Rig(MediaConfig(max_legs=4, rtcp_interval_ms=1000))
+    peer = rig.open("a", rtcp_mux=True)
+    rig.mix(("a", "a"))
+    for number in range(100):
+        peer.say_tone(400)
+        if number % 10 == 5:
+            peer.send_raw(report_of(peer))
+        rig.tick()
+    assert not rtcp_of(rig, peer)
+    reports = [data for data in rig.network.outbox[peer.address] if 192 <= data[1] <= 223]
+    assert isinstance(parse_compound(reports[0])[0], SenderReport)
+    stats = closed(rig, "a")
+    assert stats.packets_rejected == 0
+    assert stats.packets_received == 100
+    assert stats.concealed_samples == 0
+
+
+def test_reports_are_locked_to_their_source_until_it_is_silent() -> None:
+    rig = Rig(MediaConfig(max_legs=4, rtcp_interval_ms=1000))
+    peer = rig.open("a")
+    server, behind_nat = (SERVER_IP, peer.server[1] + 1), (peer.address[0], 55555)
+    rig.network.deliver(report_of(peer), behind_nat, server)
+    rig.tick(11)
+    rig.network.deliver(report_of(peer), (peer.address[0], 44444), server)
+    rig.tick(100)
+    assert rig.engine.counters.get("rtcp_wrong_source") == 1
+    assert rig.network.outbox[behind_nat], "answers go where the reports come from (RFC 4961)"
+    rig.tick(300)
+    rig.network.deliver(report_of(peer), (peer.address[0], 44444), server)
+    rig.tick(11)
+    assert rig.engine.counters.get("rtcp_wrong_source") == 1
+
+
+def test_nothing_is_missed_of_a_source_that_said_goodbye() -> None:
+    rig = Rig()
+    peer = rig.open("a")
+    rig.mix(("a", "a"))
+    for _ in range(50):
+        peer.say_tone(400)
+        rig.tick()
+    place = (SERVER_IP, peer.server[1] + 1)
+    rig.network.deliver(report_of(peer, Bye((12345,))), (peer.address[0], peer.address[1] + 1), place)
+    rig.network.deliver(report_of(peer, Bye((peer.ssrc,))), (peer.address[0], peer.address[1] + 1), place)
+    rig.tick(100)
+    assert rig.engine.counters.get("rtcp_byes") == 2
+    for _ in range(50):
+        peer.say_tone(400)  # it thought better of it
+        rig.tick()
+    stats = closed(rig, "a")
+    assert stats.packets_received == 100
+    assert stats.concealed_samples <= 10 * 160, "only until the goodbye was read"
+
+
+def test_a_report_is_due_before_the_new_far_end_has_spoken() -> None:
+    rig = Rig(MediaConfig(max_legs=4, rtcp_interval_ms=1000))
+    peer = rig.open("a")
+    for _ in range(20):
+        peer.say_tone(400)
+        rig.tick()
+    rig.configure(peer, remote_ip="192.0.2.44")
+    rig.tick(150)
+    report = parse_compound(rig.network.outbox[("192.0.2.44", peer.address[1] + 1)][0])[0]
+    assert isinstance(report, SenderReport)
+    assert report.blocks == ()
 
 
 def test_shutdown_and_close_leave_nothing_bound() -> None:

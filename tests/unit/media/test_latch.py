@@ -115,3 +115,20 @@ def test_a_far_end_that_was_exchanged_does_not_keep_its_successor_out() -> None:
     assert made.admits(1.22, successor, 7, 101, 1.2)
     assert made.source == successor
     assert not made.admits(1.24, SDP, 1, 30, 1.22)
+
+
+def test_later_the_address_of_the_sdp_waits_like_everybody_else() -> None:
+    made = latch()
+    offer(made, NAT, 5, now=0.1)
+    believed = [made.admits(6 + i * 0.02, SDP, 9, i, heard_at=6 + i * 0.02) for i in range(200)]
+    assert not any(believed)
+    assert made.source == NAT
+    assert offer(made, SDP, 6, now=20.0, ssrc=9) == 2, "the learned one has gone"
+
+
+def test_a_stranger_who_came_first_is_pushed_out_by_the_address_of_the_sdp() -> None:
+    made = latch()
+    assert offer(made, EVIL, 5, now=0.1) == 1
+    assert made.target == EVIL
+    assert [made.admits(0.3 + i * 0.02, SDP, 1, i, heard_at=0.3) for i in range(2)] == [False, True]
+    assert not any(made.admits(0.4 + i * 0.02, EVIL, 1, 5 + i, heard_at=0.4 + i * 0.02) for i in range(100))
