@@ -10,6 +10,7 @@ from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId
 from voicegw.gateway.attempts import Attempts, Trip
 from voicegw.gateway.leg_security import LegSecurity, MediaSecurity
+from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.sdp import description as sdp
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.description import SessionDescription
@@ -43,6 +44,7 @@ class SipLeg:
         "may_refer",
         "attempts",
         "redirection",
+        "forward_to",
         "trip",
         "account",
         "agreed",
@@ -81,6 +83,8 @@ class SipLeg:
         """How our own call may go on where a server fails; None once it is answered."""
         self.redirection: Redirection | None = None
         """Whom our own call is sent on to; None before the first 3xx."""
+        self.forward_to: TargetPolicy | None = None
+        """Whom the peer may name in its place; None: whom the node says."""
         self.trip: Trip | None = None
         """How our own call by a trunk may go on by another one; None for others, and once it is answered."""
         self.cause: HangupCause | None = None

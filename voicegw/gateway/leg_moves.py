@@ -113,7 +113,7 @@ class LegMoves:
         if leg.media_place is None or leg.leg_id in self._by_leg:
             self._agent.answer_refer(event.handle, _DECLINED, now)
             return
-        allowed = self._policy.allows(event.target)
+        allowed = (leg.forward_to or self._policy).allows(event.target)
         self._report(LegReferred(leg.leg_id, event.target, allowed))
         self._agent.answer_refer(event.handle, 202 if allowed else _DECLINED, now)
         if allowed:

@@ -85,6 +85,7 @@ class NextTrunk:
         trip.has_rung = False
         self.begin(leg, trip, departure)
         leg.attempts, leg.redirection, leg.account = None, None, departure.account
+        leg.forward_to = departure.speech.forward_to
         speech = departure.speech
         leg.speak(speech.codecs, speech.ptime_ms, speech.security)
         self._counters.add(LocatingCounter.TRUNK_FAILED_OVER)

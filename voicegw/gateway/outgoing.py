@@ -82,7 +82,8 @@ class OutgoingCalls:
         if attempts is None or not refused or leg.cause is not None:
             return None
         if ended.status in FOLLOWED:
-            leg.redirection = leg.redirection or Redirection(attempts.dialled.target_uri, self._policy.allows)
+            policy = leg.forward_to or self._policy
+            leg.redirection = leg.redirection or Redirection(attempts.dialled.target_uri, policy.allows)
             leg.redirection.receive(ended.headers)
         target = leg.redirection.next_target() if leg.redirection is not None else None
         if target is None:

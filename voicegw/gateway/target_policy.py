@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from functools import lru_cache
 from typing import Final
 
 from voicegw.base.errors import ConfigError, RemoteProtocolError
@@ -37,6 +38,12 @@ class TargetPolicy:
             fnmatch.fnmatchcase(user, users) and fnmatch.fnmatchcase(host, hosts) and ports in ("*", port)
             for users, hosts, ports in self._patterns
         )
+
+
+@lru_cache(maxsize=256)
+def policy_of(patterns: tuple[str, ...]) -> TargetPolicy:
+    """The same for the same patterns: trunks have few, and calls are many."""
+    return TargetPolicy(patterns)
 
 
 def _read(pattern: str) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ from voicegw.gateway.events import LegInvited
 from voicegw.gateway.invitation import read_invitation
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_security import NO_SRTP, LegSecurity, MediaSecurity, warn_of
+from voicegw.gateway.target_policy import TargetPolicy, policy_of
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_headers import outgoing
@@ -39,12 +40,16 @@ class Speech:
     max_call_s: int = 0
     """The longest call; 0: no limit of the trunk's own."""
     security: MediaSecurity = NO_SRTP
+    forward_to: TargetPolicy | None = None
+    """Whom the peer may name for our calls; None: whom the node says."""
 
     def leg(self, leg_id: LegId, random: RandomBytes, offer: bytes = b"") -> SipLeg:
         """A leg that speaks so, which nobody has been called for yet; ``offer`` is that of the peer's INVITE."""
         # For the o= line: unlikely to repeat (RFC 8866 §5.2), and small enough for a signed 64-bit number.
         session_id, security = int.from_bytes(random(7), "big"), LegSecurity(self.security, random)
-        return SipLeg(leg_id, None, None, self.codecs, session_id, offer, self.ptime_ms, security)
+        leg = SipLeg(leg_id, None, None, self.codecs, session_id, offer, self.ptime_ms, security)
+        leg.forward_to = self.forward_to
+        return leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,4 +162,5 @@ class TrunkCalls:
             settings.refer.outgoing,
             settings.max_call_s,
             settings.media_security(self._node.security),
+            None if settings.forward_to is None else policy_of(settings.forward_to),
         )

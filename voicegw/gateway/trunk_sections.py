@@ -9,9 +9,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
-from voicegw.base.errors import RemoteProtocolError
+from voicegw.base.errors import ConfigError, RemoteProtocolError
 from voicegw.dialplan.checked import StrictModel, did_you_mean
 from voicegw.gateway.codecs import CODECS
+from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.sip.grammar import is_fit
 from voicegw.sip.uri import SipUri
 
@@ -48,6 +49,14 @@ def _one_name(host: str) -> str:
     return host
 
 
+def _pattern(value: str) -> str:
+    try:
+        TargetPolicy((value,))
+    except ConfigError as error:
+        raise ValueError(f"{error.message}\nfix: {error.fix}") from None
+    return value
+
+
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]_-]{1,253}$"), AfterValidator(_one_name)]
 """A name, or an address (IPv6 with or without brackets)."""
 Number = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+*#._-]{1,64}$")]
@@ -58,6 +67,8 @@ HeaderName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.!
 """The name of a header in any case; with ``*`` at its end a beginning, ``*`` alone is any."""
 IpNetwork = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_network)]
 SipUriText = Annotated[Line, AfterValidator(_sip_uri)]
+TargetPattern = Annotated[Line, AfterValidator(_pattern)]
+"""Targets that a peer may name, as in ``sip.forward_to``: sip:*@10.0.0.7."""
 CodecName = Annotated[str, AfterValidator(_codec)]
 Identity: TypeAlias = Literal["none", "pai", "ppi", "rpid"]
 

@@ -26,6 +26,7 @@ from voicegw.gateway.trunk_sections import (
     ReferSettings,
     RegistrationSettings,
     SipUriText,
+    TargetPattern,
     TlsSettings,
 )
 from voicegw.rtp.srtp import available_suites
@@ -109,6 +110,8 @@ class TrunkSettings(StrictModel):
     forgets them; 0: none."""
     health: HealthSettings = HealthSettings()
     refer: ReferSettings = ReferSettings()
+    forward_to: tuple[TargetPattern, ...] | None = None
+    """Whom its peers may send our calls to, by REFER or 3xx; none: as ``sip.forward_to`` has it, []: nobody."""
     quirks: dict[Quirk, Reason] = Field(default_factory=dict)
     """What the peer does differently, each with the reason why we follow it."""
 

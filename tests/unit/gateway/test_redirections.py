@@ -8,6 +8,8 @@ from tests.unit.gateway.nodes import Node, RawSocket, run
 from tests.unit.gateway.test_sip_leg import IP, OUT, close
 from voicegw.base.causes import HangupCause
 from voicegw.gateway.events import LegAnswered, LegEnded, LegInvited
+from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.sip.message import Request
 
 
@@ -95,3 +97,33 @@ def test_a_refusal_everywhere_and_a_hang_up_end_it() -> None:
         close(house, one, two, three)
 
     run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("node", "trunk", "followed"),
+    [((), (f"sip:desk@{IP}:*",), True), ((f"sip:desk@{IP}:*",), None, True), ((f"sip:desk@{IP}:*",), (), False)],
+)
+def test_a_trunk_has_a_list_of_its_own(
+    node: tuple[str, ...], trunk: tuple[str, ...] | None, followed: bool
+) -> None:
+    async def scenario() -> None:
+        peer, desk = RawSocket(), Node()
+        house = Node(forward_to=node)
+        given = {"hosts": [IP], "port": peer.port, "carries": ["+49*"], "health": {"options_s": 0}}
+        settings = TrunkSettings.model_validate(given | {"forward_to": trunk})
+        house.gateway.trunks.put_in_force([Trunk("carrier", settings)])
+        house.gateway.dial(OUT, "tel:+4930", IP, 30_000, f"sip:us@{IP}")
+        await refuse(peer, house, 302, f"Contact: <sip:desk@{desk.address}>")
+        if followed:
+            desk.gateway.accept((await desk.expect(LegInvited)).leg_id, IP, 40_000)
+            await house.expect(LegAnswered)
+        else:
+            assert (await house.expect(LegEnded)).sip_status == 302
+        close(house, peer, desk)
+
+    run(scenario())
+
+
+def test_what_is_no_list() -> None:
+    with pytest.raises(ValueError, match="no pattern of SIP URIs"):
+        TrunkSettings.model_validate({"forward_to": ["+1900*"]})

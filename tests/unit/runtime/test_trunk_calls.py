@@ -8,7 +8,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.call import facts as f
 from voicegw.call.call_config import CallConfig
-from voicegw.gateway.events import LegInvited
+from voicegw.gateway.events import LegInvited, LegTrunkFailed
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.runtime.introduction import limited, signalled
 from voicegw.sip.parties import NOBODY, Parties
@@ -53,6 +53,26 @@ def test_the_dialplan_knows_the_trunk_and_the_number_dialled_at_first() -> None:
         assert told[1] == f.CallWasIntroduced(
             trunk="main", withheld=True, asserted=True, original_called="+493055", diversion_reason="no-answer"
         )
+
+    play(story())
+
+
+def test_a_trunk_that_fails_is_in_the_record() -> None:
+    async def story() -> None:
+        hall = Hall()
+        call_id = hall.manager.originate("+4930123", "scripted")
+        await hall.settle()
+        (leg_id,) = hall.manager.calls()[0].leg_ids
+        for trunk, other in (("cheap", "dear"), ("dear", "last")):
+            hall.manager.on_leg_event(
+                LegTrunkFailed(leg_id, trunk, HangupCause.PEER_OVERLOADED, 503, "full", other)
+            )
+        await hall.settle()
+        told = [one for one in hall.sink.by_call[call_id] if isinstance(one, f.TrunkHasFailed)]
+        assert told == [
+            f.TrunkHasFailed("caller", "cheap", "peer_overloaded", 503, "full", "dear"),
+            f.TrunkHasFailed("caller", "dear", "peer_overloaded", 503, "full", "last"),
+        ]
 
     play(story())
 
