@@ -21,6 +21,7 @@ from voicegw.sdp.description import (
 )
 from voicegw.sdp.direction import SENDRECV, answer_direction, direction_of, receives, sends
 from voicegw.sdp.opus_parameters import NO_WISHES, OpusParameters, parse_opus
+from voicegw.sdp.reports import NEXT_PORT, ReportPlace, mux_attribute, place_of_reports
 from voicegw.sdp.security import (
     PLAIN,
     PLAIN_PROFILES,
@@ -75,6 +76,7 @@ class MediaSession:
     send: bool = True
     receive: bool = True
     srtp: SrtpKeys | None = None
+    reports: ReportPlace = NEXT_PORT
     dtmf_clock_hz: int = 8_000
     opus: OpusParameters = NO_WISHES
     other_codecs: tuple[tuple[int, str], ...] = ()
@@ -124,7 +126,8 @@ def make_offer(
     section ever goes away again (RFC 3264 §8).
     """
     profile = offered_profile(security, None if before is None else _audio_of(before))
-    audio = _audio(rtp_port, profile, preferences, direction, ptime_ms, offered_lines(security))
+    more = (*offered_lines(security), *mux_attribute(None))
+    audio = _audio(rtp_port, profile, preferences, direction, ptime_ms, more)
     return _describe(local_ip, _in_place(audio, before), session_id, version)
 
 
@@ -153,11 +156,12 @@ def make_answer(
     chosen = choice.codecs
     codecs = (chosen.audio,) if chosen.dtmf is None else (chosen.audio, chosen.dtmf)
     port = rtp_port if media.port else 0
-    audio = _audio(port, media.protocol, codecs, way, choice.ptime_ms, choice.crypto)
+    audio = _audio(port, media.protocol, codecs, way, choice.ptime_ms, (*choice.crypto, *mux_attribute(media)))
     sections = tuple(
         [audio if index == choice.index else _refuse(other) for index, other in enumerate(offer.media)]
     )
-    return Answer(_describe(local_ip, sections, session_id, version), _session(choice, way, codecs))
+    reports = place_of_reports(media, choice.remote_ip)
+    return Answer(_describe(local_ip, sections, session_id, version), _session(choice, way, codecs, reports))
 
 
 def accept_answer(offer: SessionDescription, answer: SessionDescription) -> MediaSession:
@@ -175,7 +179,7 @@ def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Medi
     if not choice.media.port and offered.port:
         raise NotAcceptable("audio refused")
     way = answer_direction(direction_of(answer, choice.media), direction_of(offer, offered))
-    return _session(choice, way, ours)
+    return _session(choice, way, ours, place_of_reports(choice.media, choice.remote_ip, offered))
 
 
 def _audio_of(offer: SessionDescription) -> MediaDescription:
@@ -184,7 +188,7 @@ def _audio_of(offer: SessionDescription) -> MediaDescription:
     return next((media for media in audio if media.port), audio[0] if audio else offer.media[0])
 
 
-def _session(choice: _Choice, way: str, ours: tuple[Codec, ...]) -> MediaSession:
+def _session(choice: _Choice, way: str, ours: tuple[Codec, ...], reports: ReportPlace) -> MediaSession:
     """Return the outcome; ``way`` is our direction, ``ours`` has the numbers under which we receive."""
     audio, dtmf = choice.codecs.audio, choice.codecs.dtmf
     others = ((_number_of(codec, ours), codec.name) for codec in choice.codecs.others)
@@ -200,6 +204,7 @@ def _session(choice: _Choice, way: str, ours: tuple[Codec, ...]) -> MediaSession
         send=sends(way),
         receive=receives(way),
         srtp=choice.srtp,
+        reports=reports,
         dtmf_clock_hz=DTMF.clock_hz if dtmf is None else dtmf.clock_hz,
         opus=parse_opus(choice.codecs.parameters),
         other_codecs=tuple((number, name) for number, name in others if number >= 0),
@@ -216,15 +221,16 @@ def _describe(
 
 
 def _audio(
-    port: int, protocol: str, codecs: tuple[Codec, ...], direction: str, ptime_ms: int, crypto: Attributes
+    port: int, protocol: str, codecs: tuple[Codec, ...], direction: str, ptime_ms: int, more: Attributes
 ) -> MediaDescription:
-    attributes: list[tuple[str, str | None]] = [*crypto]
+    attributes: list[tuple[str, str | None]] = []
     for codec in codecs:
         attributes.append(("rtpmap", codec.rtpmap))
         if codec.fmtp:
             attributes.append(("fmtp", f"{codec.payload_type} {codec.fmtp}"))
     attributes.append(("ptime", str(ptime_ms)))
     attributes.append((direction, None))
+    attributes += more
     formats = tuple(str(codec.payload_type) for codec in codecs)
     return MediaDescription("audio", port, protocol, formats, attributes=tuple(attributes))
 

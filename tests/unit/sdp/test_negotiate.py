@@ -19,6 +19,7 @@ from voicegw.sdp.negotiate import (
     make_answer,
     make_offer,
 )
+from voicegw.sdp.reports import ReportPlace
 
 OURS = "192.0.2.1"
 
@@ -50,6 +51,7 @@ def test_an_offer() -> None:
         "a=fmtp:101 0-16",
         "a=ptime:20",
         "a=sendrecv",
+        "a=rtcp-mux",
     ]
     assert "c=IN IP6 2001:db8::1" in lines_of(make_offer("2001:db8::1", 4000))
     with pytest.raises(LocalError):
@@ -247,8 +249,10 @@ def test_unfit_answers(lines: tuple[str, ...]) -> None:
 def test_both_ends_agree() -> None:
     offer = make_offer(OURS, 4000)
     got = make_answer(offer, "192.0.2.9", 6000)
-    assert got.session == MediaSession(OURS, 4000, "PCMU", 0, 0, 101, 101)
-    assert accept_answer(offer, got.description) == MediaSession("192.0.2.9", 6000, "PCMU", 0, 0, 101, 101)
+    muxed = ReportPlace(mux=True)
+    assert got.session == MediaSession(OURS, 4000, "PCMU", 0, 0, 101, 101, reports=muxed)
+    theirs = MediaSession("192.0.2.9", 6000, "PCMU", 0, 0, 101, 101, reports=muxed)
+    assert accept_answer(offer, got.description) == theirs
 
 
 def test_preferences_are_a_parameter() -> None:
