@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -23,11 +24,11 @@ CALLER_HZ, DESK_HZ, RINGING_HZ = 1000, 1700, 425
 class Desk:
     """The port that the server calls, and a server that puts every caller through to it."""
 
-    def __init__(self, work: Path, kind: str = "bridged", **settings: float) -> None:
+    def __init__(self, work: Path, kind: str = "bridged", *, agent: str = "put_through", **settings: float) -> None:
         self.port = free_udp_port()
         target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{self.port}", "kind": kind}
         section = {"targets": [target], **settings}
-        self.server = Server(work, agent="put_through", settings={"transfer": section})
+        self.server = Server(work, agent=agent, settings={"transfer": section})
         self._work = work
 
     def sipp(self, scenario: str, **values: str) -> Sipp:
@@ -224,6 +225,25 @@ def test_a_refer_is_followed_to_its_end(tmp_path: Path, final: str, moved: bool)
     assert bool(log.all("CallerWasMoved")) is moved
     assert ("Nobody can take your call." in log.agent_said) is not moved
     assert speech_seconds(here.heard()) >= (0.5 if moved else 2)
+
+
+def test_a_refer_says_what_the_caller_pressed(tmp_path: Path) -> None:
+    """The other side is to write it into its own INVITE (RFC 7433 §4)."""
+    desk = Desk(tmp_path, kind="blind", agent="keys_to_desk")
+    with desk.server as server, RtpPeer() as here:
+        with desk.caller("uac_referred", here, final="200 OK") as caller:
+            here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 20), digits="427")
+            refer = caller.wait_for("REFER")
+            caller.passed()
+        log = server.call()
+        said, _sent = server.recording(log)
+    uri, _, headers = refer.header("Refer-To").strip("<>").partition("?")
+    assert uri == f"sip:desk@127.0.0.1:{desk.port}"
+    name, _, value = unquote(headers).partition("=")
+    assert (name, bytes.fromhex(value.partition(";")[0])) == ("User-to-User", b"\x04order=427;")
+    assert log.cause == "transferred"
+    assert seconds_with(said, CALLER_HZ) >= 0.3
+    assert speech_seconds(here.heard()) >= 0.3
 
 
 def test_where_refer_is_refused_the_desk_is_called(tmp_path: Path) -> None:

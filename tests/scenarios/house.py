@@ -112,7 +112,14 @@ class FakeSignalling:
     def may_refer(self, leg_id: LegId) -> bool:
         return self.refers
 
-    def refer(self, leg_id: LegId, target_uri: str, replaced: LegId | None = None) -> None:
+    def refer(
+        self,
+        leg_id: LegId,
+        target_uri: str,
+        replaced: LegId | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.headers = dict(headers)
         self.said.append(f"refer {target_uri}" if replaced is None else "refer to replace us")
 
     def is_settled(self, leg_id: LegId) -> bool:

@@ -41,6 +41,15 @@ def invite_headers(summary: str, details: Mapping[str, str]) -> tuple[tuple[str,
     return tuple((name, value) for name, value in headers if value)
 
 
+def refer_headers(details: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What the caller's side is asked to say in its INVITE to the target (RFC 7433 §4): the values alone.
+
+    Its network may show a Subject to the caller, who need not read what is said of them.
+    """
+    data = user_to_user(details)
+    return (("User-to-User", data),) if data else ()
+
+
 def spoken_summary(summary: str, details: Mapping[str, str]) -> str:
     """What the target hears: the agent's own words, or else the values that it collected."""
     if summary:

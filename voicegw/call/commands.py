@@ -124,11 +124,15 @@ class ResumeAgent:
 
 @dataclass(frozen=True, slots=True)
 class ReferCaller:
-    """Ask the caller's side to call ``uri`` (REFER, RFC 3515), or to take our place on the leg ``replaced``."""
+    """Ask the caller's side to call ``uri`` (REFER, RFC 3515), or to take our place on the leg ``replaced``.
+
+    ``headers`` are for its INVITE.
+    """
 
     leg_id: LegId
     uri: str
     replaced: LegId | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

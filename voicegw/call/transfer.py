@@ -16,6 +16,7 @@ from voicegw.base.fsm import TransitionTable
 from voicegw.base.ids import LegId
 from voicegw.call import commands as c
 from voicegw.call import facts as f
+from voicegw.call.briefing import refer_headers
 from voicegw.call.supervision import Near
 from voicegw.call.transfer_request import Comfort, TransferFailure, TransferKind, TransferRequest
 from voicegw.sip.dialling import call_target
@@ -313,7 +314,9 @@ class Transfer:
         match self.state:
             case _S.REFERRING:
                 self._deadline = now + config.refer_s
-                return [c.ReferCaller(self._caller, request.uri), c.ComfortCaller(Comfort.REASSURANCE)]
+                told = refer_headers(request.details)
+                refer = c.ReferCaller(self._caller, request.uri, headers=told)
+                return [refer, c.ComfortCaller(Comfort.REASSURANCE)]
             case _S.DIALLING:
                 self._deadline = now + config.ring_s
                 return [c.DialTarget(request), c.ComfortCaller(Comfort.RINGBACK)]

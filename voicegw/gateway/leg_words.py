@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 from voicegw.base.ids import LegId
@@ -41,18 +41,27 @@ class LegWords:
         leg = self._legs.get(leg_id)
         return leg is not None and leg.may_refer
 
-    def refer(self, leg_id: LegId, target_uri: str, replaced: LegId | None = None) -> None:
+    def refer(
+        self,
+        leg_id: LegId,
+        target_uri: str,
+        replaced: LegId | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         """Ask the peer to call ``target_uri``. LegReferAnswered follows, also where nothing could be asked.
 
         ``replaced`` is another leg of ours that is up: the peer is asked to take our place in it (RFC 5589 §7).
-        Nobody is asked to call a number that no trunk of ours may carry.
+        Nobody is asked to call a number that no trunk of ours may carry. ``headers`` are for the INVITE to the
+        target, as far as the trunk of the leg lets them pass.
         """
         handle, status = self._handle_of(leg_id), 481
         other = None if replaced is None else self._handle_of(replaced)
         may = replaced is None or other is not None
         try:
             target = self._calls.refer_target(target_uri) if target_uri else ""
-            if handle is not None and may and self._driver.agent.refer(handle, target, self._driver.now, other):
+            told = self._calls.refer_headers(leg_id, headers)
+            now = self._driver.now
+            if handle is not None and may and self._driver.agent.refer(handle, target, now, other, told):
                 self._driver.pump()
                 return
         except RouteRefused:

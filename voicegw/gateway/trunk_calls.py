@@ -142,6 +142,13 @@ class TrunkCalls:
         target = SipUri.parse(self.desk.best(target_uri).target)
         return str(SipUri(target.host, target.user, target.port, target.params.without("transport"), target.scheme))
 
+    def refer_headers(self, leg_id: LegId, headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """What of ``headers`` the far end of a leg may be told to say to somebody else."""
+        trunk = self.desk.trunk_of(leg_id)
+        if trunk is None:
+            return tuple(headers)
+        return outgoing(trunk.settings.headers.model_copy(update={"fixed": {}}), headers)
+
     def _dialled(
         self, route: OutRoute, sender: NameAddr, headers: Sequence[tuple[str, str]], withheld: bool
     ) -> Dialled:

@@ -209,6 +209,11 @@ class TrunkDesk:
         ways = self._routes(uri)
         return next((way for way in ways if way.trunk is None or way.trunk.name not in self._down), ways[0])
 
+    def trunk_of(self, leg_id: LegId) -> Trunk | None:
+        """By which a leg came or goes, as it is set now; None for no trunk, or one that is gone."""
+        name = self._lines.get(leg_id)
+        return self._table.find(name) if name is not None else None
+
     def release(self, leg_id: LegId) -> None:
         """The leg is over; one of no trunk has nothing to give back."""
         name = self._lines.pop(leg_id, None)

@@ -337,8 +337,8 @@ class CallRuntime:
             case c.ResumeAgent(absence, failure):
                 if self._gate is not None:
                     self._gate.open(Reason(absence.value), failed_turn(failure) if failure is not None else None)
-            case c.ReferCaller(leg_id, uri, replaced):
-                signalling.refer(leg_id, "" if replaced is not None else uri, replaced)
+            case c.ReferCaller(leg_id, uri, replaced, headers):
+                signalling.refer(leg_id, "" if replaced is not None else uri, replaced, headers)
             case c.DialTarget() | c.InviteTarget() | c.ComfortCaller() | c.BriefTarget():
                 if self._transfers is not None:
                     self._transfers.carry_out(command, self.post)

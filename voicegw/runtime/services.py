@@ -98,8 +98,14 @@ class Signalling(Protocol):
         """Whether the peer of the leg may know REFER."""
         ...
 
-    def refer(self, leg_id: LegId, target_uri: str, replaced: LegId | None = None) -> None:
-        """Ask the peer to call somebody else, or to take our place on the leg ``replaced``."""
+    def refer(
+        self,
+        leg_id: LegId,
+        target_uri: str,
+        replaced: LegId | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Ask the peer to call somebody else, with ``headers``, or to take our place on the leg ``replaced``."""
         ...
 
     def is_settled(self, leg_id: LegId, /) -> bool:

@@ -32,20 +32,25 @@ class ReferringSide:
         self._core = core
 
     def refer(
-        self, handle: SipCallHandle, target_uri: str, now: float, replaced: SipCallHandle | None = None
+        self,
+        handle: SipCallHandle,
+        target_uri: str,
+        now: float,
+        replaced: SipCallHandle | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> bool:
         """Send REFER; False if the call is not up or another REFER of it is open. ReferAnswered follows.
 
         ``Referred-By`` names us as the dialog does (RFC 3892 §2.1), so that the target can see who sent the caller.
         ``replaced`` is a call of ours whose far end the peer is to call, in our place (RFC 5589 §7): its Contact is
-        the target then. False, too, if that call is not up.
+        the target then. False, too, if that call is not up. ``headers`` are for the peer's INVITE to the target.
         """
         core = self._core
         call, other = core.calls.get(handle), core.calls.get(replaced) if replaced is not None else None
         if call is None or call.dialog is None or call.state is not SipCallState.CONFIRMED or call.referral:
             return False
         if replaced is None:
-            target = ReferTarget(str(SipUri.parse(target_uri)))
+            target = ReferTarget(str(SipUri.parse(target_uri)), headers=headers)
         elif other is not None and other.dialog is not None and other.state is SipCallState.CONFIRMED:
             target = ReferTarget(other.dialog.remote_target, Replaces.of(other.dialog))
         else:

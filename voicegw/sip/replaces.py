@@ -54,10 +54,14 @@ class Replaces:
 
 @dataclass(frozen=True, slots=True)
 class ReferTarget:
-    """A Refer-To read (RFC 3515 §2.1): whom to call, and which dialog of theirs to replace."""
+    """A Refer-To read (RFC 3515 §2.1): whom to call, and which dialog of theirs to replace.
+
+    ``headers`` are for the INVITE to it (RFC 3261 §19.1.1): they are written, and those of others are not read.
+    """
 
     uri: str
     replaces: Replaces | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def parse(cls, value: str) -> ReferTarget:
@@ -75,9 +79,9 @@ class ReferTarget:
         return cls(str(plain), Replaces.parse(found[0]) if found else None)
 
     def __str__(self) -> str:
-        if self.replaces is None:
-            return f"<{self.uri}>"
-        return f"<{self.uri}?Replaces={_escaped(str(self.replaces))}>"
+        replaced = (("Replaces", str(self.replaces)),) if self.replaces is not None else ()
+        written = "&".join(f"{_escaped(name)}={_escaped(value)}" for name, value in (*replaced, *self.headers))
+        return f"<{self.uri}?{written}>" if written else f"<{self.uri}>"
 
 
 def find_replaced(calls: Mapping[DialogId, SipCall], incoming: Incoming) -> SipCall | Refusal | None:

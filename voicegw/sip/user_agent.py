@@ -248,14 +248,20 @@ class UserAgent:
         return self._sides.reinviting.reinvite(handle, sdp, now)
 
     def refer(
-        self, handle: SipCallHandle, target_uri: str, now: float, replaced: SipCallHandle | None = None
+        self,
+        handle: SipCallHandle,
+        target_uri: str,
+        now: float,
+        replaced: SipCallHandle | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> bool:
         """Ask the peer to call ``target_uri`` (RFC 3515). False if the call is not up or was asked already.
 
         With ``replaced``, another call that is up, the peer is asked to take our place in that one (RFC 5589 §7).
+        Otherwise ``headers`` are what its INVITE to ``target_uri`` is to say.
         ReferAnswered follows, then ReferNotified until one that is final. RemoteProtocolError for a bad URI.
         """
-        return self._sides.referring.refer(handle, target_uri, now, replaced)
+        return self._sides.referring.refer(handle, target_uri, now, replaced, headers)
 
     def send_message(self, handle: SipCallHandle, text: str, now: float) -> bool:
         """Send text within a call (RFC 3428); MessageAnswered follows. False if the call is not up.

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from voicegw.call.briefing import SUBJECT_CHARACTERS, UUI_OCTETS, invite_headers, spoken_summary, user_to_user
+from voicegw.call.briefing import (
+    SUBJECT_CHARACTERS,
+    UUI_OCTETS,
+    invite_headers,
+    refer_headers,
+    spoken_summary,
+    user_to_user,
+)
 
 
 def decoded(header: str) -> bytes:
@@ -39,3 +46,9 @@ def test_without_words_of_the_agent_the_values_are_spoken() -> None:
     assert spoken_summary("A late order.", {"order": "1"}) == "A late order."
     assert spoken_summary("", {"order_number": "4711", "empty": ""}) == "What is known so far: order number: 4711."
     assert "not said" in spoken_summary("", {})
+
+
+def test_somebody_else_is_asked_to_tell_the_values_alone() -> None:
+    ((name, value),) = refer_headers({"order": "4711"})
+    assert (name, decoded(value)) == ("User-to-User", b"\x04order=4711;")
+    assert refer_headers({}) == ()

@@ -14,6 +14,7 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.caller_id import CallerOut, present
 from voicegw.gateway.registrations import RegistrationSnapshot
 from voicegw.gateway.token_bucket import Rate
+from voicegw.gateway.trunk_calls import Speech, TrunkCalls
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkCounter, TrunkDesk, TrunkState
 from voicegw.gateway.trunk_headers import incoming, is_listed, outgoing
@@ -369,6 +370,17 @@ def test_headers_in() -> None:
     assert incoming(profile, headers) == {"x-a": "1", "Subject": "s"}
     everything = HeaderSettings()
     assert incoming(everything, {"Authorization": "Digest …", "Via": "v"}) == {"Via": "v"}
+
+
+def test_headers_that_somebody_else_is_to_say() -> None:
+    """As the trunk of the leg has it, but for what only we say there."""
+    settings = {"outgoing": ["X-*"], "fixed": {"X-Site": "berlin"}}
+    one = desk(trunk("t", hosts=["192.0.2.1"], headers=settings))
+    calls = TrunkCalls(one, Speech(()))
+    told = (("X-Call", "7"), ("User-to-User", "00"))
+    assert calls.refer_headers(A, told) == told
+    one.admit(A, Address("192.0.2.1", 5060), "100", 0.0)
+    assert calls.refer_headers(A, told) == (("X-Call", "7"),)
 
 
 def test_headers_out() -> None:

@@ -44,6 +44,19 @@ def notify(tag: str, body: bytes, state: str, cseq: int = 2, event: str = "refer
     )
 
 
+def test_headers_for_the_target_are_written_into_its_uri() -> None:
+    peer = RawPeer()
+    handle, _tag = peer.call()
+    peer.events.clear()
+    told = (("User-to-User", "04;encoding=hex"), ("X-Note", "a&b?\r\nVia: x"))
+    assert peer.agent.refer(handle, TARGET, peer.now, headers=told)
+    (sent,) = peer.taken()
+    request = parse(sent)
+    assert isinstance(request, Request)
+    escaped = "User-to-User=04%3Bencoding%3Dhex&X-Note=a%26b?%0D%0AVia:%20x"
+    assert request.headers.get("Refer-To") == f"<{TARGET}?{escaped}>"
+
+
 def test_a_referred_call_is_followed_to_its_end() -> None:
     peer = RawPeer()
     handle, tag, request = refer(peer)
