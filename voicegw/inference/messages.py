@@ -37,17 +37,19 @@ class PrepareModel(Message, frozen=True):
 class OpenRecognition(Message, frozen=True):
     """Begin one utterance. ``channel`` is what an earlier one of this caller ended with, empty at first.
 
-    ``language`` is a BCP 47 tag, ``auto`` to find out, empty for an engine of one language.
+    ``language`` is a BCP 47 tag, ``auto`` to find out, empty for an engine of one language. ``rate_hz``
+    is 8000 or 16000.
     """
 
     stream_id: StreamId
     key: str
     channel: str
     language: str = ""
+    rate_hz: int = 8000
 
 
 class PushAudio(Message, frozen=True):
-    """16-bit little-endian mono PCM at 8 kHz."""
+    """16-bit little-endian mono PCM, at the rate of the utterance."""
 
     stream_id: StreamId
     pcm: bytes

@@ -102,8 +102,7 @@ class QueueAudio(Message, frozen=True):
     """Append audio to an utterance of a voice of a call. The first chunk queues the utterance.
 
     ``final`` closes it; an empty ``pcm`` is allowed. ``interruptible``: caller speech pauses it at once; only the
-    agent can be interrupted. ``rate_hz`` of all chunks of an utterance is one; at the rate of the call it costs
-    nothing.
+    agent can be interrupted. What has another ``rate_hz`` than the call is converted.
     """
 
     call_id: CallId

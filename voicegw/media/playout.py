@@ -68,8 +68,11 @@ class _Utterance:
         self.pcm = np.zeros(_FIRST_ROOM, np.int16)  # the first ``queued`` samples have come
         self._odd = b""  # half a sample that waits for its other byte
 
-    def append(self, pcm: bytes, *, final: bool) -> None:
-        """Add audio; ``final`` is the end of it."""
+    def append(self, pcm: bytes, rate_hz: int, call_hz: int, *, final: bool) -> None:
+        """Add audio of ``rate_hz``, in a call of ``call_hz``; ``final`` is the end of it."""
+        if rate_hz != self._rate_hz:
+            self._keep(np.empty(0, np.int16) if self._resampler is None else self._resampler.flush())
+            self._rate_hz, self._resampler, self._odd = rate_hz, _resampler(rate_hz, call_hz), b""
         data = self._odd + pcm if self._odd else pcm
         count = len(data) // 2
         self._odd = data[2 * count :]
@@ -162,7 +165,7 @@ class Playout:
             self._queue.append(utterance)
         if utterance.final:
             return False
-        utterance.append(pcm, final=final)
+        utterance.append(pcm, rate_hz, self.rate_hz, final=final)
         return True
 
     def pause(self, at: float) -> list[Event]:

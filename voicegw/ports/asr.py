@@ -11,10 +11,10 @@ from typing import Protocol
 class AsrCapabilities:
     """What a recogniser can do.
 
-    ``sample_rate_hz`` is what ``push`` wants; ``partials`` whether it reports before the end; ``phrases``
-    whether it uses :attr:`AsrOptions.phrases`; ``languages`` BCP 47 tags, empty for any. ``slow_final``: the final
-    text takes long after ``finish``, so it is asked for at the first likely end of a turn; if the caller goes on, a
-    new stream hears the turn from its beginning.
+    ``sample_rate_hz`` is what ``push`` takes unless the options say otherwise; ``partials`` whether it reports
+    before the end; ``phrases`` whether it uses :attr:`AsrOptions.phrases`; ``languages`` BCP 47 tags, empty for
+    any. ``slow_final``: the final text takes long after ``finish``, so it is asked for at the first likely end of a
+    turn; if the caller goes on, a new stream hears the turn from its beginning.
     """
 
     sample_rate_hz: int
@@ -33,13 +33,15 @@ class AsrOptions:
     more weight. Equal phrases and boosts share one compiled model; without any, a general model is used.
     Three or more digits in a row stand for any digits. ``language`` may be ``auto`` for a recogniser that can tell
     languages apart. ``caller`` (a call id, say) lets a recogniser carry what it learnt of the voice, the language
-    and the line from one utterance to the next; empty for no such memory.
+    and the line from one utterance to the next; empty for no such memory. ``sample_rate_hz`` is that of the audio,
+    8000 or 16000: every recogniser takes both.
     """
 
     language: str = "en-US"
     phrases: tuple[str, ...] = ()
     boost: tuple[str, ...] = ()
     caller: str = ""
+    sample_rate_hz: int = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class AsrStream(Protocol):
     """One utterance of one caller. Never blocks, never raises for a dead engine: that is an event."""
 
     def push(self, pcm: bytes) -> None:
-        """Feed 16-bit little-endian mono PCM at :attr:`AsrCapabilities.sample_rate_hz`."""
+        """Feed 16-bit little-endian mono PCM at :attr:`AsrOptions.sample_rate_hz`."""
         ...
 
     def finish(self) -> None:

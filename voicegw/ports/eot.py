@@ -25,13 +25,15 @@ class EotQuestion:
     """The state of a turn in which the caller has just fallen silent.
 
     ``text`` is the recogniser's best so far; ``asked`` what the agent said last, for what would answer it; ``pcm``
-    16-bit little-endian mono, the end of the turn, silence included, empty for a model without ``audio``.
+    16-bit little-endian mono at ``rate_hz``, the end of the turn, silence included, empty for a model without
+    ``audio``.
     """
 
     text: str
     asked: str = ""
     language: str = "en-US"
     pcm: bytes = b""
+    rate_hz: int = 8000
 
 
 class EotModel(Protocol):

@@ -34,9 +34,10 @@ class TtsRequest:
 
 @dataclass(frozen=True, slots=True)
 class TtsAudio:
-    """A piece of 16-bit little-endian mono PCM at the rate that was asked for."""
+    """A piece of 16-bit little-endian mono PCM, at the rate that was asked for where ``rate_hz`` is 0."""
 
     pcm: bytes
+    rate_hz: int = 0
 
 
 @dataclass(frozen=True, slots=True)

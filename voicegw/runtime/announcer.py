@@ -32,6 +32,8 @@ class AnnouncerLinks:
     speaker: Speaker
     media: MediaControl
     random: RandomBytes
+    rate_hz: int = 8000
+    """At which the call is mixed."""
 
 
 class Announcer:
@@ -77,19 +79,29 @@ class Announcer:
         agent = self._links.agent
         try:
             for sentence in split_sentences(text, agent.language):
-                request = TtsRequest(sentence, agent.voice, agent.language)
+                request = TtsRequest(sentence, agent.voice, agent.language, sample_rate_hz=self._links.rate_hz)
                 async for chunk in self._links.speaker.synthesize(request, agent.lexicon):
                     if isinstance(chunk, TtsAudio):
-                        self._queue(utterance_id, chunk.pcm, final=False)
+                        self._queue(
+                            utterance_id, chunk.pcm, final=False, rate_hz=chunk.rate_hz or request.sample_rate_hz
+                        )
         except ProviderError:
             pass  # the tail says that it is over; whoever waits goes on without having heard it all
         self._queue(utterance_id, tail, final=True)
 
-    def _queue(self, utterance_id: UtteranceId, pcm: bytes, *, final: bool) -> None:
+    def _queue(self, utterance_id: UtteranceId, pcm: bytes, *, final: bool, rate_hz: int = 8000) -> None:
         if utterance_id == self._current:
             links = self._links
             links.media.send(
-                m.QueueAudio(links.call_id, utterance_id, pcm, final=final, interruptible=False, voice=links.voice)
+                m.QueueAudio(
+                    links.call_id,
+                    utterance_id,
+                    pcm,
+                    final=final,
+                    interruptible=False,
+                    voice=links.voice,
+                    rate_hz=rate_hz,
+                )
             )
 
 

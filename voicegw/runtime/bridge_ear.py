@@ -50,12 +50,12 @@ class BridgeEar:
         self._callee = listener("callee", self._callee_said)
         self._target = ""
 
-    def hear(self, pcm: bytes, ear: str) -> None:
+    def hear(self, pcm: bytes, ear: str, rate_hz: int = 8000) -> None:
         """What an ear got since the last time. Runs outside the mailbox: it moves data and decides nothing."""
         if ear == AGENT_EAR:
-            self._caller.hear(pcm)
+            self._caller.hear(pcm, rate_hz)
         elif self._bridged is not None and ear == ear_of(self._bridged[0]):
-            self._callee.hear(pcm)
+            self._callee.hear(pcm, rate_hz)
 
     def on_speech(self, event: m.SpeechStarted | m.SpeechPaused | m.SpeechStopped) -> None:
         """Somebody began to speak, or fell silent."""

@@ -50,6 +50,8 @@ class CallLegs:
         self._places: dict[LegId, tuple[str, int]] = {}
         self.sessions: dict[LegId, MediaSession] = {}
         """What is agreed, by leg."""
+        self.rate_hz = 8000
+        """At which the call is mixed: as its first leg speaks."""
 
     def open(self, leg_id: LegId) -> None:
         """Get a port for a leg that called us; MediaOpened or MediaRefused follows."""
@@ -106,6 +108,8 @@ class CallLegs:
 
     def configure(self, leg_id: LegId, session: MediaSession, *, listens: bool = True) -> None:
         """Pass what is agreed to the media worker. ``listens``: detect speech, and let ears hear it."""
+        if not self.sessions:
+            self.rate_hz = session.rate_hz
         self.sessions[leg_id] = session
         self._services.media.send(configuration_of(leg_id, session, listens=listens))
 

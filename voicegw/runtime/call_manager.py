@@ -262,7 +262,7 @@ class CallManager:
             case m.AudioBatch():
                 for frame in event.frames:
                     if call := self._calls.get(frame.call_id):
-                        call.hear(frame.pcm, frame.ear)
+                        call.hear(frame.pcm, frame.ear, frame.rate_hz)
             case m.WorkerReport():
                 self._tally.take(event.worker, event.counters)
             case m.LegOpened():

@@ -99,12 +99,12 @@ class CallRuntime:
         """All legs that the call ever had."""
         return (self.leg_id, *(leg_id for leg_id in self._machine.legs if leg_id != self.leg_id))
 
-    def hear(self, pcm: bytes, ear: str = AGENT_EAR) -> None:
+    def hear(self, pcm: bytes, ear: str = AGENT_EAR, rate_hz: int = 8000) -> None:
         """What an ear of the call got since the last time."""
         if self._conversation is not None and ear == AGENT_EAR:
-            self._conversation.hear(pcm)
+            self._conversation.hear(pcm, rate_hz)
         if self._others is not None:
-            self._others.hear(pcm, ear)
+            self._others.hear(pcm, ear, rate_hz)
 
     def ask(self, order: Order) -> asyncio.Future[None]:
         """Order something; the future is done when the effect is in force, or raises Refused."""
@@ -445,6 +445,7 @@ class CallRuntime:
             self._orders.can_move,
             self._orders.move,
             lambda: self.post(e.AnswerWanted()),
+            lambda: self._legs.rate_hz,
         )
         agent = self._agent(name)
         self._recorder.begin(self._record_as or agent.recording, early=early)

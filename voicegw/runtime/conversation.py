@@ -109,9 +109,9 @@ class Conversation:
         """The caller is listening: the agent begins."""
         self._reply(CallerTurn(TurnKind.CALL_STARTED))
 
-    def hear(self, pcm: bytes) -> None:
-        """20 ms of the caller's audio."""
-        self._hearing.hear(pcm)
+    def hear(self, pcm: bytes, rate_hz: int = 8000) -> None:
+        """The caller's next audio."""
+        self._hearing.hear(pcm, rate_hz)
 
     def part(self, cause: HangupCause) -> None:
         """Say goodbye whatever is going on, then finish with ``cause``."""
@@ -449,7 +449,8 @@ class Conversation:
 
     def _request(self, say: Say) -> TtsRequest:
         language = say.language or self._tongue.language
-        return TtsRequest(say.text, voice=say.voice or self._tongue.voice(language), language=language)
+        voice = say.voice or self._tongue.voice(language)
+        return TtsRequest(say.text, voice, language, sample_rate_hz=self._links.rate_hz())
 
     # ------------------------------------------------------------ from the synthesiser
 

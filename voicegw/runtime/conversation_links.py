@@ -17,7 +17,7 @@ class ConversationLinks:
     """How a conversation reaches its call: the mailbox, its end, the leg to send keys on, and transfers.
 
     ``can_move``: whether this target is known; ``move`` and ``answer``: do it now, for all that was to be said has
-    been heard.
+    been heard. ``rate_hz``: at which the call is mixed.
     """
 
     post: Callable[[mail_types.ChildMail], None]
@@ -27,3 +27,4 @@ class ConversationLinks:
     can_move: Callable[[str], bool]
     move: Callable[[Transfer], None]
     answer: Callable[[], None]
+    rate_hz: Callable[[], int] = lambda: 8000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from voicegw.base.clock import Clock
 from voicegw.base.ids import RandomBytes, StreamId, token
@@ -35,6 +36,8 @@ class Ear:
         self._post = post
         self._clock = clock
         self._random = random
+        self.rate_hz = 8000
+        """Of what is heard: one and the same as long as a call lasts."""
         self._kept = Tape(KEPT_S)
         self._stream: AsrStream | None = None
         self._stream_id: StreamId | None = None
@@ -52,8 +55,11 @@ class Ear:
         """Whether the final text was asked for before the turn is over."""
         return self._asked_early
 
-    def hear(self, pcm: bytes) -> None:
+    def hear(self, pcm: bytes, rate_hz: int = 8000) -> None:
         """Take the caller's next audio. Runs outside the mailbox: it moves data and decides nothing."""
+        if rate_hz != self.rate_hz:
+            self.rate_hz = rate_hz
+            self._kept, self._turn = Tape(KEPT_S, rate_hz), Tape(TURN_S, rate_hz)
         self._kept.add(pcm)
         if self._asked_early or self._stream is not None:
             self._turn.add(pcm)
@@ -71,7 +77,7 @@ class Ear:
         again = self._turn.whole() if self._asked_early or self._finishing else b""
         self.drop()
         stream_id = StreamId(token(self._random))
-        stream = self._provider.open(options)
+        stream = self._provider.open(replace(options, sample_rate_hz=self.rate_hz))
         self._stream, self._stream_id, self._finishing = stream, stream_id, False
         missed = again or self._kept.last(self._clock.monotonic() - onset_at + PRE_ROLL_S)
         if missed:

@@ -51,9 +51,9 @@ class Listener:
         self._ended_at = 0.0
         self._ends_at: float | None = None
 
-    def hear(self, pcm: bytes) -> None:
+    def hear(self, pcm: bytes, rate_hz: int = 8000) -> None:
         """The next audio of the voice."""
-        self._ear.hear(pcm)
+        self._ear.hear(pcm, rate_hz)
 
     def on_speech(self, event: m.SpeechStarted | m.SpeechPaused | m.SpeechStopped) -> None:
         """The voice began, or fell silent."""

@@ -24,6 +24,8 @@ from voicegw.runtime.tasks import ChildTasks
 from voicegw.turn.playout import Playout, PlayoutLedger
 
 BYTES_PER_SAMPLE = 2
+LEDGER_HZ = 8000
+"""What was heard is counted in samples at 8 kHz, whatever the rate of the call."""
 SAMPLES_PER_MS = 8
 SETTLING_S = 0.25
 """The worker tells within two of its ticks how much was heard of what was cut; who waits for it waits no longer."""
@@ -170,14 +172,16 @@ class Mouth:
             utterance.ledger.read_as(mail.chunk.text)
             return False
         if isinstance(mail.chunk, WordMark):
-            utterance.ledger.add_mark(mail.chunk.at_sample, mail.chunk.end_char)
+            at_sample = mail.chunk.at_sample * LEDGER_HZ // utterance.request.sample_rate_hz
+            utterance.ledger.add_mark(at_sample, mail.chunk.end_char)
             return False
         first = not utterance.queued
         if first:
             utterance.queued = True
             utterance.interruptible = utterance.interruptible and not protected
-        utterance.ledger.add_audio(len(mail.chunk.pcm) // BYTES_PER_SAMPLE)
-        self._queue(utterance, mail.chunk.pcm, final=False)
+        rate_hz = mail.chunk.rate_hz or utterance.request.sample_rate_hz
+        utterance.ledger.add_audio(len(mail.chunk.pcm) // BYTES_PER_SAMPLE * LEDGER_HZ // rate_hz)
+        self._queue(utterance, mail.chunk.pcm, rate_hz, final=False)
         return first
 
     def finish_audio(self, mail: SpeechDone, *, tail_ms: int) -> Utterance | None:
@@ -189,7 +193,7 @@ class Mouth:
         utterance.failure = mail.failure
         if not utterance.queued:
             return self._live.pop(mail.utterance_id)
-        self._queue(utterance, bytes(tail_ms * SAMPLES_PER_MS * BYTES_PER_SAMPLE), final=True)
+        self._queue(utterance, bytes(tail_ms * SAMPLES_PER_MS * BYTES_PER_SAMPLE), LEDGER_HZ, final=True)
         return None
 
     def pause(self) -> None:
@@ -222,9 +226,16 @@ class Mouth:
             return None
         return utterance, utterance.ledger.heard(sent_samples)
 
-    def _queue(self, utterance: Utterance, pcm: bytes, *, final: bool) -> None:
+    def _queue(self, utterance: Utterance, pcm: bytes, rate_hz: int, *, final: bool) -> None:
         self._media.send(
-            m.QueueAudio(self._call_id, utterance.id, pcm, final=final, interruptible=utterance.interruptible)
+            m.QueueAudio(
+                self._call_id,
+                utterance.id,
+                pcm,
+                final=final,
+                interruptible=utterance.interruptible,
+                rate_hz=rate_hz,
+            )
         )
 
     def _stop_making(self) -> None:

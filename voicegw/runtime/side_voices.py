@@ -19,11 +19,11 @@ class SideVoices:
         self._bridge = bridge
         self._caller = caller
 
-    def hear(self, pcm: bytes, ear: str) -> None:
+    def hear(self, pcm: bytes, ear: str, rate_hz: int = 8000) -> None:
         """What an ear got since the last time. Runs outside the mailbox: it moves data and decides nothing."""
-        self._supervision.hear(pcm, ear)
+        self._supervision.hear(pcm, ear, rate_hz)
         if self._bridge is not None:
-            self._bridge.hear(pcm, ear)
+            self._bridge.hear(pcm, ear, rate_hz)
 
     def on_speech(self, event: m.SpeechStarted | m.SpeechPaused | m.SpeechStopped) -> None:
         """Somebody began to speak, or fell silent."""

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 Turn: TypeAlias = tuple[WatchedVoice, TtsRequest]
 """An engine and the request in its own terms."""
+PROMPT_HZ = 8000
 Make: TypeAlias = Callable[[TtsRequest], AsyncGenerator[TtsChunk, None]]
 
 
@@ -138,7 +139,8 @@ class Speech:
         def must_wait(turn: Turn) -> bool:
             voice, own = turn
             reading = lexicon.of(own.language).said(own.text, voice.name)
-            return not voice.allowed and not self._phrases.pinned(voice.name, replace(own, text=reading))
+            prompt = replace(own, text=reading, sample_rate_hz=PROMPT_HZ)
+            return not voice.allowed and not self._phrases.pinned(voice.name, prompt)
 
         return sorted(turns, key=must_wait)
 
@@ -153,11 +155,33 @@ class Speech:
                 yield chunk
             return
         made: list[TtsChunk] = []
-        async with aclosing(make(request)) as chunks:
-            async for chunk in chunks:
-                made.append(chunk)
+        try:
+            async with aclosing(make(request)) as chunks:
+                async for chunk in chunks:
+                    made.append(chunk)
+                    yield chunk
+        except ProviderError:
+            prompt = [] if made else self._narrow_prompt(name, request)
+            if not prompt:
+                raise
+            self._counters.add("tts_from_prompts")
+            for chunk in prompt:
                 yield chunk
+            return
         self._phrases.put(name, request, made)
+
+    def _narrow_prompt(self, name: str, request: TtsRequest) -> Sequence[TtsChunk]:
+        """Prompts are kept at 8 kHz: better than nothing in a call of 16."""
+        scale = request.sample_rate_hz // PROMPT_HZ
+        known = self._phrases.pinned(name, replace(request, sample_rate_hz=PROMPT_HZ)) or ()
+        return [_at_8_khz(chunk, scale) for chunk in known]
+
+
+def _at_8_khz(chunk: TtsChunk, scale: int) -> TtsChunk:
+    """As it is, but told in terms of a request for ``scale`` times that rate."""
+    if isinstance(chunk, TtsAudio):
+        return TtsAudio(chunk.pcm, PROMPT_HZ)
+    return replace(chunk, at_sample=chunk.at_sample * scale)
 
 
 async def _failure(starting: Awaitable[None]) -> ProviderError | None:

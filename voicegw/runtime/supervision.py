@@ -125,14 +125,14 @@ class SupervisionDesk:
 
     # ------------------------------------------------------------ what comes in
 
-    def hear(self, pcm: bytes, ear: str) -> None:
+    def hear(self, pcm: bytes, ear: str, rate_hz: int = 8000) -> None:
         """What an ear got since the last time. Runs outside the mailbox: it moves data and decides nothing."""
         if ear == AGENT_EAR:
-            self._caller.hear(pcm)
+            self._caller.hear(pcm, rate_hz)
             return
         for leg_id, watched in self._watched.items():
             if ear == ear_of(leg_id):
-                watched.listener.hear(pcm)
+                watched.listener.hear(pcm, rate_hz)
 
     def on_speech(self, event: m.SpeechStarted | m.SpeechPaused | m.SpeechStopped, caller: LegId) -> None:
         """Somebody began to speak, or fell silent; legs that nobody writes down are passed over."""

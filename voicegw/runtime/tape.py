@@ -6,16 +6,15 @@ import math
 from collections import deque
 
 FRAME_S = 0.02
-FRAME_BYTES = 320
-"""20 ms of 16-bit PCM at 8 kHz."""
 
 
 class Tape:
     """Pieces of any length; they are kept as they came, for several tapes may hold the same ones."""
 
-    def __init__(self, seconds: float) -> None:
-        """At least ``seconds`` are kept, and less than one piece more."""
-        self._limit = _size_of(seconds)
+    def __init__(self, seconds: float, rate_hz: int = 8000) -> None:
+        """At least ``seconds`` of 16-bit PCM are kept, and less than one piece more."""
+        self._rate_hz = rate_hz
+        self._limit = self._size_of(seconds)
         self._pieces: deque[bytes] = deque()
         self._size = 0
 
@@ -28,7 +27,7 @@ class Tape:
 
     def last(self, seconds: float) -> bytes:
         """The newest audio, rounded up to frames of 20 ms; less of it if there is no more."""
-        wanted = min(_size_of(seconds), self._limit)
+        wanted = min(self._size_of(seconds), self._limit)
         return b"".join(self._pieces)[-wanted:] if wanted > 0 else b""
 
     def whole(self) -> bytes:
@@ -40,6 +39,5 @@ class Tape:
         self._pieces.clear()
         self._size = 0
 
-
-def _size_of(seconds: float) -> int:
-    return math.ceil(seconds / FRAME_S) * FRAME_BYTES
+    def _size_of(self, seconds: float) -> int:
+        return math.ceil(seconds / FRAME_S) * round(FRAME_S * self._rate_hz) * 2

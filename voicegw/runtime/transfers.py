@@ -63,8 +63,12 @@ class TransferDesk:
         self._comfort = Comfort.NONE
         self._greeted = False
         speaker, media, random = services.speaker, services.media, services.random
-        self._to_caller = Announcer(AnnouncerLinks(call_id, ANNOUNCER, agent, speaker, media, random), tasks)
-        self._to_target = Announcer(AnnouncerLinks(call_id, BRIEFER, agent, speaker, media, random), tasks)
+        self._to_caller = Announcer(
+            AnnouncerLinks(call_id, ANNOUNCER, agent, speaker, media, random, legs.rate_hz), tasks
+        )
+        self._to_target = Announcer(
+            AnnouncerLinks(call_id, BRIEFER, agent, speaker, media, random, legs.rate_hz), tasks
+        )
 
     def carry_out(
         self, command: c.DialTarget | c.InviteTarget | c.ComfortCaller | c.BriefTarget, post: PostBriefed

@@ -24,9 +24,9 @@ class TurnEar:
         self._guesser = EndGuesser(services.eot, tasks, post, services.random, services.counters)
         self._early: AsrFinal | AsrFailed | None = None
 
-    def hear(self, pcm: bytes) -> None:
+    def hear(self, pcm: bytes, rate_hz: int = 8000) -> None:
         """The next of the caller's audio."""
-        self._ear.hear(pcm)
+        self._ear.hear(pcm, rate_hz)
 
     def begin(self, options: AsrOptions, onset_at: float) -> None:
         """The caller speaks since ``onset_at``; a stream that is open goes on."""
@@ -54,7 +54,7 @@ class TurnEar:
         """
         self._ear.ask_for_final()
         pcm = self._ear.recent(self._guesser.audio_ms)
-        self._guesser.ask(EotQuestion(f"{carried} {self.text}".strip(), asked, language, pcm))
+        self._guesser.ask(EotQuestion(f"{carried} {self.text}".strip(), asked, language, pcm, self._ear.rate_hz))
 
     def accepts(self, estimate: EndOfTurnEstimated) -> bool:
         """Whether the word of an end-of-turn model is about the silence that is going on."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from voicegw.base.errors import RemoteProtocolError
-from voicegw.sdp.codec_choice import DTMF, PCMA, PCMU, CodecChoice, choose
+from voicegw.sdp.codec_choice import DTMF, G722, OPUS, PCMA, PCMU, CodecChoice, choose
 from voicegw.sdp.codecs import Codec, codecs_of
 from voicegw.sdp.description import (
     Attributes,
@@ -80,6 +80,11 @@ class MediaSession:
     dtmf_clock_hz: int = 8_000
     opus: OpusParameters = NO_WISHES
     other_codecs: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def rate_hz(self) -> int:
+        """At which the codec samples, as far as we make use of it."""
+        return 16_000 if self.codec in (G722.name, OPUS.name) else 8_000
 
     @property
     def on_hold(self) -> bool:

@@ -162,3 +162,14 @@ def test_packets_of_any_length_both_ways(ptime: int) -> None:
     assert amplitude_at(tapped(rig)[0][8000:24000], 5000, 16000) == pytest.approx(8000, rel=0.1)
     assert {len(packet.payload) for packet in phone.audio_packets} == {8 * ptime}
     assert amplitude_at(phone.heard()[8000:24000], 6000, 16000) == pytest.approx(8000, rel=0.1)
+
+
+def test_an_utterance_may_change_its_rate_in_the_middle() -> None:
+    rig = Rig()
+    phone = G722Phone(rig, "caller")
+    rig.mix(*BOTH_WAYS)
+    whole16, whole8 = tone16(1000, 8000), tone(1000, 4000, start=4000)
+    rig.do(queued(whole16, 16000, final=False), queued(whole8, 8000, final=False), queued(whole16, 16000))
+    rig.tick(80)
+    assert [event.sent_samples for event in rig.of(m.PlayoutFinished)] == [12000]
+    assert amplitude_at(phone.heard()[1600:22400], 1000, 16000) == pytest.approx(8000, rel=0.05)

@@ -48,8 +48,10 @@ class Recogniser(FakeAsr):
     def __init__(self) -> None:
         super().__init__()
         self.streams: list[Stream] = []
+        self.rates: list[int] = []
 
     def open(self, options: AsrOptions) -> Stream:  # type: ignore[override]
+        self.rates.append(options.sample_rate_hz)
         self.streams.append(Stream())
         return self.streams[-1]
 
@@ -175,5 +177,21 @@ def test_nothing_to_finish_when_nothing_is_open() -> None:
         assert not rig.ear.finish()
         rig.ear.drop()
         assert rig.recogniser.streams == []
+
+    play(story())
+
+
+def test_a_wide_call_is_recognised_at_its_own_rate() -> None:
+    async def story() -> None:
+        rig = Rig()
+        for _ in range(200):
+            rig.clock.advance(0.02)
+            rig.ear.hear(bytes(640), 16000)
+        assert rig.ear.begin(OPTIONS, rig.clock.monotonic() - 0.1)
+        assert rig.recogniser.rates == [16000]
+        assert len(rig.recogniser.streams[0].pcm) == 17 * 640  # 0.1 s, and 0.24 before it
+        assert len(rig.ear.recent(1000)) == 32000
+        rig.ear.drop()
+        await rig.tasks.close()
 
     play(story())

@@ -187,3 +187,18 @@ def test_pause_and_resume_reach_the_worker() -> None:
         assert [type(command) for command in rig.worker.commands] == [m.PausePlayout, m.ResumePlayout]
 
     play(story())
+
+
+def test_in_a_wide_call_speech_is_made_at_16_khz_and_counted_at_8() -> None:
+    async def story() -> None:
+        rig = Rig()
+        utterance_id = rig.mouth.say(TtsRequest("One two three.", sample_rate_hz=16000), interruptible=True)
+        await rig.settle()
+        audio = [queued for queued in rig.queued if not queued.final]
+        assert {queued.rate_hz for queued in audio} == {16000}
+        samples = sum(len(queued.pcm) // 2 for queued in audio)
+        ended = rig.mouth.end(utterance_id, samples // 2)
+        assert ended is not None and ended[1].heard_text == "One two three."
+        await rig.tasks.close()
+
+    play(story())

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from voicegw.runtime.tape import FRAME_BYTES, Tape
+from voicegw.runtime.tape import Tape
+
+FRAME_BYTES = 320
 
 
 def frame(number: int, frames: int = 1) -> bytes:

@@ -65,7 +65,7 @@ class FasterWhisperAsr:
         """Begin one utterance."""
         job = self.pool.open()
         known = self._languages.get(options.caller, "")
-        job.send(OpenRecognition(job.stream_id, "", known, options.language))
+        job.send(OpenRecognition(job.stream_id, "", known, options.language, options.sample_rate_hz))
         return PooledUtterance(job, self.pool, self._counters, lambda final: self._learn(options.caller, final))
 
     async def close(self) -> None:

@@ -57,7 +57,7 @@ class WhisperEngine:
                 self._channel.ended(command.stream_id)
             case OpenRecognition():
                 with self._changed:
-                    utterance = Utterance(self._config, command.language, command.channel)
+                    utterance = Utterance(self._config, command.language, command.channel, command.rate_hz)
                     self._utterances[command.stream_id] = utterance
             case PushAudio() | FinishRecognition():
                 self._grow(command)

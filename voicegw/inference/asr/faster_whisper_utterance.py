@@ -1,6 +1,6 @@
 """One utterance on its way through Whisper: what has come in, what was made of it, and what to decode next.
 
-No engine in here and no clock: time is counted in samples of the call.
+No engine in here and no clock: time is counted in samples at 8 kHz.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Task:
 class Utterance:
     """The audio and the readings of one stream."""
 
-    def __init__(self, config: WhisperConfig, language: str, known: str) -> None:
+    def __init__(self, config: WhisperConfig, language: str, known: str, rate_hz: int = CALL_HZ) -> None:
         self.language = whisper_language(language)
         self.decode_ms = 0.0
         self._config = config
@@ -62,7 +62,7 @@ class Utterance:
         self._settled = bool(self.language)
         self._finished = False
         self._loudness = Loudness()
-        self._resampler = Resampler(CALL_HZ, MODEL_HZ)
+        self._resampler = Resampler(rate_hz, MODEL_HZ) if rate_hz != MODEL_HZ else None
         self._audio: list[NDArray[np.int16]] = []
         self._received = 0
         self._base = 0
@@ -98,9 +98,13 @@ class Utterance:
         return self.language or self._heard
 
     def push(self, pcm: bytes) -> None:
-        """Take 16-bit PCM at 8 kHz."""
+        """Take 16-bit PCM at the rate of the utterance."""
         samples = np.frombuffer(pcm, "<i2")
-        self._audio.append(self._resampler.process(samples))
+        if self._resampler is None:
+            self._audio.append(samples)
+            samples = samples[::_UP]  # for loudness and position; what folds down is as loud as it was
+        else:
+            self._audio.append(self._resampler.process(samples))
         self._received += len(samples)
         self._loudness.push(samples)
 

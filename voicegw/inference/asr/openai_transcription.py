@@ -23,7 +23,7 @@ from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, As
 
 NAME = "transcription"
 RATE_HZ = 8000
-MAX_UTTERANCE_BYTES = 60 * RATE_HZ * 2
+MAX_UTTERANCE_S = 60
 """A minute: what is pushed beyond that is dropped and counted; endpointing has failed long before."""
 _MAX_ANSWER_BYTES = 256 * 1024
 
@@ -64,7 +64,7 @@ class OpenAiTranscription:
         """Begin one utterance. Raises LocalError before :meth:`start`."""
         if self._http is None:
             raise LocalError("the transcription provider was not started")
-        return TranscriptionStream(self._http, self._config, options.language, self._clock, self._counters)
+        return TranscriptionStream(self._http, self._config, options, self._clock, self._counters)
 
     async def close(self) -> None:
         """Give up the connections; requests under way fail."""
@@ -77,11 +77,17 @@ class TranscriptionStream:
     """One utterance; see :class:`voicegw.ports.asr.AsrStream`. The request goes out at ``finish``."""
 
     def __init__(
-        self, http: httpx.AsyncClient, config: TranscriptionConfig, language: str, clock: Clock, counters: Counters
+        self,
+        http: httpx.AsyncClient,
+        config: TranscriptionConfig,
+        options: AsrOptions,
+        clock: Clock,
+        counters: Counters,
     ) -> None:
         self._http = http
         self._config = config
-        self._language = language
+        self._language = options.language
+        self._rate_hz = options.sample_rate_hz
         self._clock = clock
         self._counters = counters
         self._pcm = bytearray()
@@ -90,10 +96,10 @@ class TranscriptionStream:
         self._task: asyncio.Task[None] | None = None
 
     def push(self, pcm: bytes) -> None:
-        """Keep 8 kHz PCM."""
+        """Keep it."""
         if self._over:
             return
-        if len(self._pcm) + len(pcm) > MAX_UTTERANCE_BYTES:
+        if len(self._pcm) + len(pcm) > MAX_UTTERANCE_S * self._rate_hz * 2:
             self._counters.add("asr_audio_dropped")
             return
         self._pcm += pcm
@@ -146,7 +152,7 @@ class TranscriptionStream:
         }
         if self._language not in ("", "auto"):
             form["language"] = self._language.split("-")[0].lower()
-        wav = make(RATE_HZ, np.frombuffer(bytes(self._pcm), "<i2").astype(np.int16))
+        wav = make(self._rate_hz, np.frombuffer(bytes(self._pcm), "<i2").astype(np.int16))
         try:
             files = {"file": ("utterance.wav", wav, "audio/wav")}
             async with self._http.stream("POST", "audio/transcriptions", data=form, files=files) as response:
@@ -163,7 +169,7 @@ class TranscriptionStream:
     def _final(self, answer: _Transcript, spent_ms: float) -> AsrFinal:
         text = " ".join(answer.text.split())
         language = (answer.language or "").lower()
-        audio_ms = len(self._pcm) / 2 / RATE_HZ * 1000.0
+        audio_ms = len(self._pcm) / 2 / self._rate_hz * 1000.0
         return AsrFinal(text, self._confidence(answer) if text else 0.0, audio_ms, spent_ms, language)
 
     def _confidence(self, answer: _Transcript) -> float:

@@ -63,7 +63,8 @@ class PocketSphinxAsr:
         """Begin one utterance."""
         key = self._define(options)
         job = self.pool.open()
-        job.send(OpenRecognition(job.stream_id, key, self._channels.get(options.caller, "")))
+        channel = self._channels.get(options.caller, "")
+        job.send(OpenRecognition(job.stream_id, key, channel, rate_hz=options.sample_rate_hz))
         return PooledUtterance(job, self.pool, self._counters, lambda final: self._learn(options.caller, final))
 
     async def close(self) -> None:

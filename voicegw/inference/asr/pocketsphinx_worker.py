@@ -86,7 +86,7 @@ class PocketSphinxEngine:
         if recognizer is None:
             self._channel.ended(command.stream_id)
             return
-        recognizer.begin(command.channel)
+        recognizer.begin(command.channel, command.rate_hz)
         self._streams[command.stream_id] = (command.key, recognizer)
 
     def _push(self, command: PushAudio) -> None:

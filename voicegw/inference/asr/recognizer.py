@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pocketsphinx
 
-from voicegw.inference.asr.band import SOURCE_HZ, BandExtender
+from voicegw.inference.asr.band import SOURCE_HZ, TARGET_HZ, BandExtender
 from voicegw.inference.asr.model_store import ModelFiles, write_whole
 
 CHANNEL_PRIOR = "45.13,-1.96,1.45,7.20,7.25,-15.04,7.91,-10.06,-9.86,3.51,-9.45,6.90,-5.56"
@@ -76,28 +76,32 @@ class Recognizer:
         self._witness: pocketsphinx.Decoder | None = None
         if files is not None and garbage is not None:
             self._witness = _decoder(acoustic_model, files, WITNESS_SETTINGS | {"fdict": str(garbage)})
-        self._band = BandExtender()
+        self._wide_prior = self._decoder.get_cmn(False)
+        self._rate_hz = SOURCE_HZ
+        self._band: BandExtender | None = BandExtender()
         self._audio_bytes = 0
         self._since_partial = 0
         self._busy_s = 0.0
         self._text = ""
 
-    def begin(self, channel: str = "") -> None:
+    def begin(self, channel: str = "", rate_hz: int = SOURCE_HZ) -> None:
         """Start an utterance; ``channel`` is that of an earlier :class:`Recognized` of the same caller."""
-        self._band = BandExtender()
+        self._rate_hz = rate_hz
+        self._band = None if rate_hz == TARGET_HZ else BandExtender()
+        prior = CHANNEL_PRIOR if self._band is not None else self._wide_prior
         self._audio_bytes = self._since_partial = 0
         self._busy_s, self._text = 0.0, ""
         for decoder in self._decoders():
-            decoder.set_cmn(channel or CHANNEL_PRIOR)
+            decoder.set_cmn(channel or prior)
             decoder.start_utt()
-        self._feed(_padding())
+        self._feed(_padding(self._rate_hz))
 
     def push(self, pcm: bytes) -> str | None:
-        """Decode 8 kHz PCM; returns the best text when it has changed, at most ten times a second of audio."""
+        """Decode PCM; returns the best text when it has changed, at most ten times a second of audio."""
         self._audio_bytes += len(pcm)
         self._since_partial += len(pcm)
         self._feed(pcm)
-        if self._since_partial < PARTIAL_EVERY_BYTES:
+        if self._since_partial < PARTIAL_EVERY_BYTES * self._rate_hz // SOURCE_HZ:
             return None
         self._since_partial = 0
         text = _text(self._decoder)
@@ -108,7 +112,7 @@ class Recognizer:
 
     def finish(self) -> Recognized:
         """End the utterance."""
-        self._feed(_padding())
+        self._feed(_padding(self._rate_hz))
         began = time.perf_counter()
         for decoder in self._decoders():
             decoder.end_utt()
@@ -116,7 +120,7 @@ class Recognizer:
         confidence = self._confidence() if text else 0.0
         channel = self._decoder.get_cmn(True)
         self._busy_s += time.perf_counter() - began
-        audio_ms = self._audio_bytes / 2 / SOURCE_HZ * 1e3
+        audio_ms = self._audio_bytes / 2 / self._rate_hz * 1e3
         return Recognized(text if confidence else "", confidence, audio_ms, self._busy_s * 1e3, channel)
 
     def abandon(self) -> None:
@@ -129,7 +133,7 @@ class Recognizer:
 
     def _feed(self, pcm: bytes) -> None:
         began = time.perf_counter()
-        wide = self._band.process(pcm)
+        wide = pcm if self._band is None else self._band.process(pcm)
         for decoder in self._decoders():
             decoder.process_raw(wide, False, False)
         self._busy_s += time.perf_counter() - began
@@ -166,8 +170,8 @@ def _text(decoder: pocketsphinx.Decoder) -> str:
     return str(hypothesis.hypstr) if hypothesis else ""
 
 
-def _padding() -> bytes:
+def _padding(rate_hz: int) -> bytes:
     """A breath of line noise: the first and the last sound need something to stand out from. Not digital silence,
     whose logarithm would drag the statistics down."""
-    noise = np.random.default_rng(1).normal(0.0, _PAD_LEVEL, SOURCE_HZ * _PAD_MS // 1000)
+    noise = np.random.default_rng(1).normal(0.0, _PAD_LEVEL, rate_hz * _PAD_MS // 1000)
     return noise.astype("<i2").tobytes()

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voicegw.audio.resample import Resampler
+from voicegw.audio.resample import resample
 from voicegw.inference.eot.mel import log_mel
 from voicegw.inference.eot.spec import CLASSES, NEXT_TOKEN, AudioInput, Output, TextInput
 from voicegw.inference.eot.tokens import Tokenizer
 from voicegw.ports.eot import EotQuestion
 
 LINE_HZ = 8000
-"""What the telephone line brings; a model that wants more is given no more than that, at its rate."""
+"""What most telephone lines bring; a model that wants more is given no more than the line has, at its rate."""
 _FULL_SCALE = 32768.0
 
 Feed = Mapping[str, NDArray[Any]]
@@ -31,8 +31,8 @@ def text_feed(config: TextInput, tokenizer: Tokenizer, question: EotQuestion) ->
 
 def audio_feed(config: AudioInput, question: EotQuestion) -> Feed:
     """The end of the turn, filled up in front."""
-    line = np.frombuffer(question.pcm, "<i2").astype(np.int16)[-config.window_ms * LINE_HZ // 1000 :]
-    wave = (line if config.rate_hz == LINE_HZ else _resampled(line, config.rate_hz)) / _FULL_SCALE
+    line = np.frombuffer(question.pcm, "<i2").astype(np.int16)[-config.window_ms * question.rate_hz // 1000 :]
+    wave = resample(line, question.rate_hz, config.rate_hz) / _FULL_SCALE
     size = config.window_ms * config.rate_hz // 1000
     whole = np.pad(wave, (max(size - len(wave), 0), 0))[-size:]
     if config.normalise:
@@ -62,8 +62,3 @@ def _share(logits: NDArray[np.float64], index: int) -> float:
         raise ValueError(f"there is no output {index} among {len(logits)}")
     weights = np.exp(logits - logits.max())
     return float(weights[index] / weights.sum())
-
-
-def _resampled(pcm: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:
-    resampler = Resampler(LINE_HZ, rate_hz)
-    return np.concatenate([resampler.process(pcm), resampler.flush()])
