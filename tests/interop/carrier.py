@@ -38,12 +38,12 @@ def carrier(
     echo: bool = False,
     port: int = 0,
 ) -> Sipp:
-    """A running one. ``echo``: what it hears it sends back."""
+    """A running one. ``options``: "" to leave them unanswered; ``echo``: what it hears it sends back."""
     parts = [
         '<recv request="OPTIONS" optional="true" next="1"/>\n',
         '<recv request="REGISTER" optional="true" next="2"/>\n',
         f'<recv request="INVITE"/>\n{invite or refuses("603 Decline")}<nop next="9"/>\n',
-        f'<label id="1"/>\n{answer(options, tag="carrier")}<nop next="9"/>\n',
+        f'<label id="1"/>\n{answer(options, tag="carrier") if options else ""}<nop next="9"/>\n',
         f'<label id="2"/>\n{answer(register or "501 Not Implemented", tag="carrier")}',
         '<label id="9"/>\n<nop/>\n',
     ]

@@ -159,10 +159,18 @@ def test_a_registrar_that_forbids(tmp_path: Path) -> None:
 def test_nobody_answers(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
         deaf.bind(("127.0.0.1", 0))
-        found = test(trunk(deaf.getsockname()[1]), "+4930123")
+        found = test(trunk(deaf.getsockname()[1]))
     assert "firewall" in found["no_answer"].fix
     refused = test(trunk(free_tcp_port(), transport="tcp"))["no_connection"]
     assert "refused" in refused.text.lower()
+
+
+def test_a_trunk_that_answers_nothing_but_calls(tmp_path: Path) -> None:
+    with carrier(tmp_path, takes(), options="", echo=True) as peer:
+        found = test(trunk(peer.port), "+4930123")
+    assert "health.options_s: 0" in found["options_ignored"].fix
+    assert not [one for one in found.values() if one.grade is Grade.FAIL]
+    assert int(found["audio in"].text.split()[0]) > 30
 
 
 def test_a_certificate_for_another_name(tmp_path: Path) -> None:

@@ -18,7 +18,15 @@ from voicegw.base.metrics import Counters
 from voicegw.config import Config
 from voicegw.gateway import trunk_advice as advice
 from voicegw.gateway.config import SipConfig
-from voicegw.gateway.events import LegAnswered, LegEarlyMedia, LegEnded, LegEvent, LegInvited, LegMediaChanged
+from voicegw.gateway.events import (
+    LegAnswered,
+    LegEarlyMedia,
+    LegEnded,
+    LegEvent,
+    LegInvited,
+    LegMediaChanged,
+    LegRinging,
+)
 from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.media_advice import MediaSeen, judge
 from voicegw.gateway.sip_leg import SipGateway
@@ -40,6 +48,8 @@ from voicegw.sip.uri import SipUri, escape_user
 ANSWER_S: Final = 45.0
 """For somebody to pick up."""
 END_S: Final = 5.0
+SILENCE_S: Final = 8.0
+"""For any answer, where nothing else was answered either."""
 _LEG, _CALL, _SOUND = LegId("trunk-test"), CallId("trunk-test"), UtteranceId("tone")
 _TONE_HZ: Final = 440.0
 
@@ -65,7 +75,7 @@ class TrunkTest:
         )
         self._seconds = 0.0
         self._session: MediaSession | None = None
-        self._is_answered = False
+        self._is_heard = self._is_answered = False
         self._ended: LegEnded | None = None
         self._latched: m.MediaLatched | None = None
         self._stats: m.LegStats | None = None
@@ -80,6 +90,9 @@ class TrunkTest:
         try:
             is_worth_a_call = await probe.run()
             self._seconds = seconds
+            if not self._trunk.enabled:
+                text = "the trunk is switched off: a server lets no call pass"
+                self._tell(Finding(Grade.WARN, "settings", "disabled", text, "set enabled: true"))
             if not number:
                 text = "no test call: name a number with --call, or in test_number of the trunk"
                 self._tell(Finding(Grade.WARN, "call", "no_number", text))
@@ -87,6 +100,7 @@ class TrunkTest:
                 await self._call(number, probe)
             else:
                 self._tell(Finding(Grade.WARN, "call", "not_tried", "no test call before the rest is put right"))
+            probe.conclude(called=self._is_heard)
             await probe.leave()
         finally:
             self.gateway.close()
@@ -110,6 +124,11 @@ class TrunkTest:
             await self._talk(probe, (shown, port))
 
     async def _talk(self, probe: TrunkProbe, ours: tuple[str, int]) -> None:
+        if not probe.is_heard:
+            await self._until(lambda: self._is_heard, SILENCE_S)
+            if not self._is_heard:
+                self._tell(Finding(Grade.FAIL, "call", "no_answer", f"no answer to INVITE in {SILENCE_S:.0f} s"))
+                return
         await self._until(lambda: self._is_answered or self._ended is not None, ANSWER_S)
         if self._is_answered:
             await self._until(lambda: self._ended is not None, self._seconds)
@@ -169,13 +188,17 @@ class TrunkTest:
         match event:
             case LegInvited():
                 self.gateway.reject(event.leg_id, HangupCause.BUSY)
+            case LegRinging():
+                self._is_heard = True
             case LegAnswered() | LegMediaChanged() | LegEarlyMedia():
+                self._is_heard = True
                 self._session = event.session
                 self._configure(event.session)
                 if not isinstance(event, LegEarlyMedia) and not self._is_answered:
                     self._is_answered = True
                     self._speak()
             case LegEnded():
+                self._is_heard = self._is_heard or event.sip_status > 0
                 self._ended = event
         self._changed.set()
 

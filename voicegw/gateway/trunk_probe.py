@@ -50,15 +50,18 @@ class TrunkProbe:
         self._trouble: dict[Address, Exception] = {}
         self._kept: Registration | None = None
         """Our own binding, for as long as it is to last."""
+        self._asked: list[Address] = []
         self._silent: list[Address] = []
         gateway.wire.connections.on_trouble = self._note_trouble
         self.source = ""
         """Our address as the trunk sees it, as far as it says so; else as we see it."""
         self.server = ""
         """The address of a server that answers, else of the first one."""
+        self.is_heard = False
+        """Whether anything was answered."""
 
     async def run(self) -> bool:
-        """Look at everything but calls; whether a call is worth trying."""
+        """Look at everything but calls; whether a call is worth trying. Some trunks answer nothing but calls."""
         if not self._trunk.domain:
             self._tell(Finding(Grade.WARN, "servers", "no_servers", "it only calls us: there is nobody to ask"))
             return False
@@ -67,13 +70,20 @@ class TrunkProbe:
             return False
         self.server, self.source = servers[0].host, self._gateway.wire.media_host(servers[0])
         answered = await self._ask_all(servers[:_MOST_SERVERS])
-        registered = await self._enrol() if self._trunk.registrar else None
+        self.is_heard = bool(answered)
+        registered = await self._enrol() if self._trunk.registrar else True
+        return registered and (self.is_heard or bool(self._silent))
+
+    def conclude(self, *, called: bool) -> None:
+        """Say what the silence of servers means. ``called``: the test call was answered, by a call or a refusal."""
+        some_answer = len(self._asked) > len(self._silent)
         for server in self._silent:
-            if registered is not None or answered:
+            if some_answer:
+                self._tell(replace(advice.silence("options", server), grade=Grade.WARN))
+            elif self.is_heard or called:
                 self._tell(advice.deaf_to_options(server))
             else:
                 self._tell(advice.silence("options", server))
-        return bool(answered) if registered is None else registered
 
     async def leave(self) -> None:
         """Take our own binding back, if there is one."""
@@ -99,6 +109,7 @@ class TrunkProbe:
 
     async def _ask_all(self, servers: list[Address]) -> list[Address]:
         """OPTIONS to each; those that answered."""
+        self._asked = servers
         events = await asyncio.gather(*(self._ask(server) for server in servers))
         answered = []
         for server, event in zip(servers, events, strict=True):
@@ -147,6 +158,7 @@ class TrunkProbe:
         if not isinstance(event, RequestAnswered):
             self._tell(self._unanswered(looked))
             return False
+        self.is_heard = True
         bindings = bindings_of(event)
         if event.response.status < 300 and bindings:
             routes = event.response.headers.values("Service-Route")
