@@ -187,9 +187,9 @@ def test_a_wide_call_is_recognised_at_its_own_rate() -> None:
         for _ in range(200):
             rig.clock.advance(0.02)
             rig.ear.hear(bytes(640), 16000)
-        assert rig.ear.begin(OPTIONS, rig.clock.monotonic() - 0.1)
+        assert rig.ear.begin(OPTIONS, rig.clock.monotonic() - 0.11)
         assert rig.recogniser.rates == [16000]
-        assert len(rig.recogniser.streams[0].pcm) == 17 * 640  # 0.1 s, and 0.24 before it
+        assert len(rig.recogniser.streams[0].pcm) == 18 * 640  # 0.11 s, and 0.24 before it, in whole frames
         assert len(rig.ear.recent(1000)) == 32000
         rig.ear.drop()
         await rig.tasks.close()
