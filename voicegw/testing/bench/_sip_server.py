@@ -25,6 +25,7 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegEnded, LegEvent, LegInvited
 from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.phone_config import PhoneAccount, PhonesConfig
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.media.client import MediaClient
@@ -133,17 +134,22 @@ def _account(number: int) -> PhoneAccount:
     return PhoneAccount(name, {Algorithm.MD5: make_ha1(Algorithm.MD5, name, _DOMAIN, PASSWORD)})
 
 
-def sip_config(*, guarded: bool) -> SipConfig:
-    """No limits but the machine's; ``guarded``: the limits as they ship, with no trusted network."""
+def sip_config(*, guarded: bool, tls: Sequence[str] = ()) -> SipConfig:
+    """No limits but the machine's; ``guarded``: the limits as they ship, with no trusted network.
+
+    ``tls``: the files of the certificate and its key, for TLS and nothing else.
+    """
     if guarded:
         return SipConfig(_HOST, 0, max_calls=2000, guard=GuardConfig(trusted=()))
-    return SipConfig(_HOST, 0, max_calls=MANY, max_transactions=MANY, guard=GuardConfig(calls_per_source=MANY))
+    listeners = (ListenerConfig("tls", 0, _HOST, certificate=tls[0], key=tls[1]),) if tls else ()
+    free = GuardConfig(calls_per_source=MANY)
+    return SipConfig(_HOST, 0, max_calls=MANY, max_transactions=MANY, guard=free, listeners=listeners)
 
 
 async def serve(arguments: argparse.Namespace) -> None:
     """Serve until the input ends."""
     media = MediaConfig(port_low=20000, port_high=29999, max_legs=1000) if arguments.media else None
-    server = BenchServer(sip_config(guarded=arguments.guarded), media, arguments.phones)
+    server = BenchServer(sip_config(guarded=arguments.guarded, tls=arguments.tls), media, arguments.phones)
     show({"address": await server.start()})
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -160,6 +166,7 @@ def show(answer: dict[str, object]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="_sip_server", description="what the SIP bench loads")
     parser.add_argument("--media", action="store_true")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), default=(), help="listen for TLS only")
     parser.add_argument("--guarded", action="store_true")
     parser.add_argument("--phones", type=int, default=0, help="so many may register")
     configure("warning")

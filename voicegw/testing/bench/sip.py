@@ -11,8 +11,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -27,9 +29,15 @@ from voicegw.gateway.sip_leg import SipGateway
 from voicegw.testing.bench._report import conclude, parser, percentile, show
 from voicegw.testing.bench._sip_talkers import Talkers
 from voicegw.testing.bench._sipp import Load, LoadResult, Sipp
+from voicegw.testing.bench._tls_edge import TlsEdge, make_certificate
 
 _RATES: Final = (100, 150, 200, 300, 400, 500, 600, 800, 1000)
-_RUNS: Final = (("udp", (), "u1"), ("tcp", (), "t1"), ("udp_with_media", ("--media",), "u1"))
+_RUNS: Final = (
+    ("udp", (), "u1"),
+    ("tcp", (), "t1"),
+    ("tls", ("--tls",), "t1"),
+    ("udp_with_media", ("--media",), "u1"),
+)
 _STEP_S: Final = 5
 _IDLE_CALLS: Final = 2000
 _IDLE_S: Final = 75
@@ -87,29 +95,43 @@ def _cpu_s(pid: int) -> float:
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
-def _step(server: Server, load: Load) -> tuple[LoadResult, float, float]:
-    """One run; its result, and the CPU in ms per call of the gateway and of the media worker."""
+def _step(server: Server, load: Load, target: str = "") -> tuple[LoadResult, float, float]:
+    """One run; its result, and the CPU in ms per call of the gateway and of the media worker. ``target``: what
+    stands before the server."""
     before = server.usage()
-    result = Sipp(server.address, load).result()
+    result = Sipp(target or server.address, load).result()
     after = server.usage()
     calls = max(1, result.offered)
     gateway, media = (1000 * (after[name] - before[name]) / calls for name in ("cpu_s", "media_cpu_s"))
     return result, gateway, media
 
 
+def _with_certificate(options: Sequence[str], stack: ExitStack) -> list[str]:
+    if "--tls" not in options:
+        return list(options)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    return [*options, *map(str, make_certificate(folder))]
+
+
 def _capacity(options: Sequence[str], transport: str, rates: Sequence[int]) -> dict[str, object]:
     """Raise the rate until a call fails or the rate is not reached; set-up times at half of the last good one."""
     best, cost = 0, 0.0
-    with Server(*options) as server:
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(*_with_certificate(options, stack)))
+        target = stack.enter_context(TlsEdge(server.address)).address if "--tls" in options else server.address
+
+        def step(rate: int) -> tuple[LoadResult, float, float]:
+            return _step(server, Load(rate, rate * _STEP_S, transport=transport), target)
+
         for rate in rates:
-            result, gateway, _ = _step(server, Load(rate, rate * _STEP_S, transport=transport))
+            result, gateway, _ = step(rate)
             kept = result.seconds <= _STEP_S * 1.2 + 0.5
             show(f"  {rate:5}/s  {result.succeeded}/{result.offered} calls, {gateway:.2f} ms of CPU a call")
             if not result.all_passed or not kept:
                 break
             best, cost = rate, gateway
-        half, _, media = _step(server, Load(max(1, best // 2), best // 2 * _STEP_S, transport=transport))
-        fifty, at_fifty, _ = _step(server, Load(50, 50 * _STEP_S, transport=transport))
+        half, _, media = step(max(1, best // 2))
+        fifty, at_fifty, _ = step(50)
     return {
         "calls_per_s": best,
         "cpu_ms_per_call": round(cost, 2),
@@ -261,6 +283,7 @@ def main(argv: Sequence[str]) -> int:
     made.add_argument("--seconds", type=float, default=20.0, help="length of the flood")
     made.add_argument("--rate", type=int, default=_FLOOD_RATE, help="INVITEs a second of the flood")
     made.add_argument("--rates", type=int, nargs="+", default=_RATES, help="calls a second, rising")
+    made.add_argument("--runs", nargs="+", default=(), help="only these: udp, tcp, tls, udp_with_media")
     made.add_argument("--no-memory", action="store_true", help="leave the minutes out that memory takes")
     arguments = made.parse_args(argv)
     if arguments.flood:
@@ -270,6 +293,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     result: dict[str, Any] = {}
     for name, options, transport in _RUNS:
+        if arguments.runs and name not in arguments.runs:
+            continue
         show(name)
         result[name] = _capacity(options, transport, arguments.rates)
         show(json.dumps(result[name]))
@@ -279,7 +304,7 @@ def main(argv: Sequence[str]) -> int:
         show(json.dumps(result["memory"]))
         result["registrations"] = _registrations()
         show(json.dumps(result["registrations"]))
-        verdicts = _verdicts(result)
+        verdicts = _verdicts(result) if not arguments.runs else {}
     conclude(result, verdicts, as_json=arguments.json)
     return 0
 
