@@ -20,7 +20,7 @@ import numpy as np
 from tests.interop.namespace import Namespace
 from tests.interop.ports import free_udp_port, free_udp_range
 from tests.interop.process import Process
-from tests.interop.sound import Samples, read_wav, write_wav
+from tests.interop.sound import RATE_HZ, Samples, read_any_wav, read_wav, write_wav
 
 _MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/lib/x86_64-linux-gnu/baresip/modules"))
 _CONFIG = """\
@@ -31,8 +31,8 @@ call_max_calls 4
 audio_source aufile,{speech}
 audio_player aubridge,sink
 audio_alert aubridge,alert
-ausrc_srate 8000
-auplay_srate 8000
+ausrc_srate {rate}
+auplay_srate {rate}
 ausrc_channels 1
 auplay_channels 1
 ausrc_format s16
@@ -112,7 +112,9 @@ class Baresip:
         codec: str = "g711",
         account: str = "",
         settings: str = "",
+        rate_hz: int = RATE_HZ,
     ) -> None:
+        """``speech`` has ``rate_hz``, which is that of ``codec``."""
         self._namespace = namespace
         self._home = work / f"baresip-{free_udp_port()}"
         self._dumps = self._home / "dumps"
@@ -127,7 +129,8 @@ class Baresip:
             port=self.port,
             control=self._control,
             keyboard=self._keyboard,
-            speech=write_wav(self._home / "speech.wav", speech),
+            speech=write_wav(self._home / "speech.wav", speech, rate_hz),
+            rate=rate_hz,
             rtp=rtp,
             rtp_last=rtp + 9,
             modules=modules,
@@ -167,10 +170,19 @@ class Baresip:
         """All that went into its encoder."""
         return self._dump("enc")
 
+    def heard_wide(self) -> tuple[Samples, int]:
+        """The same with its rate, which is what the codec has, both channels of a stereo one being equal."""
+        files = self._dumped("dec")
+        tracks, rates = zip(*(read_any_wav(file) for file in files), strict=True)
+        return np.concatenate([track[0] for track in tracks]), rates[0]
+
     def _dump(self, kind: str) -> Samples:
+        return np.concatenate([read_wav(file)[0] for file in self._dumped(kind)])
+
+    def _dumped(self, kind: str) -> list[Path]:
         files = sorted(self._dumps.glob(f"*-{kind}.wav"))
         assert files, f"baresip recorded nothing:\n{self.process.output}"
-        return np.concatenate([read_wav(file)[0] for file in files])
+        return files
 
     def __enter__(self) -> Self:
         return self

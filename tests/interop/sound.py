@@ -52,21 +52,35 @@ def ulaw_decode(data: bytes) -> Samples:
     return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
 
 
-def write_wav(path: Path, samples: Samples) -> Path:
+def write_wav(path: Path, samples: Samples, rate_hz: int = RATE_HZ) -> Path:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
+        file.setframerate(rate_hz)
         file.writeframes(samples.astype("<i2").tobytes())
     return path
 
 
 def read_wav(path: Path) -> list[Samples]:
     """The channels of a 16-bit 8 kHz WAV file."""
+    channels, rate_hz = read_any_wav(path)
+    assert rate_hz == RATE_HZ, path
+    return channels
+
+
+def read_any_wav(path: Path) -> tuple[list[Samples], int]:
+    """The channels of a 16-bit WAV file, and its sample rate."""
     with wave.open(str(path), "rb") as file:
-        assert (file.getframerate(), file.getsampwidth()) == (RATE_HZ, 2), f"{path}: {file.getparams()}"
+        assert file.getsampwidth() == 2, f"{path}: {file.getparams()}"
         data = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
-        return [data[channel :: file.getnchannels()].astype(np.int16) for channel in range(file.getnchannels())]
+        channels = [data[place :: file.getnchannels()].astype(np.int16) for place in range(file.getnchannels())]
+        return channels, file.getframerate()
+
+
+def share_above(samples: Samples, hz: float, rate_hz: int) -> float:
+    """How much of the energy lies above a frequency, from 0 to 1."""
+    power = np.abs(np.fft.rfft(samples.astype(np.float64))) ** 2
+    return float(power[np.fft.rfftfreq(len(samples), 1 / rate_hz) > hz].sum() / (power.sum() + 1e-9))
 
 
 def seconds_with(samples: Samples, hz: float, share: float = 0.8) -> float:
