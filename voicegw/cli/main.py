@@ -86,6 +86,7 @@ def _add_route_test(commands: _Commands) -> None:
     parser.add_argument("--header", action="append", default=[], metavar="NAME:VALUE", help="a SIP header")
     parser.add_argument("--trunk", default="", help="the trunk that the call comes by")
     parser.add_argument("--original", default="", help="the number that the caller had dialled at first")
+    parser.add_argument("--siprec", action="store_true", help="it is a recording session")
     parser.set_defaults(command="route_test")
 
 

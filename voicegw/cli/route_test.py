@@ -18,7 +18,13 @@ def run(arguments: argparse.Namespace) -> int:
     dialplan = load_offline(config).dialplan
     headers = tuple(_header(text) for text in arguments.header)
     request = RouteRequest(
-        arguments.to, arguments.from_, _at(arguments.at), headers, arguments.trunk, arguments.original
+        arguments.to,
+        arguments.from_,
+        _at(arguments.at),
+        headers,
+        arguments.trunk,
+        arguments.original,
+        arguments.siprec,
     )
     print(explain(dialplan, request).text())
     return 0

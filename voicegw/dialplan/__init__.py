@@ -3,7 +3,7 @@
 from voicegw.dialplan.compile import RouteRequest
 from voicegw.dialplan.explain import Explanation, RouteCheck, explain
 from voicegw.dialplan.load import load_dialplan, parse_dialplan
-from voicegw.dialplan.match import Dialplan, Reject, RouteDecision, ToAgent
+from voicegw.dialplan.match import Dialplan, Reject, RouteDecision, ToAgent, ToRecorder
 from voicegw.dialplan.yaml_lines import ConfigProblems
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "RouteDecision",
     "RouteRequest",
     "ToAgent",
+    "ToRecorder",
     "explain",
     "load_dialplan",
     "parse_dialplan",

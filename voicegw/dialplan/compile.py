@@ -7,7 +7,7 @@ words. Matching and explaining share it, so that ``route-test`` cannot tell anyt
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Protocol
@@ -31,6 +31,8 @@ class RouteRequest:
     """By which the call came; empty for one of no trunk."""
     original_called: str = ""
     """Whom the caller had dialled, where somebody sent the call on."""
+    recorded: bool = False
+    """It is a recording session (RFC 7866): others talk, and we are sent what they say."""
 
 
 class Condition(Protocol):
@@ -171,7 +173,10 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRoute:
-    """A route ready to match; ``agent`` is empty where it rejects. ``line`` is in the file."""
+    """A route ready to match; ``line`` is in the file.
+
+    ``agent`` is empty where it rejects or records, ``language`` (of those who are recorded) where it does not record.
+    """
 
     name: str
     line: int
@@ -181,6 +186,17 @@ class CompiledRoute:
     sip_status: int
     recording: RecordingPolicy | None = None
     announcement: Announcement | None = None
+    language: str = ""
+
+    def failures(self, request: RouteRequest) -> Iterator[str]:
+        """Every reason why the route does not take the call, in plain words; none where it does."""
+        if request.recorded and self.agent:
+            yield "others are recorded in it (SIPREC), and an agent would have nobody to talk with"
+        if self.language and not request.recorded:
+            yield "it is a call and not a recording session (SIPREC)"
+        for condition in self.conditions:
+            if (reason := condition.failure(request)) is not None:
+                yield reason
 
 
 def compile_route(entry: RouteEntry, line: int, default_zone: str) -> CompiledRoute:
@@ -192,7 +208,17 @@ def compile_route(entry: RouteEntry, line: int, default_zone: str) -> CompiledRo
     recording = RecordingPolicy(entry.recording) if entry.recording is not None else None
     said = entry.announce
     announcement = Announcement(said.text, said.language, said.voice) if said is not None else None
-    return CompiledRoute(entry.name, line, conditions, entry.agent or "", cause, status, recording, announcement)
+    return CompiledRoute(
+        entry.name,
+        line,
+        conditions,
+        entry.agent or "",
+        cause,
+        status,
+        recording,
+        announcement,
+        entry.record.language if entry.record is not None else "",
+    )
 
 
 def find_zone(name: str) -> tzinfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from voicegw.dialplan.compile import CompiledRoute, RouteRequest
-from voicegw.dialplan.match import Dialplan, RouteDecision, ToAgent, decision_of
+from voicegw.dialplan.match import Dialplan, RouteDecision, ToAgent, ToRecorder, decision_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def explain(dialplan: Dialplan, request: RouteRequest) -> Explanation:
 
 
 def _check(route: CompiledRoute, request: RouteRequest, reached: bool) -> RouteCheck:
-    failures = tuple(reason for c in route.conditions if (reason := c.failure(request)) is not None)
+    failures = tuple(route.failures(request))
     if failures:
         reasons = tuple(f"no: {reason}" for reason in failures)
     elif not reached:
@@ -61,6 +61,8 @@ def _check(route: CompiledRoute, request: RouteRequest, reached: bool) -> RouteC
 
 
 def _action(decision: RouteDecision) -> str:
+    if isinstance(decision, ToRecorder):
+        return f"-> record, in {decision.language}"
     announced = " after an announcement" if decision.announcement is not None else ""
     if isinstance(decision, ToAgent):
         return f"-> agent {decision.agent}{announced}"
@@ -70,6 +72,8 @@ def _action(decision: RouteDecision) -> str:
 def _decision_line(decision: RouteDecision) -> str:
     if isinstance(decision, ToAgent):
         return f"route '{decision.route}' takes the call: agent {decision.agent}"
+    if isinstance(decision, ToRecorder):
+        return f"route '{decision.route}' takes the call: it is recorded, and written down in {decision.language}"
     if decision.route:
         return f"route '{decision.route}' rejects the call with {decision.sip_status}"
     return f"no route matches: the call is rejected with {decision.sip_status}"

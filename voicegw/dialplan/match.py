@@ -24,6 +24,15 @@ class ToAgent:
 
 
 @dataclass(frozen=True, slots=True)
+class ToRecorder:
+    """Record what is sent to us; ``language`` is spoken in it. ``recording`` as for an agent."""
+
+    route: str
+    language: str
+    recording: RecordingPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     """Refuse with ``sip_status``, after the ``announcement``; ``route`` is empty where no route matched."""
 
@@ -33,7 +42,7 @@ class Reject:
     announcement: Announcement | None = None
 
 
-RouteDecision: TypeAlias = ToAgent | Reject
+RouteDecision: TypeAlias = ToAgent | ToRecorder | Reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class Dialplan:
     def route(self, request: RouteRequest) -> RouteDecision:
         """Decide. Never raises; without any match the call is refused with NO_ROUTE."""
         for route in self.routes:
-            if all(condition.failure(request) is None for condition in route.conditions):
+            if next(route.failures(request), None) is None:
                 return decision_of(route)
         cause = HangupCause.NO_ROUTE
         return Reject("", cause, cause.value.sip_status)
@@ -61,4 +70,6 @@ def decision_of(route: CompiledRoute) -> RouteDecision:
     """What a route that matched decides."""
     if route.agent:
         return ToAgent(route.name, route.agent, route.recording, route.announcement)
+    if route.language:
+        return ToRecorder(route.name, route.language, route.recording)
     return Reject(route.name, route.cause, route.sip_status, route.announcement)

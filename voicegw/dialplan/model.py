@@ -148,8 +148,15 @@ class Announce(StrictModel):
         return {"text": value} if isinstance(value, str) else value
 
 
+class RecordBlock(StrictModel):
+    """How a recording session (SIPREC) is taken: nobody of ours speaks in it."""
+
+    language: str = Field(default="en-US", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$")
+    """What is spoken, as a BCP 47 tag: whoever is recorded is put down in writing in this language."""
+
+
 class RouteEntry(StrictModel):
-    """One route: a name, conditions and one action."""
+    """One route: a name, conditions and one action. Agents take calls only, and recorders recording sessions only."""
 
     name: str = Field(min_length=1)
     match: MatchBlock = MatchBlock()
@@ -157,6 +164,8 @@ class RouteEntry(StrictModel):
     """Connect to this agent."""
     reject: str | None = None
     """Refuse the call: a cause by name (``busy``) or a SIP status (``486``)."""
+    record: RecordBlock | None = None
+    """Record what others say to each other (RFC 7866), where a trunk may send that; ``{}`` for all as it comes."""
     recording: Literal["always", "after_consent", "never"] | None = None
     """When calls of this route are recorded, in place of what the agent's file says."""
     announce: Announce | None = None
@@ -171,12 +180,16 @@ class RouteEntry(StrictModel):
 
     @model_validator(mode="after")
     def _one_action(self) -> RouteEntry:
-        if (self.agent is None) == (self.reject is None):
-            raise ValueError("needs either 'agent' or 'reject'\nfix: keep exactly one of the two")
-        if self.recording is not None and self.agent is None:
+        if sum(action is not None for action in (self.agent, self.reject, self.record)) != 1:
+            raise ValueError("needs 'agent', 'reject' or 'record'\nfix: keep exactly one of them")
+        if self.recording is not None and self.reject is not None:
             raise ValueError("'recording' means nothing where a call is refused\nfix: remove it")
         if self.announce is not None and self.agent is not None and self.announce.model_fields_set - {"text"}:
             raise ValueError("an agent's announcement is in its own voice and language\nfix: give only the text")
+        if self.recording == "after_consent" and self.record is not None:
+            raise ValueError("nobody can be asked in a recording session\nfix: write always or never")
+        if self.announce is not None and self.record is not None:
+            raise ValueError("nobody hears an announcement in a recording session\nfix: remove it")
         return self
 
 

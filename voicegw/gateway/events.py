@@ -9,7 +9,19 @@ from typing import TypeAlias
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.sdp.negotiate import MediaSession
+from voicegw.sdp.recording import RecordedStream
 from voicegw.sip.parties import NOBODY, Parties
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingOffer:
+    """What opens a recording session (RFC 7866): ``places`` are the sections of the offer that need a port of ours.
+
+    ``metadata`` is the document about who is recorded, unread; b"" where there is none.
+    """
+
+    places: tuple[int, ...]
+    metadata: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,8 @@ class LegInvited:
     """More about who calls whom, and why here."""
     max_call_s: int = 0
     """The longest that the trunk lets a call last, in seconds; 0: no limit of its own."""
+    recording: RecordingOffer | None = None
+    """Somebody else's audio is to be recorded; None for every other call. ``accept_streams`` answers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,30 @@ class LegMediaChanged:
 
     leg_id: LegId
     session: MediaSession
+
+
+@dataclass(frozen=True, slots=True)
+class LegStreamsOffered:
+    """A recording client offers its streams anew: ``accept_streams`` is due, with a port for each of ``places``."""
+
+    leg_id: LegId
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LegStreamsChanged:
+    """Other streams are agreed for a recording session, in answer to what we had said before."""
+
+    leg_id: LegId
+    streams: tuple[RecordedStream, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LegMetadata:
+    """More about what is being recorded: a document (RFC 7865), unread."""
+
+    leg_id: LegId
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +219,9 @@ LegEvent: TypeAlias = (
     | LegEarlyMedia
     | LegAnswered
     | LegMediaChanged
+    | LegStreamsOffered
+    | LegStreamsChanged
+    | LegMetadata
     | LegInfo
     | LegMessage
     | LegReferAnswered

@@ -213,7 +213,7 @@ class SipLeg:
         """Our answer to ``offer``. NotAcceptable, or RemoteProtocolError for what is no description at all."""
         description = sdp.parse(offer)
         answer = self._answer_to(description)
-        if self._security is not None and _has_other_keys(self.session, answer.session):
+        if self._security is not None and has_other_keys(self.session, answer.session):
             self._security.renew()  # whose stream begins anew may begin ours anew, too
             answer = self._answer_to(description)
         self._local, sent = self._local.publish(answer.description)
@@ -268,7 +268,7 @@ class SipLeg:
         return self._place
 
 
-def _has_other_keys(before: MediaSession | None, after: MediaSession) -> bool:
+def has_other_keys(before: MediaSession | None, after: MediaSession) -> bool:
     """Whether the peer sends with another key than it did."""
     if before is None or before.srtp is None or after.srtp is None:
         return False

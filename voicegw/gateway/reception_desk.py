@@ -60,6 +60,10 @@ class ReceptionDesk:
             return Answer(verdict.status, verdict.headers, is_final=verdict.failed)
         return Welcome()
 
+    def records(self, incoming: Incoming) -> bool:
+        """See the protocol. Only a trunk may, and only where that is set about it."""
+        return any(trunk.settings.siprec for trunk in self._trunks.table.of_host(incoming.source.host))
+
     def _ha1(self, username: str, algorithm: Algorithm) -> str | None:
         """From the trunk's password, which we have anyway: the other side may ask for it, too."""
         for trunk in self._asked:

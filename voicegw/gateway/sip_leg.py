@@ -34,6 +34,8 @@ from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.phone_ringing import PhoneRinging
 from voicegw.gateway.phone_watchers import PhoneWatchers
 from voicegw.gateway.reception_desk import ReceptionDesk
+from voicegw.gateway.recording_leg import RecordingLeg
+from voicegw.gateway.recording_media import RecordingMedia
 from voicegw.gateway.registrar import PhoneKeeper
 from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.servers import Servers
@@ -105,6 +107,8 @@ class SipGateway:
         self._door = Door(self._driver, self.trunks, self._tell, counters)
         self._next_trunk = NextTrunk(self._calls, self._driver, self._tell, counters)
         self._legs: dict[LegId, SipLeg] = {}
+        self._recordings = RecordingMedia(self._driver, self._tell, self._legs)
+        self.accept_streams = self._recordings.accept_streams
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
         places = MediaPlaces(self._driver, self._legs, self.servers, self._calls, self.phones, self._ringing)
@@ -416,6 +420,8 @@ class SipGateway:
 
     def _handle_of_leg(self, leg: SipLeg, event: ua.UserAgentEvent) -> None:
         match event:
+            case _ if isinstance(leg, RecordingLeg) and not isinstance(event, ua.CallEnded):
+                self._recordings.handle(leg, event)
             case (
                 ua.AckReceived()
                 | ua.ReinviteReceived()
@@ -470,14 +476,15 @@ class SipGateway:
         self._door.refused(arrival.invited, arrival.refused.cause, event.source)
 
     def _leg_of(self, leg_id: LegId, event: ua.InviteReceived, speech: Speech) -> SipLeg:
-        leg = speech.leg(leg_id, self._random, event.body)
+        leg = speech.leg(leg_id, self._random, event.body, recording=event.recording)
         leg.handle, leg.peer = event.handle, event.source
         return leg
 
     def _replace(self, event: ua.InviteReceived, new: SipLeg) -> None:
         """Another dialog wants the place of a running one. One that has gone meanwhile has no place to give."""
         old = self._by_handle.get(event.replaces) if event.replaces is not None else None
-        if old is None or not self._replaceable or not self.trunks.welcomes(event.source.host):
+        welcome = self._replaceable and not event.recording and self.trunks.welcomes(event.source.host)
+        if old is None or not welcome or isinstance(old, RecordingLeg):
             self._agent.reject(event.handle, 481 if old is None else 603, self._driver.now)
             return
         new.leg_id, new.remote_offer = old.leg_id, b""

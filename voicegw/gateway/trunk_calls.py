@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId, RandomBytes
 from voicegw.gateway.attempts import Dialled
 from voicegw.gateway.caller_id import CallerOut, present
@@ -12,6 +13,7 @@ from voicegw.gateway.events import LegInvited
 from voicegw.gateway.invitation import read_invitation
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_security import NO_SRTP, LegSecurity, MediaSecurity, warn_of
+from voicegw.gateway.recording_leg import RecordingLeg, read_recording
 from voicegw.gateway.target_policy import TargetPolicy, policy_of
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
@@ -43,11 +45,15 @@ class Speech:
     forward_to: TargetPolicy | None = None
     """Whom the peer may name for our calls; None: whom the node says."""
 
-    def leg(self, leg_id: LegId, random: RandomBytes, offer: bytes = b"") -> SipLeg:
-        """A leg that speaks so, which nobody has been called for yet; ``offer`` is that of the peer's INVITE."""
+    def leg(self, leg_id: LegId, random: RandomBytes, offer: bytes = b"", *, recording: bool = False) -> SipLeg:
+        """A leg that speaks so, or only listens so (``recording``), which nobody has been called for yet.
+
+        ``offer`` is that of the peer's INVITE.
+        """
         # For the o= line: unlikely to repeat (RFC 8866 §5.2), and small enough for a signed 64-bit number.
         session_id, security = int.from_bytes(random(7), "big"), LegSecurity(self.security, random)
-        leg = SipLeg(leg_id, None, None, self.codecs, session_id, offer, self.ptime_ms, security)
+        kind = RecordingLeg if recording else SipLeg
+        leg = kind(leg_id, None, None, self.codecs, session_id, offer, self.ptime_ms, security)
         leg.forward_to = self.forward_to
         return leg
 
@@ -87,15 +93,17 @@ class TrunkCalls:
         """
         plain = read_invitation(leg_id, event.request, has_offer=bool(event.body), phone=event.phone)
         if event.phone:
-            return Arrival(self._speech(None), plain)
+            return Arrival(self._speech(None), plain, _unasked(event, None))
         try:
             trunk = self.desk.admit(leg_id, event.source, plain.called, now, names)
         except RouteRefused as refused:
             return Arrival(self._speech(None), plain, refused)
         if trunk is None:
-            return Arrival(self._speech(None), plain)
+            return Arrival(self._speech(None), plain, _unasked(event, None))
         invited = read_invitation(leg_id, event.request, has_offer=bool(event.body), trunk=trunk)
-        return Arrival(self._speech(trunk), invited)
+        if event.recording:
+            invited = replace(invited, recording=read_recording(event))
+        return Arrival(self._speech(trunk), invited, _unasked(event, trunk))
 
     def depart(
         self,
@@ -171,3 +179,11 @@ class TrunkCalls:
             settings.media_security(self._node.security),
             None if settings.forward_to is None else policy_of(settings.forward_to),
         )
+
+
+def _unasked(event: InviteReceived, trunk: Trunk | None) -> RouteRefused | None:
+    """Why a recording session is not taken, None where it is, or where the call is none."""
+    if not event.recording or (trunk is not None and trunk.settings.siprec):
+        return None
+    whose = f"trunk {trunk.name}" if trunk is not None else event.source.host
+    return RouteRefused(HangupCause.UNKNOWN_SOURCE, f"{whose} may not open recording sessions")

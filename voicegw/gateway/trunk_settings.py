@@ -73,6 +73,9 @@ class TrunkSettings(StrictModel):
     numbers: tuple[Number, ...] = Field(default=(), max_length=1000)
     """Ours behind it. Where several trunks come from one address, the called number tells which it is."""
 
+    siprec: bool = False
+    """It may open recording sessions (RFC 7866): fork what others say to each other, for us to record."""
+
     # calls out
     carries: tuple[Number, ...] = Field(default=(), max_length=1000)
     """Numbers that may be called through it; the trunk with the longest match takes the call. Empty: none."""

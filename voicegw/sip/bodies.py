@@ -9,6 +9,8 @@ from voicegw.sip.message import Headers, Message
 SDP = "application/sdp"
 DTMF_RELAY = "application/dtmf-relay"
 DTMF = "application/dtmf"
+RS_METADATA = "application/rs-metadata+xml"
+"""Who takes part in what is being recorded (RFC 7866 §10.2): never a session description, and always known."""
 MAX_PARTS = 16
 
 
@@ -31,10 +33,23 @@ def sdp_body(message: Message) -> bytes:
     if kind in (SDP, ""):
         return message.body
     if kind.startswith("multipart/"):
-        return _part(message.body, _boundary(message.headers.get("Content-Type") or ""))
-    if _is_optional(message.headers.get("Content-Disposition") or ""):
+        return _part(message.body, _boundary(message.headers.get("Content-Type") or ""), SDP)
+    if kind == RS_METADATA or _is_optional(message.headers.get("Content-Disposition") or ""):
         return b""
     raise RemoteProtocolError(f"content type {kind[:40]!r}", 415)
+
+
+def body_part(message: Message, wanted: str) -> bytes:
+    """The first part of the media type ``wanted``, or the body where it is all of it; b"" where there is none.
+
+    Raises RemoteProtocolError for a multipart body that cannot be taken apart.
+    """
+    kind = content_type(message.headers)
+    if kind == wanted:
+        return message.body
+    if not message.body or not kind.startswith("multipart/"):
+        return b""
+    return _part(message.body, _boundary(message.headers.get("Content-Type") or ""), wanted)
 
 
 def sdp_or_nothing(message: Message) -> bytes:
@@ -52,13 +67,13 @@ def _boundary(value: str) -> bytes:
     return boundary.encode("latin-1")
 
 
-def _part(body: bytes, boundary: bytes) -> bytes:
-    """The first SDP part; other parts (location, ISUP, recording metadata) are left alone."""
+def _part(body: bytes, boundary: bytes, wanted: str) -> bytes:
+    """The first part of this media type; others (location, ISUP) are left alone."""
     for part in (b"\r\n" + body).split(b"\r\n--" + boundary, MAX_PARTS)[1:]:
         head, _, content = part.partition(b"\r\n\r\n")
         for line in head.decode("latin-1").split("\r\n"):
             name, _, value = line.partition(":")
-            if name.strip().lower() in ("content-type", "c") and value.partition(";")[0].strip().lower() == SDP:
+            if name.strip().lower() in ("content-type", "c") and value.partition(";")[0].strip().lower() == wanted:
                 return content
     return b""
 

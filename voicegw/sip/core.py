@@ -14,7 +14,15 @@ from voicegw.sip.admission import Admission, AdmissionLimits, Everybody, Peers
 from voicegw.sip.challenges import Authenticator, FindCredentials, Permit, no_credentials
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.dialog import Dialog, DialogId, DialogInput, DialogState
-from voicegw.sip.events import NO_HEADERS, CallEnded, EndedBy, OfferReceived, SipCallHandle, UserAgentEvent
+from voicegw.sip.events import (
+    NO_HEADERS,
+    CallEnded,
+    EndedBy,
+    MetadataReceived,
+    OfferReceived,
+    SipCallHandle,
+    UserAgentEvent,
+)
 from voicegw.sip.exchange import Exchange, ExchangeInput
 from voicegw.sip.headers import CSeq
 from voicegw.sip.incoming import MAGIC_COOKIE, Incoming
@@ -34,6 +42,7 @@ from voicegw.sip.sip_call import (
     Unacknowledged,
     User,
 )
+from voicegw.sip.siprec import SRS_FEATURE, metadata_of
 from voicegw.sip.tap import NOBODY, Tap
 from voicegw.sip.timers import Timer, TimerQueue, TimerValues
 from voicegw.sip.transaction import Transaction, TransactionLayer
@@ -120,6 +129,11 @@ class Core:
         """Queue an event."""
         self.events.append(event)
 
+    def note_metadata(self, call: SipCall, request: Request) -> None:
+        """Tell what a request within a recording session says of what is recorded, if it says anything."""
+        if call.recording and (body := metadata_of(request)):
+            self.emit(MetadataReceived(call.handle, body))
+
     def seconds_between(self, low: float, high: float) -> float:
         """A random time, for retries that must not meet again."""
         return low + (high - low) * int.from_bytes(self.random(2), "big") / 65536
@@ -146,6 +160,11 @@ class Core:
         if uri_scheme(like) == "sips" and peer.transport.is_secure:
             return f"<sips:{place}{Transport.WSS.uri_parameter if peer.transport.is_web else ''}>"
         return f"<sip:{place}{peer.transport.uri_parameter}>"
+
+    def contact_in(self, call: SipCall, peer: Address, like: str) -> str:
+        """Our Contact within a call: in a recording session it says what we are (RFC 7866 §5.2)."""
+        contact = self.contact(peer, like)
+        return f"{contact};{SRS_FEATURE}" if call.recording else contact
 
     def retry_after(self) -> tuple[str, str]:
         """The Retry-After header of a 503 (§21.5.4)."""

@@ -45,7 +45,8 @@ class InviteReceived:
 
     ``phone``: the registered user who has proven to be the caller; empty for everybody else.
     ``replaces`` is the call that the new one wants to take the place of (RFC 3891): the owner accepts the new one
-    and ends the old one, or refuses.
+    and ends the old one, or refuses. ``recording``: it opens a recording session (RFC 7866), in which somebody
+    else's audio is only sent to us.
     """
 
     handle: SipCallHandle
@@ -54,6 +55,7 @@ class InviteReceived:
     body: bytes
     phone: str = ""
     replaces: SipCallHandle | None = None
+    recording: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,17 @@ class AckReceived:
 @dataclass(frozen=True, slots=True)
 class ReinviteReceived:
     """The peer wants to change the session (§14.2): ``answer_reinvite`` is due. An empty body asks for an offer."""
+
+    handle: SipCallHandle
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataReceived:
+    """More about what is being recorded, in a re-INVITE or UPDATE of a recording session (RFC 7866 §9.1).
+
+    What is to be done about the session itself, if anything, is told by the event that follows.
+    """
 
     handle: SipCallHandle
     body: bytes
@@ -309,6 +322,7 @@ CallEvent: TypeAlias = (
     InviteReceived
     | AckReceived
     | ReinviteReceived
+    | MetadataReceived
     | ReinviteAnswered
     | ReinviteRefused
     | ProgressReceived

@@ -54,6 +54,10 @@ class Reception(Protocol):
         """Who sends this INVITE or SUBSCRIBE."""
         ...
 
+    def records(self, incoming: Incoming) -> bool:
+        """Whether its sender may have us record what others say to each other (RFC 7866)."""
+        ...
+
 
 class OpenReception:
     """No registrar, and nobody has to say who they are."""
@@ -66,6 +70,9 @@ class OpenReception:
 
     def identify(self, _incoming: Incoming, _now: float) -> Decision:
         return Welcome()
+
+    def records(self, _incoming: Incoming) -> bool:
+        return False
 
 
 OPEN_RECEPTION: Final = OpenReception()

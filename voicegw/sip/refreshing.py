@@ -11,7 +11,7 @@ from voicegw.sip.counters import SipCounter
 from voicegw.sip.events import EndedBy
 from voicegw.sip.message import Response
 from voicegw.sip.reinviting import ReinvitingSide, glare_wait, retry_after
-from voicegw.sip.screening import SUPPORTED
+from voicegw.sip.screening import supported
 from voicegw.sip.sip_call import Asked, SipCall, SipCallInput, SipCallState
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome
@@ -55,8 +55,8 @@ class RefreshingSide:
             lambda outcome, at: self._lost(call, outcome, at),
         )
         extra = (
-            ("Contact", core.contact(dialog.next_hop(), dialog.remote_target)),
-            SUPPORTED,
+            ("Contact", core.contact_in(call, dialog.next_hop(), dialog.remote_target)),
+            supported(call.recording),
             *core.sessions.offer(call.kept),
         )
         core.request_in_dialog(dialog, "UPDATE", asked, now, extra)

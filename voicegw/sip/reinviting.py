@@ -36,7 +36,7 @@ class ReinvitingSide:
         dialog = call.dialog
         branch, peer = core.new_branch(), dialog.next_hop()
         extra = (
-            ("Contact", core.contact(peer, dialog.remote_target)),
+            ("Contact", core.contact_in(call, peer, dialog.remote_target)),
             *self._inviter.describe(sdp),
             *core.sessions.offer(call.kept),
         )

@@ -37,12 +37,16 @@ class RequestRouter:
             self._sides.answering.receive_ack(incoming, now)
         elif incoming.method == "CANCEL":
             self._sides.answering.receive_cancel(incoming, now)
-        elif (refusal := screen(incoming, registers=core.config.reception.registers)) is not None:
+        elif (refusal := self._screen(incoming)) is not None:
             self._refuse(incoming, refusal.status, refusal.headers)
         elif incoming.to_tag:
             self._receive_in_dialog(incoming, now)
         else:
             self._receive_new(incoming, now)
+
+    def _screen(self, incoming: Incoming) -> Refusal | None:
+        reception = self._core.config.reception
+        return screen(incoming, registers=reception.registers, records=reception.records)
 
     def _receive_new(self, incoming: Incoming, now: float) -> None:
         """A request outside a dialog (§8.2)."""

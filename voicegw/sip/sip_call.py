@@ -192,6 +192,7 @@ class SipCall:
         "peer_methods",
         "peers_referral",
         "referrals_received",
+        "recording",
     )
 
     def __init__(
@@ -235,6 +236,8 @@ class SipCall:
         self.peers_referral: PeersReferral | None = None
         """The peer's REFER whose outcome is still open."""
         self.referrals_received = 0
+        self.recording = False
+        """It is a recording session of the peer's (RFC 7866)."""
 
     def advance(self, happened: SipCallInput) -> None:
         """Move to the next state; IllegalTransition if that cannot happen now."""

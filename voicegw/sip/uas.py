@@ -21,8 +21,9 @@ from voicegw.sip.incoming import Incoming
 from voicegw.sip.message import Headers
 from voicegw.sip.reliable import ReliableSide
 from voicegw.sip.reply import Pairs, make_response
-from voicegw.sip.screening import ALLOW, SUPPORTED
+from voicegw.sip.screening import ALLOW, supported
 from voicegw.sip.sip_call import PendingInvite, SipCall, SipCallInput, SipCallState
+from voicegw.sip.siprec import is_recording_session
 from voicegw.sip.timers import Timer
 
 _NO_PRACK = 504
@@ -51,12 +52,13 @@ class AnsweringSide:
         call = core.new_call(SipCallState.INVITED, dialog, tag, incoming.source)
         core.counters.add(SipCounter.CALLS_IN)
         call.learn(incoming.request.headers)
+        call.recording = is_recording_session(incoming.request)
         self._open(call, incoming, now)
         old = None if replaced is None else replaced.handle
         body = sdp_body(incoming.request)
         if body:
             call.exchange.advance(ExchangeInput.THEY_OFFER)
-        core.emit(InviteReceived(call.handle, incoming.request, incoming.source, body, phone, old))
+        core.emit(InviteReceived(call.handle, incoming.request, incoming.source, body, phone, old, call.recording))
 
     def receive_reinvite(self, call: SipCall, incoming: Incoming, now: float) -> None:
         """An INVITE within a dialog (§14.2): one change at a time, and ours and the peer's must not cross."""
@@ -80,6 +82,7 @@ class AnsweringSide:
             body = sdp_body(incoming.request)
             if body:
                 call.exchange.advance(ExchangeInput.THEY_OFFER)
+            core.note_metadata(call, incoming.request)
             core.emit(ReinviteReceived(call.handle, body))
 
     def _is_changing(self, call: SipCall) -> bool:
@@ -188,7 +191,7 @@ class AnsweringSide:
             self._reliable.send(call, pending, status, sdp, now)
             return
         sdp = sdp if call.exchange.theirs else b""
-        extra = (*self._contact(pending.incoming), *_typed(sdp), *core.server_header())
+        extra = (*self._contact(call, pending.incoming), *_typed(sdp), *core.server_header())
         response = make_response(pending.incoming, status, call.local_tag, extra, sdp)
         pending.provisional = response
         core.transactions.respond(pending.transaction, response, now)
@@ -293,7 +296,7 @@ class AnsweringSide:
 
     def _send_ok(self, call: SipCall, pending: PendingInvite, sdp: bytes, now: float) -> None:
         session = self._core.sessions.grant(call.kept, call, pending.incoming.request, now)
-        extra = (*self._contact(pending.incoming), ALLOW, SUPPORTED, *session, *_typed(sdp))
+        extra = (*self._contact(call, pending.incoming), ALLOW, supported(call.recording), *session, *_typed(sdp))
         call.kept.sdp = sdp or call.kept.sdp
         data = self._core.finish_invite(call, pending, 200, extra, sdp, now)
         self._core.await_ack(call, pending, data, now)
@@ -322,8 +325,8 @@ class AnsweringSide:
         if call.dialog is not None:
             self._core.say_bye(call, call.dialog, now, call.bye_headers)
 
-    def _contact(self, incoming: Incoming) -> Pairs:
-        return (("Contact", self._core.contact(incoming.source, incoming.request.uri)),)
+    def _contact(self, call: SipCall, incoming: Incoming) -> Pairs:
+        return (("Contact", self._core.contact_in(call, incoming.source, incoming.request.uri)),)
 
 
 def _typed(sdp: bytes) -> Pairs:

@@ -12,7 +12,7 @@ from voicegw.sip.incoming import Incoming
 from voicegw.sip.message import Response
 from voicegw.sip.reinviting import glare_wait
 from voicegw.sip.reply import Pairs
-from voicegw.sip.screening import ALLOW, SUPPORTED
+from voicegw.sip.screening import ALLOW, supported
 from voicegw.sip.sip_call import Asked, SipCall, SipCallState, Update
 from voicegw.sip.timers import Timer
 from voicegw.sip.transaction import Outcome
@@ -41,6 +41,7 @@ class UpdatingSide:
             self._refuse(call, incoming, 422, least, now)
         else:
             dialog.refresh_target(incoming.request)
+            core.note_metadata(call, incoming.request)
             if body:
                 core.open_change(call, dialog, exchange, incoming, body, now)
             else:
@@ -79,7 +80,8 @@ class UpdatingSide:
         if sdp:
             exchange.advance(ExchangeInput.WE_OFFER)
         update = call.update = Update(call, dialog, exchange, sdp, tag)
-        extra: Pairs = (("Contact", core.contact(dialog.next_hop(), dialog.remote_target)), ALLOW, SUPPORTED)
+        contact = core.contact_in(call, dialog.next_hop(), dialog.remote_target)
+        extra: Pairs = (("Contact", contact), ALLOW, supported(call.recording))
         asked = Asked(
             lambda response, at: self._receive_response(update, response, at),
             lambda outcome, at: self._receive_failure(update, outcome, at),
@@ -144,9 +146,9 @@ class UpdatingSide:
         session = self._core.sessions.grant(call.kept, call, incoming.request, now) if answered else ()
         call.kept.sdp = sdp or call.kept.sdp
         return (
-            ("Contact", self._core.contact(incoming.source, incoming.request.uri)),
+            ("Contact", self._core.contact_in(call, incoming.source, incoming.request.uri)),
             ALLOW,
-            SUPPORTED,
+            supported(call.recording),
             *session,
             *_typed(sdp),
         )

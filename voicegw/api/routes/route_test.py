@@ -18,13 +18,13 @@ from voicegw.base.errors import ConfigError
 from voicegw.dialplan.compile import RouteRequest
 from voicegw.dialplan.explain import RouteCheck, explain
 from voicegw.dialplan.load import parse_dialplan
-from voicegw.dialplan.match import ToAgent
+from voicegw.dialplan.match import Reject, ToAgent
 
 router = APIRouter(prefix="/v1/route-test", tags=["dialplans"])
 
 
 class Question(BaseModel):
-    """A call that might come. ``text``: a dialplan to try; without it, ``dialplan`` as it is in force."""
+    """A call that might come; ``recorded``: as a recording session (SIPREC). ``text``: a dialplan to try; without it, ``dialplan`` as it is in force."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -38,6 +38,7 @@ class Question(BaseModel):
     headers: list[tuple[Words, Words]] = Field(default=[], max_length=50)
     trunk: Words = ""
     original_called: Words = ""
+    recorded: bool = False
     at: AwareDatetime | None = None
     dialplan: Name = "dialplan"
     text: Annotated[str, Field(max_length=1_000_000)] | None = None
@@ -55,7 +56,10 @@ class RouteView(BaseModel):
 
 
 class Answer(BaseModel):
-    """The decision, and what every route has to say. ``agent`` is null where the call is rejected."""
+    """The decision, and what every route has to say.
+
+    ``agent`` is null where the call is rejected or recorded, ``sip_status`` where it is taken.
+    """
 
     route: str
     agent: str | None
@@ -82,13 +86,15 @@ async def route_test(
     except ConfigError as error:
         raise wrong_document(error) from None
     at = body.at or datetime.fromtimestamp(parts.clock.wall(), UTC)
-    request = RouteRequest(body.called, body.calling, at, tuple(body.headers), body.trunk, body.original_called)
+    request = RouteRequest(
+        body.called, body.calling, at, tuple(body.headers), body.trunk, body.original_called, body.recorded
+    )
     explanation = explain(dialplan, request)
     decision = explanation.decision
     return Answer(
         route=decision.route,
         agent=decision.agent if isinstance(decision, ToAgent) else None,
-        sip_status=None if isinstance(decision, ToAgent) else decision.sip_status,
+        sip_status=decision.sip_status if isinstance(decision, Reject) else None,
         text=explanation.text(),
         routes=[_view(check) for check in explanation.checks],
     )
