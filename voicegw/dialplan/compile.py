@@ -175,7 +175,7 @@ class Announcement:
 class CompiledRoute:
     """A route ready to match; ``line`` is in the file.
 
-    ``agent`` is empty where it rejects or records, ``language`` (of those who are recorded) where it does not record.
+    ``agent`` is empty where it rejects or records; ``language`` is that of those who are recorded, else empty.
     """
 
     name: str

@@ -156,7 +156,7 @@ class RecordBlock(StrictModel):
 
 
 class RouteEntry(StrictModel):
-    """One route: a name, conditions and one action. Agents take calls only, and recorders recording sessions only."""
+    """One route: a name, conditions and one action. Agents take calls, ``record`` recording sessions."""
 
     name: str = Field(min_length=1)
     match: MatchBlock = MatchBlock()

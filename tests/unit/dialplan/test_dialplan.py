@@ -212,7 +212,7 @@ def test_all_problems_are_reported_with_line_and_fix() -> None:
             3,
             "two routes are named",
         ),
-        ("routes:\n- {name: a, agent: b, reject: busy}", 2, "either 'agent' or 'reject'"),
+        ("routes:\n- {name: a, agent: b, reject: busy}", 2, "'agent', 'reject' or 'record'"),
         ("routes:\n- {name: a, reject: 200}", 2, "neither a cause nor a SIP status"),
         ("routes:\n- {name: a, agent: b, announce: {text: A, voice: c}}", 2, "in its own voice and language"),
         ("routes:\n- {name: a, agent: b, announce: ''}", 2, "must not be empty"),

@@ -24,7 +24,10 @@ router = APIRouter(prefix="/v1/route-test", tags=["dialplans"])
 
 
 class Question(BaseModel):
-    """A call that might come; ``recorded``: as a recording session (SIPREC). ``text``: a dialplan to try; without it, ``dialplan`` as it is in force."""
+    """A call that might come; ``recorded``: as a recording session (SIPREC).
+
+    ``text``: a dialplan to try; without it, ``dialplan`` as it is in force.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
