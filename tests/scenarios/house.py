@@ -33,6 +33,7 @@ from voicegw.runtime.offer import Offer
 from voicegw.runtime.services import CallServices, Speaker
 from voicegw.runtime.watched_asr import WatchedAsr
 from voicegw.sdp.negotiate import MediaSession
+from voicegw.sdp.recording import RecordedStream
 from voicegw.testing.manual_clock import ManualClock
 
 LEG = LegId("leg")
@@ -55,6 +56,7 @@ class FakeSignalling:
     refers: bool = True
     routes: bool = True
     hears_early: bool = True
+    streams: tuple[RecordedStream, ...] | None = None
     session: MediaSession | None = field(
         default_factory=lambda: MediaSession("192.0.2.1", 4000, "PCMU", 0, 0, 101, 101)
     )
@@ -72,6 +74,12 @@ class FakeSignalling:
     def accept(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
         self.said.append("accept")
         return self.session
+
+    def accept_streams(
+        self, leg_id: LegId, local_ip: str, ports: Mapping[int, int]
+    ) -> tuple[RecordedStream, ...] | None:
+        self.said.append(f"accept streams {sorted(ports)}")
+        return self.streams
 
     def reject(self, leg_id: LegId, cause: HangupCause) -> None:
         self.said.append(f"reject {cause.value.name}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 from pydantic import BaseModel
 
 from voicegw.api.answers import iso, moment
 from voicegw.api.ladder import Ladder
+from voicegw.call.recording_facts import RecordingWasDescribed
 from voicegw.storage.call_records import CallDetail, CallSummary, StoredEvent
 
 
@@ -70,13 +72,46 @@ class TurnView(BaseModel):
     total_ms: float
 
 
+class RecordedSessionView(BaseModel):
+    """A communication session that was recorded (RFC 7865), in the words of the recording client."""
+
+    id: str
+    sip_session_ids: list[str]
+    started: str
+    stopped: str
+    reason: str
+    group: str
+
+
+class RecordedParticipantView(BaseModel):
+    """Somebody in it, and the labels of the streams that carry what they say and hear."""
+
+    id: str
+    aor: str
+    name: str
+    speaks_in: list[str]
+    hears: list[str]
+    gone: bool
+
+
+class RecordedView(BaseModel):
+    """Who was recorded in a recording session (SIPREC), as it was known last."""
+
+    sessions: list[RecordedSessionView]
+    participants: list[RecordedParticipantView]
+
+
 class CallDetailView(BaseModel):
-    """A call with its legs and turns. ``recording_ms``: length of the audio, null where there is none."""
+    """A call with its legs and turns. ``recording_ms``: length of the audio, null where there is none.
+
+    ``recorded`` is null but for recording sessions whose metadata could be read.
+    """
 
     call: CallView
     legs: list[LegView]
     turns: list[TurnView]
     recording_ms: float | None
+    recorded: RecordedView | None = None
 
 
 class LineView(BaseModel):
@@ -178,7 +213,22 @@ def detail_view(detail: CallDetail) -> CallDetailView:
         legs=[LegView(**_fields(leg, LegView)) for leg in detail.legs],
         turns=[TurnView(**_fields(turn, TurnView)) for turn in detail.turns],
         recording_ms=recording.samples / 8 if recording is not None and alive else None,
+        recorded=_recorded(detail.described),
     )
+
+
+def _recorded(described: RecordingWasDescribed | None) -> RecordedView | None:
+    if described is None:
+        return None
+    return RecordedView(
+        sessions=[RecordedSessionView(**_whole(one)) for one in described.sessions],
+        participants=[RecordedParticipantView(**_whole(one)) for one in described.participants],
+    )
+
+
+def _whole(one: msgspec.Struct) -> dict[str, Any]:
+    """All fields; encoding would leave out those that are empty."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(one).items()}
 
 
 def transcript_view(detail: CallDetail) -> TranscriptView:

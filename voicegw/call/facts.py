@@ -11,10 +11,14 @@ from typing import TypeAlias
 import msgspec
 
 from voicegw.base.ids import CallId, UtteranceId
-
-
-class Fact(msgspec.Struct, frozen=True, tag=True, tag_field="fact"):
-    """Base of all facts; the class name is the tag."""
+from voicegw.call.fact import Fact
+from voicegw.call.recording_facts import (
+    ParticipantSpoke,
+    RecordingWasDescribed,
+    StreamHasEnded,
+    StreamWasAgreed,
+    StreamWasPaused,
+)
 
 
 class CallWasOffered(Fact, frozen=True):
@@ -282,7 +286,7 @@ class ConsentWasRefused(Fact, frozen=True):
 
 
 class MediaWasMeasured(Fact, frozen=True):
-    """Counters of a leg at its end. ``leg``: caller, callee or supervisor."""
+    """Counters of a leg at its end. ``leg``: caller, callee, supervisor, or stream of a recording session."""
 
     packets_sent: int
     packets_received: int
@@ -547,6 +551,11 @@ AnyFact: TypeAlias = (
     | SupervisorSpoke
     | CalleeSpoke
     | CallWasOrdered
+    | RecordingWasDescribed
+    | StreamWasAgreed
+    | StreamWasPaused
+    | StreamHasEnded
+    | ParticipantSpoke
     | SipWasTraced
     | TrunkHasFailed
     | CallHasEnded

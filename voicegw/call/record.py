@@ -24,11 +24,14 @@ from voicegw.call.facts import (
     TransferHasBegun,
     TurnWasTimed,
 )
+from voicegw.call.recording_facts import ParticipantSpoke, RecordingWasDescribed
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
     """One line as it was heard: of caller, agent, callee or supervisor (``whisper``: the caller did not hear it).
+
+    In a recording session ``speaker`` is the name of whoever spoke, or of the stream where nobody knows who that is.
 
     ``timing`` is set on the agent's first utterance of an answer.
     """
@@ -58,6 +61,8 @@ class CallRecord:
     """The targets that were tried, in order."""
     languages: list[str] = field(default_factory=list)
     """What the call changed to, in order; empty where it stayed in the agent's own."""
+    described: RecordingWasDescribed | None = None
+    """Who was recorded, as it was known last; None but in recording sessions whose metadata could be read."""
     _timing: TurnWasTimed | None = None
 
     def add(self, fact: AnyFact) -> None:
@@ -84,6 +89,10 @@ class CallRecord:
                 self.transcript.append(TranscriptLine(fact.started_ms, speaker, fact.text))
             case CalleeSpoke():
                 self.transcript.append(TranscriptLine(fact.started_ms, "callee", fact.text))
+            case ParticipantSpoke():
+                self.transcript.append(TranscriptLine(fact.started_ms, fact.name or fact.label, fact.text))
+            case RecordingWasDescribed() if fact.readable:
+                self.described = fact
             case TransferHasBegun():
                 self.transfers.append(fact.target)
             case LanguageHasChanged():

@@ -24,6 +24,8 @@ class Control(Enum):
     SUPERVISOR = "supervisor"
     BRIDGED = "bridged"
     QUEUED = "queued"
+    RECORDED = "recorded"
+    """Nobody of ours does: others talk, and we are sent what they say (SIPREC)."""
 
 
 class LegState(Enum):

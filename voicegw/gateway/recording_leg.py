@@ -12,7 +12,7 @@ from voicegw.gateway.leg import SipLeg, has_other_keys
 from voicegw.gateway.leg_security import LegSecurity
 from voicegw.sdp import description as sdp
 from voicegw.sdp.codecs import Codec
-from voicegw.sdp.negotiate import DEFAULT_PTIME_MS
+from voicegw.sdp.negotiate import DEFAULT_PTIME_MS, NotAcceptable
 from voicegw.sdp.recording import RecordedStream, agreed_streams, answer_streams, wanted_places
 from voicegw.sdp.security import PLAIN, Security
 from voicegw.sip.address import Address

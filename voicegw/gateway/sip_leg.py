@@ -459,13 +459,11 @@ class SipGateway:
         if event.replaces is not None:
             self._replace(event, self._leg_of(leg_id, event, self._calls.speech_with(event.source)))
             return
-        names = self._driver.wire.identities(event.source)
-        arrival = self._calls.arrive(leg_id, event, self._driver.now, names)
+        arrival = self._calls.arrive(leg_id, event, self._driver.now, self._driver.wire.identities(event.source))
         leg = self._leg_of(leg_id, event, arrival.speech)
         self._traces.follow(leg_id, event.request.headers.get("Call-ID") or "")
         allowed = event.request.headers.values("Allow")
-        known = not allowed or "REFER" in (method.upper() for method in allowed)
-        leg.may_refer = known and arrival.speech.may_refer
+        leg.may_refer = arrival.speech.may_refer and (not allowed or "REFER" in map(str.upper, allowed))
         self._legs[leg_id] = self._by_handle[event.handle] = leg
         if arrival.refused is None:
             self._tell(arrival.invited)
@@ -506,5 +504,4 @@ class SipGateway:
             self._tell(event)
 
     def _handle_of(self, leg_id: LegId) -> SipCallHandle | None:
-        leg = self._legs.get(leg_id)
-        return None if leg is None else leg.handle
+        return leg.handle if (leg := self._legs.get(leg_id)) is not None else None

@@ -62,6 +62,15 @@ class CallLegs:
         self._adopt(leg_id)
         self._spawn(leg_id, self._open(leg_id, uri))
 
+    def open_beside(self, leg_id: LegId, signalled: LegId) -> None:
+        """Get a port for audio that has no signalling of its own but that of another leg: a recorded stream."""
+        self._adopt(leg_id)
+        self._spawn(leg_id, self._open(leg_id, "", signalled))
+
+    def place_of(self, leg_id: LegId) -> tuple[str, int]:
+        """The address and port of a leg that has one: MediaOpened was told."""
+        return self._places[leg_id]
+
     def answer(self, leg_id: LegId) -> MediaSession | None:
         """Send 200; what is agreed, or None where that is still to come or never will."""
         try:
@@ -122,13 +131,13 @@ class CallLegs:
     def _spawn(self, leg_id: LegId, work: Coroutine[None, None, None]) -> None:
         self._tasks.spawn("open media", work, lambda _reason: self._post(e.MediaRefused(leg_id)))
 
-    async def _open(self, leg_id: LegId, uri: str) -> None:
-        signalling = self._services.signalling
+    async def _open(self, leg_id: LegId, uri: str, signalled: LegId | None = None) -> None:
+        signalling, told = self._services.signalling, signalled or leg_id
         try:
             if uri:
                 address, bind_ip = await signalling.media_route(uri)
             else:
-                address, bind_ip = signalling.media_address(leg_id), signalling.media_bind_address(leg_id)
+                address, bind_ip = signalling.media_address(told), signalling.media_bind_address(told)
             self._places[leg_id] = address, await self._services.media.open_leg(leg_id, self._call_id, bind_ip)
         except RouteRefused as refused:
             log.warning("call refused: %s", refused, extra={"leg_id": leg_id})

@@ -16,7 +16,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId, token
 from voicegw.call import events as e
 from voicegw.dialplan.compile import RouteRequest
-from voicegw.dialplan.match import Reject, RouteDecision, ToAgent
+from voicegw.dialplan.match import Reject, RouteDecision, ToAgent, ToRecorder
 from voicegw.gateway.events import (
     LegAnswered,
     LegConfirmed,
@@ -27,6 +27,7 @@ from voicegw.gateway.events import (
     LegInvited,
     LegMediaChanged,
     LegMessage,
+    LegMetadata,
     LegReferAnswered,
     LegReferNotified,
     LegReferralFailed,
@@ -34,6 +35,8 @@ from voicegw.gateway.events import (
     LegRefused,
     LegReplaced,
     LegRinging,
+    LegStreamsChanged,
+    LegStreamsOffered,
     LegTrunkFailed,
 )
 from voicegw.gateway.token_bucket import Rate, TokenBucket
@@ -41,8 +44,9 @@ from voicegw.media import messages as m
 from voicegw.runtime.call_runtime import CallRuntime
 from voicegw.runtime.dialplan_store import DialplanStore
 from voicegw.runtime.key_ways import KeyWay, KeyWays
-from voicegw.runtime.mail import EarlyMediaOffered, Mail, MediaChanged
+from voicegw.runtime.mail import EarlyMediaOffered, Mail, MediaChanged, RecordingClientSaid
 from voicegw.runtime.offer import Offer
+from voicegw.runtime.recording_runtime import RecordingRuntime
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision_codes import SupervisionCodes
 from voicegw.runtime.turned_away import offer_of, record_refused
@@ -104,6 +108,8 @@ class CallManager:
                 self._post(event.leg_id, e.ReferAnswered(event.leg_id, event.status))
             case LegReferNotified():
                 self._post(event.leg_id, e.ReferProgressed(event.leg_id, event.status, event.final))
+            case LegStreamsOffered() | LegStreamsChanged() | LegMetadata():
+                self._post(event.leg_id, RecordingClientSaid(event))
             case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage() | LegTrunkFailed():
                 self._post(event.leg_id, event)
             case LegInfo():
@@ -180,6 +186,10 @@ class CallManager:
         call = self._open(CallId(token(self._services.random, 16)), offer)
         call.post(e.CallOffered(event.leg_id))
         self._route(call, offer, decision)
+        if (recording := event.recording) is not None:
+            if recording.metadata:
+                call.post(RecordingClientSaid(LegMetadata(event.leg_id, recording.metadata)))
+            call.post(RecordingClientSaid(LegStreamsOffered(event.leg_id, recording.places)))
         self._run(call)
 
     def _is_one_too_many(self, event: LegInvited, decision: Reject) -> bool:
@@ -191,7 +201,8 @@ class CallManager:
     def _open(self, call_id: CallId, offer: Offer) -> CallRuntime:
         """A call with the agents as they are now."""
         services = replace(self._services, agents=self._store.current.agents)
-        call = CallRuntime(call_id, offer, services, self._gone, self._adopt)
+        kind = RecordingRuntime if offer.recorded else CallRuntime
+        call = kind(call_id, offer, services, self._gone, self._adopt)
         self._calls[call_id] = self._by_leg[offer.leg_id] = call
         self._idle.clear()
         return call
@@ -210,6 +221,7 @@ class CallManager:
             tuple(offer.headers.items()),
             offer.trunk,
             offer.parties.original_called,
+            offer.recorded,
         )
         return self._store.current.dialplan.route(request)
 
@@ -224,13 +236,16 @@ class CallManager:
                 "route": decision.route,
             },
         )
-        said = decision.announcement
+        said = decision.announcement if not isinstance(decision, ToRecorder) else None
         match decision:
             case ToAgent():
                 agent = self._store.current.agents[decision.agent]
                 announced = announcer(said, agent, HangupCause.AGENT_HANGUP) if said is not None else None
                 call.note_route(decision.route, decision.agent, decision.recording, announced)
                 call.post(e.RouteChosen(decision.agent, early=agent.early or announced is not None))
+            case ToRecorder():
+                call.note_route(decision.route, "", decision.recording, languages=(decision.language,))
+                call.post(e.RouteChosen(""))
             case Reject():
                 announced = announcer(said, None, decision.cause) if said is not None else None
                 call.note_route(decision.route, "", announced=announced)

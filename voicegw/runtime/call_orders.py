@@ -42,8 +42,10 @@ class OrderDesk:
         self._gate: AgentGate | None = None
         self._supervision: SupervisionDesk | None = None
 
-    def begin(self, conversation: Conversation, gate: AgentGate, supervision: SupervisionDesk) -> None:
-        """The agent has the caller: from now on there is something to order."""
+    def begin(
+        self, conversation: Conversation | None, gate: AgentGate | None, supervision: SupervisionDesk
+    ) -> None:
+        """The agent has the caller, or (None) others are recorded: from now on there is something to order."""
         self._conversation, self._gate, self._supervision = conversation, gate, supervision
 
     def end(self) -> None:

@@ -22,6 +22,7 @@ from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
 from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced, LegTrunkFailed
 from voicegw.media import messages as m
+from voicegw.ports.asr import AsrOptions
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import AgentGate, Reason
 from voicegw.runtime.bridge_ear import BridgeEar, BridgeLinks
@@ -59,14 +60,16 @@ class CallRuntime:
         services: CallServices,
         on_gone: Callable[[CallId], None],
         adopt: Callable[[CallRuntime, LegId], None],
+        machine: CallMachine | None = None,
     ) -> None:
+        """``machine``: for a call that goes by other rules than those of caller and agent."""
         self.call_id = call_id
         self.leg_id = offer.leg_id
         self._offer = offer
         self._services = services
         self._on_gone = on_gone
         config = limited(services.call_config, offer.max_call_s)
-        self._machine = CallMachine(config, services.transfers, services.supervision)
+        self._machine = machine or CallMachine(config, services.transfers, services.supervision)
         self._mailbox: Mailbox[mail_types.Mail] = Mailbox()
         self._tasks = ChildTasks()
         censor = Censor(services.redactor())
@@ -218,6 +221,8 @@ class CallRuntime:
                 self._handle_child(mail)
             case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage() | LegTrunkFailed():
                 self._far_end_changed(mail)
+            case mail_types.RecordingClientSaid():
+                pass  # only recording sessions have clients, and they take this themselves
             case m.Message():
                 self._handle_media(mail)
             case e.MediaLost():
@@ -457,7 +462,7 @@ class CallRuntime:
         note = self._conversation.note
         supervision = SupervisionDesk(
             services,
-            agent,
+            AsrOptions(agent.language, agent.phrases()),
             self._tasks,
             self._book,
             SupervisionLinks(self._machine.supervisors, self.post, note, self.call_id),
@@ -490,12 +495,13 @@ class CallRuntime:
         agent: str,
         recording: RecordingPolicy | None = None,
         announced: Agent | None = None,
+        languages: tuple[str, ...] = (),
     ) -> None:
         """The dialplan's decision, for the record: taken before the call task begins, written after the offer.
 
         ``recording`` is the route's own policy, in place of the agent's, and so is ``announced`` in place of the
-        agent itself.
+        agent itself; ``languages`` are spoken where there is no agent.
         """
         self._record_as, self._announced = recording, announced
         chosen = self._services.agents.get(agent)
-        self._routed = f.CallWasRouted(route, agent, tuple(chosen.languages) if chosen else ())
+        self._routed = f.CallWasRouted(route, agent, tuple(chosen.languages) if chosen else languages)

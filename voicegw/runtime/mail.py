@@ -12,6 +12,7 @@ from typing import TypeAlias
 from voicegw.agents.actions import AgentAction
 from voicegw.base.ids import GenerationId, GuessId, LegId, StreamId, UtteranceId
 from voicegw.call.events import CallEvent
+from voicegw.gateway.events import LegMetadata, LegStreamsChanged, LegStreamsOffered
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrEvent
 from voicegw.ports.tts import SpokenChunk
@@ -93,6 +94,13 @@ class EarlyMediaOffered:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingClientSaid:
+    """The client of a recording session offered streams, changed them, or told who is recorded."""
+
+    said: LegStreamsOffered | LegStreamsChanged | LegMetadata
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLookedUp:
     """What was found out about the caller while it rang, by name."""
 
@@ -127,5 +135,13 @@ ChildMail: TypeAlias = (
     AsrReported | EndOfTurnEstimated | AgentActed | AgentReplied | SentenceBegun | SpeechMade | SpeechDone
 )
 Mail: TypeAlias = (
-    CallEvent | MediaMail | ChildMail | MediaChanged | EarlyMediaOffered | CallerLookedUp | FarEndChange | Ordered
+    RecordingClientSaid
+    | CallEvent
+    | MediaMail
+    | ChildMail
+    | MediaChanged
+    | EarlyMediaOffered
+    | CallerLookedUp
+    | FarEndChange
+    | Ordered
 )

@@ -29,6 +29,8 @@ class Offer:
     """More about who calls whom."""
     max_call_s: int = 0
     """The longest that its trunk allows; 0: no limit of its own."""
+    recorded: bool = False
+    """It is a recording session: others talk, and we are sent what they say."""
 
     told: Mapping[str, str] = field(default_factory=dict)
     """What the agent is to know from the start, where the call is ours."""

@@ -33,6 +33,8 @@ class RecordKeeper:
         self._machine = machine
         self._book = book
         self._trace_at: float | None = None
+        self.streams: dict[LegId, str] = {}
+        """The labels of the streams of a recording session, by their legs."""
 
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` is due."""
@@ -57,7 +59,9 @@ class RecordKeeper:
             self._book.note(routed)
 
     def whose(self, leg_id: LegId) -> tuple[str, str]:
-        """What a leg is in the call, and the name of a supervisor whose leg it is."""
+        """What a leg is in the call, and the name of a supervisor whose leg it is, or the label of a stream."""
+        if (label := self.streams.get(leg_id)) is not None:
+            return "stream", label
         leg = self._machine.legs.get(leg_id)
         return (leg.role.value, leg.party) if leg is not None else (LegRole.CALLER.value, "")
 

@@ -26,6 +26,7 @@ from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsRequest
 from voicegw.runtime.house_texts import HouseTexts
 from voicegw.sdp.negotiate import MediaSession
+from voicegw.sdp.recording import RecordedStream
 from voicegw.turn.machine import TurnConfig
 
 
@@ -46,6 +47,12 @@ class Signalling(Protocol):
 
     def accept(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
         """Send 200; the session, or None when the offer is yet to come. Raises NotAcceptable after a 488."""
+        ...
+
+    def accept_streams(
+        self, leg_id: LegId, local_ip: str, ports: Mapping[int, int], /
+    ) -> tuple[RecordedStream, ...] | None:
+        """Answer the open offer of a recording client; the streams that are agreed, or None for none of it."""
         ...
 
     def reject(self, leg_id: LegId, cause: HangupCause) -> None:

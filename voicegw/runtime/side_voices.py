@@ -1,20 +1,56 @@
-"""Everybody in a call besides caller and agent: supervisors, and a person whom the caller was connected to."""
+"""Everybody in a call besides caller and agent: supervisors, a person whom the caller was connected to, and those
+who are recorded.
+"""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 from voicegw.base.ids import LegId
 from voicegw.call.edges import Edge
 from voicegw.call.facts import AnyFact
 from voicegw.media import messages as m
-from voicegw.runtime.bridge_ear import BridgeEar
 from voicegw.runtime.mail import AsrReported
 from voicegw.runtime.supervision import SupervisionDesk
+
+
+class Ears(Protocol):
+    """Puts voices down in writing: :class:`~voicegw.runtime.bridge_ear.BridgeEar` and its kin."""
+
+    def hear(self, pcm: bytes, ear: str) -> None:
+        """What an ear got since the last time."""
+        ...
+
+    def on_speech(self, event: m.SpeechStarted | m.SpeechPaused | m.SpeechStopped) -> None:
+        """Somebody began to speak, or fell silent."""
+        ...
+
+    def on_asr(self, report: AsrReported) -> bool:
+        """A report of a recognition stream; False if it is not one of theirs."""
+        ...
+
+    def settle(self) -> None:
+        """The call machine has moved on."""
+        ...
+
+    def get_timer(self) -> float | None:
+        """When :meth:`handle_timer` is due, or None."""
+        ...
+
+    def handle_timer(self, now: float) -> None:
+        """Act on whatever deadline has come."""
+        ...
+
+    @property
+    def pending(self) -> bool:
+        """Whether the last words are still being recognised."""
+        ...
 
 
 class SideVoices:
     """Lives in the call task, but for :meth:`hear`. ``bridge``: None where that is not put down in writing."""
 
-    def __init__(self, supervision: SupervisionDesk, bridge: BridgeEar | None, caller: LegId) -> None:
+    def __init__(self, supervision: SupervisionDesk, bridge: Ears | None, caller: LegId) -> None:
         self._supervision = supervision
         self._bridge = bridge
         self._caller = caller

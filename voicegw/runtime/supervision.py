@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from voicegw.agents.agent import Agent
 from voicegw.base.ids import LegId
 from voicegw.call import events as e
 from voicegw.call import facts as f
@@ -91,8 +90,9 @@ class SupervisionDesk:
     """Lives in the call task, but for :meth:`hear`."""
 
     def __init__(
-        self, services: CallServices, agent: Agent, tasks: ChildTasks, book: LogBook, links: SupervisionLinks
+        self, services: CallServices, heard: AsrOptions, tasks: ChildTasks, book: LogBook, links: SupervisionLinks
     ) -> None:
+        """``heard``: how callers are recognised; supervisors in the same language, whatever they say."""
         self._keys = services.supervision.keys
         self._most = services.supervision.max_per_call
         self._book = book
@@ -104,12 +104,12 @@ class SupervisionDesk:
             return Listener(services.asr, known, tasks, links.post, services.clock, services.random, heard)
 
         self._listener = listener
-        self._language = agent.language
+        self._language = heard.language
         self._awaited: list[_Awaited] = []
         self._waiting: list[_Waiting] = []
         self._watched: dict[LegId, _Watched] = {}
         self._had_caller = False
-        self._caller = listener("caller", AsrOptions(agent.language, agent.phrases()), self._caller_said)
+        self._caller = listener("caller", heard, self._caller_said)
 
     def _watch(self, presence: Presence) -> _Watched:
         leg_id = presence.leg_id

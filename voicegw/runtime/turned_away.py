@@ -40,4 +40,5 @@ def offer_of(invited: LegInvited) -> Offer:
         trunk=invited.trunk,
         parties=invited.parties,
         max_call_s=invited.max_call_s,
+        recorded=invited.recording is not None,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from voicegw.call.facts import Entry
+from voicegw.call.recording_facts import RecordingWasDescribed
 
 
 class StoredState(Enum):
@@ -172,6 +173,8 @@ class CallDetail:
     transcript: tuple[StoredLine, ...]
     turns: tuple[StoredTurn, ...]
     recording: StoredRecording | None
+    described: RecordingWasDescribed | None = None
+    """Who was recorded in a recording session, as it was known last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voicegw.call.facts import Entry, decode_entry
+from voicegw.call.recording_facts import RecordingWasDescribed
 from voicegw.storage import certificates, word_index
 from voicegw.storage.call_records import (
     CallCursor,
@@ -94,13 +95,26 @@ class CallRepository:
 
     async def detail(self, call_id: str) -> CallDetail:
         """One call with all that was folded from its facts; raises NotFound."""
+        parties = tuple(await self._rows(legs, StoredLeg, call_id, "leg_no"))
         return CallDetail(
             await self.get(call_id),
-            tuple(await self._rows(legs, StoredLeg, call_id, "leg_no")),
+            parties,
             tuple(await self._rows(transcripts, StoredLine, call_id, "line_no")),
             tuple(await self._rows(turns, StoredTurn, call_id, "turn_no")),
             await self.recording(call_id),
+            await self._described(call_id) if any(leg.role == "stream" for leg in parties) else None,
         )
+
+    async def _described(self, call_id: str) -> RecordingWasDescribed | None:
+        """The newest metadata of a recording session that could be read, and was not erased."""
+        kind = RecordingWasDescribed.__name__
+        these = and_(call_events.c.call_id == call_id, call_events.c.kind == kind)
+        query = select(call_events).where(these).order_by(call_events.c.seq.desc())
+        for row in await self._connection.execute(query):
+            entry = _decoded(row.content)
+            if entry is not None and isinstance(entry.data, RecordingWasDescribed) and entry.data.readable:
+                return entry.data
+        return None
 
     async def recording(self, call_id: str) -> StoredRecording | None:
         """Where the audio of a call is."""

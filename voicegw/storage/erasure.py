@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voicegw.base.ids import RandomBytes, token
@@ -76,8 +76,8 @@ class Order:
 
 
 async def calls_of_number(connection: AsyncConnection, number: str) -> tuple[str, ...]:
-    """Every ended call of a number, as caller or as called."""
-    mine = and_(or_(calls.c.calling == number, calls.c.called == number), _ended())
+    """Every ended call of a number, as caller, as called, or as one who was recorded (SIPREC)."""
+    mine = and_(_is_party(number), _ended())
     return tuple(await connection.scalars(select(calls.c.id).where(mine).order_by(calls.c.id)))
 
 
@@ -89,8 +89,13 @@ async def recordings_of(connection: AsyncConnection, call_ids: Sequence[str]) ->
 
 async def open_calls_of_number(connection: AsyncConnection, number: str) -> tuple[str, ...]:
     """Calls of a number that have not ended: nothing of them can be erased yet."""
-    mine = and_(or_(calls.c.calling == number, calls.c.called == number), ~_ended())
+    mine = and_(_is_party(number), ~_ended())
     return tuple(await connection.scalars(select(calls.c.id).where(mine).order_by(calls.c.id)))
+
+
+def _is_party(number: str) -> ColumnElement[bool]:
+    recorded = and_(legs.c.call_id == calls.c.id, legs.c.role == "stream", legs.c.party == number)
+    return or_(calls.c.calling == number, calls.c.called == number, exists(select(legs.c.call_id).where(recorded)))
 
 
 async def erase(

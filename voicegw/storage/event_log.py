@@ -31,6 +31,7 @@ from voicegw.call.facts import (
     decode_entry,
     encode_entry,
 )
+from voicegw.call.recording_facts import ParticipantSpoke
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ MAX_QUEUED_LINES = 50_000
 """About 20 MB: minutes of a busy server on a disk that has stopped answering."""
 
 _SPOKEN = (
-    *(CallerSpoke, AgentSpoke, SupervisorSpoke, KeyWasPressed, SlotWasFilled),
+    *(CallerSpoke, AgentSpoke, SupervisorSpoke, ParticipantSpoke, KeyWasPressed, SlotWasFilled),
     *(WebhookWasCalled, TransferHasBegun, AnnouncementWasMade, CallWasOrdered),
 )
 """What may repeat the conversation."""

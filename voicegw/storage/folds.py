@@ -17,6 +17,8 @@ from voicegw.call.facts import (
     TurnWasTimed,
 )
 from voicegw.call.record import CallRecord
+from voicegw.call.recording_facts import StreamWasAgreed
+from voicegw.sip.parties import number_of
 
 Row = dict[str, Any]
 
@@ -34,6 +36,7 @@ class CallFold:
     last_at_ms: float = 0.0
     others: list[tuple[str, str]] = field(default_factory=list)
     measured: list[MediaWasMeasured] = field(default_factory=list)
+    streams: list[StreamWasAgreed] = field(default_factory=list)
     refused: bool = False
     """The caller refused to be recorded."""
 
@@ -46,6 +49,8 @@ class CallFold:
                 self.answered, self.answered_at_ms = entry.data, entry.at_ms
             case CallerWasConnected(uri=uri):
                 self.others.append(("callee", uri))
+            case StreamWasAgreed():
+                self.streams.append(entry.data)
             case SupervisorHasJoined(name=name):
                 self.others.append(("supervisor", name))
             case ConsentWasRefused():
@@ -107,7 +112,28 @@ class CallFold:
             }
             for number, (role, party) in enumerate(self.others, start=1)
         ]
-        return [*caller, *others]
+        return [*caller, *others, *self._stream_legs(left, len(others) + 1)]
+
+    def _stream_legs(self, left: list[MediaWasMeasured], first: int) -> list[Row]:
+        """The streams of a recording session; their party is the number of whoever speaks, where that is known."""
+        return [
+            {
+                "leg_no": number,
+                "role": "stream",
+                "party": storable(self._who_speaks(stream.label)),
+                "codec": storable(stream.codec),
+                "remote": storable(stream.remote),
+                **_counters(_take(left, "stream", stream.label)),
+            }
+            for number, stream in enumerate(self.streams, start=first)
+        ]
+
+    def _who_speaks(self, label: str) -> str:
+        described = self.record.described
+        speakers = [one for one in described.participants if label in one.speaks_in] if described else []
+        if len(speakers) != 1:
+            return label
+        return number_of(speakers[0].aor) or speakers[0].name or label
 
     def _caller_leg(self, answered: CallWasAnswered, media: MediaWasMeasured | None) -> Row:
         offered = self.record.offered
@@ -127,7 +153,7 @@ class CallFold:
             {
                 "line_no": number,
                 "at_ms": line.at_ms,
-                "speaker": line.speaker,
+                "speaker": storable(line.speaker),
                 "text": storable(line.text),
                 "interrupted": line.interrupted,
             }
@@ -163,8 +189,10 @@ class CallFold:
         """Everything that the call may be found by."""
         offered = self.record.offered
         parties = [offered.called, offered.calling, offered.display_name] if offered else []
+        described = self.record.described
+        recorded = [text for one in described.participants for text in (one.aor, one.name)] if described else []
         said = [line.text for line in self.record.transcript]
-        return storable(" ".join([*parties, *said, *self.record.slots.values()]))
+        return storable(" ".join([*parties, *recorded, *said, *self.record.slots.values()]))
 
 
 def _take(left: list[MediaWasMeasured], role: str, party: str) -> MediaWasMeasured | None:
