@@ -33,11 +33,11 @@ def sdp(rtp_port: int, *lines: str, version: int = 1, ip: str = "[media_ip]", us
     )
 
 
-def invite(cseq: int, body: str, *headers: str) -> str:
+def invite(cseq: int, body: str, *headers: str, kind: str = "application/sdp") -> str:
     """Send an INVITE; the first of a dialog has no tag of the other side yet."""
     to = _TO if cseq == 1 else f"{_TO}[peer_tag_param]"
     start = "sip:[service]@[remote_ip]:[remote_port]" if cseq == 1 else "[next_url]"
-    return _send(f"INVITE {start} SIP/2.0", cseq, "INVITE", to, headers, body, "application/sdp")
+    return _send(f"INVITE {start} SIP/2.0", cseq, "INVITE", to, headers, body, kind)
 
 
 def invite_again(cseq: int, body: str, *headers: str) -> str:

@@ -31,7 +31,7 @@ from voicegw.call.recording_facts import ParticipantSpoke, RecordingWasDescribed
 class TranscriptLine:
     """One line as it was heard: of caller, agent, callee or supervisor (``whisper``: the caller did not hear it).
 
-    In a recording session ``speaker`` is the name of whoever spoke, or of the stream where nobody knows who that is.
+    In a recording session ``speaker`` is the name of whoever spoke, or the stream where nobody knows their name.
 
     ``timing`` is set on the agent's first utterance of an answer.
     """
