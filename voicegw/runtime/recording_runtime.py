@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from voicegw.base.causes import HangupCause
 from voicegw.base.ids import CallId, LegId, token
 from voicegw.call import commands as c
 from voicegw.call import events as e
@@ -73,6 +74,10 @@ class RecordingRuntime(CallRuntime):
             case m.SpeechStarted() if self._session.stream_of(mail.leg_id) is not None:
                 super().handle(e.MediaHeard(mail.leg_id))
                 super().handle(mail)
+            case m.LegMoved():
+                # Recording clients need not take offers of ours, and a port of before hears nothing: they call again.
+                self._recorder.lose("the media worker failed")
+                super().handle(e.EndRequested(HangupCause.MEDIA_LOST))
             case m.LegClosed():
                 super().handle(mail)
                 self._record.streams.pop(mail.leg_id, None)
