@@ -75,7 +75,7 @@ class RecordingRuntime(CallRuntime):
                 super().handle(e.MediaHeard(mail.leg_id))
                 super().handle(mail)
             case m.LegMoved():
-                # Recording clients need not take offers of ours, and a port of before hears nothing: they call again.
+                # Clients need not take offers of ours, and the ports of before hear nothing: they may call again.
                 self._recorder.lose("the media worker failed")
                 super().handle(e.EndRequested(HangupCause.MEDIA_LOST))
             case m.LegClosed():
