@@ -17,7 +17,7 @@ from voicegw.runtime.supervision import SupervisionDesk
 class Ears(Protocol):
     """Puts voices down in writing: :class:`~voicegw.runtime.bridge_ear.BridgeEar` and its kin."""
 
-    def hear(self, pcm: bytes, ear: str) -> None:
+    def hear(self, pcm: bytes, ear: str, rate_hz: int) -> None:
         """What an ear got since the last time."""
         ...
 

@@ -83,10 +83,10 @@ class StreamEars:
 
     # ------------------------------------------------------------ as Ears
 
-    def hear(self, pcm: bytes, ear: str) -> None:
+    def hear(self, pcm: bytes, ear: str, rate_hz: int = 8000) -> None:
         """What an ear got since the last time. Runs outside the mailbox: it moves data and decides nothing."""
         if (leg_id := self._legs.get(ear)) is not None:
-            self._listeners[leg_id].hear(pcm)
+            self._listeners[leg_id].hear(pcm, rate_hz)
 
     def on_speech(self, event: m.SpeechStarted | m.SpeechPaused | m.SpeechStopped) -> None:
         """Somebody began to speak, or fell silent."""
