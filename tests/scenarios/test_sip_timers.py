@@ -120,13 +120,14 @@ def test_invite_client_timer_d_absorbs_refusals(tcp: bool, forgotten: int) -> No
     assert peer.held[-1] == (forgotten, 0)
 
 
-def test_invite_client_timer_m_acknowledges_every_copy_of_the_200() -> None:
+@pytest.mark.parametrize("tcp", [False, True])
+def test_invite_client_timer_m_acknowledges_every_copy_of_the_200(tcp: bool) -> None:
     peer = Watched()
-    peer.call_out()
+    peer.call_out(tcp)
     peer.let_pass(1.0)
-    peer.answer("200 OK")
+    peer.answer("200 OK", tcp)
     peer.let_pass(30.0)
-    peer.answer("200 OK")
+    peer.answer("200 OK", tcp)
     peer.let_pass(1.9)
     assert peer.agent.transactions == 1
     peer.let_pass(0.2)
@@ -137,21 +138,23 @@ def test_invite_client_timer_m_acknowledges_every_copy_of_the_200() -> None:
 # ---------------------------------------------------------------- non-INVITE client: E, F, K
 
 
-def established(peer: Watched) -> tuple[SipCallHandle, str]:
+def established(peer: Watched, tcp: bool = False) -> tuple[SipCallHandle, str]:
     """A call that came in long ago: its own transactions are over."""
-    handle, tag = peer.call()
+    handle, tag = peer.call(TCP_PEER if tcp else PEER)
     peer.let_pass(60.0)
     peer.sent.clear()
     peer.held.clear()
     return handle, tag
 
 
-def test_non_invite_client_timers_e_and_f() -> None:
+@pytest.mark.parametrize(("tcp", "repeated"), [(False, CAPPED), (True, [])])
+def test_non_invite_client_timers_e_and_f(tcp: bool, repeated: list[int]) -> None:
     peer = Watched()
-    handle, _ = established(peer)
+    handle, _ = established(peer, tcp)
     peer.agent.bye(handle, peer.now)
     peer.let_pass(40.0)
-    assert [at - 60000 for at in peer.times("BYE")] == [0, *CAPPED]
+    assert [at - 60000 for at in peer.times("BYE")] == [0, *repeated]
+    assert peer.sent_to[-1].transport is (Transport.TCP if tcp else Transport.UDP)
     assert peer.held[-1] == (92000, 0)
 
 
@@ -175,15 +178,16 @@ def test_non_invite_client_timer_e_goes_on_at_t2_after_a_provisional_response() 
     assert peer.held[-1] == (92000, 0)
 
 
-def test_non_invite_client_timer_k() -> None:
+@pytest.mark.parametrize(("tcp", "forgotten"), [(False, 65300), (True, 60300)])
+def test_non_invite_client_timer_k(tcp: bool, forgotten: int) -> None:
     peer = Watched()
-    handle, _ = established(peer)
+    handle, _ = established(peer, tcp)
     ok = bye_answer(peer, handle, "200 OK")
     peer.let_pass(0.3)
-    peer.say(ok)
+    peer.say(ok, tcp)
     peer.let_pass(40.0)
     assert peer.times("BYE") == [60000]
-    assert peer.held[-1] == (65300, 0)
+    assert peer.held[-1] == (forgotten, 0)
 
 
 # ---------------------------------------------------------------- INVITE server: G, H, I, L, and the 2xx
@@ -237,11 +241,12 @@ def test_the_2xx_is_repeated_by_the_dialog_until_64_t1_over_any_transport() -> N
         assert peer.times("BYE") == [32000]
 
 
-def test_invite_server_timer_l_absorbs_copies_of_the_invite() -> None:
+@pytest.mark.parametrize("tcp", [False, True])
+def test_invite_server_timer_l_absorbs_copies_of_the_invite(tcp: bool) -> None:
     peer = Watched()
-    peer.call()
+    peer.call(TCP_PEER if tcp else PEER)
     peer.let_pass(31.9)
-    peer.say(datagram("INVITE", body=OFFER))
+    peer.say(datagram("INVITE", body=OFFER), tcp)
     peer.let_pass(0.05)
     assert peer.sent == []
     assert peer.held[-1] == (0, 1)

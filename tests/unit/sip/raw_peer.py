@@ -88,20 +88,20 @@ class RawPeer:
     def responses(self) -> list[Response]:
         return [message for data in self.taken() if isinstance(message := parse(data), Response)]
 
-    def invite(self, **parts: object) -> SipCallHandle:
+    def invite(self, source: Address = PEER, **parts: object) -> SipCallHandle:
         """Call, and return the handle."""
-        self.send(datagram("INVITE", body=OFFER, **parts))  # type: ignore[arg-type]
+        self.send(datagram("INVITE", body=OFFER, **parts), source)  # type: ignore[arg-type]
         event = self.events[-1]
         assert isinstance(event, InviteReceived)
         return event.handle
 
-    def call(self) -> tuple[SipCallHandle, str]:
+    def call(self, source: Address = PEER) -> tuple[SipCallHandle, str]:
         """Set a call up; returns its handle and our tag."""
-        handle = self.invite()
+        handle = self.invite(source)
         self.agent.accept(handle, b"v=0\r\nanswer", self.now)
         (response,) = self.responses()
         tag = (response.headers.get("To") or "").partition("tag=")[2]
-        self.send(datagram("ACK", to_tag=tag, branch="ack"))
+        self.send(datagram("ACK", to_tag=tag, branch="ack"), source)
         return handle, tag
 
     def wait(self, seconds: float) -> list[bytes]:
