@@ -21,6 +21,7 @@ from voicegw.media import messages as m
 from voicegw.media.bank import LegBank
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.crossing import Crossing
+from voicegw.media.echo import EchoWatch
 from voicegw.media.filling import Pcm
 from voicegw.media.leg import Call, Leg
 from voicegw.media.plan import Plane, TickPlan
@@ -68,6 +69,7 @@ class MediaEngine:
         self._speech = SpeechDetector(config, vad) if vad is not None else None
         self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter, self.counters)
         self._crossing = Crossing(config.max_legs, self._bank)
+        self._echo = EchoWatch(config.max_legs, config.echo)
         self._plan: TickPlan = self._board.plan()
         self._taps = Taps(config.tap_ms // FRAME_MS)
         self._events: list[m.Event] = []
@@ -106,7 +108,9 @@ class MediaEngine:
             self._detect_speech(plan, self._crossing.hear(), now)
             playing = [playing for plane in plan.planes for playing in self._take_playouts(plane)]
             mixed = [plane.mix.mix(plane.sources) for plane in plan.planes]
-            departure = self._sender.send(*self._crossing.speak(mixed), self._events)
+            narrow, wide = self._crossing.speak(mixed)
+            departure = self._sender.send(narrow, wide, self._events)
+            self._echo.sent(plan.rows, (self._crossing.narrow, narrow), (self._crossing.wide, wide))
             self._settle_playouts(playing, departure)
             self._bank.elapsed += FRAME_SAMPLES
             self._tap(plan, mixed)
@@ -145,7 +149,7 @@ class MediaEngine:
         everyone = len(plan.listening) == len(plan.rows)
         rows = plan.rows if everyone else plan.rows[plan.listening]
         frames = heard if everyone else heard[plan.listening]
-        edges = self._speech.process(rows, frames, now)
+        edges = self._speech.process(rows, frames, now, self._echo.own(rows, frames))
         if edges:
             self._tell_taps()
         for edge in edges:
@@ -274,6 +278,7 @@ class MediaEngine:
         if self._speech is not None:
             self._speech.reset(leg.row)
         self._crossing.reset(leg.row)
+        self._echo.reset(leg.row)
         self._events.append(m.LegOpened(leg.leg_id, leg.ports.port))
 
     def _with_leg(self, command: m.ConfigureLeg | m.CloseLeg | m.SendDtmf, now: float) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from voicegw.audio.levels import level_dbov, to_float
 from voicegw.audio.windows import WindowAssembler
@@ -10,6 +14,9 @@ from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.filling import Pcm, Rows
 from voicegw.ports.vad import VadModel
 from voicegw.turn.vad_gate import BLOCKS, GateEdge, VadGate
+
+_ECHO_HOLD: Final = 1600
+"""Samples: who is speaking goes on speaking for so long below what an echo may be, as in a weak syllable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +40,16 @@ class SpeechDetector:
         self._model = model
         self._gate = VadGate(config.max_legs, config.vad, model.window_samples)
         self._windows = WindowAssembler(config.max_legs, model.window_samples, FRAME_SAMPLES)
+        self._own_at = np.zeros(config.max_legs, np.int64)
         self.windows_seen = 0
         self.windows_modelled = 0
 
+    def _speaking(self, rows: Rows) -> NDArray[np.bool_]:
+        return np.array([self._gate.is_speaking(row) for row in rows.tolist()], np.bool_)
+
     def reset(self, row: int) -> None:
         """The row belongs to another leg, or begins anew."""
+        self._own_at[row] = 0
         self._model.reset(row)
         self._gate.reset(row)
         self._windows.reset(row)
@@ -47,9 +59,16 @@ class SpeechDetector:
         edge = self._gate.close(row, int(self._windows.fed[row]))
         return self._edge(edge, now) if edge else None
 
-    def process(self, rows: Rows, frames: Pcm, now: float) -> list[SpeechEdge]:
-        """Feed one frame of each row that arrived up to ``now``."""
+    def process(
+        self, rows: Rows, frames: Pcm, now: float, own: NDArray[np.bool_] | None = None
+    ) -> list[SpeechEdge]:
+        """Feed one frame of each row that arrived up to ``now``.
+
+        ``own`` says which of them are more than an echo of ours can be; a window with none of those is no speech.
+        """
         full, windows, ends = self._windows.push(rows, frames)
+        if own is not None:
+            self._own_at[rows] = np.where(own, self._windows.fed[rows], self._own_at[rows])
         if not len(full):
             return []
         needed = self._gate.needs_model(full, level_dbov(windows))
@@ -60,6 +79,10 @@ class SpeechDetector:
         self.windows_modelled += len(asked)
         heard = windows[needed]
         probabilities = self._model.probabilities(asked, to_float(heard))
+        if own is not None:
+            own_until = self._own_at[asked] + _ECHO_HOLD * self._speaking(asked)
+            is_echo = own_until <= ends[needed] - self._model.window_samples
+            probabilities = np.where(is_echo, np.float32(0), probabilities)
         blocks = level_dbov(heard.reshape(len(asked) * BLOCKS, -1)).reshape(-1, BLOCKS)
         edges = [self._edge(edge, now) for edge in self._gate.update(asked, probabilities, ends[needed], blocks)]
         pauses = self._gate.pauses(asked, ends[needed])
