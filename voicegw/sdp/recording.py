@@ -8,8 +8,10 @@ stream is found by it; its label (RFC 4574) says which it is in the metadata.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sdp.codecs import Codec
