@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.baresip_peer import Baresip, dial
-from tests.interop.linphone_peer import Linphone
+from tests.interop.linphone_peer import Linphone, read_as_telephone
 from tests.interop.namespace import Namespace
 from tests.interop.server import Server
 from tests.interop.sound import seconds_with, speech_seconds, tone
@@ -65,8 +65,9 @@ def test_linphone_registers_calls_and_holds_and_its_video_is_refused(house: Hous
         phone.do("terminate", "ended")
         phone.quit()
     log = house.server.called("demo")
-    caller, agent = house.server.recording(log)
+    caller, agent = read_as_telephone(Path(log.one("RecordingHasEnded")["path"]))
     assert log.cause == "caller_hangup"
+    assert log.one("CallWasAnswered")["codec"] == "opus"
     assert [fact["held"] for fact in log.all("CallWasHeld")] == [True, False]
     ours = [text for text in phone.descriptions() if "o=voicegw " in text]
     theirs = [text for text in phone.descriptions() if "o=anna " in text]
