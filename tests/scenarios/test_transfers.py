@@ -19,7 +19,7 @@ from voicegw.call import facts as f
 from voicegw.call.edges import AGENT, AGENT_EAR, ANNOUNCER, BRIEFER, RECORDED_OUT, ear_of
 from voicegw.call.supervision import SupervisorInput
 from voicegw.call.transfer import TargetConfig, TransferConfig
-from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced
+from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced, LegTrunkFailed
 from voicegw.media import messages as m
 from voicegw.runtime.mail import EarlyMediaOffered, MediaChanged
 from voicegw.sdp.negotiate import MediaSession
@@ -133,6 +133,26 @@ def test_what_the_target_plays_before_its_answer_is_heard_in_place_of_our_ringin
         await house.settle()
         assert house.worker.heard_by(leg) == {LEG}
         assert steps(house) == ["begun", "dialled", "ringing", "early_media", "answered", "connected"]
+
+    play(story())
+
+
+def test_where_a_trunk_fails_the_next_one_reaches_the_target_and_the_record_says_so() -> None:
+    async def story() -> None:
+        house = await moving("desk")
+        leg = target_of(house)
+        house.call.post(e.LegRinging(leg, 180))
+        await house.run(2.0)
+        house.call.post(LegTrunkFailed(leg, "cheap", HangupCause.PEER_OVERLOADED, 503, "full", "dear"))
+        await house.settle()
+        assert house.worker.heard_by(LEG) == {ANNOUNCER}, "the caller hears it ringing all the time"
+        assert house.signalling.dialled == [leg], "it is the same call to the target"
+        await answered(house)
+        assert house.worker.heard_by(LEG) == {leg} and house.worker.heard_by(leg) == {LEG}
+        assert steps(house) == ["begun", "dialled", "ringing", "answered", "connected"]
+        assert house.facts.of(f.TrunkHasFailed) == [
+            f.TrunkHasFailed("callee", "cheap", "peer_overloaded", 503, "full", "dear")
+        ]
 
     play(story())
 
