@@ -188,6 +188,7 @@ def running(work: Path, namespace: Namespace) -> Iterator[World]:
     clerk = work / "clerk.yaml"
     clerk.write_text(CLERK)
     server.use_agent(clerk)
+    server.write_trunk("carrier", hosts=["192.0.2.1"], max_calls=5, health={"options_s": 0})
     words = speech("let us offer a refund", work)
     voice = np.concatenate([tone(BOSS_HZ, 0.9, peak=4000), silence(0.5), words, silence(0.6)])
     talk = [sys.executable, "-m", "tests.interop.chat_process", str(CHAT_PORT), REPLY]
@@ -207,6 +208,7 @@ def test_all_modes_by_browser_and_a_browser_that_is_lost(world: World) -> None:
     caller.do(dial(world.server.uri))
     desk.choose_call()
     desk.wait_line("Agent: Clerk here")
+    desk.browser.wait("/^carrierup, 0 of 5 lines$/.test(document.querySelector('#trunks').textContent)")
 
     desk.take("listen")
     assert desk.hears() == {"caller"}

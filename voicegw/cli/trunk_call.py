@@ -118,9 +118,14 @@ class TrunkTest:
             self._tell(Finding(Grade.FAIL, "call", "not_possible", str(error), "check the number"))
             return
         async with self._worker() as media:
-            port = await media.open_leg(_LEG, _CALL, bound)
-            media.send(m.SetMix(_CALL, (("agent", _LEG, 1.0),)))
-            self.gateway.dial(_LEG, target, shown, port, "sip:anonymous@anonymous.invalid")
+            try:
+                port = await media.open_leg(_LEG, _CALL, bound)
+                media.send(m.SetMix(_CALL, (("agent", _LEG, 1.0),)))
+                self.gateway.dial(_LEG, target, shown, port, "sip:anonymous@anonymous.invalid")
+            except (LocalError, RemoteProtocolError) as error:
+                fix = "look at media.port_low, and at 'codecs', 'srtp' and 'headers' of the trunk"
+                self._tell(Finding(Grade.FAIL, "call", "not_possible", str(error), fix))
+                return
             await self._talk(probe, (shown, port))
 
     async def _talk(self, probe: TrunkProbe, ours: tuple[str, int]) -> None:
