@@ -175,7 +175,7 @@ class Server:
             | settings
             | {
                 "sip": {"listen_ip": self.host, "listen_port": self.port} | settings.get("sip", {}),
-                "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1},
+                "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1} | settings.get("media", {}),
                 "paths": _PATHS | {"cache": str(CACHE / agent)},
                 "limits": {"drain_s": 1.0},
                 "log": {"format": "json"},

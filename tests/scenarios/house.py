@@ -57,6 +57,7 @@ class FakeSignalling:
     routes: bool = True
     hears_early: bool = True
     streams: tuple[RecordedStream, ...] | None = None
+    far: str = "192.0.2.1"
     session: MediaSession | None = field(
         default_factory=lambda: MediaSession("192.0.2.1", 4000, "PCMU", 0, 0, 101, 101)
     )
@@ -92,6 +93,9 @@ class FakeSignalling:
 
     def media_address(self, leg_id: LegId) -> str:
         return "192.0.2.2"
+
+    def far_host(self, leg_id: LegId) -> str:
+        return self.far
 
     def media_bind_address(self, leg_id: LegId) -> str:
         return "10.0.0.2"

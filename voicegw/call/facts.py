@@ -304,6 +304,21 @@ class MediaWasMeasured(Fact, frozen=True):
     """The suite that it was encrypted with; empty for plain RTP."""
 
 
+class AudioWasMissing(Fact, frozen=True):
+    """A leg that is answered is silent in one direction, or in both, and not on hold.
+
+    ``direction``: from_peer, to_peer or both. ``reason``: nat_peer, nat_ours, address, refused, muted, firewall or
+    unheard; ``text`` says it in words, and what to look at.
+    """
+
+    leg: str
+    direction: str
+    reason: str
+    text: str
+    after_ms: float
+    party: str = ""
+
+
 class MediaQualityHasChanged(Fact, frozen=True):
     """How the last five seconds of a leg sounded. While that is poor (a ``mos`` below 3.1) it is told every time.
 
@@ -534,6 +549,7 @@ AnyFact: TypeAlias = (
     | ConsentWasGiven
     | ConsentWasRefused
     | MediaWasMeasured
+    | AudioWasMissing
     | MediaQualityHasChanged
     | TransferHasBegun
     | TransferHasProgressed

@@ -42,6 +42,7 @@ class RiskReason(StrEnum):
     LINE = "line"
     MOS = "mos"
     FAULT = "fault"
+    NO_AUDIO = "no_audio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ WEIGHTS: Final = {
     RiskReason.LINE: Weight(20, 40, "the line is bad"),
     RiskReason.MOS: Weight(20, 60, "poor sound: MOS {mos:.1f} ({count} × 5 s)"),
     RiskReason.FAULT: Weight(20, 60, "a part of the server fails ({count} ×)"),
+    RiskReason.NO_AUDIO: Weight(40, 60, "one side does not hear the other ({count} ×)"),
 }
 
 
@@ -130,6 +132,8 @@ class CallRisk:
                 yield from self._line(fact)
             case f.MediaQualityHasChanged() if fact.leg != "supervisor":
                 yield from self._sound(fact)
+            case f.AudioWasMissing() if fact.leg != "supervisor":
+                yield RiskReason.NO_AUDIO
             case f.CallWasRouted(languages=languages) if languages:
                 self._words = words_of(languages)
             case f.LanguageHasChanged(language):

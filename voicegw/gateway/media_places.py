@@ -43,6 +43,11 @@ class MediaPlaces:
         """This machine's address for the media socket of a leg; LocalError for a leg that is not there."""
         return self._driver.own_host(self._peer_of(leg_id))
 
+    def far(self, leg_id: LegId) -> str:
+        """Where the SIP of the peer comes from; "" for a leg that we called, and for one that is not there."""
+        leg = self._legs.get(leg_id)
+        return leg.peer.host if leg is not None and leg.peer is not None else ""
+
     async def route(self, target_uri: str, way: Way = DIRECT) -> tuple[str, str]:
         """Our IP address as the host of ``target_uri`` should see it, and the one that media sockets bind to.
 

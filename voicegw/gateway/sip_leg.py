@@ -113,6 +113,7 @@ class SipGateway:
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
         places = MediaPlaces(self._driver, self._legs, self.servers, self._calls, self.phones, self._ringing)
         self.media_address, self.media_bind_address = places.told, places.bound
+        self.far_host = places.far
         self.media_route, self.media_address_towards = places.route, places.towards
         self._words = LegWords(self._driver, self._legs, self._calls, self._tell)
         self.may_refer, self.refer, self.send_text = self._words.may_refer, self._words.refer, self._words.send_text

@@ -256,7 +256,7 @@ class MediaEngine:
         match command:
             case m.OpenLeg():
                 self._open_leg(command, now)
-            case m.ConfigureLeg() | m.CloseLeg() | m.SendDtmf():
+            case m.ConfigureLeg() | m.CloseLeg() | m.SendDtmf() | m.ProbeLeg():
                 self._with_leg(command, now)
             case m.SetMix() | m.QueueAudio() | m.PausePlayout() | m.ResumePlayout() | m.CutPlayout():
                 self._with_call(command, now)
@@ -281,7 +281,7 @@ class MediaEngine:
         self._echo.reset(leg.row)
         self._events.append(m.LegOpened(leg.leg_id, leg.ports.port))
 
-    def _with_leg(self, command: m.ConfigureLeg | m.CloseLeg | m.SendDtmf, now: float) -> None:
+    def _with_leg(self, command: m.ConfigureLeg | m.CloseLeg | m.SendDtmf | m.ProbeLeg, now: float) -> None:
         leg = self._board.legs.get(command.leg_id)
         if leg is None:
             self.counters.add("commands_for_unknown_leg")
@@ -293,6 +293,8 @@ class MediaEngine:
                 self._close_leg(leg, now)
             case m.SendDtmf():
                 self._send_dtmf(leg, command)
+            case m.ProbeLeg():
+                self._events.append(self._reporter.probe(leg, now))
 
     def _configure_leg(self, leg: Leg, command: m.ConfigureLeg, now: float) -> None:
         try:

@@ -53,6 +53,10 @@ class Leg:
     timeouts: int = 0
     """MediaTimedOut events of the present silence."""
     peer_lost: int = 0
+    peer_reports: int = 0
+    """RTCP reports of the peer; the last one says whether it sends, any of them whether it hears us."""
+    peer_sends: bool = False
+    peer_hears: bool = False
     round_trip_ms: float = -1.0
     quality: QualitySpan = field(default_factory=QualitySpan)
 

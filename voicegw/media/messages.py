@@ -135,6 +135,12 @@ class CutPlayout(Message, frozen=True):
     voice: str = AGENT
 
 
+class ProbeLeg(Message, frozen=True):
+    """Tell how a leg stands; LegProbed answers."""
+
+    leg_id: LegId
+
+
 class SendDtmf(Message, frozen=True):
     """Send digits by RFC 4733 on a leg, in order, with correct gaps."""
 
@@ -171,6 +177,7 @@ Command: TypeAlias = (
     | ResumePlayout
     | CutPlayout
     | SendDtmf
+    | ProbeLeg
     | StartRecording
     | StopRecording
     | Shutdown
@@ -245,6 +252,25 @@ class MediaTimedOut(Message, frozen=True):
 
     leg_id: LegId
     silent_ms: int
+
+
+class LegProbed(Message, frozen=True):
+    """How a leg stands, as ProbeLeg asked.
+
+    ``packets_rejected`` came and were not believed. ``reports``: so many RTCP reports came; the last of them says
+    whether the peer sends audio (``peer_sends``), any of them whether it hears us (``peer_hears``).
+    """
+
+    leg_id: LegId
+    at: float
+    sending: bool
+    receiving: bool
+    packets_sent: int
+    packets_received: int
+    packets_rejected: int
+    reports: int
+    peer_sends: bool
+    peer_hears: bool
 
 
 class QualityRated(Message, frozen=True):
@@ -434,6 +460,7 @@ Event: TypeAlias = (
     | LegClosed
     | MediaLatched
     | MediaTimedOut
+    | LegProbed
     | QualityRated
     | MixChanged
     | SpeechStarted

@@ -149,8 +149,8 @@ class MediaPool:
         match command:
             case m.OpenLeg() | m.Shutdown():
                 return None  # see open_leg and close
-            case m.ConfigureLeg(leg_id=leg_id) | m.CloseLeg(leg_id=leg_id) | m.SendDtmf(leg_id=leg_id):
-                return self._by_leg.get(leg_id)
+            case m.ConfigureLeg() | m.CloseLeg() | m.SendDtmf() | m.ProbeLeg():
+                return self._by_leg.get(command.leg_id)
             case _:
                 return self._calls.get(command.call_id)
 

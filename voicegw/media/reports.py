@@ -11,7 +11,7 @@ from voicegw.base.metrics import Counters
 from voicegw.media.bank import LegBank
 from voicegw.media.config import SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.leg import Leg
-from voicegw.media.messages import LegStats, QualityRated
+from voicegw.media.messages import LegProbed, LegStats, QualityRated
 from voicegw.media.quality import Totals
 from voicegw.media.secure import REFUSED
 from voicegw.media.sockets import Address, Network
@@ -193,10 +193,12 @@ class RtcpReporter:
 
     def _take(self, leg: Leg, packet: RtcpPacket, now: float) -> None:
         match packet:
-            case SenderReport(ntp=ntp, blocks=blocks):
+            case SenderReport(ntp=ntp, blocks=blocks, packets=packets):
+                leg.peer_reports, leg.peer_sends = leg.peer_reports + 1, packets > 0
                 self._heard[leg.ports.rtcp.fileno()] = (middle_32(ntp), now)
                 self._take_blocks(leg, blocks)
             case ReceiverReport(blocks=blocks):
+                leg.peer_reports, leg.peer_sends = leg.peer_reports + 1, False
                 self._take_blocks(leg, blocks)
             case Bye(sources=sources):
                 self._counters.add("rtcp_byes")
@@ -210,6 +212,7 @@ class RtcpReporter:
         for block in blocks:
             if block.ssrc != own:
                 continue
+            leg.peer_hears = True
             leg.peer_lost = max(0, block.cumulative_lost)
             leg.quality.peer_reports(block.fraction_lost, self._clock.monotonic())
             trip = round_trip_s(block, to_ntp(self._clock.wall()))
@@ -238,6 +241,22 @@ class RtcpReporter:
             srtp=leg.secure.keys.suite if leg.secure else "",
             packets_forged=leg.secure.forged if leg.secure else 0,
             packets_replayed=leg.secure.replayed if leg.secure else 0,
+        )
+
+    def probe(self, leg: Leg, now: float) -> LegProbed:
+        """How a leg stands."""
+        row = leg.row
+        return LegProbed(
+            leg.leg_id,
+            now,
+            leg.sending,
+            bool(self._bank.receiving[row]),
+            self._bank.packets_sent(row),
+            int(self._bank.reception.received[row]),
+            leg.rejected,
+            leg.peer_reports,
+            leg.peer_sends,
+            leg.peer_hears,
         )
 
     def rate(self, leg: Leg, now: float) -> QualityRated | None:

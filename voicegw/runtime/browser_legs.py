@@ -112,7 +112,7 @@ class SignallingWithBrowsers:
         self.accept_streams = sip.accept_streams
         self.reject = sip.reject
         self.media_address = sip.media_address
-        self.media_bind_address = sip.media_bind_address
+        self.media_bind_address, self.far_host = sip.media_bind_address, sip.far_host
         self.may_refer = sip.may_refer
         self.refer = sip.refer
         self.is_settled = sip.is_settled

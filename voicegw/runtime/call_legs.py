@@ -12,6 +12,7 @@ from voicegw.base.ids import CallId, LegId
 from voicegw.call import events as e
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.media import messages as m
+from voicegw.runtime.one_way import LineEnds
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
@@ -92,6 +93,14 @@ class CallLegs:
         if session is not None:
             self.configure(leg_id, session, listens=False)
         return session
+
+    def ends(self, leg_id: LegId) -> LineEnds | None:
+        """The addresses of a leg, once media are agreed."""
+        session, place = self.sessions.get(leg_id), self._places.get(leg_id)
+        if session is None or place is None:
+            return None
+        far = self._services.signalling.far_host(leg_id)
+        return LineEnds(place[0], session.remote_ip, session.remote_port, far)
 
     def invite(self, leg_id: LegId, uri: str, caller: Caller) -> None:
         """Send the INVITE of a leg of ours; its answer or its LegEnded follows."""

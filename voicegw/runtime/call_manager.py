@@ -291,6 +291,7 @@ class CallManager:
                 | m.LegClosed()
                 | m.MediaLatched()
                 | m.MediaTimedOut()
+                | m.LegProbed()
                 | m.QualityRated()
                 | m.SpeechStarted()
                 | m.SpeechPaused()

@@ -34,6 +34,7 @@ from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.conversation_links import ConversationLinks
 from voicegw.runtime.far_ends import FarEndChange, fact_of, note_of
 from voicegw.runtime.introduction import limited, signalled
+from voicegw.runtime.line_watch import LineWatch
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.look_up import LookUp
 from voicegw.runtime.mailbox import Mailbox
@@ -77,6 +78,7 @@ class CallRuntime:
         self._record = RecordKeeper(services, self._machine, self._book)
         self._recorder = CallRecorder(call_id, services.media, services.recordings, self._book, services.counters)
         self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
+        self._lines = LineWatch(services, self._book, self._legs.ends, self._record.whose)
         self._look_up = LookUp(offer.told, self._tasks, self.post, self._book)
         self._orders = OrderDesk(services, offer.leg_id, self._machine, self._book, self.handle, self.post)
         self._conversation: Conversation | None = None
@@ -183,13 +185,14 @@ class CallRuntime:
         conversation = self._conversation.get_timer() if self._conversation else None
         others = self._others.get_timer() if self._others else None
         own = (self._machine.get_timer(), self._closing.get_timer(), self._record.get_timer())
-        timers = (*own, conversation, others)
+        timers = (*own, self._lines.get_timer(), conversation, others)
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timers(self) -> None:
         """Act on every deadline that has come."""
         self._obey(self._machine.handle_timer(self._services.clock.monotonic()))
         self._record.handle_timer(self._services.clock.monotonic(), self.leg_ids)
+        self._lines.handle_timer(self._services.clock.monotonic())
         if self._conversation is not None:
             self._conversation.handle_timer()
         if self._others is not None:
@@ -270,6 +273,8 @@ class CallRuntime:
                 self._recorder.on_media(mail)
             case m.QualityRated():
                 self._record.heard(mail)
+            case m.LegProbed():
+                self._lines.probed(mail)
             case m.MediaTimedOut():
                 self.handle(e.MediaSilent(mail.leg_id, mail.silent_ms))
             case m.MediaLatched() if mail.leg_id != self.leg_id:
@@ -361,6 +366,7 @@ class CallRuntime:
             return
         if leg_id == self.leg_id:
             self._recorder.stop()
+        self._lines.forget(leg_id)
         self._services.media.send(m.CloseLeg(leg_id))
         self._open_ends.add(leg_id)
 
@@ -399,6 +405,8 @@ class CallRuntime:
 
     def _session_agreed(self, leg_id: LegId, session: MediaSession) -> None:
         held = not session.send
+        if not self._machine.legs[leg_id].agreed:
+            self._lines.answered(leg_id)
         if leg_id != self.leg_id:
             self._legs.configure(leg_id, session, listens=self._is_heard(leg_id))
             self.handle(e.SessionAgreed(leg_id, held=held))

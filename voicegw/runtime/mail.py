@@ -110,6 +110,7 @@ class CallerLookedUp:
 MediaMail: TypeAlias = (
     m.MediaLatched
     | m.MediaTimedOut
+    | m.LegProbed
     | m.QualityRated
     | m.MixChanged
     | m.SpeechStarted

@@ -67,6 +67,10 @@ class Signalling(Protocol):
         """Our IP address as this peer should see it."""
         ...
 
+    def far_host(self, leg_id: LegId, /) -> str:
+        """Where the SIP of this peer comes from; "" where that is not known."""
+        ...
+
     def media_bind_address(self, leg_id: LegId) -> str:
         """The address of this machine that media sockets of the leg bind to."""
         ...

@@ -417,6 +417,31 @@ def test_a_report_is_due_before_the_new_far_end_has_spoken() -> None:
     assert report.blocks == ()
 
 
+def test_how_a_leg_stands_is_told_to_who_asks() -> None:
+    rig = Rig(MediaConfig(max_legs=4))
+    peer = rig.open("a")
+    rig.tick(30)
+    rig.do(m.ProbeLeg(LegId("a")))
+    rig.tick()
+    silent = rig.of(m.LegProbed)[-1]
+    assert silent.sending and silent.receiving and silent.packets_sent >= 30
+    assert (silent.packets_received, silent.reports, silent.peer_sends, silent.peer_hears) == (0, 0, False, False)
+    peer.say_tone(400)
+    rig.tick()
+    block = ReportBlock(peer.packets[0].ssrc, 0, 0, 0, 0, 0, 0)
+    report = build_compound([SenderReport(peer.ssrc, 1, 0, 1, 160, (block,))])
+    rig.network.deliver(report, peer.address, (SERVER_IP, peer.server[1] + 1))
+    rig.tick(20)
+    rig.do(m.ProbeLeg(LegId("a")))
+    rig.tick()
+    fine = rig.of(m.LegProbed)[-1]
+    assert (fine.packets_received, fine.reports, fine.peer_sends, fine.peer_hears) == (1, 1, True, True)
+    rig.configure(peer, receive=False)
+    rig.do(m.ProbeLeg(LegId("a")))
+    rig.tick()
+    assert not rig.of(m.LegProbed)[-1].receiving
+
+
 def test_shutdown_and_close_leave_nothing_bound() -> None:
     rig = Rig()
     rig.open("a")
