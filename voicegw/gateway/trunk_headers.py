@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from voicegw.gateway.trunk_sections import HeaderSettings
 from voicegw.sip.grammar import is_fit, is_token
@@ -19,25 +19,35 @@ NO_PROFILE = HeaderSettings()
 
 def is_listed(name: str, patterns: Iterable[str]) -> bool:
     """Whether a header is named, by its whole name or by a beginning; in any case."""
-    whole, beginnings = _folded(tuple(patterns))
-    folded = name.lower()
-    return folded in whole or folded.startswith(beginnings)
+    return _Listed.of(tuple(patterns)).has(name.lower())
 
 
-@lru_cache(maxsize=_LISTS_CACHED)
-def _folded(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
-    folded = [pattern.lower() for pattern in patterns]
-    whole = frozenset(pattern for pattern in folded if not pattern.endswith("*"))
-    return whole, tuple(pattern[:-1] for pattern in folded if pattern.endswith("*"))
+class _Listed(NamedTuple):
+    """An allow-list in lower case."""
+
+    whole: frozenset[str]
+    beginnings: tuple[str, ...]
+
+    @staticmethod
+    @lru_cache(maxsize=_LISTS_CACHED)
+    def of(patterns: tuple[str, ...]) -> _Listed:
+        folded = [pattern.lower() for pattern in patterns]
+        whole = frozenset(pattern for pattern in folded if not pattern.endswith("*"))
+        return _Listed(whole, tuple(pattern[:-1] for pattern in folded if pattern.endswith("*")))
+
+    def has(self, folded: str) -> bool:
+        return folded in self.whole or folded.startswith(self.beginnings)
 
 
 def incoming(profile: HeaderSettings, headers: Mapping[str, str]) -> dict[str, str]:
     """What dialplan and agent may see."""
     kept: dict[str, str] = {}
+    listed, most_bytes = _Listed.of(profile.incoming), profile.max_bytes
     for name, value in headers.items():
         if len(kept) >= profile.max_count:
             break
-        if _fits(value, profile.max_bytes) and name.lower() not in SECRET and is_listed(name, profile.incoming):
+        folded = name.lower()
+        if folded not in SECRET and listed.has(folded) and _fits(value, most_bytes):
             kept[name] = value
     return kept
 

@@ -39,7 +39,7 @@ class CodecChoice:
 def choose(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> CodecChoice | None:
     """The first of ``theirs`` that is among ``ours``; None for nothing in common."""
     known = {own.encoding: own for own in reversed(ours)}
-    shared = [(known[their.encoding], their) for their in theirs if their.encoding in known]
+    shared = [(own, their) for their in theirs if (own := known.get(their.encoding)) is not None]
     audio = [(own, their) for own, their in shared if own.name != TELEPHONE_EVENT]
     if not audio:
         return None

@@ -290,7 +290,7 @@ def _choose(
 
 def _number_of(codec: Codec, ours: tuple[Codec, ...]) -> int:
     """Under which we receive ``codec``; -1 if we do not: our answer left it out."""
-    return next((own.payload_type for own in ours if own.matches(codec)), -1)
+    return next((own.payload_type for own in ours if own is codec or own.matches(codec)), -1)
 
 
 def _target(connection: Connection | None, own: Connection) -> str | None:

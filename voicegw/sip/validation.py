@@ -56,7 +56,7 @@ def check_request(request: Request) -> Essentials:
 def read_essentials(headers: Headers) -> Essentials:
     """Raise RemoteProtocolError unless Via, From, To, Call-ID and CSeq stand once (Via: at least) and parse."""
     vias = headers.values("Via")
-    sender, target, call_id, cseq = (_the_only(headers, name) for name in _ONCE)
+    sender, target, call_id, cseq = [_the_only(headers, name) for name in _ONCE]
     if not vias:
         raise RemoteProtocolError("Via missing or empty")
     via = Via.parse(vias[0])
