@@ -30,6 +30,7 @@ from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsAudio, TtsRequest
 from voicegw.runtime.call_runtime import CallRuntime
 from voicegw.runtime.offer import Offer
+from voicegw.runtime.recording_runtime import RecordingRuntime
 from voicegw.runtime.services import CallServices, Speaker
 from voicegw.runtime.watched_asr import WatchedAsr
 from voicegw.sdp.negotiate import MediaSession
@@ -454,6 +455,7 @@ class House:
         counters: Counters | None = None,
         *,
         watched: bool = False,
+        recorded: bool = False,
     ) -> None:
         self.clock = clock or ManualClock()
         self.signalling = FakeSignalling()
@@ -478,9 +480,10 @@ class House:
             eot=eot,
             transfers=transfers or TransferConfig(),
         )
-        offer = Offer(LEG, "sip-call-id", "demo", "+15550100", "", {})
+        offer = Offer(LEG, "sip-call-id", "demo", "+15550100", "", {}, recorded=recorded)
         self.gone: list[CallId] = []
-        self.call = CallRuntime(CALL, offer, services, self.gone.append, self.adopt)
+        kind = RecordingRuntime if recorded else CallRuntime
+        self.call = kind(CALL, offer, services, self.gone.append, self.adopt)
 
     def adopt(self, call: CallRuntime, leg_id: LegId) -> None:
         """There is only one call: every event is delivered to it anyway."""

@@ -74,6 +74,8 @@ class RecordingRuntime(CallRuntime):
             case m.SpeechStarted() if self._session.stream_of(mail.leg_id) is not None:
                 super().handle(e.MediaHeard(mail.leg_id))
                 super().handle(mail)
+            case mail_types.AsrReported() if self._others is not None:
+                self._others.on_asr(mail)
             case m.LegMoved():
                 # Clients need not take offers of ours, and the ports of before hear nothing: they may call again.
                 self._recorder.lose("the media worker failed")
@@ -93,7 +95,7 @@ class RecordingRuntime(CallRuntime):
         match command:
             case c.OpenMedia(leg_id) if self._session.stream_of(leg_id) is not None:
                 self._legs.open_beside(leg_id, self.leg_id)
-            case c.AnswerLeg():
+            case c.AnswerLeg(leg_id) if leg_id == self.leg_id:
                 self._answer_streams()
             case c.StopAgent():
                 self._recorder.stop()
