@@ -171,10 +171,7 @@ class Server:
         (self._home / "dialplan.yaml").write_text(yaml.safe_dump({"routes": self._routes}))
         first = free_udp_range(_RTP_PORTS)
         config = (
-            {
-                "api": {"enabled": False},
-                "speech": {"asr_workers": 1, "tts": ["flite"]},
-            }  # what most tests have no use for
+            {"api": {"enabled": False}, "speech": {"asr_workers": 1}}  # what most tests have no use for
             | settings
             | {
                 "sip": {"listen_ip": self.host, "listen_port": self.port} | settings.get("sip", {}),
