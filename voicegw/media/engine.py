@@ -23,6 +23,7 @@ from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaC
 from voicegw.media.crossing import Crossing
 from voicegw.media.echo import EchoWatch
 from voicegw.media.filling import Pcm
+from voicegw.media.key_tones import KeyTones
 from voicegw.media.leg import Call, Leg
 from voicegw.media.plan import Plane, TickPlan
 from voicegw.media.playout import Playout
@@ -69,6 +70,7 @@ class MediaEngine:
         self._speech = SpeechDetector(config, vad) if vad is not None else None
         self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter, self.counters)
         self._crossing = Crossing(config.max_legs, self._bank)
+        self._tones = KeyTones(config.max_legs)
         self._echo = EchoWatch(config.max_legs, config.echo)
         self._plan: TickPlan = self._board.plan()
         self._taps = Taps(config.tap_ms // FRAME_MS)
@@ -105,10 +107,13 @@ class MediaEngine:
         self._receive(now)
         plan = self._current_plan(now)
         if plan.legs:
-            self._detect_speech(plan, self._crossing.hear(), now)
+            heard = self._crossing.hear()
+            self._detect_speech(plan, heard, now)
+            self._detect_keys(plan, heard)
             playing = [playing for plane in plan.planes for playing in self._take_playouts(plane)]
             mixed = [plane.mix.mix(plane.sources) for plane in plan.planes]
             narrow, wide = self._crossing.speak(mixed)
+            self._add_tones(narrow, wide)
             departure = self._sender.send(narrow, wide, self._events)
             self._echo.sent(plan.rows, (self._crossing.narrow, narrow), (self._crossing.wide, wide))
             self._settle_playouts(playing, departure)
@@ -171,6 +176,17 @@ class MediaEngine:
             paused = call.playout.pause(now)
         self._events.append(m.SpeechStarted(leg.leg_id, now, at, bool(paused)))
         self._events += paused
+
+    def _detect_keys(self, plan: TickPlan, heard: Pcm) -> None:
+        for press in self._tones.hear(plan.rows[plan.toned], heard[plan.toned]):
+            leg_id = plan.leg_of_row[press.row].leg_id
+            self._events.append(m.DtmfReceived(leg_id, press.digit, press.duration_ms))
+
+    def _add_tones(self, narrow: Pcm, wide: Pcm) -> None:
+        done = [*self._tones.fill(self._crossing.narrow, narrow), *self._tones.fill(self._crossing.wide, wide)]
+        if done:
+            self._events += done
+            self._board.stale = True  # its playout goes on
 
     def _take_playouts(self, plane: Plane) -> list[tuple[Playout, int]]:
         """Fill the playout sources. A call that nobody can be sent to now waits: its audio would be lost."""
@@ -279,6 +295,7 @@ class MediaEngine:
             self._speech.reset(leg.row)
         self._crossing.reset(leg.row)
         self._echo.reset(leg.row)
+        self._tones.reset(leg.row)
         self._events.append(m.LegOpened(leg.leg_id, leg.ports.port))
 
     def _with_leg(self, command: m.ConfigureLeg | m.CloseLeg | m.SendDtmf | m.ProbeLeg, now: float) -> None:
@@ -323,12 +340,16 @@ class MediaEngine:
 
     def _send_dtmf(self, leg: Leg, command: m.SendDtmf) -> None:
         """Queue digits. What cannot be sent is answered at once with no digits, so that nobody waits for it."""
-        possible = leg.key_payload_type >= 0 and leg.sending and command.digits
+        toned = leg.settings is not None and leg.settings.inband_keys
+        possible = (leg.key_payload_type >= 0 or toned) and leg.sending and command.digits
         if not possible or any(digit not in DIGITS for digit in command.digits.upper()):
             self.counters.add("dtmf_not_sendable")
             self._events.append(m.DtmfSent(leg.leg_id, ""))
             return
-        leg.keys_waiting.append(command)
+        if leg.key_payload_type >= 0:
+            leg.keys_waiting.append(command)
+        else:
+            self._tones.send(leg, command)
         self._board.stale = True
 
     def _with_call(

@@ -76,6 +76,9 @@ class Leg:
             self.receive_report = self.ports.rtcp.recvfrom_into
             self.send_report = self.ports.rtp.sendto if muxed else self.ports.rtcp.sendto
 
+    toning: bool = False
+    """Keys are being sent to it as tones."""
+
     @property
     def keying(self) -> bool:
         """Whether packets of this leg carry, or are about to carry, a digit instead of audio."""

@@ -53,9 +53,10 @@ class ConfigureLeg(Message, frozen=True):
     send under the number that they were offered, whatever they answered. Keys are measured in ``dtmf_clock_hz``.
     ``other_codecs``: what else the peer may change to without a word, (payload type, name).
     ``ptime_ms`` is of our packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
-    ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives. ``srtp``: the keys of a
-    protected stream; the same ones again change nothing about it. ``rtcp_mux``:
-    reports go by the port of the audio; else to ``rtcp_ip`` and ``rtcp_port``, where 0 is the port above it.
+    ``inband_keys``: keys are tones in the audio, both ways. ``vad``: detect speech on what arrives. ``tap``: send
+    AudioTapped for what arrives. ``srtp``: the keys of a protected stream; the same ones again change nothing about
+    it. ``rtcp_mux``: reports go by the port of the audio, else to ``rtcp_ip`` and ``rtcp_port`` (0: the port above
+    it).
     """
 
     leg_id: LegId
@@ -72,6 +73,7 @@ class ConfigureLeg(Message, frozen=True):
     vad: bool = True
     tap: bool = True
     dtmf_clock_hz: int = 8000
+    inband_keys: bool = False
     opus: OpusParameters = NO_WISHES
     other_codecs: tuple[tuple[int, str], ...] = ()
     srtp: LegKeys | None = None

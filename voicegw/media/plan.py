@@ -43,6 +43,8 @@ class TickPlan:
     """How many of them are of the first kind."""
     listening: Rows
     """Positions in ``rows`` of the legs whose speech is detected."""
+    toned: Rows
+    """Positions of those whose keys are tones."""
     planes: tuple[Plane, ...]
     """Of the rates that there are calls of."""
     leg_of_row: dict[int, Leg]
@@ -76,6 +78,7 @@ def make_plan(calls: Iterable[Call]) -> TickPlan:
         legs=legs,
         narrow=sum(not leg.wide for leg in legs),
         listening=np.array([place for place, leg in enumerate(legs) if _listens(leg)], np.intp),
+        toned=np.array([place for place, leg in enumerate(legs) if _has_toned_keys(leg)], np.intp),
         planes=tuple(planes),
         leg_of_row={leg.row: leg for leg in legs},
     )
@@ -115,6 +118,10 @@ def _listens(leg: Leg) -> bool:
     return leg.settings is not None and leg.settings.vad and leg.settings.receive
 
 
+def _has_toned_keys(leg: Leg) -> bool:
+    return leg.settings is not None and leg.settings.inband_keys and leg.settings.receive
+
+
 def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, int], sinks: _Sinks) -> list[Edge]:
     """The edges of one call in numbers; edges of legs that are gone or do not send are left out."""
     heard = [sink for source, sink, _ in call.edges if is_ear(sink) and _taps(call, source)]
@@ -133,7 +140,7 @@ def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, in
             continue
         if sink not in named and sink not in call.legs:
             continue
-        if voice is not None and sink in call.legs and not call.legs[sink].keying:
+        if voice is not None and sink in call.legs and not (call.legs[sink].keying or call.legs[sink].toning):
             voice.mouth = voice.mouth or call.legs[sink]
         edges.append((source_place, sink_place, gain))
     return edges

@@ -66,7 +66,7 @@ class BrowserLegs:
     async def answered(self, leg_id: LegId, port: int) -> None:
         """The browser's audio comes from, and is expected at, this port of ours."""
         if leg_id in self._legs:
-            session = MediaSession(LOOPBACK, port, PCMU.name, PCMU.payload_type, PCMU.payload_type)
+            session = MediaSession(LOOPBACK, port, PCMU.name, PCMU.payload_type, PCMU.payload_type, tones=False)
             self.on_event(LegAnswered(leg_id, session))
 
     async def ended(self, leg_id: LegId, cause: HangupCause) -> None:

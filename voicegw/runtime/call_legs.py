@@ -180,6 +180,7 @@ def configuration_of(leg_id: LegId, session: MediaSession, *, listens: bool) -> 
         rtcp_ip=session.reports.ip,
         rtcp_port=session.reports.port,
         dtmf_clock_hz=session.dtmf_clock_hz,
+        inband_keys=session.tones and session.dtmf_payload_type < 0,
         opus=session.opus,
         other_codecs=session.other_codecs,
     )

@@ -78,6 +78,8 @@ class MediaSession:
     srtp: SrtpKeys | None = None
     reports: ReportPlace = NEXT_PORT
     dtmf_clock_hz: int = 8_000
+    tones: bool = True
+    """Keys may be tones in the audio where no events are agreed."""
     opus: OpusParameters = NO_WISHES
     other_codecs: tuple[tuple[int, str], ...] = ()
 
