@@ -41,7 +41,7 @@ RFC4475: dict[str, Reaction] = {
     "mcl01.dat": 400,
     "mismatch01.dat": 400,
     "mismatch02.dat": 400,
-    "mpart01.dat": 403,  # MESSAGE, which this node takes from nobody unless told to
+    "mpart01.dat": 405,  # MESSAGE, which this node takes from nobody unless told to
     "multi01.dat": 400,
     "ncl.dat": 400,
     "noreason.dat": STRAY,
@@ -129,7 +129,7 @@ OWN_FILES: dict[str, Reaction] = {
     "max-forwards-300.sip": 400,
     "max-forwards-missing.sip": 200,  # RFC 2543 had none
     "max-forwards-words.sip": 400,
-    "message-out-of-the-blue.sip": 403,
+    "message-out-of-the-blue.sip": 405,
     "method-lower-case.sip": 501,
     "method-unknown.sip": 501,
     "multipart-boundary-never-used.sip": 200,  # no part of it is an offer: ours goes into the 200
