@@ -66,6 +66,7 @@ class JitterBank:
         self._end = np.zeros(capacity, np.int64)  # end of the newest packet
         self._newest_timestamp = np.zeros(capacity, np.int64)
         self._newest = np.zeros(capacity, np.int64)  # position of that timestamp
+        self._spurt = np.zeros(capacity, np.int64)  # where the talk after the last pause begins
         self._hold = np.zeros(capacity, np.int64)  # ticks for which the playout stands still
         self._holding = False
         """Whether any row is held back."""
@@ -155,6 +156,7 @@ class JitterBank:
         paused = (reception.step == 1) & (position > self._end[rows]) & ~begin
         if paused.any():
             position = np.where(paused, position - position % self._frame, position)
+            self._spurt[rows] = np.where(paused, position, self._spurt[rows])
         self.concealed[rows] += np.where(paused | begin, 0, self._missing[rows])
         self._missing[rows] = 0
         advance = begin | newer & (position >= self._newest[rows])
@@ -166,7 +168,7 @@ class JitterBank:
         self.running[rows] = True
         self._present[rows] = False
         self._play[rows] = -self._limits.start * self._frame
-        self._end[rows] = self._newest[rows] = self._hold[rows] = 0
+        self._end[rows] = self._newest[rows] = self._hold[rows] = self._spurt[rows] = 0
         self._slack[rows] = _ALWAYS
         self._window[rows] = _ADAPT_TICKS
 
@@ -217,7 +219,9 @@ class JitterBank:
         due = self.running[rows] & (self._play[rows] >= 0)
         present[held] = False
         absent = self._frame - np.count_nonzero(present, axis=1)
-        self._missing[rows] += np.where(due, absent, 0)
+        # Between the first packet after a pause and its turn the old samples of the pause are still played.
+        talking = due & (self._play[rows] >= self._spurt[rows])
+        self._missing[rows] += np.where(talking, absent, 0)
         self._hold[rows] -= held
         self._holding = bool(self._hold.any())
         moving = ~held
