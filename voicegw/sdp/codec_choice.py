@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from voicegw.sdp.codecs import TELEPHONE_EVENT, Codec
 from voicegw.sdp.opus_parameters import OUR_PARAMETERS
@@ -14,6 +16,8 @@ OPUS = Codec("opus", 48_000, 111, channels=2, fmtp=OUR_PARAMETERS)
 DTMF = Codec(TELEPHONE_EVENT, 8_000, 101, fmtp="0-16")
 DTMF_48 = Codec(TELEPHONE_EVENT, 48_000, 110, fmtp="0-16")
 """Payload types are the ones of our own offers."""
+_LISTS_CACHED = 256
+"""The node's and each trunk's."""
 
 
 def with_keys(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
@@ -38,7 +42,7 @@ class CodecChoice:
 
 def choose(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> CodecChoice | None:
     """The first of ``theirs`` that is among ``ours``; None for nothing in common."""
-    known = {own.encoding: own for own in reversed(ours)}
+    known = _by_encoding(ours)
     shared = [(own, their) for their in theirs if (own := known.get(their.encoding)) is not None]
     audio = [(own, their) for own, their in shared if own.name != TELEPHONE_EVENT]
     if not audio:
@@ -50,6 +54,11 @@ def choose(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> CodecChoice | 
         others=tuple(_as_they_say(mine, yours) for mine, yours in audio[1:] if mine is not own),
         parameters=their.fmtp,
     )
+
+
+@lru_cache(maxsize=_LISTS_CACHED)
+def _by_encoding(ours: tuple[Codec, ...]) -> Mapping[tuple[str, int, int], Codec]:
+    return {own.encoding: own for own in reversed(ours)}
 
 
 def _as_they_say(own: Codec, their: Codec) -> Codec:

@@ -31,6 +31,8 @@ NO_WISHES = OpusParameters()
 
 def parse_opus(text: str) -> OpusParameters:
     """Read the text of an fmtp attribute; what is unknown or out of range counts as left out."""
+    if not text:
+        return NO_WISHES
     found: dict[str, str] = {}
     for item in text.split(";"):
         name, _, value = item.partition("=")
