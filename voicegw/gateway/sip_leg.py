@@ -120,6 +120,9 @@ class SipGateway:
         self._moves = LegMoves(
             self._driver, self._legs, self._by_handle, policy, self._tell, self, self._forget_limits, random
         )
+        self.drain, self.leave = self._agent.drain, self.watch.close
+        """No new calls from now on: 503, also to OPTIONS; and no registrations of ours, so that nobody calls us."""
+        self.reload_certificates = self.wire.reload_certificates
         self._replaceable = config.replaceable
         self.on_message: Callable[[ua.MessageReceived], None] = StrayMessages(counters).take
         """Who gets text that came outside any call, where the configuration takes any."""
@@ -134,18 +137,6 @@ class SipGateway:
         self.trunks.on_trunks = self.watch.put_in_force
         self.watch.put_in_force(self.trunks.trunks)
         return address
-
-    async def leave(self) -> None:
-        """Take our registrations back, so that nobody calls us any more; takes two seconds at most."""
-        await self.watch.close()
-
-    def drain(self) -> None:
-        """Refuse new calls with 503 and answer OPTIONS so; running legs go on."""
-        self._agent.drain()
-
-    def reload_certificates(self) -> None:
-        """Use new certificate files from the next handshake on; those that cannot be used change nothing."""
-        self._driver.wire.reload_certificates()
 
     def close(self) -> None:
         """Hang up every leg, give each its LegEnded, and close the socket without waiting for answers."""
