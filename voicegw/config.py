@@ -268,9 +268,10 @@ def _absolute(config: Config, base: Path) -> Config:
     }
     lexicon = str(base / config.speech.lexicon) if config.speech.lexicon else ""
     speech = dataclasses.replace(config.speech, lexicon=lexicon)
-    recording = RecordingConfig(
-        tuple(str(base / path) for path in config.recording.seal_to),
-        tuple(str(base / path) for path in config.recording.unseal_with),
+    recording = dataclasses.replace(
+        config.recording,
+        seal_to=tuple(str(base / path) for path in config.recording.seal_to),
+        unseal_with=tuple(str(base / path) for path in config.recording.unseal_with),
     )
     store = dataclasses.replace(
         config.store, url=absolute_url(config.store.url, base), spool=str(base / config.store.spool)

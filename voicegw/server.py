@@ -148,7 +148,12 @@ def build(
         trunks=trunks,
     )
     media = MediaPool(
-        command_lines(config.media, log_level=config.log.level, seal_to=read_public_keys(config.recording.seal_to)),
+        command_lines(
+            config.media,
+            log_level=config.log.level,
+            seal_to=read_public_keys(config.recording.seal_to),
+            recording=config.recording,
+        ),
         lambda event: manager.on_media_event(event),
         lambda worker, reason: manager.on_worker_lost(worker, reason),
         lambda calls, reason: manager.on_calls_lost(calls, reason),

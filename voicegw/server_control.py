@@ -41,6 +41,10 @@ class NodeControl:
         """See the protocol."""
         await self._control.end(call_id, supervisor.user_name)
 
+    async def pause_recording(self, call_id: CallId, supervisor: Supervisor, paused: bool) -> None:
+        """See the protocol."""
+        await self._control.pause_recording(call_id, supervisor.user_name, paused=paused)
+
     async def transfer(self, call_id: CallId, supervisor: Supervisor, target: str, kind: TransferKind) -> None:
         """See the protocol."""
         await self._control.transfer(call_id, supervisor.user_name, target, kind)

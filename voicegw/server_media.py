@@ -34,6 +34,7 @@ from voicegw.ports.recorder import (
     RecorderFailed,
     RecorderStarted,
 )
+from voicegw.recording.quota import DiskQuota
 from voicegw.recording.seal_keys import SealPublicKey
 from voicegw.recording.seal_writer import SealedWavFile
 from voicegw.recording.wav_file import StereoWavFile
@@ -53,9 +54,9 @@ _log = logging.getLogger(__name__)
 class DiskRecorder:
     """The recording writer as the port that the engine knows; sealed to these keys, if there are any."""
 
-    def __init__(self, seal_to: Sequence[SealPublicKey] = ()) -> None:
+    def __init__(self, seal_to: Sequence[SealPublicKey] = (), quota: DiskQuota | None = None) -> None:
         self._seal_to = seal_to
-        self._writer = RecordingWriter(open_file=self._open)
+        self._writer = RecordingWriter(open_file=self._open, quota=quota)
 
     def _open(self, path: str, rate_hz: int) -> RecordingFile:
         return SealedWavFile(path, self._seal_to, rate_hz) if self._seal_to else StereoWavFile(path, rate_hz)
@@ -102,6 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--fd", type=int, required=True, help="inherited stream socket to the gateway")
     parser.add_argument("--settings", default="{}", help="a MediaConfig as JSON")
     parser.add_argument("--seal-to", action="append", default=[], help="public key of recordings, in hex")
+    parser.add_argument("--keep-free-mb", type=int, default=0, help="room on the disk that is not for recordings")
+    parser.add_argument("--max-total-mb", type=int, default=0, help="what recordings may take together")
     parser.add_argument("--no-vad", action="store_true", help="detect no speech")
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--core", type=int, default=None, help="run on this core only")
@@ -117,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             config = msgspec.json.decode(arguments.settings, type=MediaConfig)
             seal_to = [SealPublicKey.from_bytes(bytes.fromhex(key)) for key in arguments.seal_to]
+            quota = DiskQuota(arguments.keep_free_mb, arguments.max_total_mb)
             vad = None if arguments.no_vad else SileroVad(config.max_legs)
         except (VoicegwError, msgspec.MsgspecError, ValueError) as error:
             _log.error("the media worker cannot begin: %s", error)
@@ -125,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rehearsal = replace(config, max_legs=1)
         rehearse(MediaEngine(rehearsal, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad), clock.monotonic())
         _give_back_memory()
-        engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, DiskRecorder(seal_to), vad)
+        engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, DiskRecorder(seal_to, quota), vad)
         run_worker(sock, engine)
     return 0
 

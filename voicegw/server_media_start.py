@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from voicegw.media.config import MediaConfig
+from voicegw.recording.config import RecordingConfig
 from voicegw.recording.seal_keys import SealPublicKey
+
+UNLIMITED: Final = RecordingConfig(keep_free_mb=0)
 
 
 def command_lines(
-    config: MediaConfig, *, log_level: str = "info", seal_to: Sequence[SealPublicKey] = ()
+    config: MediaConfig,
+    *,
+    log_level: str = "info",
+    seal_to: Sequence[SealPublicKey] = (),
+    recording: RecordingConfig = UNLIMITED,
 ) -> list[list[str]]:
     """What starts each of ``config.workers``: see :class:`voicegw.media.pool.MediaPool`.
 
@@ -22,22 +30,28 @@ def command_lines(
     cores = sorted(os.sched_getaffinity(0), reverse=True)
     lines = []
     for index in range(config.workers):
-        line = command_line(config.of_worker(index), log_level=log_level, seal_to=seal_to)
+        line = command_line(config.of_worker(index), log_level=log_level, seal_to=seal_to, recording=recording)
         pinned = ["--core", str(cores[index % len(cores)])] if config.workers > 1 else []
         lines.append([*line, *pinned])
     return lines
 
 
 def command_line(
-    config: MediaConfig, *, vad: bool = True, log_level: str = "info", seal_to: Sequence[SealPublicKey] = ()
+    config: MediaConfig,
+    *,
+    vad: bool = True,
+    log_level: str = "info",
+    seal_to: Sequence[SealPublicKey] = (),
+    recording: RecordingConfig = UNLIMITED,
 ) -> list[str]:
     """What starts a worker, but for ``--fd``: see :class:`voicegw.media.client.MediaClient`.
 
     ``seal_to`` are the keys to which recordings are sealed; they go along, so that a worker which starts later
-    needs no file that may be gone by then.
+    needs no file that may be gone by then. Of ``recording`` the limits of the disk count.
     """
     settings = msgspec.json.encode(config).decode()
     line = [sys.executable, "-m", "voicegw.server_media", "--settings", settings, "--log-level", log_level]
+    line += ["--keep-free-mb", str(recording.keep_free_mb), "--max-total-mb", str(recording.max_total_mb)]
     for key in seal_to:
         line += ["--seal-to", key.to_bytes().hex()]
     return line if vad else [*line, "--no-vad"]

@@ -209,6 +209,13 @@ class ConsentAnswered:
     given: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """From here on silence is recorded in place of what is heard, until another one says ``paused`` False."""
+
+    paused: bool
+
+
 AgentAction: TypeAlias = (
     Say
     | Gather
@@ -228,5 +235,6 @@ AgentAction: TypeAlias = (
     | Disclosing
     | Concealing
     | ConsentAnswered
+    | PauseRecording
 )
 Ending: TypeAlias = Gather | Transfer | Hangup | AnswerCall

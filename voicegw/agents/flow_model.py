@@ -27,7 +27,7 @@ Scalar: TypeAlias = bool | int | float | str
 JsonTemplate: TypeAlias = JsonValue
 
 _TALKING = ("say", "ask", "menu", "intent", "llm", "webhook", "disclose", "consent")
-KINDS = (*_TALKING, "set", "language", "branch", "goto", "answer", "transfer", "hangup", "refuse")
+KINDS = (*_TALKING, "set", "language", "recording", "branch", "goto", "answer", "transfer", "hangup", "refuse")
 LAST = ("menu", "intent", "llm", "goto", "transfer", "hangup", "refuse")
 """After these the step below does not follow by itself."""
 
@@ -223,6 +223,8 @@ class Step(FlowModel):
     language: str | None = None
     """Go on in this one of ``languages``, or in the agent's own: another voice, and another recogniser."""
     answer: AnswerStep | None = None
+    recording: Literal["pause", "resume"] | None = None
+    """Record silence from here on, or what is heard again: around something that nobody may ever hear again."""
     transfer: TransferStep | None = None
     hangup: HangupStep | None = None
     refuse: RefuseStep | None = None

@@ -10,6 +10,7 @@ from voicegw.agents.actions import (
     Ending,
     Gather,
     Hangup,
+    PauseRecording,
     Say,
     SlotFilled,
     SwitchLanguage,
@@ -89,6 +90,9 @@ class FlowWalker:
             state.position = self.after()
         elif step.language is not None:
             self.speak(step.language)
+            state.position = self.after()
+        elif step.recording is not None:
+            self.out.append(PauseRecording(step.recording == "pause"))
             state.position = self.after()
         elif step.set is not None:
             for name, value in step.set.items():

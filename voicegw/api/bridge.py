@@ -109,6 +109,10 @@ class BridgedControl:
         """See :class:`CallControl`."""
         await self._bridge.run(self._control.end(call_id, supervisor))
 
+    async def pause_recording(self, call_id: CallId, supervisor: Supervisor, paused: bool) -> None:
+        """See :class:`CallControl`."""
+        await self._bridge.run(self._control.pause_recording(call_id, supervisor, paused))
+
     async def transfer(self, call_id: CallId, supervisor: Supervisor, target: str, kind: TransferKind) -> None:
         """See :class:`CallControl`."""
         await self._bridge.run(self._control.transfer(call_id, supervisor, target, kind))

@@ -82,6 +82,10 @@ class CallControl(Protocol):
         """End the call."""
         ...
 
+    async def pause_recording(self, call_id: CallId, supervisor: Supervisor, paused: bool) -> None:
+        """Record silence, or what is heard again."""
+        ...
+
     async def transfer(self, call_id: CallId, supervisor: Supervisor, target: str, kind: TransferKind) -> None:
         """Move the caller to another number."""
         ...

@@ -242,6 +242,24 @@ class SpeechHasFailed(Fact, frozen=True):
     consequence: str
 
 
+class RecordingHasStarted(Fact, frozen=True):
+    """The file is open; what is recorded begins with this moment."""
+
+    path: str
+
+
+class RecordingWasPaused(Fact, frozen=True):
+    """From now on silence is recorded. ``by``: agent, or the name of a supervisor."""
+
+    by: str
+
+
+class RecordingWasResumed(Fact, frozen=True):
+    """From now on what is heard is recorded again."""
+
+    by: str
+
+
 class RecordingHasEnded(Fact, frozen=True):
     """Where the audio is."""
 
@@ -542,6 +560,9 @@ AnyFact: TypeAlias = (
     | ServiceHasMoved
     | LanguageHasChanged
     | SpeechHasFailed
+    | RecordingHasStarted
+    | RecordingWasPaused
+    | RecordingWasResumed
     | RecordingHasEnded
     | RecordingHasFailed
     | RecordingWasDiscarded

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId
+from voicegw.recording.quota import DiskQuota, QuotaExceeded
 from voicegw.recording.wav_file import StereoWavFile
 
 _CHECKPOINT_S: Final = 1.0
@@ -133,7 +135,7 @@ class RecordingWriter:
     ``queue_blocks`` bounds the memory: 32768 blocks of 20 ms are 21 MB, or two seconds of a stalled disk with 300
     calls. ``drain_interval_s`` is how often the thread looks: larger writes are cheaper, and the thread needs the
     interpreter lock less often. ``sync`` makes a finished recording survive a power cut. ``open_file`` makes the
-    file of a path for samples at a rate, sealed or not.
+    file of a path for samples at a rate, sealed or not. ``quota`` says when recordings have to stop.
     """
 
     def __init__(
@@ -144,7 +146,9 @@ class RecordingWriter:
         sync: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
         open_file: Callable[[str, int], RecordingFile] = StereoWavFile,
+        quota: DiskQuota | None = None,
     ) -> None:
+        self._quota = quota or DiskQuota()
         self._open_file = open_file
         self._limit = queue_blocks
         self._interval_s = drain_interval_s
@@ -232,6 +236,8 @@ class RecordingWriter:
 
     def _open(self, start: _Start) -> None:
         try:
+            Path(start.path).parent.mkdir(parents=True, exist_ok=True)
+            self._check_quota(start.path)
             file = self._open_file(start.path, start.rate_hz)
         except (OSError, ValueError, LocalError) as error:  # ValueError: a NUL in the path
             self._outbox.append(Failed(start.call_id, start.path, _reason(error)))
@@ -257,7 +263,17 @@ class RecordingWriter:
     def _flush(self, call_id: CallId, now: float) -> bool:
         """Write what was collected; False if the recording failed."""
         recording = self._recordings[call_id]
-        return self._guard(call_id, lambda: _write_out(recording, now))
+
+        def write() -> None:
+            if now >= recording.checkpoint_due:
+                self._check_quota(recording.file.path)
+            _write_out(recording, now)
+
+        return self._guard(call_id, write)
+
+    def _check_quota(self, path: str) -> None:
+        if why := self._quota.refusal(path):
+            raise QuotaExceeded(why)
 
     def _finish(self, stop: _Stop) -> None:
         recording = self._recordings.get(stop.call_id)

@@ -13,9 +13,10 @@ from voicegw.call.machine import CallMachine
 from voicegw.call.states import CallState
 from voicegw.call.transfer_request import TransferKind, TransferRequest
 from voicegw.runtime.agent_gate import AgentGate
+from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.log_book import LogBook
-from voicegw.runtime.orders import Dismiss, EndCall, MoveCall, Ordered, Supervise, WhisperText
+from voicegw.runtime.orders import Dismiss, EndCall, MoveCall, Ordered, PauseRecording, Supervise, WhisperText
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision import SupervisionDesk
 
@@ -31,6 +32,7 @@ class OrderDesk:
         book: LogBook,
         tell: Callable[[e.CallEvent], None],
         post: Callable[[e.CallEvent], None],
+        recorder: CallRecorder,
     ) -> None:
         self._services = services
         self._caller = caller
@@ -38,6 +40,7 @@ class OrderDesk:
         self._book = book
         self._tell = tell
         self._post = post
+        self._recorder = recorder
         self._conversation: Conversation | None = None
         self._gate: AgentGate | None = None
         self._supervision: SupervisionDesk | None = None
@@ -58,6 +61,10 @@ class OrderDesk:
             case Supervise() | Dismiss() | WhisperText():
                 self._supervise(ordered)
                 return
+            case PauseRecording(name, paused):
+                if not self._recorder.order_pause(name, paused=paused):
+                    ordered.refuse("nothing is being recorded")
+                    return
             case EndCall(name):
                 self._book.note(f.CallWasOrdered(name, "end"))
                 self._tell(e.EndRequested(HangupCause.SUPERVISOR_ENDED))

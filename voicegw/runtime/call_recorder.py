@@ -27,6 +27,12 @@ _RECORDED = (RECORDED_IN, RECORDED_OUT)
 class _State:
     consent: Consent
     sensitive: bool = False
+    paused_by: frozenset[str] = frozenset()
+
+    @property
+    def deaf(self) -> bool:
+        """Whether silence is recorded in place of what is heard."""
+        return self.sensitive or bool(self.paused_by)
 
 
 class CallRecorder:
@@ -77,7 +83,7 @@ class CallRecorder:
     def mix(self, edges: Sequence[Edge]) -> None:
         """From now on these hear one another; the recorder among them hears nothing that is sensitive."""
         self._edges = tuple(edges)
-        deaf = self._state.sensitive
+        deaf = self._state.deaf
         self._media.send(
             m.SetMix(self._call_id, tuple(e for e in self._edges if not deaf or e[1] not in _RECORDED))
         )
@@ -113,6 +119,20 @@ class CallRecorder:
         """The caller is asked for something."""
         self._change(replace(self._state, sensitive=sensitive))
 
+    def pause(self, by: str, *, paused: bool) -> None:
+        """Record silence, or what is heard again when everybody who paused it wants that."""
+        changed = self._state.paused_by | {by} if paused else self._state.paused_by - {by}
+        self._change(replace(self._state, paused_by=changed))
+
+    def order_pause(self, by: str, *, paused: bool) -> bool:
+        """The same for somebody whose wish outlives the agent's reply; False where nothing is recorded."""
+        if not self._running:
+            return False
+        settled = self._settled.paused_by | {by} if paused else self._settled.paused_by - {by}
+        self._settled = replace(self._settled, paused_by=settled)
+        self.pause(by, paused=paused)
+        return True
+
     def settle(self) -> None:
         """A new reply begins: what the last one changed stays."""
         self._settled = self._state
@@ -123,8 +143,13 @@ class CallRecorder:
 
     # ------------------------------------------------------------ what the media worker says
 
-    def on_media(self, event: m.RecordingEnded | m.RecordingDiscarded | m.RecordingFailed) -> None:
-        """How a recording ended."""
+    def on_media(
+        self, event: m.RecordingStarted | m.RecordingEnded | m.RecordingDiscarded | m.RecordingFailed
+    ) -> None:
+        """How a recording began, or ended."""
+        if isinstance(event, m.RecordingStarted):
+            self._book.note(f.RecordingHasStarted(event.path))
+            return
         if self._ending:
             self._ending -= 1
         else:
@@ -146,7 +171,11 @@ class CallRecorder:
         before, self._state = self._state, state
         self._book.censor.withheld = not state.consent.transcribe
         self._book.censor.sensitive = state.sensitive
-        if before.sensitive != state.sensitive:
+        for name in sorted(state.paused_by - before.paused_by):
+            self._book.note(f.RecordingWasPaused(name))
+        for name in sorted(before.paused_by - state.paused_by):
+            self._book.note(f.RecordingWasResumed(name))
+        if before.deaf != state.deaf:
             self.mix(self._edges)
         if not state.consent.record:
             self._stop(discard=True)

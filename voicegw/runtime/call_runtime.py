@@ -80,7 +80,9 @@ class CallRuntime:
         self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
         self._lines = LineWatch(services, self._book, self._legs.ends, self._record.whose)
         self._look_up = LookUp(offer.told, self._tasks, self.post, self._book)
-        self._orders = OrderDesk(services, offer.leg_id, self._machine, self._book, self.handle, self.post)
+        self._orders = OrderDesk(
+            services, offer.leg_id, self._machine, self._book, self.handle, self.post, self._recorder
+        )
         self._conversation: Conversation | None = None
         self._gate: AgentGate | None = None
         self._transfers: TransferDesk | None = None
@@ -269,7 +271,7 @@ class CallRuntime:
             case m.LegClosed():
                 self._open_ends.discard(mail.leg_id)
                 self._record.heard(mail)
-            case m.RecordingEnded() | m.RecordingDiscarded() | m.RecordingFailed():
+            case m.RecordingStarted() | m.RecordingEnded() | m.RecordingDiscarded() | m.RecordingFailed():
                 self._recorder.on_media(mail)
             case m.QualityRated():
                 self._record.heard(mail)

@@ -24,6 +24,7 @@ from voicegw.runtime.orders import (
     MoveCall,
     NoSuchCall,
     Order,
+    PauseRecording,
     Refused,
     Supervise,
     WhisperText,
@@ -98,6 +99,10 @@ class RuntimeControl:
     async def end(self, call_id: CallId, name: str) -> None:
         """End the call; ``name`` is for the record."""
         await self._order(call_id, EndCall(name))
+
+    async def pause_recording(self, call_id: CallId, name: str, *, paused: bool) -> None:
+        """Record silence, or what is heard again."""
+        await self._order(call_id, PauseRecording(name, paused))
 
     async def transfer(self, call_id: CallId, name: str, target: str, kind: TransferKind) -> None:
         """Move the caller; returns when the move has begun. How it went is told by the call's facts."""

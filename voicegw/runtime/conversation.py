@@ -16,6 +16,7 @@ from voicegw.agents.actions import (
     Disclosing,
     Gather,
     Hangup,
+    PauseRecording,
     Say,
     SendDtmf,
     ServiceMoved,
@@ -98,8 +99,7 @@ class Conversation:
         self._ending: HangupCause | Transfer | AnswerCall | None = None
         self._fillers = 0
         """Said during the running reply; they are no part of it."""
-        self._agent_consoles = False
-        self._over = False
+        self._agent_consoles = self._over = False
         self._notes = TurnBook(book, services.clock)
         self._asr_down_at = float("-inf")
 
@@ -179,8 +179,7 @@ class Conversation:
     def handle_timer(self) -> None:
         """Act on whatever deadline has come."""
         now = self._now()
-        digits = self._keypad.handle_timer(now)
-        if digits is not None:
+        if (digits := self._keypad.handle_timer(now)) is not None:
             self._typed(dtmf=digits)
         self._obey(self._turn.handle_timer(now))
 
@@ -363,11 +362,10 @@ class Conversation:
                 self._ending = HangupCause.AGENT_HANGUP
             case SendDtmf(digits):
                 self._services.media.send(m.SendDtmf(self._links.caller, digits))
-            case SwitchLanguage(language):
-                if self._tongue.switch(language):
-                    self._services.counters.add("language_switched")
-                    self._language_changed()
-            case StepFinished():
+            case SwitchLanguage(language) if self._tongue.switch(language):
+                self._services.counters.add("language_switched")
+                self._language_changed()
+            case StepFinished() | SwitchLanguage():
                 pass
             case Disclosing(text):
                 self._book.censor.disclosing(text)
@@ -375,6 +373,8 @@ class Conversation:
                 self._book.censor.conceal(text)
             case ConsentAnswered():
                 self._links.recorder.answered(mail.action)
+            case PauseRecording(paused):
+                self._links.recorder.pause("agent", paused=paused)
             case _:
                 assert_never(mail.action)
 

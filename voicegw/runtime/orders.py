@@ -65,7 +65,15 @@ class EndCall:
     name: str
 
 
-Order: TypeAlias = Supervise | WhisperText | Dismiss | MoveCall | EndCall
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """Record silence, or what is heard again."""
+
+    name: str
+    paused: bool
+
+
+Order: TypeAlias = Supervise | WhisperText | Dismiss | MoveCall | EndCall | PauseRecording
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,9 @@ class FakeControl:
     async def end(self, call_id: CallId, supervisor: Supervisor) -> None:
         self._note("end", call_id, supervisor.user_name)
 
+    async def pause_recording(self, call_id: CallId, supervisor: Supervisor, paused: bool) -> None:
+        self._note("pause_recording", call_id, supervisor.user_name, str(paused))
+
     async def transfer(self, call_id: CallId, supervisor: Supervisor, target: str, kind: TransferKind) -> None:
         self._note("transfer", call_id, supervisor.user_name, target, kind)
 

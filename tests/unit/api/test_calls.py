@@ -119,6 +119,8 @@ def test_supervision_is_noted_before_it_is_done(kept: Rig) -> None:
     done = [
         kept.post(f"{at}/supervision", "grace", json=listen),
         kept.post(f"{at}/whisper", "grace", json={"text": "Offer a refund."}),
+        kept.post(f"{at}/recording/pause", "grace"),
+        kept.post(f"{at}/recording/resume", "grace"),
         kept.post(f"{at}/hand-back", "grace"),
         kept.post(f"{at}/tools/t1", "grace", json={"approved": False}),
         kept.post(f"{at}/transfer", "grace", json={"target": "200", "kind": "attended"}),
@@ -127,7 +129,7 @@ def test_supervision_is_noted_before_it_is_done(kept: Rig) -> None:
     assert {one.status_code for one in done} == {204}
     assert kept.control.done[0] == ("supervise", "c7", "grace", "sip:201@10.0.0.7", "listen")
     assert [one[0] for one in kept.control.done[1:]] == [
-        *("whisper_text", "hand_back", "approve_tool", "transfer", "end")
+        *("whisper_text", "pause_recording", "pause_recording", "hand_back", "approve_tool", "transfer", "end")
     ]
     kept.control.refuses = "somebody else has taken over"
     refused = kept.post(f"{at}/supervision", "grace", json={"mode": "takeover", "address": "webrtc"})

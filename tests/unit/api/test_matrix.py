@@ -138,6 +138,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/live/calls/{call_id}/supervision/browser"): Row(P.SUPERVISE, LIVE, body={"sdp": "nonsense"}),
     ("POST", "/v1/live/calls/{call_id}/whisper"): Row(P.SUPERVISE, LIVE, body={"text": "hm"}),
     ("POST", "/v1/live/calls/{call_id}/hand-back"): Row(P.SUPERVISE, LIVE),
+    ("POST", "/v1/live/calls/{call_id}/recording/pause"): Row(P.SUPERVISE, LIVE),
+    ("POST", "/v1/live/calls/{call_id}/recording/resume"): Row(P.SUPERVISE, LIVE),
     ("POST", "/v1/live/calls/{call_id}/end"): Row(P.SUPERVISE, LIVE),
     ("POST", "/v1/live/calls/{call_id}/transfer"): Row(P.SUPERVISE, LIVE, body={"target": "200"}),
     ("POST", "/v1/live/calls/{call_id}/tools/{tool_call}"): Row(

@@ -94,6 +94,22 @@ async def end(call_id: Id, parts: PartsDep, visitor: Supervising) -> None:
         await control.end(CallId(call_id), _supervisor(visitor))
 
 
+@router.post(
+    "/recording/pause", status_code=204, responses=refusals(404, 409), summary="Record silence for a while"
+)
+async def pause_recording(call_id: Id, parts: PartsDep, visitor: Supervising) -> None:
+    """While something is said that nobody may ever hear again; until it is resumed."""
+    async with _deed(parts, visitor, call_id, "call.pause_recording", {}) as control:
+        await control.pause_recording(CallId(call_id), _supervisor(visitor), True)
+
+
+@router.post("/recording/resume", status_code=204, responses=refusals(404, 409), summary="Record again")
+async def resume_recording(call_id: Id, parts: PartsDep, visitor: Supervising) -> None:
+    """What one has paused oneself; what the agent has paused it resumes itself."""
+    async with _deed(parts, visitor, call_id, "call.resume_recording", {}) as control:
+        await control.pause_recording(CallId(call_id), _supervisor(visitor), False)
+
+
 @router.post("/transfer", status_code=204, responses=refusals(404, 409), summary="Move a call")
 async def transfer(call_id: Id, body: TransferBody, parts: PartsDep, visitor: Supervising) -> None:
     """What the agent is saying is finished first."""
