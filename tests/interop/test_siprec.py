@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.interop.recording_client import INACTIVE, METADATA, Voice, forks, speak, take_recordings
+from tests.interop.api_desk import ApiDesk
+from tests.interop.fault_server import FaultServer
+from tests.interop.ports import free_tcp_port
+from tests.interop.recording_client import (
+    INACTIVE,
+    METADATA,
+    Voice,
+    answered_ports,
+    forks,
+    speak,
+    take_recordings,
+)
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sipp_peer import Sipp
-from tests.interop.sipp_script import answered, expect, pause, request, script
+from tests.interop.sipp_script import answered, expect, pause, refused, request, script
 from tests.interop.sound import seconds_with, tone
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -63,3 +76,63 @@ def test_two_voices_are_recorded_each_on_its_side_and_one_pauses(tmp_path: Path,
     ]
     assert log.cause == "caller_hangup" and not log.all("AgentSpoke")
     assert not alice.packets and not bob.packets, "the recorder says nothing"
+
+
+def test_the_api_tells_who_was_recorded(tmp_path: Path) -> None:
+    port = free_tcp_port()
+    api = {"enabled": True, "listen_port": port, "key_file": "secrets.key"}
+    server = FaultServer(tmp_path, settings={"api": api})
+    take_recordings(server)
+    with RtpPeer() as alice, RtpPeer() as bob:
+        voices = (Voice(alice.port, 96), Voice(bob.port, 97))
+        story = script(forks(1, voices, METADATA), answered(), pause(3000), bye(2))
+        with server, ApiDesk(server, None, f"http://127.0.0.1:{port}") as desk:
+            with Sipp(tmp_path, story, target=server.address) as sipp:
+                speak(sipp, server, (alice, tone(ALICE_HZ, 4)), (bob, tone(BOB_HZ, 4)))
+                live = desk.wait_call()
+                sipp.passed()
+            server.call()
+            detail = wait_stored(desk, live)
+    people = {one["name"]: (one["aor"], one["speaks_in"]) for one in detail["recorded"]["participants"]}
+    assert people["Bob Brandt"] == ("sip:+4940987654@pbx.example.net", ["97"])
+    assert detail["recorded"]["sessions"][0]["started"] == "2026-03-03T10:00:00Z"
+    streams = [leg for leg in detail["legs"] if leg["role"] == "stream"]
+    assert [leg["party"] for leg in streams] == ["+493012345", "+4940987654"]
+    assert all(leg["packets_received"] > 100 and leg["packets_sent"] == 0 for leg in streams)
+    assert detail["call"]["has_recording"] and detail["recording_ms"] > 2000
+
+
+def wait_stored(desk: ApiDesk, call_id: str) -> dict[str, Any]:
+    """The call as the store has it, once its last fact is there."""
+    deadline = time.monotonic() + 10
+    while not (detail := desk.get(f"/v1/calls/{call_id}"))["call"]["ended_at"]:
+        assert time.monotonic() < deadline, detail
+        time.sleep(0.1)
+    return dict(detail)
+
+
+def test_whoever_may_not_record_is_told_which_extension_is_refused(tmp_path: Path) -> None:
+    voices = (Voice(40_000, 96), Voice(40_002, 97))
+    with Server(tmp_path) as server:
+        with Sipp(tmp_path, script(forks(1, voices, METADATA), refused(420)), target=server.address) as sipp:
+            sipp.passed()
+        assert sipp.received("SIP/2.0 420")[0].header("Unsupported") == "siprec"
+
+
+def test_metadata_that_is_none_is_recorded_all_the_same_and_nine_streams_are_too_many(tmp_path: Path) -> None:
+    broken = "<!DOCTYPE recording><recording><session></recording>"
+    with RtpPeer() as alice:
+        voices = tuple(Voice(alice.port if number == 0 else 40_000 + 2 * number, number) for number in range(10))
+        story = script(forks(1, voices, broken), answered(), pause(1500), bye(2))
+        server = Server(tmp_path)
+        take_recordings(server)
+        with server:
+            with Sipp(tmp_path, story, target=server.address) as sipp:
+                ports = answered_ports(sipp)
+                alice.start((server.host, ports[0]), tone(ALICE_HZ, 3))
+                sipp.passed()
+            log = server.call()
+            left, _ = server.recording(log)
+    assert [bool(port) for port in ports] == [True] * 8 + [False] * 2
+    assert not log.one("RecordingWasDescribed")["readable"]
+    assert seconds_with(left, ALICE_HZ) >= 1.0
