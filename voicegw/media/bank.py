@@ -19,8 +19,8 @@ from voicegw.base.ids import RandomBytes
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, MediaConfig
 from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, Pcm, Rows, fill_in
 from voicegw.media.messages import ConfigureLeg
-from voicegw.media.opus_stream import CLOCK as OPUS_CLOCK
-from voicegw.media.wide import CODECS, OPUS, WideBank
+from voicegw.media.received_codecs import ReceivedCodecs, clock_of
+from voicegw.media.wide import CODECS, WideBank
 from voicegw.rtp.jitter import JitterBank, JitterLimits
 from voicegw.rtp.packet import plain_kind
 from voicegw.rtp.stats import ReceptionStats
@@ -51,7 +51,11 @@ class LegBank:
         self._concealer = Concealer(capacity)
         self._pulls = 0
         self._codec: dict[int, str] = {}
+        self.received = ReceivedCodecs(self.jitter)
         self.law = np.zeros(capacity, np.uint8)
+        """Of what the row sends."""
+        self.law_in = np.zeros(capacity, np.uint8)
+        self._changed: list[int] = []
         self._ulaw_only = True
         self.payload_type = np.full(capacity, _NEVER, np.int64)
         self.receiving = np.zeros(capacity, np.bool_)
@@ -93,7 +97,7 @@ class LegBank:
         self.receiving[row] = False
         self.payload_type[row] = self.ssrc_in[row] = self.accepts[row] = _NEVER
         self._first_sequence[row] = self.sequence[row]
-        self.extra_octets[row] = self.awaited[row] = self.law[row] = 0
+        self.extra_octets[row] = self.awaited[row] = self.law[row] = self.law_in[row] = 0
         return row
 
     def begin_keystream(self, row: int) -> None:
@@ -115,40 +119,79 @@ class LegBank:
         """The leg is over."""
         self._free.append(row)
         self._codec.pop(row, None)
+        self.received.forget(row)
         self.wide.end_receiving(row)
         self.wide.end_sending(row)
 
     def configure(self, row: int, settings: ConfigureLeg, now: float) -> None:
         """Apply a negotiated session; raises LocalError for a codec that we do not have."""
-        self._begin_codec(row, settings)
+        if settings.codec not in CODECS and settings.codec not in LAWS:
+            raise LocalError(f"there is no codec {settings.codec!r}")
+        self._send(row, settings)
+        self.received.agree(row, settings)
+        if row not in self.received.current or self.received.payload_type(row) < 0:
+            self.receive(row, settings.codec)
         if settings.receive != bool(self.receiving[row]):
             # On hold there is nothing to conceal; after it the peer's clock may have gone on or not.
             self.jitter.restart(row)
         self.payload_type[row] = settings.payload_type
         self.receiving[row] = settings.receive
-        expected = settings.receive_payload_type if settings.receive_payload_type >= 0 else settings.payload_type
-        self.accepts[row] = plain_kind(expected) if settings.receive else _NEVER
+        self.accepts[row] = plain_kind(self.received.payload_type(row)) if settings.receive else _NEVER
         self.awaited[row] = 0
         self.heard_at[row] = self.reported_at[row] = now
         self.marker[row] = self.marking = True
 
-    def _begin_codec(self, row: int, settings: ConfigureLeg) -> None:
+    def _send(self, row: int, settings: ConfigureLeg) -> None:
+        """Encode what the settings say from now on."""
         codec, before = settings.codec, self._codec.get(row)
         if codec in CODECS:
             self.wide.begin_sending(row, settings)
-            if codec != before:
-                self.wide.begin_receiving(row, codec)
-        elif codec in LAWS:
-            self.law[row] = LAWS[codec]
-            self._ulaw_only = not self.law.any()
-            self.wide.end_receiving(row)
-            self.wide.end_sending(row)
         else:
-            raise LocalError(f"there is no codec {codec!r}")
-        if codec != before:
-            self._codec[row] = codec
-            self.clock[row] = self.clock_in[row] = OPUS_CLOCK if codec == OPUS else 1
+            self.law[row] = LAWS[codec]
+            self.wide.end_sending(row)
+            self._note_laws()
+        self._codec[row] = codec
+        clock = clock_of(codec)
+        if before is not None and clock != self.clock[row]:
+            # Another clock in one stream would confuse its timing (RFC 7160 §4.1): it is another stream.
+            self.ssrc[row] = int.from_bytes(self._random(4), "big")
+        self.clock[row] = clock
+
+    def receive(self, row: int, codec: str) -> None:
+        """Decode this from now on."""
+        before = self.received.current.get(row)
+        self.received.current[row] = codec
+        self.clock_in[row] = clock_of(codec)
+        if codec in CODECS:
+            self.wide.begin_receiving(row, codec)
+        else:
+            self.law_in[row] = LAWS[codec]
+            self.wide.end_receiving(row)
+            self._note_laws()
+        if before is None or clock_of(before) != clock_of(codec):
             self.jitter.restart(row)
+        if before is not None:
+            self._changed.append(row)
+
+    def announce(self, row: int, payload_type: int) -> None:
+        """A good packet has another payload type than the one that is accepted at a glance."""
+        codec = self.received.codec_of(row, payload_type)
+        if codec is None or codec == self.received.expected(row):
+            return
+        if self.received.announce(row, codec):
+            self.receive(row, codec)
+        self.accepts[row] = plain_kind(payload_type)
+
+    def take_changes(self) -> list[int]:
+        """Rows that decode another codec since the last call; to be asked once a tick."""
+        if self.received.busy:
+            for row, codec in self.received.due():
+                self.receive(row, codec)
+        changed, self._changed = self._changed, []
+        return changed
+
+    def _note_laws(self) -> None:
+        self._ulaw_only = not (self.law.any() or self.law_in.any())
 
     def new_source(self, row: int, ssrc: int) -> None:
         """Another synchronisation source was believed: its numbers have nothing to do with the old ones."""
@@ -177,7 +220,7 @@ class LegBank:
         stream."""
         pulled = self.jitter.pull(rows)
         codes = pulled.codes
-        frames = decode(codes, Law.ULAW) if self._ulaw_only else decode_rows(codes, self.law[rows])
+        frames = decode(codes, Law.ULAW) if self._ulaw_only else decode_rows(codes, self.law_in[rows])
         if pulled.due is None:
             frames = self._concealer.process(rows, frames, None)
         else:

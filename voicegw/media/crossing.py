@@ -51,6 +51,7 @@ class Crossing:
         self._up_out = RateChanger(capacity, SAMPLE_RATE_HZ, WIDE_HZ)
         self._routes: list[_Routes] = []
         self._only: Plane | None = None
+        self._seams: dict[int, Pcm] = {}
         self._narrow_rows = self._wide_rows = np.empty(0, np.intp)
         self.narrow: tuple[Leg, ...] = ()
         """The legs to send to at 8 kHz, in the order of the frames of :meth:`speak`."""
@@ -61,25 +62,26 @@ class Crossing:
         """The row belongs to another leg."""
         for changer in (self._down_in, self._down_out, self._up_in, self._up_out):
             changer.reset(row)
+        self._seams.pop(row, None)
 
     def plan(self, plan: TickPlan) -> None:
         """Work by this plan from now on."""
         self._narrow_rows, self._wide_rows = plan.rows[: plan.narrow], plan.rows[plan.narrow :]
         place_of = {leg.row: place for place, leg in enumerate(plan.legs)}
-        self.narrow = tuple(leg for plane in plan.planes for leg in plane.senders if not leg.wide)
-        self.wide = tuple(leg for plane in plan.planes for leg in plane.senders if leg.wide)
+        self.narrow = tuple(leg for plane in plan.planes for leg in plane.senders if not leg.wide_out)
+        self.wide = tuple(leg for plane in plan.planes for leg in plane.senders if leg.wide_out)
         out_of = {leg.row: place for legs in (self.narrow, self.wide) for place, leg in enumerate(legs)}
         self._routes = [
             _Routes(
                 plane,
-                narrow_in=_ways(plane.legs, place_of, 0, wide=False),
-                wide_in=_ways(plane.legs, place_of, plan.narrow, wide=True),
-                narrow_out=_ways(plane.senders, out_of, 0, wide=False),
-                wide_out=_ways(plane.senders, out_of, 0, wide=True),
+                narrow_in=_ways([not leg.wide_in for leg in plane.legs], plane.legs, place_of, 0),
+                wide_in=_ways([leg.wide_in for leg in plane.legs], plane.legs, place_of, plan.narrow),
+                narrow_out=_ways([not leg.wide_out for leg in plane.senders], plane.senders, out_of, 0),
+                wide_out=_ways([leg.wide_out for leg in plane.senders], plane.senders, out_of, 0),
             )
             for plane in plan.planes
         ]
-        plain = len(plan.planes) == 1 and plan.narrow == len(plan.legs)
+        plain = len(plan.planes) == 1 and plan.narrow == len(plan.legs) and not self.wide
         self._only = plan.planes[0] if plain and plan.planes[0].rate_hz == SAMPLE_RATE_HZ else None
 
     def hear(self) -> Pcm:
@@ -87,6 +89,8 @@ class Crossing:
         narrow = self._bank.frames(self._narrow_rows)
         if self._only is not None:
             self._only.sources[: len(narrow)] = narrow
+            if self._seams:
+                self._join()
             return narrow
         wide = self._bank.wide.frames(self._wide_rows)
         lowered = self._down_in.process(self._wide_rows, wide)
@@ -98,7 +102,37 @@ class Crossing:
             else:
                 sources[narrow_in.inside] = narrow[narrow_in.outside]
                 sources[wide_in.inside] = lowered[wide_in.outside]
+        if self._seams:
+            self._join()
         return np.concatenate([narrow, lowered])
+
+    def leave(self, row: int) -> None:
+        """What the row says comes by another codec from the next frame on: it will join what was heard last.
+
+        The last 5 ms, mirrored, fade out while what follows fades in, at once or when it begins: there is no step,
+        and so no click.
+        """
+        for plane, place in self._sources_of(row):
+            self._seams[row] = plane.sources[place, -_seam(plane) :].copy()
+        for changer in (self._down_in, self._up_in):
+            changer.reset(row)
+
+    def _join(self) -> None:
+        for row, tail in tuple(self._seams.items()):
+            for plane, place in self._sources_of(row):
+                frame = plane.sources[place]
+                if frame.any():
+                    del self._seams[row]
+                else:
+                    self._seams[row] = np.zeros_like(tail)
+                head = frame[: len(tail)]
+                rise = (np.arange(len(tail)) + 0.5) / len(tail)
+                head[:] = np.rint(tail[::-1] * (1 - rise) + head * rise)
+
+    def _sources_of(self, row: int) -> list[tuple[Plane, int]]:
+        """Where a row is among the sources."""
+        planes = [routes.plane for routes in self._routes]
+        return [(plane, place) for plane in planes for place, leg in enumerate(plane.legs) if leg.row == row]
 
     def speak(self, mixed: Sequence[Pcm]) -> tuple[Pcm, Pcm]:
         """What is to be sent to :attr:`narrow` and to :attr:`wide`, from what was mixed in each plane."""
@@ -117,9 +151,14 @@ class Crossing:
         return narrow, wide
 
 
-def _ways(legs: Sequence[Leg], place_of: dict[int, int], first: int, *, wide: bool) -> _Ways:
-    """Of the legs of one rate among ``legs``; ``first`` is the place from which the outside counts."""
-    chosen = [(place, leg) for place, leg in enumerate(legs) if leg.wide is wide]
+def _seam(plane: Plane) -> int:
+    """5 ms."""
+    return plane.rate_hz // 200
+
+
+def _ways(wanted: Sequence[bool], legs: Sequence[Leg], place_of: dict[int, int], first: int) -> _Ways:
+    """Of those ``legs`` that are ``wanted``; ``first`` is the place from which the outside counts."""
+    chosen = [(place, leg) for place, leg in enumerate(legs) if wanted[place]]
     return _Ways(
         rows=np.array([leg.row for _, leg in chosen], np.intp),
         inside=np.array([place for place, _ in chosen], np.intp),

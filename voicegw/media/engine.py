@@ -35,6 +35,7 @@ from voicegw.media.sockets import Network, PortPool
 from voicegw.media.speech import SpeechDetector, SpeechEdge
 from voicegw.media.switchboard import Switchboard
 from voicegw.media.taps import Taps
+from voicegw.media.wide import CODECS as WIDE_CODECS
 from voicegw.ports.recorder import Recorder, RecorderDiscarded, RecorderEnded, RecorderFailed, RecorderStarted
 from voicegw.ports.vad import VadModel
 from voicegw.rtp.telephone_event import DIGITS
@@ -105,6 +106,7 @@ class MediaEngine:
         """Run one frame of media time."""
         self._ticks += 1
         self._receive(now)
+        self._change_codecs()
         plan = self._current_plan(now)
         if plan.legs:
             heard = self._crossing.hear()
@@ -135,6 +137,15 @@ class MediaEngine:
             self._events += events
             if any(isinstance(event, m.MediaLatched) for event in events):
                 self._board.stale = True  # the target of a leg changed
+
+    def _change_codecs(self) -> None:
+        """Some legs may receive another codec now than before."""
+        for row in self._bank.take_changes():
+            leg = self._board.leg_of_row(row)
+            if leg is not None:
+                self._crossing.leave(row)
+                leg.wide_in = self._bank.received.current[row] in WIDE_CODECS
+                self._board.stale = True
 
     def _current_plan(self, now: float) -> TickPlan:
         if self._board.stale or self._sender.stale:

@@ -47,8 +47,10 @@ class Leg:
     keys_current: SendDtmf | None = None
     odd_codes: bytearray = field(default_factory=bytearray)
     """Encoded samples that wait for a packet that is not 20 ms long."""
-    wide: bool = False
-    """Whether its codec samples at 16 kHz."""
+    wide_in: bool = False
+    """Whether what it receives is of a codec that samples at 16 kHz."""
+    wide_out: bool = False
+    """The same of what it sends."""
     rejected: int = 0
     timeouts: int = 0
     """MediaTimedOut events of the present silence."""

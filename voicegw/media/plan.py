@@ -72,11 +72,11 @@ def make_plan(calls: Iterable[Call]) -> TickPlan:
         if alike:
             planes.append(_make_plane(alike, rate_hz))
     everyone = [leg for plane in planes for leg in plane.legs]
-    legs = (*(leg for leg in everyone if not leg.wide), *(leg for leg in everyone if leg.wide))
+    legs = (*(leg for leg in everyone if not leg.wide_in), *(leg for leg in everyone if leg.wide_in))
     return TickPlan(
         rows=np.array([leg.row for leg in legs], np.intp),
         legs=legs,
-        narrow=sum(not leg.wide for leg in legs),
+        narrow=sum(not leg.wide_in for leg in legs),
         listening=np.array([place for place, leg in enumerate(legs) if _listens(leg)], np.intp),
         toned=np.array([place for place, leg in enumerate(legs) if _has_toned_keys(leg)], np.intp),
         planes=tuple(planes),

@@ -208,6 +208,8 @@ class RtpReceiver:
         reception = bank.reception.update(rows, head.sequence, head.timestamp, arrival)
         bank.jitter.insert(rows, head.timestamp, packets, HEADER_BYTES, lengths, reception)
         bank.expect_next(rows)
+        if bank.received.busy:
+            bank.received.placed()
 
     def _admit(self, leg: Leg, index: int, size: int, address: Address, now: float, events: list[Event]) -> int:
         """Judge one unusual datagram in buffer row ``index``.
@@ -225,16 +227,18 @@ class RtpReceiver:
         if settings is None or not settings.receive:
             return self._reject(leg, "rtp_unexpected")
         is_key = packet.payload_type in (settings.dtmf_payload_type, settings.dtmf_receive_payload_type)
-        known = (settings.payload_type, settings.receive_payload_type, _COMFORT_NOISE)
-        if packet.payload_type not in known and not is_key:
+        is_noise = packet.payload_type == _COMFORT_NOISE
+        is_audio = self._bank.received.codec_of(leg.row, packet.payload_type) is not None
+        if not (is_audio or is_key or is_noise):
             return self._reject(leg, "rtp_wrong_payload_type")
         if not self._believes(leg, packet, address, now, events):
             return self._reject(leg, "rtp_wrong_source")
-        if is_key or packet.payload_type == _COMFORT_NOISE:
+        if is_key or is_noise:
             self._count_only(leg, packet, now)
             if is_key:
                 self._take_key(leg, packet, now, events)
             return 0
+        self._bank.announce(leg.row, packet.payload_type)
         view[0] = PLAIN_FIRST_BYTE
         view[HEADER_BYTES : HEADER_BYTES + len(packet.payload)] = packet.payload
         return HEADER_BYTES + len(packet.payload) if packet.payload else 0

@@ -98,7 +98,7 @@ class RtpSender:
         first_at = self._clock.monotonic()
         failed = self._ship()
         for index, leg in self._alone:
-            if not self._ship_alone(leg, (wide if leg.wide else narrow)[index], events):
+            if not self._ship_alone(leg, (wide if leg.wide_out else narrow)[index], events):
                 failed.append(leg.row)
         last_at = self._clock.monotonic()
         if failed:
@@ -163,7 +163,7 @@ class RtpSender:
         return sent
 
     def _encode(self, leg: Leg, frame: Pcm) -> bytes:
-        if leg.wide:
+        if leg.wide_out:
             return bytes(self._bank.wide.encode([leg.row], frame[np.newaxis]))
         return bytes(self._bank.encode(np.array([leg.row], np.intp), frame[np.newaxis])[0])
 

@@ -44,6 +44,10 @@ class Switchboard:
         self.stale = True
         """Something changed that the plan depends on."""
 
+    def leg_of_row(self, row: int) -> Leg | None:
+        """The leg that has the row."""
+        return next((leg for leg in self.legs.values() if leg.row == row), None)
+
     def plan(self) -> TickPlan:
         """The plan for the legs as they are now."""
         self.stale = False
@@ -95,11 +99,13 @@ class Switchboard:
             leg.odd_codes.clear()
         if leg.settings is None or leg.settings.dtmf_clock_hz != command.dtmf_clock_hz:
             leg.keys_out = TelephoneEventSender(command.dtmf_clock_hz)
-        leg.wide = command.codec in WIDE_CODECS
+        if leg.settings is None:
+            leg.wide_in = command.codec in WIDE_CODECS
+        leg.wide_out = command.codec in WIDE_CODECS
         leg.settings = command
         call = self.calls[leg.call_id]
         if not call.rate_hz:
-            call.set_rate(WIDE_HZ if leg.wide else SAMPLE_RATE_HZ)
+            call.set_rate(WIDE_HZ if leg.wide_out else SAMPLE_RATE_HZ)
         leg.timeouts = 0
         self.stale = True
 

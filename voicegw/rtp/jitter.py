@@ -208,6 +208,14 @@ class JitterBank:
         self._play[rows] += self._frame
         return Pulled(codes, present, None)
 
+    def newest(self, row: int) -> int:
+        """The position of the newest packet of a row."""
+        return int(self._newest[row])
+
+    def plays(self, row: int, position: int) -> bool:
+        """Whether the next frame of a row reaches to ``position`` or beyond, or the stream is another one."""
+        return not self.running[row] or int(self._play[row]) + self._frame > position
+
     def upcoming(self, row: int) -> tuple[_Bytes, _Bools]:
         """What :meth:`pull` will give next for the row, as far as it has come: codes, and which are there."""
         slot = int(self._play[row]) // self._frame % RING_FRAMES

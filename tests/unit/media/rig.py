@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections import defaultdict, deque
 from typing import TypeVar
 
@@ -182,7 +183,7 @@ class Peer:
         self.address = address
         self.sequence = 65530
         self.timestamp = 0xFFFFF000
-        self.ssrc = hash(leg_id) & 0xFFFFFFFF
+        self.ssrc = zlib.crc32(leg_id.encode())
         self.said = 0
 
     def send_raw(self, data: bytes, source: Address | None = None) -> None:
