@@ -44,7 +44,7 @@ class KeyTones:
 
     def send(self, leg: Leg, command: SendDtmf) -> None:
         """Queue digits. While they sound, nothing else is sent to the leg."""
-        rate_hz = 16000 if leg.wide else 8000
+        rate_hz = 16000 if leg.wide_out else 8000
         samples = dtmf(command.digits, command.duration_ms, _GAP_MS, rate_hz)
         length = rate_hz * FRAME_MS // 1000
         padded = np.concatenate([samples, np.zeros(-len(samples) % length, np.int16)])
