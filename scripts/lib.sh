@@ -135,8 +135,8 @@ setup_runtime() {
 }
 
 setup_tests() {
-    ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core kamailio=kamailio rtpengine=rtpengine-daemon \
-        svwar=sipvicious sipsak=sipsak linphonec=linphone-cli ip=iproute2 psql=postgresql chromium=chromium \
+    ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core kamailio=kamailio \
+        rtpengine=rtpengine-daemon svwar=sipvicious sipsak=sipsak linphonec=linphone-cli ip=iproute2 psql=postgresql chromium=chromium \
         node=nodejs npm=npm
     ensure_kamailio_modules outbound tls websocket
     ensure_venv
