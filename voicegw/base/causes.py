@@ -158,6 +158,7 @@ class HangupCause(Enum):
 
     # What other sides say about calls to them.
     PEER_BUSY = Cause("peer_busy", 486, 17, Side.CALLEE, True, "the called party is busy", Heard.AGENT_AGAIN)
+    FAX_ANSWERED = Cause("fax_answered", 488, 127, Side.CALLEE, True, "a fax machine answered", Heard.AGENT_AGAIN)
     NUMBER_UNKNOWN = Cause(
         "number_unknown", 404, 1, Side.CALLEE, True, "the other side knows no such number", Heard.AGENT_AGAIN
     )

@@ -172,6 +172,14 @@ class BriefingFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class TonePlayed:
+    """A leg that we called has a tone in place of a person; ``cause`` is what that means."""
+
+    leg_id: LegId
+    cause: HangupCause
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPressed:
     """A key on a leg that is not the caller's."""
 
@@ -235,6 +243,7 @@ CallEvent: TypeAlias = (
     | ReferProgressed
     | BriefingFinished
     | KeyPressed
+    | TonePlayed
     | SupervisorOffered
     | SupervisorChose
     | SupervisorDismissed

@@ -83,6 +83,14 @@ class CallWasHeld(Fact, frozen=True):
     held: bool
 
 
+class ToneWasHeard(Fact, frozen=True):
+    """The network played something on a leg that we called: ``ringback``, ``busy``, ``congestion``,
+    ``special_information``, ``fax_calling`` or ``fax_answering``. ``party``: the leg's role in the call."""
+
+    party: str
+    tone: str
+
+
 class MediaHasMoved(Fact, frozen=True):
     """The media worker of a leg died, and another one went on with it. ``party``: the leg's role in the call."""
 
@@ -542,6 +550,7 @@ AnyFact: TypeAlias = (
     | CallWasAnswered
     | CallWasHeld
     | MediaHasMoved
+    | ToneWasHeard
     | AgentSpoke
     | CallerSpoke
     | CallerWasSilent

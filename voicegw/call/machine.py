@@ -136,6 +136,8 @@ class CallMachine:
                 return self._end_all(event.cause)
             case e.MediaSilent():
                 return self._media_silent(event)
+            case e.TonePlayed():
+                return self._tone_played(event)
             case e.MediaLost():
                 return self._end_all(HangupCause.MEDIA_LOST)
             case e.ShutdownRequested():
@@ -272,6 +274,13 @@ class CallMachine:
         if leg.role is LegRole.CALLER:
             return self._end_all(HangupCause.NO_MEDIA)
         return self._end_leg(leg, HangupCause.NO_MEDIA)
+
+    def _tone_played(self, event: e.TonePlayed) -> list[c.CallCommand]:
+        """Before the answer, the tone is followed by a refusal; after it nobody says anything any more."""
+        leg = self.legs.get(event.leg_id)
+        if leg is None or not leg.answered or leg.over:
+            return []
+        return self._end_all(event.cause) if leg.role is LegRole.CALLER else self._end_leg(leg, event.cause)
 
     def _remix(self) -> list[c.CallCommand]:
         """Who hears whom, if that is not what was asked for last. It goes before whatever is to be heard."""

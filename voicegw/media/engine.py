@@ -12,6 +12,7 @@ from typing import Final, assert_never
 
 import numpy as np
 
+from voicegw.audio.progress_detect import ToneDetector
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, RandomBytes
@@ -72,6 +73,7 @@ class MediaEngine:
         self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter, self.counters)
         self._crossing = Crossing(config.max_legs, self._bank)
         self._tones = KeyTones(config.max_legs)
+        self._progress = ToneDetector(config.max_legs)
         self._echo = EchoWatch(config.max_legs, config.echo)
         self._plan: TickPlan = self._board.plan()
         self._taps = Taps(config.tap_ms // FRAME_MS)
@@ -111,7 +113,7 @@ class MediaEngine:
         if plan.legs:
             heard = self._crossing.hear()
             self._detect_speech(plan, heard, now)
-            self._detect_keys(plan, heard)
+            self._detect_tones(plan, heard, now)
             playing = [playing for plane in plan.planes for playing in self._take_playouts(plane)]
             mixed = [plane.mix.mix(plane.sources) for plane in plan.planes]
             narrow, wide = self._crossing.speak(mixed)
@@ -188,7 +190,10 @@ class MediaEngine:
         self._events.append(m.SpeechStarted(leg.leg_id, now, at, bool(paused)))
         self._events += paused
 
-    def _detect_keys(self, plan: TickPlan, heard: Pcm) -> None:
+    def _detect_tones(self, plan: TickPlan, heard: Pcm, now: float) -> None:
+        if len(plan.called):
+            for row, tone in self._progress.process(plan.rows[plan.called], heard[plan.called]):
+                self._events.append(m.ToneHeard(plan.leg_of_row[row].leg_id, tone.value, now))
         for press in self._tones.hear(plan.rows[plan.toned], heard[plan.toned]):
             leg_id = plan.leg_of_row[press.row].leg_id
             self._events.append(m.DtmfReceived(leg_id, press.digit, press.duration_ms))
@@ -307,6 +312,7 @@ class MediaEngine:
         self._crossing.reset(leg.row)
         self._echo.reset(leg.row)
         self._tones.reset(leg.row)
+        self._progress.reset(leg.row)
         self._events.append(m.LegOpened(leg.leg_id, leg.ports.port))
 
     def _with_leg(self, command: m.ConfigureLeg | m.CloseLeg | m.SendDtmf | m.ProbeLeg, now: float) -> None:

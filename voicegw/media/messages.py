@@ -53,7 +53,8 @@ class ConfigureLeg(Message, frozen=True):
     send under the number that they were offered, whatever they answered. Keys are measured in ``dtmf_clock_hz``.
     ``other_codecs``: what else the peer may change to without a word, (payload type, name).
     ``ptime_ms`` is of our packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
-    ``inband_keys``: keys are tones in the audio, both ways. ``vad``: detect speech on what arrives. ``tap``: send
+    ``inband_keys``: keys are tones in the audio, both ways. ``progress``: tell what the network plays (ToneHeard).
+    ``vad``: detect speech on what arrives. ``tap``: send
     AudioTapped for what arrives. ``srtp``: the keys of a protected stream; the same ones again change nothing about
     it. ``rtcp_mux``: reports go by the port of the audio, else to ``rtcp_ip`` and ``rtcp_port`` (0: the port above
     it).
@@ -74,6 +75,7 @@ class ConfigureLeg(Message, frozen=True):
     tap: bool = True
     dtmf_clock_hz: int = 8000
     inband_keys: bool = False
+    progress: bool = False
     opus: OpusParameters = NO_WISHES
     other_codecs: tuple[tuple[int, str], ...] = ()
     srtp: LegKeys | None = None
@@ -334,6 +336,14 @@ class DtmfReceived(Message, frozen=True):
     duration_ms: int
 
 
+class ToneHeard(Message, frozen=True):
+    """The network plays something: the name of a :class:`voicegw.audio.progress_detect.Tone`."""
+
+    leg_id: LegId
+    tone: str
+    at: float
+
+
 class AudioTapped(Message, frozen=True):
     """What an ear of a call got since the last one: one or more frames of 20 ms of PCM at the rate of the call."""
 
@@ -469,6 +479,7 @@ Event: TypeAlias = (
     | SpeechPaused
     | SpeechStopped
     | DtmfReceived
+    | ToneHeard
     | AudioBatch
     | PlayoutStarted
     | PlayoutPaused

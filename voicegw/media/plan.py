@@ -45,6 +45,8 @@ class TickPlan:
     """Positions in ``rows`` of the legs whose speech is detected."""
     toned: Rows
     """Positions of those whose keys are tones."""
+    called: Rows
+    """Positions of those on which the network may play something."""
     planes: tuple[Plane, ...]
     """Of the rates that there are calls of."""
     leg_of_row: dict[int, Leg]
@@ -79,6 +81,7 @@ def make_plan(calls: Iterable[Call]) -> TickPlan:
         narrow=sum(not leg.wide_in for leg in legs),
         listening=np.array([place for place, leg in enumerate(legs) if _listens(leg)], np.intp),
         toned=np.array([place for place, leg in enumerate(legs) if _has_toned_keys(leg)], np.intp),
+        called=np.array([place for place, leg in enumerate(legs) if _may_have_progress(leg)], np.intp),
         planes=tuple(planes),
         leg_of_row={leg.row: leg for leg in legs},
     )
@@ -116,6 +119,10 @@ def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
 
 def _listens(leg: Leg) -> bool:
     return leg.settings is not None and leg.settings.vad and leg.settings.receive
+
+
+def _may_have_progress(leg: Leg) -> bool:
+    return leg.settings is not None and leg.settings.progress and leg.settings.receive
 
 
 def _has_toned_keys(leg: Leg) -> bool:

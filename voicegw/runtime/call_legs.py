@@ -49,6 +49,7 @@ class CallLegs:
         self._post = post
         self._adopt = adopt
         self._places: dict[LegId, tuple[str, int]] = {}
+        self._called: set[LegId] = set()
         self.sessions: dict[LegId, MediaSession] = {}
         """What is agreed, by leg."""
         self.rate_hz = 8000
@@ -61,6 +62,7 @@ class CallLegs:
     def open_towards(self, leg_id: LegId, uri: str) -> None:
         """Get a port for a leg that will call ``uri``; MediaOpened or MediaRefused follows."""
         self._adopt(leg_id)
+        self._called.add(leg_id)
         self._spawn(leg_id, self._open(leg_id, uri))
 
     def open_beside(self, leg_id: LegId, signalled: LegId) -> None:
@@ -129,7 +131,7 @@ class CallLegs:
         if not self.sessions:
             self.rate_hz = session.rate_hz
         self.sessions[leg_id] = session
-        self._services.media.send(configuration_of(leg_id, session, listens=listens))
+        self._services.media.send(configuration_of(leg_id, session, listens=listens, called=leg_id in self._called))
 
     def moved(self, leg_id: LegId, port: int) -> None:
         """Another media worker has the leg, as it was configured, at this port."""
@@ -159,8 +161,11 @@ class CallLegs:
         self._post(e.MediaOpened(leg_id))
 
 
-def configuration_of(leg_id: LegId, session: MediaSession, *, listens: bool) -> m.ConfigureLeg:
-    """What is agreed, for the media worker. ``listens``: detect speech, and let ears hear it."""
+def configuration_of(
+    leg_id: LegId, session: MediaSession, *, listens: bool, called: bool = False
+) -> m.ConfigureLeg:
+    """What is agreed, for the media worker. ``listens``: detect speech, and let ears hear it. ``called``: by us, so
+    that a network may answer in place of a person."""
     return m.ConfigureLeg(
         leg_id,
         session.remote_ip,
@@ -180,6 +185,7 @@ def configuration_of(leg_id: LegId, session: MediaSession, *, listens: bool) -> 
         rtcp_ip=session.reports.ip,
         rtcp_port=session.reports.port,
         dtmf_clock_hz=session.dtmf_clock_hz,
+        progress=called and session.tones,
         inband_keys=session.tones and session.dtmf_payload_type < 0,
         opus=session.opus,
         other_codecs=session.other_codecs,

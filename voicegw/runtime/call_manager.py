@@ -297,6 +297,7 @@ class CallManager:
                 | m.SpeechPaused()
                 | m.SpeechStopped()
                 | m.DtmfReceived()
+                | m.ToneHeard()
                 | m.DtmfSent()
             ):
                 self._post(event.leg_id, event)

@@ -45,6 +45,7 @@ from voicegw.runtime.services import CallServices
 from voicegw.runtime.side_voices import SideVoices
 from voicegw.runtime.supervision import SupervisionDesk, SupervisionLinks
 from voicegw.runtime.tasks import ChildTasks
+from voicegw.runtime.tone_causes import TONE_CAUSES
 from voicegw.runtime.transfers import TransferDesk, failed_turn
 from voicegw.sdp.negotiate import MediaSession
 
@@ -284,6 +285,10 @@ class CallRuntime:
             case m.DtmfReceived() if mail.leg_id != self.leg_id:
                 if self._others is None or not self._others.on_key(mail.leg_id, mail.digit):
                     self.handle(e.KeyPressed(mail.leg_id, mail.digit))
+            case m.ToneHeard():
+                self._book.note(f.ToneWasHeard(self._record.whose(mail.leg_id)[0], mail.tone))
+                if (cause := TONE_CAUSES.get(mail.tone)) is not None:
+                    self.handle(e.TonePlayed(mail.leg_id, cause))
             case m.SpeechStarted() | m.SpeechPaused() | m.SpeechStopped():
                 if self._others is not None:
                     self._others.on_speech(mail)

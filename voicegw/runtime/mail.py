@@ -117,6 +117,7 @@ MediaMail: TypeAlias = (
     | m.SpeechPaused
     | m.SpeechStopped
     | m.DtmfReceived
+    | m.ToneHeard
     | m.PlayoutStarted
     | m.PlayoutPaused
     | m.PlayoutResumed

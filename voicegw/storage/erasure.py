@@ -41,6 +41,7 @@ UNSPOKEN_KINDS = (
     "RecordingHasEnded",
     "RecordingHasFailed",
     "MediaHasMoved",
+    "ToneWasHeard",
     "MediaWasMeasured",
     "MediaQualityHasChanged",
     "SipWasTraced",

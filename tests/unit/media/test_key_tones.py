@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.unit.media.rig import Peer, Rig, tone
+from voicegw.audio.progress import progress_tone
 from voicegw.audio.tones import DtmfDetector, dtmf
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.media import messages as m
@@ -64,3 +65,14 @@ def test_two_orders_follow_one_another() -> None:
     rig.tick(60)
     assert [event.digits for event in rig.of(m.DtmfSent)] == ["12", "3"]
     assert digits_in(peer.heard()) == "123"
+
+
+def test_the_network_is_heard_on_legs_that_we_called_and_on_no_others() -> None:
+    rig = Rig()
+    called, caller = rig.open("called", progress=True), rig.open("caller", "other")
+    busy = np.frombuffer(progress_tone("busy", 4000), np.int16)
+    for start in range(0, len(busy), 160):
+        called.say(busy[start : start + 160])
+        caller.say(busy[start : start + 160])
+        rig.tick()
+    assert [(event.leg_id, event.tone) for event in rig.of(m.ToneHeard)] == [("called", "busy")]

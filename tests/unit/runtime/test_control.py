@@ -180,3 +180,29 @@ def test_who_comes_when_the_call_is_ending_is_told_so() -> None:
         assert hall.signalling.said[-1] in ("hangup supervision_over", "reject busy")
 
     play(story())
+
+
+@pytest.mark.parametrize(
+    ("tone", "cause"),
+    [("busy", "peer_busy"), ("special_information", "number_unknown"), ("fax_calling", "fax_answered")],
+)
+def test_a_call_of_ours_ends_where_a_tone_answers_in_place_of_a_person(tone: str, cause: str) -> None:
+    async def story() -> None:
+        hall = ControlledHall()
+        call_id = hall.control.originate("sip:a@192.0.2.9", "scripted")
+        await hall.settle()
+        leg = hall.signalling.dialled[-1]
+        hall.manager.on_media_event(m.ToneHeard(leg, "ringback", 1.0))
+        hall.manager.on_media_event(m.ToneHeard(leg, tone, 2.0))
+        await hall.settle()
+        assert not any(said.startswith("hangup") for said in hall.signalling.said), (
+            "before the answer, it is awaited"
+        )
+        assert hall.signalling.session is not None
+        hall.manager.on_leg_event(LegAnswered(leg, hall.signalling.session))
+        hall.manager.on_media_event(m.ToneHeard(leg, tone, 3.0))
+        await hall.settle()
+        assert hall.signalling.said[-1] == f"hangup {cause}"
+        assert f.ToneWasHeard("caller", "ringback") in hall.sink.by_call[call_id]
+
+    play(story())
