@@ -11,11 +11,17 @@ import pytest
 
 from tests.scenarios.house import LEG, House
 from voicegw.agents.actions import AgentAction, Gather, PauseRecording, Say
+from voicegw.base.ids import LegId
+from voicegw.call import events as e
 from voicegw.call import facts as f
 from voicegw.call.edges import RECORDED_IN, RECORDED_OUT
+from voicegw.media import messages as m
+from voicegw.runtime.mail import MediaChanged
 from voicegw.runtime.orders import PauseRecording as PauseOrder
 from voicegw.runtime.orders import Refused
+from voicegw.sdp.negotiate import MediaSession
 
+BOSS = LegId("boss")
 ASK = Gather(no_input_ms=30_000)
 
 
@@ -64,6 +70,24 @@ def test_a_supervisor_pauses_the_recording_and_only_their_own_pause_ends() -> No
         assert not stage.worker.heard_by(RECORDED_IN), "the agent has its own reason"
         assert [fact.by for fact in stage.facts.of(f.RecordingWasPaused)] == ["Ada", "agent"]  # type: ignore[attr-defined]
         assert [fact.by for fact in stage.facts.of(f.RecordingWasResumed)] == ["Ada"]  # type: ignore[attr-defined]
+
+    play(story())
+
+
+def test_a_key_of_a_supervisors_phone_pauses_and_goes_on() -> None:
+    async def story() -> None:
+        stage = made([[Say("Hello."), ASK]])
+        await begin(stage)
+        stage.call.post(e.SupervisorOffered(BOSS, "Ada"))
+        await stage.settle()
+        stage.call.post(MediaChanged(BOSS, MediaSession("192.0.2.8", 4000, "PCMU", 0, 0)))
+        stage.call.post(e.LegConfirmed(BOSS))
+        await stage.run(0.2)
+        for paused in (True, False):
+            stage.call.post(m.DtmfReceived(BOSS, "6", 100))
+            await stage.run(0.1)
+            assert stage.worker.heard_by(RECORDED_IN) == (set() if paused else {LEG})
+        assert stage.facts.of(f.RecordingWasResumed) == [f.RecordingWasResumed("Ada")]
 
     play(story())
 

@@ -12,6 +12,7 @@ import msgspec
 from voicegw.call.facts import (
     AgentSpoke,
     AnyFact,
+    AudioWasMissing,
     CallerSpoke,
     CallHasEnded,
     ConsentWasGiven,
@@ -47,7 +48,7 @@ _HOUSE: Final = (
 )
 PLAIN_FIELDS: Final = frozenset([*_SIGNALLING, *_HOUSE, "name", "to"])
 """Fields that hold no speech: numbers of the signalling stay, or a caller's data could not be found and erased."""
-_ALWAYS: Final = (DisclosureWasMade, ConsentWasGiven, ConsentWasRefused, CallHasEnded)
+_ALWAYS: Final = (DisclosureWasMade, ConsentWasGiven, ConsentWasRefused, CallHasEnded, AudioWasMissing)
 
 
 class Censor:

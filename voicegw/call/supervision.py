@@ -81,6 +81,8 @@ class SupervisionConfig:
     """The supervisor alone talks with the caller."""
     hand_back_key: str = "5"
     """The agent goes on; the supervisor listens."""
+    recording_key: str = "6"
+    """From here on silence is recorded; once more: what is heard again."""
     max_per_call: int = 4
     """So many supervisors may take part in one call; one at a time can have taken it over."""
 
@@ -89,6 +91,8 @@ class SupervisionConfig:
         keys = self.keys
         if len(keys) < len(SupervisorInput) - 1 or not set(keys) <= set("0123456789*#"):
             raise ConfigError("the keys of a supervisor are not five different ones", fix="take 1, 2, 3, 4 and 5")
+        if len(self.recording_key) != 1 or self.recording_key in keys or self.recording_key not in "0123456789*#":
+            raise ConfigError("recording_key is no key of its own", fix="take 6")
         if self.max_per_call < 1:
             raise ConfigError(f"max_per_call is {self.max_per_call}", fix="take 4; at least 1")
         if not self.prefix or "+" in self.prefix:

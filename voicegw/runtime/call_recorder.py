@@ -133,6 +133,10 @@ class CallRecorder:
         self.pause(by, paused=paused)
         return True
 
+    def toggle_pause(self, by: str) -> None:
+        """By a key: pause, or end one's own pause."""
+        self.order_pause(by, paused=by not in self._state.paused_by)
+
     def settle(self) -> None:
         """A new reply begins: what the last one changed stays."""
         self._settled = self._state

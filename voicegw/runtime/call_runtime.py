@@ -480,7 +480,7 @@ class CallRuntime:
             AsrOptions(agent.language, agent.phrases()),
             self._tasks,
             self._book,
-            SupervisionLinks(self._machine.supervisors, self.post, note, self.call_id),
+            SupervisionLinks(self._machine.supervisors, self.post, note, self.call_id, self._recorder.toggle_pause),
         )
         bridge = None
         if services.transfers.transcribe:

@@ -73,6 +73,8 @@ class SupervisionLinks:
     post: Callable[[e.SupervisorChose | AsrReported], None]
     tell_agent: Callable[[str], None]
     call_id: str
+    pause_recording: Callable[[str], None] = lambda _name: None
+    """Pause the recording for this supervisor, or end their pause."""
 
 
 @dataclass(slots=True)
@@ -94,6 +96,7 @@ class SupervisionDesk:
     ) -> None:
         """``heard``: how callers are recognised; supervisors in the same language, whatever they say."""
         self._keys = services.supervision.keys
+        self._recording_key = services.supervision.recording_key
         self._most = services.supervision.max_per_call
         self._book = book
         self._links = links
@@ -152,10 +155,13 @@ class SupervisionDesk:
 
     def on_key(self, leg_id: LegId, digit: str) -> bool:
         """A key; False if it was not a supervisor's."""
-        if self._links.supervisors.find(leg_id) is None:
+        presence = self._links.supervisors.find(leg_id)
+        if presence is None:
             return False
         if (chosen := self._keys.get(digit)) is not None:
             self._links.post(e.SupervisorChose(leg_id, chosen))
+        elif digit == self._recording_key:
+            self._links.pause_recording(presence.name)
         return True
 
     # ------------------------------------------------------------ orders and their effect

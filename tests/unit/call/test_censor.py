@@ -140,3 +140,10 @@ def test_patterns_of_the_administrator() -> None:
 def test_policies(policy: RecordingPolicy, given: bool | None, record: bool, transcribe: bool) -> None:
     consent = Consent(policy, given)
     assert (consent.record, consent.transcribe) == (record, transcribe)
+
+
+def test_what_is_wrong_with_the_line_is_written_down_before_any_consent() -> None:
+    censor = Censor()
+    censor.withheld = True
+    fact = f.AudioWasMissing("caller", "both", "firewall", "nothing arrives from 198.51.100.4:4000", 2500.0)
+    assert censor.take(fact) == [fact]
