@@ -116,6 +116,8 @@ class RecordingRuntime(CallRuntime):
         supervision = SupervisionDesk(self._services, heard, self._tasks, self._book, links)
         self._others = SideVoices(supervision, self._ears, self.leg_id)
         self._orders.begin(None, None, supervision)
+        # What an agent's vocabulary is prepared for at the start; nobody waits for it, and it may fail in peace.
+        self._tasks.spawn("prepare recogniser", self._services.asr.prepare(heard), lambda _reason: None)
 
     @property
     def _language(self) -> str:
