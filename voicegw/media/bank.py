@@ -17,7 +17,7 @@ from voicegw.audio.plc import Concealer
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, MediaConfig
-from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, Pcm, Rows, fill_in
+from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, ComfortNoise, Pcm, Rows, fill_in
 from voicegw.media.messages import ConfigureLeg
 from voicegw.media.received_codecs import ReceivedCodecs, clock_of
 from voicegw.media.wide import CODECS, WideBank
@@ -43,7 +43,8 @@ class LegBank:
         )
         self.jitter = JitterBank(capacity, FRAME_SAMPLES, limits)
         self.reception = ReceptionStats(capacity)
-        self.wide = WideBank(capacity, self.jitter, config.opus_complexity)
+        self.noise = ComfortNoise(capacity)
+        self.wide = WideBank(capacity, self.jitter, self.noise, config.opus_complexity)
         self.clock = np.ones(capacity, np.int64)
         """Ticks of the RTP clock in a sample at 8 kHz, for what the row sends."""
         self.clock_in = np.ones(capacity, np.int64)
@@ -120,6 +121,7 @@ class LegBank:
         self._free.append(row)
         self._codec.pop(row, None)
         self.received.forget(row)
+        self.noise.end(row)
         self.wide.end_receiving(row)
         self.wide.end_sending(row)
 
@@ -224,7 +226,7 @@ class LegBank:
         if pulled.due is None:
             frames = self._concealer.process(rows, frames, None)
         else:
-            frames = fill_in(self._concealer, rows, frames, pulled.present, pulled.due)
+            frames = fill_in(self._concealer, rows, frames, pulled.present, pulled.due, self.noise)
         self._pulls += 1
         if self._pulls % THIN_TICKS == 0:
             self.jitter.thin(rows, level_dbov(frames) < QUIET_DBOV, THIN_TICKS)

@@ -202,6 +202,9 @@ class RtpReceiver:
             return
         head = parse_plain(packets)
         bank.heard_at[rows] = now
+        if bank.noise.on:
+            for row in rows.tolist():
+                bank.noise.end(row)
         lengths -= HEADER_BYTES
         if bank.wide.receivers:
             bank.wide.refer(rows, head.sequence, head.timestamp, packets, HEADER_BYTES, lengths)
@@ -237,6 +240,8 @@ class RtpReceiver:
             self._count_only(leg, packet, now)
             if is_key:
                 self._take_key(leg, packet, now, events)
+            else:
+                self._bank.noise.begin(leg.row, packet.payload)
             return 0
         self._bank.announce(leg.row, packet.payload_type)
         view[0] = PLAIN_FIRST_BYTE

@@ -17,7 +17,7 @@ from voicegw.audio import g722, opus
 from voicegw.audio.levels import level_dbov
 from voicegw.audio.plc import Concealer
 from voicegw.media.config import WIDE_FRAME_SAMPLES, WIDE_HZ
-from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, Pcm, Rows, fill_in
+from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, ComfortNoise, Pcm, Rows, fill_in
 from voicegw.media.messages import ConfigureLeg
 from voicegw.media.opus_stream import OpusReceiver, OpusSender, first_reference
 from voicegw.rtp.jitter import JitterBank, Pulled
@@ -34,8 +34,9 @@ _LEAST_BITRATE: Final = 6_000
 class WideBank:
     """What is particular about them."""
 
-    def __init__(self, capacity: int, jitter: JitterBank, opus_complexity: int) -> None:
+    def __init__(self, capacity: int, jitter: JitterBank, noise: ComfortNoise, opus_complexity: int) -> None:
         self._jitter = jitter
+        self._noise = noise
         self._complexity = opus_complexity
         self._concealer = Concealer(capacity, WIDE_HZ)
         self._decoders: dict[int, g722.Decoder] = {}
@@ -104,9 +105,8 @@ class WideBank:
     def _filled(self, rows: Rows, frames: Pcm, pulled: Pulled, places: list[int]) -> Pcm:
         if pulled.due is None:
             return self._concealer.process(rows, frames, None)
-        return fill_in(
-            self._concealer, rows, frames, np.repeat(pulled.present[places], 2, axis=1), pulled.due[places]
-        )
+        present = np.repeat(pulled.present[places], 2, axis=1)
+        return fill_in(self._concealer, rows, frames, present, pulled.due[places], self._noise)
 
     def _decode(self, row: int, pulled: Pulled, place: int, frame: Pcm) -> None:
         codes, present = pulled.codes[place], pulled.present[place]
