@@ -15,7 +15,7 @@ import numpy as np
 from voicegw.audio.progress_detect import ToneDetector
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
-from voicegw.base.ids import CallId, RandomBytes
+from voicegw.base.ids import CallId, LegId, RandomBytes
 from voicegw.base.metrics import Counters
 from voicegw.call.edges import AGENT_EAR
 from voicegw.media import messages as m
@@ -86,6 +86,11 @@ class MediaEngine:
     def legs(self) -> int:
         """Open legs."""
         return len(self._board.legs)
+
+    def buffered_ms(self, leg_id: LegId) -> float:
+        """How long what has arrived from a leg last waits for its turn; 0 for a leg that is not there."""
+        leg = self._board.legs.get(leg_id)
+        return 0.0 if leg is None else self._bank.jitter.delay_samples(leg.row) * 1000 / SAMPLE_RATE_HZ
 
     def take_events(self) -> list[m.Event]:
         """What happened since the last call, in order."""
