@@ -179,6 +179,7 @@ def build(
         supervision=config.supervision,
         texts=HouseTexts(config.texts),
         eot=speech.eot,
+        recording_format=config.recording.format,
     )
     manager = CallManager(services, store, config.limits.max_calls)
     if browsers is not None:

@@ -34,6 +34,7 @@ from voicegw.ports.recorder import (
     RecorderFailed,
     RecorderStarted,
 )
+from voicegw.recording.opus_file import SUFFIX, StereoOpusFile
 from voicegw.recording.quota import DiskQuota
 from voicegw.recording.seal_keys import SealPublicKey
 from voicegw.recording.seal_writer import SealedWavFile
@@ -59,7 +60,9 @@ class DiskRecorder:
         self._writer = RecordingWriter(open_file=self._open, quota=quota)
 
     def _open(self, path: str, rate_hz: int) -> RecordingFile:
-        return SealedWavFile(path, self._seal_to, rate_hz) if self._seal_to else StereoWavFile(path, rate_hz)
+        if self._seal_to:
+            return SealedWavFile(path, self._seal_to, rate_hz)
+        return StereoOpusFile(path, rate_hz) if path.endswith(SUFFIX) else StereoWavFile(path, rate_hz)
 
     def start(self, call_id: CallId, path: str, rate_hz: int = 8000) -> bool:
         return self._writer.start(call_id, path, rate_hz)

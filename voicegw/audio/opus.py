@@ -35,6 +35,9 @@ _SET_PACKET_LOSS: Final = 4014
 _SET_DTX: Final = 4016
 _BANDWIDTHS: Final = ((8_000, 1101), (12_000, 1102), (16_000, 1103))
 """Highest sample rate that a listener plays → libopus's name of the band."""
+_GET_LOOKAHEAD: Final = 4027
+_FILE_COMPLEXITY: Final = 3
+"""Of recordings: less than half the work of the default, and nobody hears the difference in telephone speech."""
 _SILENT_BYTES: Final = 2
 """A packet of up to so many bytes need not be sent (opus_encode)."""
 
@@ -107,6 +110,38 @@ class Encoder:
         if size < 0:
             raise LocalError(f"libopus cannot encode {len(samples)} samples: error {size}")
         return self._packet.raw[:size] if size > _SILENT_BYTES else b""
+
+
+class StereoEncoder:
+    """Two channels on their way into a file; LocalError where libopus is not installed or refuses.
+
+    ``lookahead``: so many samples per channel come out later than they went in.
+    """
+
+    def __init__(self, rate_hz: int, bitrate: int) -> None:
+        library = self._library = _library()
+        error = ctypes.c_int()
+        self._encoder = library.opus_encoder_create(rate_hz, 2, _VOIP, ctypes.byref(error))
+        if error.value:
+            raise LocalError(f"libopus cannot make an encoder: error {error.value}")
+        library.opus_encoder_ctl(self._encoder, _SET_BITRATE, ctypes.c_int(bitrate))
+        library.opus_encoder_ctl(self._encoder, _SET_COMPLEXITY, ctypes.c_int(_FILE_COMPLEXITY))
+        found = ctypes.c_int()
+        library.opus_encoder_ctl(self._encoder, _GET_LOOKAHEAD, ctypes.byref(found))
+        self.lookahead = found.value
+        self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
+
+    def __del__(self) -> None:
+        if getattr(self, "_encoder", None):
+            self._library.opus_encoder_destroy(self._encoder)
+
+    def encode(self, interleaved: bytes) -> bytes:
+        """A packet of 20 ms of 16-bit PCM, left and right in turn."""
+        samples = len(interleaved) // 4
+        size = self._library.opus_encode(self._encoder, interleaved, samples, self._packet, MAX_PACKET_BYTES)
+        if size < 0:
+            raise LocalError(f"libopus cannot encode {samples} samples: error {size}")
+        return self._packet.raw[:size]
 
 
 class Decoder:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from voicegw.audio import wav_header
 from voicegw.recording.layout import CHANNELS, FRAME_BYTES, RATES
+from voicegw.recording.ogg_pages import EMPTY_BYTES
 from voicegw.recording.seal_format import MAX_HEADER_BYTES, TAG_BYTES, SealDamaged, is_sealed, parse_header
 
 
@@ -36,6 +37,8 @@ def _recover(part: Path) -> Path | None:
         head = file.read(wav_header.HEADER_BYTES)
         if is_sealed(head):
             return _keep_sealed(part)
+        if head.startswith(b"OggS"):
+            return _keep_ogg(part, size)
         rate_hz = next((rate for rate in RATES if _same_format(head, wav_header.header(rate, CHANNELS, 0))), 0)
         if not rate_hz:
             return None
@@ -62,6 +65,16 @@ def _keep_sealed(part: Path) -> Path | None:
     with part.open("rb") as file:
         header = parse_header(file.read(MAX_HEADER_BYTES))
     if part.stat().st_size <= header.size + TAG_BYTES:
+        part.unlink()
+        return None
+    final = _free_name(part.with_suffix(""))
+    part.rename(final)
+    return final
+
+
+def _keep_ogg(part: Path, size: int) -> Path | None:
+    """Every page is whole by itself, and readers stop at the first that is not."""
+    if size <= EMPTY_BYTES:
         part.unlink()
         return None
     final = _free_name(part.with_suffix(""))

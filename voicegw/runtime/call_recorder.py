@@ -39,12 +39,20 @@ class CallRecorder:
     """Tells the media worker when to record, and the log of the call when to write down what is said."""
 
     def __init__(
-        self, call_id: CallId, media: MediaControl, folder: Path | None, book: LogBook, counters: Counters
+        self,
+        call_id: CallId,
+        media: MediaControl,
+        folder: Path | None,
+        book: LogBook,
+        counters: Counters,
+        *,
+        suffix: str = "wav",
     ) -> None:
         """Recordings go into ``folder``; None for no recordings."""
         self._call_id = call_id
         self._media = media
         self._folder = folder
+        self._suffix = suffix
         self._book = book
         self._counters = counters
         self._state = self._settled = _State(Consent())
@@ -59,7 +67,7 @@ class CallRecorder:
     def _path(self) -> str:
         """Of the present recording; empty where there are to be none."""
         part = f"-{self._parts}" if self._parts > 1 else ""
-        return str(self._folder / f"{self._call_id}{part}.wav") if self._folder is not None else ""
+        return str(self._folder / f"{self._call_id}{part}.{self._suffix}") if self._folder is not None else ""
 
     @property
     def pending(self) -> bool:

@@ -77,7 +77,14 @@ class CallRuntime:
         censor = Censor(services.redactor())
         self._book = LogBook(call_id, services.clock, services.facts, services.on_fact, censor)
         self._record = RecordKeeper(services, self._machine, self._book)
-        self._recorder = CallRecorder(call_id, services.media, services.recordings, self._book, services.counters)
+        self._recorder = CallRecorder(
+            call_id,
+            services.media,
+            services.recordings,
+            self._book,
+            services.counters,
+            suffix=services.recording_format,
+        )
         self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
         self._lines = LineWatch(services, self._book, self._legs.ends, self._record.whose)
         self._look_up = LookUp(offer.told, self._tasks, self.post, self._book)

@@ -199,3 +199,5 @@ class CallServices:
     """What the server itself says in a call."""
     redactor: Callable[[], Redactor] = Redactor
     """Makes what keeps card numbers and patterns out of one call's facts."""
+    recording_format: str = "wav"
+    """The suffix of recordings, which says what the media worker makes of them."""

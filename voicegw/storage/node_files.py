@@ -17,7 +17,7 @@ from voicegw.storage.rejected import RejectedFacts
 from voicegw.storage.spool import SpooledFact
 from voicegw.storage.tool_ledger import entries_in_ledger, erase_in_ledger, forget_in_ledger
 
-_RECORDINGS = (".wav", ".wav.sealed", ".wav.part", ".wav.sealed.part")
+_RECORDINGS = (".wav", ".wav.sealed", ".wav.part", ".wav.sealed.part", ".opus", ".opus.part")
 
 
 class Scope(Enum):

@@ -163,7 +163,7 @@ async def recording(
     visitor: Listener,
     byte_range: Annotated[str | None, Header(alias="Range", examples=["bytes=0-65535"])] = None,
 ) -> StreamingResponse:
-    """Stereo WAV, left the caller, right what the caller was sent. Leaves a row in the audit."""
+    """Stereo WAV, or Opus in Ogg: left the caller, right what the caller was sent. Leaves a row in the audit."""
     async with parts.store.read() as unit:
         await visible(unit, visitor.who.scope, call_id)
         found = await unit.calls.recording(call_id)
@@ -180,7 +180,8 @@ async def recording(
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.end}/{size}"
     start, length = (wanted.start, wanted.length) if wanted else (0, size)
     body = parts.recordings.read(found.path, start, length)
-    return StreamingResponse(body, 206 if wanted else 200, headers, "audio/wav")
+    kind = "audio/ogg" if found.path.endswith(".opus") else "audio/wav"
+    return StreamingResponse(body, 206 if wanted else 200, headers, kind)
 
 
 def limited(wanted: CallFilter, scope: Scope) -> CallFilter:
