@@ -12,6 +12,34 @@ import msgspec
 
 from voicegw.base.ids import CallId, UtteranceId
 from voicegw.call.fact import Fact
+from voicegw.call.line_facts import (
+    AudioWasMissing,
+    MediaHasMoved,
+    MediaQualityHasChanged,
+    MediaWasMeasured,
+    SipStep,
+    SipWasTraced,
+    ToneWasHeard,
+    TrunkHasFailed,
+)
+from voicegw.call.people_facts import (
+    AnnouncementWasMade,
+    CalleeSpoke,
+    CallerWasConnected,
+    CallerWasMoved,
+    CallWasOrdered,
+    FarEndWasReferred,
+    FarEndWasReplaced,
+    MessageWasReceived,
+    ReferralHasFailed,
+    SupervisorHasJoined,
+    SupervisorHasLeft,
+    SupervisorModeHasChanged,
+    SupervisorSpoke,
+    TransferHasBegun,
+    TransferHasFailed,
+    TransferHasProgressed,
+)
 from voicegw.call.recording_facts import (
     ParticipantSpoke,
     RecordingWasDescribed,
@@ -19,6 +47,34 @@ from voicegw.call.recording_facts import (
     StreamWasAgreed,
     StreamWasPaused,
 )
+
+__all__ = [
+    "AnnouncementWasMade",
+    "AudioWasMissing",
+    "CallWasOrdered",
+    "CalleeSpoke",
+    "CallerWasConnected",
+    "CallerWasMoved",
+    "FarEndWasReferred",
+    "FarEndWasReplaced",
+    "MediaHasMoved",
+    "MediaQualityHasChanged",
+    "MediaWasMeasured",
+    "MessageWasReceived",
+    "ReferralHasFailed",
+    "SipStep",
+    "SipWasTraced",
+    "SupervisorHasJoined",
+    "SupervisorHasLeft",
+    "SupervisorModeHasChanged",
+    "SupervisorSpoke",
+    "ToneWasHeard",
+    "TransferHasBegun",
+    "TransferHasFailed",
+    "TransferHasProgressed",
+    "TrunkHasFailed",
+]
+"""What is defined elsewhere and read from here: this module is the catalogue."""
 
 
 class CallWasOffered(Fact, frozen=True):
@@ -81,20 +137,6 @@ class CallWasHeld(Fact, frozen=True):
     """The peer put the call on hold, or took it back."""
 
     held: bool
-
-
-class ToneWasHeard(Fact, frozen=True):
-    """The network played something on a leg that we called: ``ringback``, ``busy``, ``congestion``,
-    ``special_information``, ``fax_calling`` or ``fax_answering``. ``party``: the leg's role in the call."""
-
-    party: str
-    tone: str
-
-
-class MediaHasMoved(Fact, frozen=True):
-    """The media worker of a leg died, and another one went on with it. ``party``: the leg's role in the call."""
-
-    party: str
 
 
 class AgentSpoke(Fact, frozen=True):
@@ -309,226 +351,6 @@ class ConsentWasRefused(Fact, frozen=True):
 
     question: str
     answer: str
-
-
-class MediaWasMeasured(Fact, frozen=True):
-    """Counters of a leg at its end. ``leg``: caller, callee, supervisor, or stream of a recording session."""
-
-    packets_sent: int
-    packets_received: int
-    packets_lost: int
-    packets_late: int
-    packets_rejected: int
-    jitter_ms: float
-    leg: str = "caller"
-    mos: float = 0.0
-    """Of the whole leg, 1 to 4.5; 0 where nothing was received."""
-    round_trip_ms: float = -1.0
-    party: str = ""
-    """Whose leg it was, where there may be several of its kind."""
-    srtp: str = ""
-    """The suite that it was encrypted with; empty for plain RTP."""
-
-
-class AudioWasMissing(Fact, frozen=True):
-    """A leg that is answered is silent in one direction, or in both, and not on hold.
-
-    ``direction``: from_peer, to_peer or both. ``reason``: nat_peer, nat_ours, address, refused, muted, firewall or
-    unheard; ``text`` says it in words, and what to look at.
-    """
-
-    leg: str
-    direction: str
-    reason: str
-    text: str
-    after_ms: float
-    party: str = ""
-
-
-class MediaQualityHasChanged(Fact, frozen=True):
-    """How the last five seconds of a leg sounded. While that is poor (a ``mos`` below 3.1) it is told every time.
-
-    ``mos``: of what we heard; ``peer_mos``: of what the other side says it heard, 0 where it does not say.
-    """
-
-    leg: str
-    mos: float
-    peer_mos: float
-    loss_percent: float
-    jitter_ms: float
-    round_trip_ms: float = -1.0
-    party: str = ""
-
-
-class TransferHasBegun(Fact, frozen=True):
-    """The caller is to be moved to ``target``, which is at ``uri``. ``kind``: bridged, attended or blind."""
-
-    kind: str
-    target: str
-    uri: str
-    summary: str
-
-
-class TransferHasProgressed(Fact, frozen=True):
-    """A step on the way.
-
-    ``step``: refer_accepted, refer_refused, referred_call, dialled, ringing, answered, briefed or accepted.
-    ``status`` is the SIP status that said so, 0 for none.
-    """
-
-    step: str
-    status: int
-
-
-class TransferHasFailed(Fact, frozen=True):
-    """The agent has the caller back, because of ``reason``; ``status`` as in TransferHasProgressed."""
-
-    reason: str
-    status: int
-
-
-class CallerWasConnected(Fact, frozen=True):
-    """Caller and target talk, by way of us."""
-
-    target: str
-    uri: str
-
-
-class CallerWasMoved(Fact, frozen=True):
-    """Caller and target talk without us."""
-
-    target: str
-    uri: str
-
-
-class FarEndWasReferred(Fact, frozen=True):
-    """The far end of a leg asked us to talk with ``uri`` in its place (SIP REFER). ``followed``: we call there."""
-
-    leg: str
-    uri: str
-    followed: bool
-
-
-class ReferralHasFailed(Fact, frozen=True):
-    """Nobody could be talked with at ``uri``; ``status`` is what SIP said. The far end is the one it was."""
-
-    leg: str
-    uri: str
-    status: int
-
-
-class FarEndWasReplaced(Fact, frozen=True):
-    """From now on ``uri`` is the far end of a leg, by REFER or by Replaces."""
-
-    leg: str
-    uri: str
-
-
-class MessageWasReceived(Fact, frozen=True):
-    """The far end of a leg sent text (SIP MESSAGE)."""
-
-    leg: str
-    text: str
-
-
-class AnnouncementWasMade(Fact, frozen=True):
-    """Something was said that is no part of the conversation. ``to``: caller or target."""
-
-    to: str
-    text: str
-
-
-class SupervisorHasJoined(Fact, frozen=True):
-    """A supervisor is in the call, listening."""
-
-    name: str
-
-
-class SupervisorModeHasChanged(Fact, frozen=True):
-    """From now on a supervisor does ``mode`` (listen, whisper, barge, takeover).
-
-    ``effect_ms``: from the command to its effect in the media worker, negative where that was not told.
-    """
-
-    name: str
-    mode: str
-    effect_ms: float = -1.0
-
-
-class SupervisorHasLeft(Fact, frozen=True):
-    """A supervisor is gone; ``cause`` as in CallHasEnded. ``had_taken_over``: the agent has the caller back."""
-
-    name: str
-    cause: str
-    had_taken_over: bool
-
-
-class SupervisorSpoke(Fact, frozen=True):
-    """A supervisor said something, by voice or as text. ``to``: agent (a whisper), or caller."""
-
-    name: str
-    to: str
-    text: str
-    started_ms: float
-    ended_ms: float
-
-
-class CalleeSpoke(Fact, frozen=True):
-    """Somebody whom the caller was connected to said something to them."""
-
-    target: str
-    text: str
-    started_ms: float
-    ended_ms: float
-
-
-class CallWasOrdered(Fact, frozen=True):
-    """Somebody outside of the call wanted it moved or ended. ``what``: move or end; ``to``: where to."""
-
-    by: str
-    what: str
-    to: str = ""
-
-
-class SipStep(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One SIP message. ``here`` and ``peer`` are HOST:PORT, ``reason`` the header of that name (RFC 3326).
-
-    ``again``: a retransmission. ``text``: the message, where that is kept, without credentials, keys and bodies
-    other than session descriptions.
-    """
-
-    at_ms: float
-    sent: bool
-    start_line: str
-    cseq: str
-    here: str
-    peer: str
-    transport: str
-    reason: str = ""
-    again: bool = False
-    text: str = ""
-
-
-class SipWasTraced(Fact, frozen=True):
-    """What was said by SIP on one leg since the last such fact, at the latest when the call is over. ``dropped``
-    messages were in the middle, and are told of at the end."""
-
-    leg: str
-    party: str
-    steps: tuple[SipStep, ...]
-    dropped: int = 0
-
-
-class TrunkHasFailed(Fact, frozen=True):
-    """A trunk could not carry a call of ours, and ``next_trunk`` tried after it. ``cause``: of the catalogue,
-    ``status`` and ``reason``: what the trunk said, 0 and "" where it said nothing."""
-
-    leg: str
-    trunk: str
-    cause: str
-    status: int
-    reason: str
-    next_trunk: str
 
 
 class CallHasEnded(Fact, frozen=True):
