@@ -21,6 +21,7 @@ from voicegw.config import Config, load_config
 from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.local_addresses import route_source
 from voicegw.inference.vad.silero import SileroVad
+from voicegw.sdp.security import SrtpPolicy
 from voicegw.server import load_offline
 
 FAR_AWAY = "198.51.100.1"
@@ -143,6 +144,18 @@ def _codecs(config: Config) -> Iterator[Finding]:
     yield _ok("codecs", ", ".join((*config.sip.codecs, "telephone-event")))
 
 
+def _srtp(config: Config) -> Iterator[Finding]:
+    security = config.sip.media_security
+    if security.policy is not SrtpPolicy.OFF and not security.suites:
+        fix = "pip install pylibsrtp"
+        yield Finding(Grade.WARN, "srtp", "there is none: its library cannot be loaded", fix)
+    elif security.policy is not SrtpPolicy.OFF and security.in_clear:
+        fix = "remove sip.srtp_in_clear, and reach us by TLS"
+        yield Finding(Grade.WARN, "srtp", f"{security.policy}, and its keys can be read on the way", fix)
+    else:
+        yield _ok("srtp", security.policy)
+
+
 def _models(config: Config) -> Iterator[Finding]:
     try:
         SileroVad(1)
@@ -254,6 +267,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _sip_port,
     _rtp_ports,
     _codecs,
+    _srtp,
     _models,
     _voices,
     _dialplan,

@@ -95,6 +95,7 @@ def test_doctor_finds_nothing_that_keeps_calls_from_working(
         "sip port",
         "rtp ports",
         "codecs",
+        "srtp",
         "vad model",
         "asr",
         "tts",
@@ -104,6 +105,11 @@ def test_doctor_finds_nothing_that_keeps_calls_from_working(
     for topic in (*topics, "open files", "cores", "recordings", "spool"):
         assert f"  {topic}: " in out
     assert "FAIL" not in out
+
+
+def test_doctor_warns_of_keys_that_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _doctor(tmp_path, "sip: {listen_ip: 127.0.0.1, listen_port: 0, srtp_in_clear: true}\n")
+    assert "its keys can be read on the way" in capsys.readouterr().out
 
 
 def test_doctor_fails_on_a_taken_port_and_says_what_to_do(
