@@ -1,4 +1,4 @@
-"""A load of G.711 streams from one process and one socket, and the departure times of what comes back.
+"""A load of speech streams from one process and one socket, and the departure times of what comes back.
 
 Hundreds of telephones must cost less than the server that they measure. So all packets are rows of one array,
 sent with ``sendmmsg``, and replies are read with ``recvmmsg``; the kernel's receive timestamps (SO_TIMESTAMPNS)
@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from voicegw.rtp.packet import write_plain
 from voicegw.rtp.srtp import SrtpKey, SrtpSender
+from voicegw.testing.bench._speech_packets import read_packets
 
 _SO_TIMESTAMPNS: Final = 35
 _SO_RCVBUFFORCE: Final = 33
@@ -64,15 +66,23 @@ class _Sender:
     """The packets of all streams and the system call structures that point at them."""
 
     def __init__(
-        self, fd: int, ports: list[int], codes: NDArray[np.uint8], speaking: int, sealer: SrtpSender | None
+        self,
+        fd: int,
+        ports: list[int],
+        speech: tuple[NDArray[np.uint8], NDArray[np.int64]],
+        speaking: int,
+        sealer: SrtpSender | None,
+        payload_type: int,
+        step: int,
     ) -> None:
         count = len(ports)
         self._sealer = sealer
         self._fd = fd
-        self._codes = codes
+        self._payloads, self._lengths = speech
+        self._payload_type, self._step = payload_type, step
         self._speaking = speaking
         self._packets = np.zeros((count, 12 + _FRAME), np.uint8)
-        self._packets[:, 12:] = 0xFF
+        self._packets[:, 12:] = self._payloads[-1]  # the last is silence
         self._sequence = np.zeros(count, np.int64)
         self._timestamp = np.zeros(count, np.int64)
         self._ssrc = np.arange(1, count + 1, dtype=np.int64)
@@ -85,7 +95,7 @@ class _Sender:
         self._wire = self._packets if sealer is None else np.zeros((count, 12 + _FRAME + _TAG), np.uint8)
         self._vectors = np.zeros(count, _IOVEC)
         self._vectors["base"] = self._wire.ctypes.data + np.arange(count) * self._wire.shape[1]
-        self._vectors["len"] = self._wire.shape[1]
+        self._vectors["len"] = self._wire.shape[1] - _FRAME + self._lengths[-1]
         self._messages = np.zeros(count, _MMSGHDR)
         self._messages["name"] = self._names.ctypes.data + np.arange(count) * _SOCKADDR.itemsize
         self._messages["namelen"] = _SOCKADDR.itemsize
@@ -97,14 +107,15 @@ class _Sender:
         """The next packet of streams ``begin`` to ``end``."""
         talkers = min(end, self._speaking)
         if begin < talkers:
-            index = self._position[begin:talkers, np.newaxis] + np.arange(_FRAME)
-            self._packets[begin:talkers, 12:] = self._codes[index % len(self._codes)]
-            self._position[begin:talkers] += _FRAME
+            index = self._position[begin:talkers] % (len(self._lengths) - 1)
+            self._packets[begin:talkers, 12:] = self._payloads[index]
+            self._vectors["len"][begin:talkers] = self._wire.shape[1] - _FRAME + self._lengths[index]
+            self._position[begin:talkers] += 1
         part = slice(begin, end)
-        second = np.zeros(end - begin, np.uint8)
+        second = np.full(end - begin, self._payload_type, np.uint8)
         write_plain(self._packets[part], second, self._sequence[part], self._timestamp[part], self._ssrc[part])
         self._sequence[part] += 1
-        self._timestamp[part] += _FRAME
+        self._timestamp[part] += self._step
         if self._sealer is not None:
             for row in range(begin, end):
                 sealed = self._sealer.protect(self._packets[row].data)
@@ -173,9 +184,17 @@ def _evaluate(receiver: _Receiver, sent: int, warm_up_s: float) -> LoadResult:
 def _generate(sock: socket.socket, order: dict[str, Any]) -> LoadResult:
     """Send for ``seconds``; the timing of the replies counts after ``warm_up_s``."""
     ports: list[int] = order["ports"]
-    codes = np.fromfile(order["speech"], np.uint8)
+    speech = read_packets(Path(order["speech"]))
     sealer = SrtpSender(SrtpKey(SUITE, bytes.fromhex(order["srtp"]))) if order["srtp"] else None
-    sender = _Sender(sock.fileno(), ports, codes, int(len(ports) * order["speaking"]), sealer)
+    sender = _Sender(
+        sock.fileno(),
+        ports,
+        speech,
+        int(len(ports) * order["speaking"]),
+        sealer,
+        order["payload_type"],
+        order["step"],
+    )
     receiver = _Receiver(sock.fileno())
     receiver.read()  # legs send from the moment they are configured: that was before our time
     receiver.batches.clear()

@@ -1,7 +1,7 @@
 """The media bench: what a leg costs in the worker, and how evenly its packets leave.
 
-A load generator in a process and on a core of its own sends N streams of G.711, 40 % of them speech, to N calls in
-a real worker. Each call taps what it hears for the recogniser and plays agent audio, as a conversation does. CPU
+A load generator in a process and on a core of its own sends N streams of a codec, 40 % of them speech, to N calls
+in a real worker. Each call taps what it hears for the recogniser and plays agent audio, as a conversation does. CPU
 time is the worker's own from the kernel's scheduler, so that other load on the machine does not count; departure
 times are kernel timestamps at the receiver.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from voicegw.audio import wav
-from voicegw.audio.g711 import Law, encode
+from voicegw.audio.resample import resample
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.base.srtp_suites import SRTP_SUITES
 from voicegw.media.client import MediaClient
@@ -39,12 +39,15 @@ from voicegw.media.messages import (
 )
 from voicegw.server_media_start import command_line
 from voicegw.testing.bench._rtp_load import SUITE, LoadResult
+from voicegw.testing.bench._speech_packets import CODECS, BenchCodec, write_packets
 
 _LEGS: Final = (50, 100, 200, 300)
 _SPEAKING: Final = 0.4
 _WARM_UP_S: Final = 2.0
 _TICKS_PER_S: Final = 50
 _AIM_US: Final = {False: 20.0, True: 60.0}
+_AIM_LEGS: Final = {"G722": 200, "opus": 60}
+_TICK_US: Final = 20_000
 _AIM_JITTER_MS: Final = 3.0
 _WAYS: Final = {"on": (True,), "off": (False,), "both": (False, True)}
 _TEXT: Final = (
@@ -60,6 +63,7 @@ class Row:
     n: int
     vad: bool
     srtp: bool
+    codec: str
     cpu_us_per_leg_tick: float
     departure_jitter_p50_ms: float
     departure_jitter_p99_ms: float
@@ -69,14 +73,14 @@ class Row:
     worst_tick_ms: float
 
 
-def _speech(folder: Path) -> tuple[Path, bytes]:
-    """A file of μ-law speech for the callers, and PCM for the agent."""
+def _speech(folder: Path, codec: BenchCodec) -> tuple[Path, bytes]:
+    """A file of speech for the callers, and PCM for the agent at the rate of the codec."""
     made = folder / "speech.wav"
     subprocess.run(["flite", "-voice", "kal", "-t", _TEXT, "-o", str(made)], check=True)
-    pcm = wav.parse(made.read_bytes()).mono()
-    codes = folder / "speech.ulaw"
-    codes.write_bytes(encode(pcm, Law.ULAW).tobytes())
-    return codes, pcm.tobytes()
+    audio = wav.parse(made.read_bytes())
+    packets = folder / f"speech.{codec.name}"
+    write_packets(packets, codec, audio.mono(), audio.rate)
+    return packets, resample(audio.mono(), audio.rate, codec.rate_hz).tobytes()
 
 
 class _Load:
@@ -125,13 +129,16 @@ def _rss_kb(pid: int) -> int:
     return 0
 
 
-async def _open(client: MediaClient, number: int, remote_port: int, pcm: bytes, keys: LegKeys | None) -> int:
+async def _open(
+    client: MediaClient, number: int, remote_port: int, pcm: bytes, keys: LegKeys | None, codec: BenchCodec
+) -> int:
     """One call with one leg, its audio queued; the leg's port."""
     leg, call = LegId(f"leg{number}"), CallId(f"call{number}")
     port = await client.open_leg(leg, call, "127.0.0.1")
-    client.send(ConfigureLeg(leg, "127.0.0.1", remote_port, "PCMU", 0, srtp=keys))
+    client.send(ConfigureLeg(leg, "127.0.0.1", remote_port, codec.name, codec.payload_type, srtp=keys))
     client.send(SetMix(call, ((leg, "agent_ear", 1.0), ("agent", leg, 1.0))))
-    client.send(QueueAudio(call, UtteranceId(f"utterance{number}"), pcm, final=True, interruptible=False))
+    utterance = UtteranceId(f"utterance{number}")
+    client.send(QueueAudio(call, utterance, pcm, final=True, interruptible=False, rate_hz=codec.rate_hz))
     return port
 
 
@@ -165,7 +172,9 @@ def _complain(reason: str) -> None:
     sys.stderr.write(f"worker lost: {reason}\n")
 
 
-async def _measure(legs: int, *, vad: bool, srtp: bool, seconds: float, speech: tuple[Path, bytes]) -> Row:
+async def _measure(
+    legs: int, *, vad: bool, srtp: bool, codec: BenchCodec, seconds: float, speech: tuple[Path, bytes]
+) -> Row:
     """One row: a fresh worker on the first core, everything else on the last."""
     cores = sorted(os.sched_getaffinity(0))
     watch = _Watch()
@@ -177,16 +186,18 @@ async def _measure(legs: int, *, vad: bool, srtp: bool, seconds: float, speech: 
         pid = client.pid or 0
         _pin(pid, cores[0])
         before_kb = _rss_kb(pid)
-        pcm = speech[1] * int(1 + (seconds + 2 * _WARM_UP_S) * 16000 / len(speech[1]))
+        pcm = speech[1] * int(1 + (seconds + 2 * _WARM_UP_S) * 2 * codec.rate_hz / len(speech[1]))
         secret = os.urandom(SRTP_SUITES[SUITE].secret_bytes)
         keys = (
             LegKeys(SUITE, secret, secret) if srtp else None
         )  # one key for all streams: their SSRCs tell them apart
-        ports = [await _open(client, number, load.port, pcm, keys) for number in range(legs)]
+        ports = [await _open(client, number, load.port, pcm, keys, codec) for number in range(legs)]
         order = {
             "srtp": secret.hex() if srtp else "",
             "ports": ports,
             "speech": str(speech[0]),
+            "payload_type": codec.payload_type,
+            "step": codec.step,
             "speaking": _SPEAKING,
             "warm_up_s": _WARM_UP_S,
         }
@@ -207,6 +218,7 @@ async def _measure(legs: int, *, vad: bool, srtp: bool, seconds: float, speech: 
         n=legs,
         vad=vad,
         srtp=srtp,
+        codec=codec.name,
         cpu_us_per_leg_tick=round(cpu_s * 1e6 / (legs * seconds * _TICKS_PER_S), 1),
         departure_jitter_p50_ms=round(result.jitter_p50_ms, 2),
         departure_jitter_p99_ms=round(result.jitter_p99_ms, 2),
@@ -231,16 +243,21 @@ def _verdicts(rows: Sequence[Row]) -> dict[str, bool]:
     """The aims, each with whether it was met."""
     verdicts: dict[str, bool] = {}
     for vad, aim in _AIM_US.items():
-        costs = [row.cpu_us_per_leg_tick for row in rows if row.vad is vad and row.n >= 100 and not row.srtp]
+        costs = [row.cpu_us_per_leg_tick for row in rows if row.vad is vad and row.n >= 100 and _is_plain(row)]
         if costs:
             name = f"at most {aim:.0f} us of CPU per leg and tick {'with' if vad else 'without'} VAD"
             verdicts[f"{name}, 100 legs and more"] = max(costs) <= aim
-    most = [row for row in rows if row.n == 300 and not row.srtp]
+    most = [row for row in rows if row.n == 300 and _is_plain(row)]
     if most:
         verdicts["300 legs on one core without a lost frame"] = all(row.lost_frames == 0 for row in most)
     secure = [row for row in rows if row.n == 200 and row.srtp]
     if secure:
         verdicts["200 legs of SRTP on one core without a lost frame"] = all(row.lost_frames == 0 for row in secure)
+    for codec, least in _AIM_LEGS.items():
+        found = [row for row in rows if row.codec == codec and row.n >= least and row.vad]
+        if found:
+            fits = found[0].cpu_us_per_leg_tick * least <= _TICK_US and found[0].lost_frames == 0
+            verdicts[f"{least} legs of {codec} on one core, VAD included"] = fits
     hundred = [row for row in rows if row.n == 100]
     if hundred:
         worst = max(row.departure_jitter_p99_ms for row in hundred)
@@ -248,12 +265,18 @@ def _verdicts(rows: Sequence[Row]) -> dict[str, bool]:
     return verdicts
 
 
-_HEAD: Final = "legs  vad  srtp  us/leg/tick  jitter p50 ms  p99 ms  lost frames  kB/leg  late in  worst tick ms\n"
+def _is_plain(row: Row) -> bool:
+    return not row.srtp and row.codec == "PCMU"
+
+
+_HEAD: Final = (
+    "legs  codec  vad  srtp  us/leg/tick  jitter p50 ms  p99 ms  lost frames  kB/leg  late in  worst tick ms\n"
+)
 
 
 def _line(row: Row) -> str:
     return (
-        f"{row.n:4}  {'on ' if row.vad else 'off'}  "
+        f"{row.n:4}  {row.codec:5}  {'on ' if row.vad else 'off'}  "
         f"{'on  ' if row.srtp else 'off '}  {row.cpu_us_per_leg_tick:11.1f}  "
         f"{row.departure_jitter_p50_ms:13.2f}  {row.departure_jitter_p99_ms:6.2f}  {row.lost_frames:11}  "
         f"{row.rss_kb_per_leg:6.1f}  {row.late_in:7}  {row.worst_tick_ms:13.1f}\n"
@@ -267,16 +290,20 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--legs", type=int, nargs="+", default=_LEGS)
     parser.add_argument("--seconds", type=float, default=8.0, help="measured time of each row")
     parser.add_argument("--srtp", choices=("on", "off", "both"), default="off", help=SUITE)
+    parser.add_argument("--codec", choices=tuple(CODECS), nargs="+", default=("PCMU",))
     parser.add_argument("--vad", choices=("on", "off", "both"), default="both")
     arguments = parser.parse_args(argv)
     write = sys.stdout.write
     rows: list[Row] = []
     write(_HEAD)
     with tempfile.TemporaryDirectory() as folder:
-        speech = _speech(Path(folder))
-        kinds = product(_WAYS[arguments.vad], _WAYS[arguments.srtp], arguments.legs)
-        for vad, srtp, legs in kinds:
-            row = asyncio.run(_measure(legs, vad=vad, srtp=srtp, seconds=arguments.seconds, speech=speech))
+        speech = {name: _speech(Path(folder), CODECS[name]) for name in arguments.codec}
+        kinds = product(arguments.codec, _WAYS[arguments.vad], _WAYS[arguments.srtp], arguments.legs)
+        for name, vad, srtp, legs in kinds:
+            work = _measure(
+                legs, vad=vad, srtp=srtp, codec=CODECS[name], seconds=arguments.seconds, speech=speech[name]
+            )
+            row = asyncio.run(work)
             rows.append(row)
             write(_line(row))
             sys.stdout.flush()
