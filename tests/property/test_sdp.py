@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sdp.codec_choice import DTMF, PCMA, PCMU
 from voicegw.sdp.codecs import STATIC_PAYLOAD_TYPES, Codec, codecs_of
+from voicegw.sdp.crypto import CryptoLine, MasterKey, parse_line
 from voicegw.sdp.description import Connection, MediaDescription, Origin, SessionDescription, parse, serialize
 from voicegw.sdp.direction import DIRECTIONS
 from voicegw.sdp.local_session import LocalSession
@@ -193,3 +194,13 @@ def test_a_version_counts_changes(directions: list[str]) -> None:
 
 def test_the_static_table_holds_payload_types() -> None:
     assert all(0 <= payload_type < 96 for payload_type in STATIC_PAYLOAD_TYPES)
+
+
+@given(
+    st.text(max_size=200), st.sampled_from(["", "1 AES_CM_128_HMAC_SHA1_80 inline:", "1 AEAD_AES_128_GCM inline:"])
+)
+def test_any_crypto_line_is_read_or_passed_over(text: str, before: str) -> None:
+    line = parse_line(before + text)
+    if line is not None:
+        bare = CryptoLine(line.tag, line.suite_name, MasterKey(line.key.suite, line.key.secret))
+        assert parse_line(line.value) == bare
