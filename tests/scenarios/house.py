@@ -55,6 +55,7 @@ class FakeSignalling:
     first_traces: dict[LegId, Trace] = field(default_factory=dict)
     owed: set[LegId] = field(default_factory=set)
     refers: bool = True
+    presses: bool = False
     routes: bool = True
     hears_early: bool = True
     streams: tuple[RecordedStream, ...] | None = None
@@ -121,6 +122,11 @@ class FakeSignalling:
         self.said.append(f"dial {target_uri}")
         self.dialled.append(leg_id)
         self.headers = dict(headers)
+
+    def send_keys(self, leg_id: LegId, digits: str) -> bool:
+        if self.presses:
+            self.said.append(f"press {digits}")
+        return self.presses
 
     def may_refer(self, leg_id: LegId) -> bool:
         return self.refers

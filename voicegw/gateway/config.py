@@ -10,6 +10,7 @@ from voicegw.base.srtp_suites import SRTP_SUITES
 from voicegw.gateway.codecs import CODECS, DEFAULT, preferences
 from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.key_policy import KeyPolicy
 from voicegw.gateway.ladder_config import LadderConfig
 from voicegw.gateway.leg_security import MediaSecurity
 from voicegw.gateway.listener_config import ListenerConfig
@@ -77,6 +78,9 @@ class SipConfig:
     who was in the old dialog, or on its way, knows its Call-ID and tags."""
     codecs: tuple[str, ...] = DEFAULT
     """Audio codecs, best first in our own offers: PCMU, PCMA, G722, opus. In answers the caller's order counts."""
+    dtmf: str = "auto"
+    """By which way keys come and go, for phones and wherever a trunk does not say: auto (telephone events, else
+    tones; INFO counts where it comes), rfc4733 (events only), info (SIP INFO only) or inband (tones only)."""
     srtp: str = "optional"
     """Encrypted audio (RFC 3711) with keys in SDP (RFC 4568), for phones and wherever a trunk does not say: off,
     optional (with whoever can) or required (or no call)."""
@@ -115,6 +119,9 @@ class SipConfig:
         if self.reliable_1xx not in {policy.value for policy in ReliablePolicy}:
             choices = ", ".join(policy.value for policy in ReliablePolicy)
             raise ConfigError(f"reliable_1xx cannot be {self.reliable_1xx!r}", fix=f"one of: {choices}")
+        if self.dtmf not in {policy.value for policy in KeyPolicy}:
+            choices = ", ".join(policy.value for policy in KeyPolicy)
+            raise ConfigError(f"dtmf cannot be {self.dtmf!r}", fix=f"one of: {choices}")
         TargetPolicy(self.forward_to)
         SessionTimerPolicy(self.session_expires_s, self.min_se_s)
         self._check_srtp()
@@ -140,6 +147,11 @@ class SipConfig:
                 "srtp is required, but nobody can reach us by TLS, so that the keys could be read on the way",
                 fix="add a listener of kind tls, or srtp_in_clear in a network that you trust",
             )
+
+    @property
+    def keys(self) -> KeyPolicy:
+        """By which way keys come and go where no trunk says otherwise."""
+        return KeyPolicy(self.dtmf)
 
     @property
     def media_security(self) -> MediaSecurity:
@@ -175,5 +187,5 @@ class SipConfig:
 
     @property
     def preferences(self) -> tuple[Codec, ...]:
-        """The codecs for offers and answers; keypad events come along always."""
+        """The codecs for offers and answers; keypad events come along, unless ``dtmf`` leaves them out."""
         return preferences(self.codecs)

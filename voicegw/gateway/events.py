@@ -136,6 +136,15 @@ class LegInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class LegKeysSent:
+    """Keys of ours went by INFO: all of them, or those before a refusal of ``status``, 408 where no answer came."""
+
+    leg_id: LegId
+    digits: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class LegMessage:
     """Text from the far end of a leg (RFC 3428)."""
 
@@ -224,6 +233,7 @@ LegEvent: TypeAlias = (
     | LegMetadata
     | LegInfo
     | LegMessage
+    | LegKeysSent
     | LegReferAnswered
     | LegReferNotified
     | LegReferred

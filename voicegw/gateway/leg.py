@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId
 from voicegw.gateway.attempts import Attempts, Trip
+from voicegw.gateway.key_policy import KeyPolicy
 from voicegw.gateway.leg_security import LegSecurity, MediaSecurity
 from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.sdp import description as sdp
@@ -45,6 +47,7 @@ class SipLeg:
         "attempts",
         "redirection",
         "forward_to",
+        "keys",
         "trip",
         "account",
         "agreed",
@@ -85,6 +88,8 @@ class SipLeg:
         """Whom our own call is sent on to; None before the first 3xx."""
         self.forward_to: TargetPolicy | None = None
         """Whom the peer may name in its place; None: whom the node says."""
+        self.keys = KeyPolicy.AUTO
+        """By which way keys come and go."""
         self.trip: Trip | None = None
         """How our own call by a trunk may go on by another one; None for others, and once it is answered."""
         self.cause: HangupCause | None = None
@@ -178,7 +183,7 @@ class SipLeg:
         description = make_offer(
             local_ip,
             local_port,
-            self._preferences,
+            self.keys.pick(self._preferences),
             ptime_ms=self._ptime_ms,
             before=self._local.last,
             security=PLAIN if self._security is None else self._security.to_offer(self.peer),
@@ -218,16 +223,17 @@ class SipLeg:
             answer = self._answer_to(description)
         self._local, sent = self._local.publish(answer.description)
         self._forks[fork] = self._hold(answer.session)
-        return sdp.serialize(sent), answer.session
+        return sdp.serialize(sent), self._forks[fork]
 
     def _answer_to(self, offer: SessionDescription) -> Answer:
         local_ip, local_port = self._media_place()
         security = PLAIN if self._security is None else self._security.with_peer(self.peer)
-        return make_answer(offer, local_ip, local_port, self._preferences, security=security)
+        codecs = self.keys.pick(self._preferences)
+        return make_answer(offer, local_ip, local_port, codecs, security=security)
 
     def _hold(self, session: MediaSession) -> MediaSession:
         """This is agreed now."""
-        self.session = session
+        self.session = session = replace(session, key_tones=self.keys.has_tones)
         if self._security is not None:
             self._security.prefer(session.srtp)
         return session

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from voicegw.base.ids import LegId
-from voicegw.gateway.events import LegEvent, LegInfo, LegMessage, LegReferAnswered, LegReferNotified
+from voicegw.gateway.events import LegEvent, LegInfo, LegKeysSent, LegMessage, LegReferAnswered, LegReferNotified
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.trunk_calls import TrunkCalls
@@ -17,8 +17,12 @@ from voicegw.sip import events as ua
 from voicegw.sip.events import SipCallHandle
 
 log = logging.getLogger(__name__)
+_NOT_SENT: Final = 481
+"""What is told of keys for a leg that is not up, and of what is no key."""
 
-Word: TypeAlias = ua.InfoReceived | ua.MessageReceived | ua.MessageAnswered | ua.ReferAnswered | ua.ReferNotified
+Word: TypeAlias = (
+    ua.InfoReceived | ua.MessageReceived | ua.MessageAnswered | ua.KeysSent | ua.ReferAnswered | ua.ReferNotified
+)
 
 
 class LegWords:
@@ -75,9 +79,25 @@ class LegWords:
         self._driver.pump()
         return sent
 
+    def send_keys(self, leg_id: LegId, digits: str) -> bool:
+        """Press keys by INFO where the leg's keys go that way. LegKeysSent follows, also where none could be sent.
+
+        False: they go with the audio, and are for the media worker.
+        """
+        leg = self._legs.get(leg_id)
+        if leg is None or not leg.keys.sends_info:
+            return False
+        if leg.handle is not None and self._driver.agent.send_keys(leg.handle, digits, self._driver.now):
+            self._driver.pump()
+        else:
+            asyncio.get_running_loop().call_soon(self._keys_sent, leg_id, "", _NOT_SENT)
+        return True
+
     def handle(self, leg: SipLeg, event: Word) -> None:
         """Something came from the peer of ``leg``."""
         match event:
+            case ua.InfoReceived() if not leg.keys.hears_info:
+                log.debug("INFO of a leg whose keys come another way", extra={"leg_id": leg.leg_id})
             case ua.InfoReceived():
                 self._tell(LegInfo(leg.leg_id, event.content_type, event.body))
             case ua.MessageReceived():
@@ -85,12 +105,19 @@ class LegWords:
             case ua.MessageAnswered():
                 if event.status >= 300:
                     log.info("a message was refused", extra={"leg_id": leg.leg_id, "status": event.status})
+            case ua.KeysSent():
+                self._keys_sent(leg.leg_id, event.digits, event.status)
             case ua.ReferAnswered():
                 self._tell(LegReferAnswered(leg.leg_id, event.status))
             case ua.ReferNotified():
                 self._tell(LegReferNotified(leg.leg_id, event.status, event.final))
             case _:
                 assert_never(event)
+
+    def _keys_sent(self, leg_id: LegId, digits: str, status: int) -> None:
+        if status >= 300:
+            log.warning("keys by INFO were refused", extra={"leg_id": leg_id, "status": status})
+        self._tell(LegKeysSent(leg_id, digits, status))
 
     def _handle_of(self, leg_id: LegId) -> SipCallHandle | None:
         leg = self._legs.get(leg_id)

@@ -85,8 +85,8 @@ class NextTrunk:
         trip.has_rung = False
         self.begin(leg, trip, departure)
         leg.attempts, leg.redirection, leg.account = None, None, departure.account
-        leg.forward_to = departure.speech.forward_to
         speech = departure.speech
+        leg.forward_to, leg.keys = speech.forward_to, speech.keys
         leg.speak(speech.codecs, speech.ptime_ms, speech.security)
         self._counters.add(LocatingCounter.TRUNK_FAILED_OVER)
         extra = {"leg_id": leg.leg_id, "trunk": failed, "next": departure.trunk, "cause": ended.cause.value.name}

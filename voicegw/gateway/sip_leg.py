@@ -81,7 +81,8 @@ class SipGateway:
     ) -> None:
         self._random = random
         self.trunks = trunks or TrunkDesk((), config.strangers, counters)
-        self._calls = TrunkCalls(self.trunks, Speech(config.preferences, security=config.media_security))
+        node = Speech(config.preferences, security=config.media_security, keys=config.keys)
+        self._calls = TrunkCalls(self.trunks, node)
         self.phones = PhoneBook(phones, random)
         reception = ReceptionDesk(self.phones, self.trunks, phones.policy, random)
         self._driver = SipDriver(config, self._handle, random, clock, counters, credentials, reception, self.trunks)
@@ -108,15 +109,14 @@ class SipGateway:
         self._next_trunk = NextTrunk(self._calls, self._driver, self._tell, counters)
         self._legs: dict[LegId, SipLeg] = {}
         self._recordings = RecordingMedia(self._driver, self._tell, self._legs)
-        self.accept_streams = self._recordings.accept_streams
         self._by_handle: dict[SipCallHandle, SipLeg] = {}
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
         places = MediaPlaces(self._driver, self._legs, self.servers, self._calls, self.phones, self._ringing)
         self.media_address, self.media_bind_address = places.told, places.bound
-        self.far_host = places.far
-        self.media_route, self.media_address_towards = places.route, places.towards
-        self._words = LegWords(self._driver, self._legs, self._calls, self._tell)
-        self.may_refer, self.refer, self.send_text = self._words.may_refer, self._words.refer, self._words.send_text
+        self.far_host, self.media_route, self.media_address_towards = places.far, places.route, places.towards
+        self._words = words = LegWords(self._driver, self._legs, self._calls, self._tell)
+        self.may_refer, self.refer, self.send_text = words.may_refer, words.refer, words.send_text
+        self.send_keys, self.accept_streams = words.send_keys, self._recordings.accept_streams
         self._moves = LegMoves(
             self._driver, self._legs, self._by_handle, policy, self._tell, self, self._forget_limits, random
         )
@@ -434,6 +434,7 @@ class SipGateway:
                 ua.InfoReceived()
                 | ua.MessageReceived()
                 | ua.MessageAnswered()
+                | ua.KeysSent()
                 | ua.ReferAnswered()
                 | ua.ReferNotified()
             ):

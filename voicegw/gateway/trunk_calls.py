@@ -11,6 +11,7 @@ from voicegw.gateway.attempts import Dialled
 from voicegw.gateway.caller_id import CallerOut, present
 from voicegw.gateway.events import LegInvited
 from voicegw.gateway.invitation import read_invitation
+from voicegw.gateway.key_policy import KeyPolicy
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_security import NO_SRTP, LegSecurity, MediaSecurity, warn_of
 from voicegw.gateway.recording_leg import RecordingLeg, read_recording
@@ -44,6 +45,8 @@ class Speech:
     security: MediaSecurity = NO_SRTP
     forward_to: TargetPolicy | None = None
     """Whom the peer may name for our calls; None: whom the node says."""
+    keys: KeyPolicy = KeyPolicy.AUTO
+    """By which way keys come and go."""
 
     def leg(self, leg_id: LegId, random: RandomBytes, offer: bytes = b"", *, recording: bool = False) -> SipLeg:
         """A leg that speaks so, or only listens so (``recording``), which nobody has been called for yet.
@@ -54,7 +57,7 @@ class Speech:
         session_id, security = int.from_bytes(random(7), "big"), LegSecurity(self.security, random)
         kind = RecordingLeg if recording else SipLeg
         leg = kind(leg_id, None, None, self.codecs, session_id, offer, self.ptime_ms, security)
-        leg.forward_to = self.forward_to
+        leg.forward_to, leg.keys = self.forward_to, self.keys
         return leg
 
 
@@ -178,6 +181,7 @@ class TrunkCalls:
             settings.max_call_s,
             settings.media_security(self._node.security),
             None if settings.forward_to is None else policy_of(settings.forward_to),
+            settings.key_policy(self._node.keys),
         )
 
 

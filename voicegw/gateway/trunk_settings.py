@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from voicegw.dialplan.checked import StrictModel
+from voicegw.gateway.key_policy import KeyPolicy
 from voicegw.gateway.leg_security import MediaSecurity
 from voicegw.gateway.trunk_sections import (
     CallerIdSettings,
@@ -100,6 +101,8 @@ class TrunkSettings(StrictModel):
     """Best first; empty: the node's."""
     ptime_ms: Literal[10, 20, 30, 40, 60] = 20
     """Audio a packet that we ask for."""
+    dtmf: Literal["", "auto", "rfc4733", "info", "inband"] = ""
+    """By which way keys come and go; empty: as ``sip.dtmf`` has it."""
     srtp: Literal["", "off", "optional", "required"] = ""
     """Encrypted audio (RFC 3711) with keys in SDP (RFC 4568); empty: as ``sip.srtp`` has it."""
     srtp_in_clear: bool = False
@@ -151,6 +154,10 @@ class TrunkSettings(StrictModel):
         if bool(self.tls.certificate) != bool(self.tls.key):
             raise ValueError("tls has a certificate without a key, or the reverse\nfix: name both files")
         return self
+
+    def key_policy(self, node: KeyPolicy) -> KeyPolicy:
+        """What is set here, else what the node has."""
+        return KeyPolicy(self.dtmf) if self.dtmf else node
 
     def media_security(self, node: MediaSecurity) -> MediaSecurity:
         """What is set here, and what the node has where nothing is."""

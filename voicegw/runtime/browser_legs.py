@@ -115,6 +115,7 @@ class SignallingWithBrowsers:
         self.media_bind_address, self.far_host = sip.media_bind_address, sip.far_host
         self.may_refer = sip.may_refer
         self.refer = sip.refer
+        self.send_keys = sip.send_keys
         self.is_settled = sip.is_settled
         self.take_trace, self.take_first_trace = sip.take_trace, sip.take_first_trace
 

@@ -133,6 +133,11 @@ class CallLegs:
         self.sessions[leg_id] = session
         self._services.media.send(configuration_of(leg_id, session, listens=listens, called=leg_id in self._called))
 
+    def press(self, leg_id: LegId, digits: str) -> None:
+        """Send keys, by the way that is set for the leg."""
+        if not self._services.signalling.send_keys(leg_id, digits):
+            self._services.media.send(m.SendDtmf(leg_id, digits))
+
     def moved(self, leg_id: LegId, port: int) -> None:
         """Another media worker has the leg, as it was configured, at this port."""
         self._places[leg_id] = self._places[leg_id][0], port
@@ -186,7 +191,7 @@ def configuration_of(
         rtcp_port=session.reports.port,
         dtmf_clock_hz=session.dtmf_clock_hz,
         progress=called and session.tones,
-        inband_keys=session.tones and session.dtmf_payload_type < 0,
+        inband_keys=session.tones and session.key_tones and session.dtmf_payload_type < 0,
         opus=session.opus,
         other_codecs=session.other_codecs,
     )

@@ -25,6 +25,7 @@ from voicegw.gateway.events import (
     LegEvent,
     LegInfo,
     LegInvited,
+    LegKeysSent,
     LegMediaChanged,
     LegMessage,
     LegMetadata,
@@ -114,6 +115,8 @@ class CallManager:
                 self._post(event.leg_id, event)
             case LegInfo():
                 self._pressed(event)
+            case LegKeysSent():
+                self._post(event.leg_id, m.DtmfSent(event.leg_id, event.digits))
             case LegRefused():
                 record_refused(self._services, event.invited, event.cause, event.source)
             case _:

@@ -467,7 +467,7 @@ class CallRuntime:
         links = ConversationLinks(
             self.post,
             lambda cause: self.post(e.AgentFinished(cause)),
-            self.leg_id,
+            lambda digits: self._legs.press(self.leg_id, digits),
             self._recorder,
             self._orders.can_move,
             self._orders.move,

@@ -361,7 +361,7 @@ class Conversation:
                 self._say(Say(apology, interruptible=False))
                 self._ending = HangupCause.AGENT_HANGUP
             case SendDtmf(digits):
-                self._services.media.send(m.SendDtmf(self._links.caller, digits))
+                self._links.press(digits)
             case SwitchLanguage(language) if self._tongue.switch(language):
                 self._services.counters.add("language_switched")
                 self._language_changed()

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from voicegw.agents.actions import Transfer
 from voicegw.base.causes import HangupCause
-from voicegw.base.ids import LegId
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.call_recorder import CallRecorder
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationLinks:
-    """How a conversation reaches its call: the mailbox, its end, the leg to send keys on, and transfers.
+    """How a conversation reaches its call: the mailbox, its end, keys for the caller, and transfers.
 
     ``can_move``: whether this target is known; ``move`` and ``answer``: do it now, for all that was to be said has
     been heard. ``rate_hz``: at which the call is mixed.
@@ -22,7 +21,7 @@ class ConversationLinks:
 
     post: Callable[[mail_types.ChildMail], None]
     finished: Callable[[HangupCause], None]
-    caller: LegId
+    press: Callable[[str], None]
     recorder: CallRecorder
     can_move: Callable[[str], bool]
     move: Callable[[Transfer], None]

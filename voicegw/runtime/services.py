@@ -105,6 +105,10 @@ class Signalling(Protocol):
         """
         ...
 
+    def send_keys(self, leg_id: LegId, digits: str, /) -> bool:
+        """Press keys on a leg whose keys go by signalling; False: they are for the media worker."""
+        ...
+
     def may_refer(self, leg_id: LegId) -> bool:
         """Whether the peer of the leg may know REFER."""
         ...

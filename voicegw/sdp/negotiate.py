@@ -79,7 +79,9 @@ class MediaSession:
     reports: ReportPlace = NEXT_PORT
     dtmf_clock_hz: int = 8_000
     tones: bool = True
-    """Keys may be tones in the audio where no events are agreed."""
+    """Tones in the audio mean something: a telephone network is at the far end."""
+    key_tones: bool = True
+    """Keys may be among them where no events are agreed."""
     opus: OpusParameters = NO_WISHES
     other_codecs: tuple[tuple[int, str], ...] = ()
 

@@ -390,6 +390,7 @@ class Core:
         self.stop_awaiting_ack(call)
         self.timers.stop(call, Timer.GLARE)
         self.timers.stop(call, Timer.UPDATE_GLARE)
+        self.timers.stop(call, Timer.NEXT_KEY)
         self._stop_provisional(call)
         del self.calls[call.handle]
         self.admission.ended(call.handle, call.source)

@@ -190,6 +190,15 @@ class MessageAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysSent:
+    """Keys of ours by INFO were answered: all, 2xx, or the ``digits`` before a refusal; 408 for no answer."""
+
+    handle: SipCallHandle
+    digits: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReferAnswered:
     """Our REFER was answered: 2xx, and ReferNotified follow, or a refusal; 408 where no answer came."""
 
@@ -333,6 +342,7 @@ CallEvent: TypeAlias = (
     | InfoReceived
     | MessageReceived
     | MessageAnswered
+    | KeysSent
     | ReferAnswered
     | ReferNotified
     | ReferReceived

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Final
 
 from voicegw.sip.bodies import DTMF, DTMF_RELAY
@@ -19,6 +20,8 @@ _BARE: Final = re.compile(rb"\s*([0-9A-D*#]{1,2})\s*", re.IGNORECASE)
 _EVENTS: Final = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
 """Some write the event code of RFC 4733 in place of the key."""
 DEFAULT_MS: Final = 250
+KEYS: Final = frozenset("0123456789*#ABCD")
+"""What can be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +48,35 @@ def read_info_key(content_type: str, body: bytes) -> InfoKey | None:
     if len(digit) != 1:
         return None
     return InfoKey(digit, int(duration.group(1)) if duration is not None else DEFAULT_MS)
+
+
+def write_info_key(key: InfoKey) -> bytes:
+    """The body of an INFO of type application/dtmf-relay."""
+    return f"Signal={key.digit}\r\nDuration={key.duration_ms}\r\n".encode()
+
+
+@dataclass(slots=True)
+class KeyOrder:
+    """Keys that are to be sent; the first ``sent`` of them are through."""
+
+    digits: str
+    duration_ms: int
+    sent: int = 0
+
+    @property
+    def next_key(self) -> InfoKey:
+        """The one that is to be pressed now."""
+        return InfoKey(self.digits[self.sent], self.duration_ms)
+
+
+@dataclass(slots=True)
+class KeyOrders:
+    """The orders of one call, the oldest first. ``free_at``: when the last key and its gap are over."""
+
+    waiting: deque[KeyOrder] = field(default_factory=deque)
+    free_at: float = float("-inf")
+
+    @property
+    def length(self) -> int:
+        """How many keys wait."""
+        return sum(len(order.digits) - order.sent for order in self.waiting)

@@ -7,6 +7,7 @@ from voicegw.sip.inviting import Inviter
 from voicegw.sip.messaging import MessagingSide
 from voicegw.sip.notifier import NotifyingSide
 from voicegw.sip.outside import RequestingSide
+from voicegw.sip.pressing import PressingSide
 from voicegw.sip.refer import ReferringSide
 from voicegw.sip.referred import ReferredSide
 from voicegw.sip.refreshing import RefreshingSide
@@ -28,6 +29,7 @@ class Sides:
         self.referring = ReferringSide(core)
         self.referred = ReferredSide(core)
         self.messaging = MessagingSide(core)
+        self.pressing = PressingSide(core)
         self.notifier = NotifyingSide(core)
         self.watcher = WatchingSide(core)
         self.requesting = RequestingSide(core)

@@ -12,6 +12,7 @@ from voicegw.sip.dialog import Dialog
 from voicegw.sip.events import RequestHandle, SipCallHandle
 from voicegw.sip.exchange import Exchange
 from voicegw.sip.incoming import Incoming
+from voicegw.sip.info_keys import KeyOrders
 from voicegw.sip.memo import remembered
 from voicegw.sip.message import Headers, Request, Response
 from voicegw.sip.provisional import EarlyDialog, ReliableState
@@ -193,6 +194,7 @@ class SipCall:
         "peers_referral",
         "referrals_received",
         "recording",
+        "keys",
     )
 
     def __init__(
@@ -238,6 +240,8 @@ class SipCall:
         self.referrals_received = 0
         self.recording = False
         """It is a recording session of the peer's (RFC 7866)."""
+        self.keys: KeyOrders | None = None
+        """Of ours, by INFO; None before the first ones."""
 
     def advance(self, happened: SipCallInput) -> None:
         """Move to the next state; IllegalTransition if that cannot happen now."""

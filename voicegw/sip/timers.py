@@ -45,6 +45,7 @@ class Timer(Enum):
     RETRANSMIT_1XX = "retransmission of a reliable provisional response until its PRACK (RFC 3262 §3)"
     PRACK_WAIT = "the PRACK of a reliable provisional response never came (RFC 3262 §3)"
     UPDATE_GLARE = "try an UPDATE again after 491 (RFC 3311 §5.3)"
+    NEXT_KEY = "the next key by INFO is due: the last one is over"
     REFRESH_1XX = "repeat a provisional response so that proxies keep the call (§13.3.1.1)"
 
 
@@ -109,6 +110,7 @@ _FIRST: Mapping[Timer, Callable[[TimerValues], float]] = {
     Timer.PRACK_WAIT: lambda v: v.timeout,
     Timer.UPDATE_GLARE: lambda v: v.t2,
     Timer.REFRESH_1XX: lambda v: v.refresh,
+    Timer.NEXT_KEY: lambda v: v.t1,
 }
 
 RETRANSMISSION_TIMERS = frozenset({Timer.A, Timer.E, Timer.G})

@@ -151,6 +151,8 @@ class UserAgent:
                 self._sides.requesting.fire(owner)
             elif isinstance(owner, SipCall) and timer is Timer.UPDATE_GLARE:
                 self._sides.updating.fire(owner, now)
+            elif isinstance(owner, SipCall) and timer is Timer.NEXT_KEY:
+                self._sides.pressing.fire(owner, now)
             elif isinstance(owner, SipCall):
                 self._sides.reinviting.fire(owner, now)
             elif isinstance(owner, Attempt):
@@ -269,6 +271,13 @@ class UserAgent:
         False, too, for more than 1300 bytes.
         """
         return self._sides.messaging.send(handle, text, now)
+
+    def send_keys(self, handle: SipCallHandle, digits: str, now: float, duration_ms: int = 160) -> bool:
+        """Press keys by INFO, one after the other; KeysSent follows. False if the call is not up.
+
+        False, too, for what is no key (0-9, ``*``, ``#``, A-D), and where too many wait.
+        """
+        return self._sides.pressing.send(handle, digits, duration_ms, now)
 
     def answer_refer(self, handle: SipCallHandle, status: int, now: float) -> None:
         """Answer ReferReceived, which is owed even if the call has ended: 202, or a refusal of 300-699."""

@@ -10,7 +10,7 @@ from tests.scenarios.house import LEG, House
 from voicegw.base.errors import LocalError
 from voicegw.call import events as e
 from voicegw.media import messages as m
-from voicegw.runtime.call_legs import CallLegs
+from voicegw.runtime.call_legs import CallLegs, configuration_of
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 
 
@@ -58,3 +58,21 @@ def test_media_that_suit_nobody_are_left_to_the_gateway(monkeypatch: pytest.Monk
     house = House([[]])
     monkeypatch.setattr(house.signalling, "early", refuse)
     assert early(house) == []
+
+
+def test_keys_are_pressed_by_signalling_where_they_go_that_way_else_with_the_audio() -> None:
+    house = House([[]])
+    legs: CallLegs = house.call._legs
+    legs.press(LEG, "12")
+    assert house.worker.commands[-1] == m.SendDtmf(LEG, "12")
+    house.signalling.presses = True
+    legs.press(LEG, "34")
+    assert house.signalling.said == ["press 34"]
+    assert house.worker.commands[-1] == m.SendDtmf(LEG, "12")
+
+
+@pytest.mark.parametrize(("events", "may", "expected"), [(-1, True, True), (-1, False, False), (101, True, False)])
+def test_keys_are_tones_where_no_events_are_agreed_and_they_may(events: int, may: bool, expected: bool) -> None:
+    session = MediaSession("192.0.2.1", 4000, "PCMU", 0, 0, dtmf_payload_type=events, key_tones=may)
+    configured = configuration_of(LEG, session, listens=True, called=True)
+    assert (configured.inband_keys, configured.progress) == (expected, True)
