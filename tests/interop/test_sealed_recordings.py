@@ -70,7 +70,9 @@ def test_recordings_are_never_on_the_disk_in_plain_and_go_when_the_caller_says_n
             phone.play(np.concatenate([tone(1000, 2), silence(0.6)]))
             phone.wait_played()
             server.kill_workers(MEDIA)
-            phone.wait_bye(3)
+            server.wait_facts(phone, "MediaHasMoved")
+            phone.hang_up()
+            server.wait_ended(phone)
         (part,) = folder.glob("*.part")
         assert part.name.endswith(".wav.sealed.part")
     assert recover_partial(str(folder)) == [str(part.with_suffix(""))]  # as the next start does
