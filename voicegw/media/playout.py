@@ -5,7 +5,8 @@ Nothing is pushed ahead: each tick takes one frame, and only when that frame has
 the network refused is offered again.
 
 A pause fades out over the first 5 ms of what would have come next and does not count them: the resume begins with
-the same samples, faded in, and nothing is lost.
+the same samples, faded in, and nothing is lost. A gap because nothing more has come sounds the same. Where less
+than 5 ms has come, the last that was heard is faded out once more, backwards: to stop at once would be a click.
 
 Inside, everything is counted in samples at the rate of the call; what is told is in samples at 8 kHz.
 """
@@ -175,7 +176,7 @@ class Playout:
         self.paused = True
         if not self._queue:
             return []
-        self._tail = self._fading_tail()
+        self._fade_away()
         self._steady = None
         head = self._queue[0]
         return [PlayoutPaused(self._call_id, head.utterance_id, self._told(head.sent), at)]
@@ -193,7 +194,7 @@ class Playout:
     def cut(self, at: float) -> list[Event]:
         """Drop everything; one event for each utterance."""
         if not self.paused and self._queue:
-            self._tail = self._fading_tail()
+            self._fade_away()
         events: list[Event] = []
         for utterance in self._queue:
             self._dead.append(utterance.utterance_id)
@@ -208,13 +209,19 @@ class Playout:
         """A position as others count, that is in samples at 8 kHz."""
         return samples // self._scale
 
-    def _fading_tail(self) -> _Pcm | None:
-        """What follows the last sample sent, faded to nothing; None when nothing was being heard."""
+    def _fade_away(self) -> None:
+        """The next frame is what follows the last sample sent, faded to nothing, if anything is being heard."""
         head = self._queue[0]
-        count = min(self._fade, head.queued - head.sent)
-        if not head.started or head.starved or count <= 0:
-            return None
-        return fade_out(head.pcm[head.sent : head.sent + count], count)
+        if self._tail is None and head.started and not head.starved and not self._fade_in:
+            self._tail = self._fading_tail(head)
+
+    def _fading_tail(self, head: _Utterance) -> _Pcm:
+        follows = head.pcm[head.sent : min(head.sent + self._fade, head.queued)]
+        lacking = self._fade - len(follows)
+        if lacking:
+            heard = head.pcm[max(head.queued - lacking, 0) : head.queued]
+            follows = np.concatenate((follows, heard[::-1]))
+        return fade_out(follows, self._fade)
 
     def fill(self, frame: _Pcm) -> bool:
         """Write the next samples into ``frame``, which holds silence; False when there is nothing to play.
@@ -244,6 +251,9 @@ class Playout:
             if filled + count < size and not utterance.final:
                 # Whole frames only: better one gap between chunks than silence inside a frame.
                 self._starving = utterance
+                if not filled and utterance.started and not utterance.starved and not self._fade_in:
+                    tail = self._fading_tail(utterance)
+                    frame[: len(tail)] = tail
                 break
             frame[filled : filled + count] = utterance.pcm[utterance.sent : utterance.sent + count]
             self._taken.append((utterance, count))
@@ -252,7 +262,6 @@ class Playout:
                 break
         if self._fade_in and filled:
             frame[: self._fade] = fade_in(frame[: self._fade], self._fade)
-            self._fade_in = False
         return True
 
     def step(self) -> None:
@@ -271,6 +280,8 @@ class Playout:
         self.quick = False
         if not sent:
             return events
+        if taken:
+            self._fade_in = False
         for utterance, count in taken:
             if not utterance.started:
                 utterance.started = True
@@ -290,5 +301,5 @@ class Playout:
         """Once a gap, and not before the first sample: waiting for the first audio is no gap."""
         if utterance.starved or not utterance.started:
             return []
-        utterance.starved = True
+        utterance.starved = self._fade_in = True
         return [PlayoutStarved(self._call_id, utterance.utterance_id, self._told(utterance.sent), at)]
