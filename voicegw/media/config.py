@@ -66,6 +66,9 @@ class MediaConfig:
     tap_ms: int = 60
     """Audio goes to the recognisers in pieces of this length, whole frames of 20: each wakes the gateway, and
     recognisers take longer steps. Before any news of somebody's speech it is brought up to date."""
+    ear_level_dbov: float = -23.0
+    """Recognisers get speech slowly brought to this level, by -12 to +18 dB: about that of what they were trained
+    on. 0 for as it comes. Recordings, and whoever else listens, get what was said."""
     outbox_bytes: int = 4 * 1024 * 1024
     """Unsent events kept while the gateway does not read; then taps are dropped and counted."""
 
@@ -91,6 +94,8 @@ class MediaConfig:
             )
         if not FRAME_MS <= self.tap_ms <= 200 or self.tap_ms % FRAME_MS:
             raise ConfigError("tap_ms must be a multiple of 20 from 20 to 200", fix="leave it out to get 60")
+        if self.ear_level_dbov and not -40 <= self.ear_level_dbov <= -10:
+            raise ConfigError(f"ear_level_dbov is {self.ear_level_dbov}", fix="0, or from -40 to -10; -23 is usual")
         if not 0 <= self.opus_complexity <= 10:
             raise ConfigError(f"opus_complexity is {self.opus_complexity}", fix="take 1, or from 0 to 10")
         if not 1 <= self.workers <= 64 or (self.port_high + 1 - self.port_low) < 4 * (self.workers - 1):

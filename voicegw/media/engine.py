@@ -22,6 +22,7 @@ from voicegw.media import messages as m
 from voicegw.media.bank import LegBank
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.crossing import Crossing
+from voicegw.media.ear_level import Flags
 from voicegw.media.echo import EchoWatch
 from voicegw.media.filling import Pcm
 from voicegw.media.key_tones import KeyTones
@@ -76,7 +77,7 @@ class MediaEngine:
         self._progress = ToneDetector(config.max_legs)
         self._echo = EchoWatch(config.max_legs, config.echo)
         self._plan: TickPlan = self._board.plan()
-        self._taps = Taps(config.tap_ms // FRAME_MS)
+        self._taps = Taps(config.tap_ms // FRAME_MS, config.ear_level_dbov)
         self._events: list[m.Event] = []
         self._ticks = 0
         self.stopped = False
@@ -230,10 +231,16 @@ class MediaEngine:
 
     def _tap(self, plan: TickPlan, mixed: Sequence[Pcm]) -> None:
         for plane, sinks in zip(plan.planes, mixed, strict=True):
-            self._taps.add(plane.taps, sinks, plane.rate_hz)
+            self._taps.add(plane.taps, sinks, plane.rate_hz, self._speaking(plane))
         batch = self._taps.end_tick()
         if batch is not None:
             self._events.append(batch)
+
+    def _speaking(self, plane: Plane) -> Flags:
+        """Whether whom each ear hears is speaking; yes, where nothing tells."""
+        if self._speech is None:
+            return np.ones(len(plane.taps), np.bool_)
+        return self._speech.speaking[plane.tapped] | plane.unwatched
 
     def _tell_taps(self) -> None:
         """Now, because what is told next is about it."""

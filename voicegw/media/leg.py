@@ -148,6 +148,8 @@ class Call:
     recording: bool = False
     ears: dict[str, int] = field(default_factory=dict)
     """Where the ears that hear something are in the mixer's output."""
+    heard_by: dict[str, str] = field(default_factory=dict)
+    """The leg that each of them hears; of several, the first."""
     recorded_in: int = -1
     recorded_out: int = -1
     """Where these sinks are in the mixer's output; -1 for none."""

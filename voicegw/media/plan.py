@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voicegw.base.ids import CallId, LegId
 from voicegw.call.edges import RECORDED_IN, RECORDED_OUT, is_ear
@@ -30,6 +31,10 @@ class Plane:
     """Playouts that somebody can be sent now, the row of that leg, and the frame among the sources to fill."""
     taps: tuple[tuple[CallId, str, int], ...]
     """The ears that hear something, and their sinks."""
+    tapped: Rows
+    """The row of the leg that each of them hears."""
+    unwatched: NDArray[np.bool_]
+    """Whether nothing detects the speech of that leg."""
     recorded: tuple[Call, ...]
 
 
@@ -103,6 +108,7 @@ def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
     frame_samples = rate_hz * FRAME_MS // 1000
     sources = np.zeros((count, frame_samples), np.int16)
     voices = [voice for call in calls for voice in call.voices.values()]
+    tapped = [call.legs[call.heard_by[ear]] for call in calls for ear in call.ears]
     return Plane(
         rate_hz=rate_hz,
         legs=legs,
@@ -113,6 +119,8 @@ def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
             (voice.playout, voice.mouth.row, sources[voice.source]) for voice in voices if voice.mouth is not None
         ),
         taps=tuple((call.call_id, ear, sink) for call in calls for ear, sink in call.ears.items()),
+        tapped=np.array([leg.row for leg in tapped], np.intp),
+        unwatched=np.array([not _listens(leg) for leg in tapped], np.bool_),
         recorded=tuple(call for call in calls if call.recording),
     )
 
@@ -131,8 +139,9 @@ def _has_toned_keys(leg: Leg) -> bool:
 
 def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, int], sinks: _Sinks) -> list[Edge]:
     """The edges of one call in numbers; edges of legs that are gone or do not send are left out."""
-    heard = [sink for source, sink, _ in call.edges if is_ear(sink) and _taps(call, source)]
-    call.ears = {ear: sinks.take(wanted=True) for ear in dict.fromkeys(heard)}
+    heard = [(sink, source) for source, sink, _ in call.edges if is_ear(sink) and _taps(call, source)]
+    call.heard_by = dict(reversed(heard))
+    call.ears = {ear: sinks.take(wanted=True) for ear in dict.fromkeys(ear for ear, _ in heard)}
     call.recorded_in = sinks.take(wanted=call.recording)
     call.recorded_out = sinks.take(wanted=call.recording)
     named = {**call.ears, RECORDED_IN: call.recorded_in, RECORDED_OUT: call.recorded_out}

@@ -41,15 +41,15 @@ class SpeechDetector:
         self._gate = VadGate(config.max_legs, config.vad, model.window_samples)
         self._windows = WindowAssembler(config.max_legs, model.window_samples, FRAME_SAMPLES)
         self._own_at = np.zeros(config.max_legs, np.int64)
+        self.speaking = np.zeros(config.max_legs, np.bool_)
+        """Whether the gate of each row is open."""
         self.windows_seen = 0
         self.windows_modelled = 0
-
-    def _speaking(self, rows: Rows) -> NDArray[np.bool_]:
-        return np.array([self._gate.is_speaking(row) for row in rows.tolist()], np.bool_)
 
     def reset(self, row: int) -> None:
         """The row belongs to another leg, or begins anew."""
         self._own_at[row] = 0
+        self.speaking[row] = False
         self._model.reset(row)
         self._gate.reset(row)
         self._windows.reset(row)
@@ -80,7 +80,7 @@ class SpeechDetector:
         heard = windows[needed]
         probabilities = self._model.probabilities(asked, to_float(heard))
         if own is not None:
-            own_until = self._own_at[asked] + _ECHO_HOLD * self._speaking(asked)
+            own_until = self._own_at[asked] + _ECHO_HOLD * self.speaking[asked]
             is_echo = own_until <= ends[needed] - self._model.window_samples
             probabilities = np.where(is_echo, np.float32(0), probabilities)
         blocks = level_dbov(heard.reshape(len(asked) * BLOCKS, -1)).reshape(-1, BLOCKS)
@@ -89,5 +89,6 @@ class SpeechDetector:
         return [*edges, *(self._edge(edge, now, pause=True) for edge in pauses)]
 
     def _edge(self, edge: GateEdge, now: float, *, pause: bool = False) -> SpeechEdge:
+        self.speaking[edge.row] = edge.started if not pause else self.speaking[edge.row]
         ago = (int(self._windows.fed[edge.row]) - edge.position) / SAMPLE_RATE_HZ
         return SpeechEdge(edge.row, edge.started, now - ago, pause)

@@ -27,6 +27,8 @@ def test_the_defaults_are_valid_and_travel_to_the_worker() -> None:
         {"tap_ms": 0},
         {"tap_ms": 50},
         {"tap_ms": 220},
+        {"ear_level_dbov": 3},
+        {"ear_level_dbov": -60},
     ],
 )
 def test_what_cannot_work_is_refused(values: dict[str, int]) -> None:
