@@ -32,6 +32,7 @@ from voicegw.inference.tts.piper_config import PiperConfig
 from voicegw.media.config import MediaConfig
 from voicegw.recording.config import RecordingConfig
 from voicegw.runtime.house_texts import TextsConfig
+from voicegw.runtime.music import check_music
 from voicegw.runtime.privacy_config import PrivacyConfig
 from voicegw.storage.config import StoreConfig, absolute_url
 from voicegw.turn.barge_in import BargeInConfig
@@ -197,7 +198,12 @@ def load_config(path: Path | None) -> Config:
             sections[section.name] = _build(_section_type(section.name), values)
         except ConfigError as error:
             raise document.error((section.name,), error.message, error.fix) from None
-    return _absolute(Config(**sections), path.resolve().parent)
+    config = _absolute(Config(**sections), path.resolve().parent)
+    try:
+        check_music(config.transfer.music)
+    except ConfigError as error:
+        raise document.error(("transfer", "music"), error.message, error.fix) from None
+    return config
 
 
 def _section_type(name: str) -> type[Any]:
@@ -273,6 +279,8 @@ def _absolute(config: Config, base: Path) -> Config:
         seal_to=tuple(str(base / path) for path in config.recording.seal_to),
         unseal_with=tuple(str(base / path) for path in config.recording.unseal_with),
     )
+    music = str(base / config.transfer.music) if config.transfer.music else ""
+    transfer = dataclasses.replace(config.transfer, music=music)
     store = dataclasses.replace(
         config.store, url=absolute_url(config.store.url, base), spool=str(base / config.store.spool)
     )
@@ -283,4 +291,4 @@ def _absolute(config: Config, base: Path) -> Config:
         tls_cert=str(base / config.api.tls_cert) if config.api.tls_cert else "",
         tls_key=str(base / config.api.tls_key) if config.api.tls_key else "",
     )
-    return dataclasses.replace(placed, speech=speech, recording=recording, api=api)
+    return dataclasses.replace(placed, speech=speech, recording=recording, api=api, transfer=transfer)

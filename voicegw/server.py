@@ -28,6 +28,7 @@ from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.http_client import HttpxClient
+from voicegw.runtime.music import load_music
 from voicegw.runtime.node import Node
 from voicegw.runtime.prompt_files import PromptFiles
 from voicegw.runtime.services import CallServices, FactListener
@@ -176,6 +177,7 @@ def build(
         on_fact,
         redactor=config.privacy.redactor,
         transfers=config.transfer,
+        music=load_music(config.transfer.music),
         supervision=config.supervision,
         texts=HouseTexts(config.texts),
         eot=speech.eot,

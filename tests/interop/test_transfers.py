@@ -14,17 +14,20 @@ from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import CallLog, Server
 from tests.interop.sipp_peer import Sipp
-from tests.interop.sound import seconds_with, silence, speech_seconds, tone
+from tests.interop.sound import RATE_HZ, seconds_with, silence, speech_seconds, tone
+from voicegw.audio import wav
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
-CALLER_HZ, DESK_HZ, RINGING_HZ = 1000, 1700, 425
+CALLER_HZ, DESK_HZ, RINGING_HZ, MUSIC_HZ = 1000, 1700, 425, 700
 
 
 class Desk:
     """The port that the server calls, and a server that puts every caller through to it."""
 
-    def __init__(self, work: Path, kind: str = "bridged", *, agent: str = "put_through", **settings: float) -> None:
+    def __init__(
+        self, work: Path, kind: str = "bridged", *, agent: str = "put_through", **settings: float | str
+    ) -> None:
         self.port = free_udp_port()
         target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{self.port}", "kind": kind}
         section = {"targets": [target], **settings}
@@ -133,8 +136,9 @@ def test_a_desk_that_nobody_answers_is_cancelled(tmp_path: Path) -> None:
     assert seconds_with(here.heard(), RINGING_HZ) >= 0.3
 
 
-def test_the_caller_hangs_up_while_it_rings(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+def test_the_caller_hears_music_and_hangs_up_while_it_rings(tmp_path: Path) -> None:
+    (tmp_path / "music.wav").write_bytes(wav.make(RATE_HZ, tone(MUSIC_HZ, 2)))
+    desk = Desk(tmp_path, music=str(tmp_path / "music.wav"), connecting="")
     with desk.server as server, RtpPeer() as here:
         with desk.sipp("target_rings") as target, desk.caller("uac", here, hold_ms="4000") as caller:
             here.start(("127.0.0.1", caller.answered_port()), silence(20))
@@ -143,6 +147,8 @@ def test_the_caller_hangs_up_while_it_rings(tmp_path: Path) -> None:
         log = server.call()
     assert log.one("TransferHasFailed")["reason"] == "caller_gone"
     assert log.cause == "caller_hangup"
+    assert seconds_with(here.heard(), MUSIC_HZ) >= 0.5
+    assert seconds_with(here.heard(), RINGING_HZ) == 0
 
 
 def test_an_attended_desk_hears_a_summary_and_takes_the_call(tmp_path: Path) -> None:

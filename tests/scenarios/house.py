@@ -29,6 +29,7 @@ from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, As
 from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsAudio, TtsRequest
 from voicegw.runtime.call_runtime import CallRuntime
+from voicegw.runtime.music import load_music
 from voicegw.runtime.offer import Offer
 from voicegw.runtime.recording_runtime import RecordingRuntime
 from voicegw.runtime.services import CallServices, Speaker
@@ -485,6 +486,7 @@ class House:
             recordings,
             eot=eot,
             transfers=transfers or TransferConfig(),
+            music=load_music(transfers.music) if transfers else None,
         )
         offer = Offer(LEG, "sip-call-id", "demo", "+15550100", "", {}, recorded=recorded)
         self.gone: list[CallId] = []

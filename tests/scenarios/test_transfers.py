@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.scenarios.house import LEG, House
+from tests.unit.media.rig import tone
 from voicegw.agents.actions import AgentAction, Gather, Say, SlotFilled, Transfer
 from voicegw.agents.agent import TurnKind
+from voicegw.audio import wav
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.call import events as e
@@ -106,6 +110,27 @@ def test_a_bridged_transfer_is_heard_at_every_step() -> None:
         assert house.signalling.said[-1] == "hangup callee_hangup"
         await ended(house, LEG, HangupCause.CALLEE_HANGUP)
         assert house.call.closed
+
+    play(story())
+
+
+@pytest.mark.parametrize("target", ["desk", "away"])
+def test_who_waits_hears_music_between_announcements(tmp_path: Path, target: str) -> None:
+    file = tmp_path / "music.wav"
+    file.write_bytes(wav.make(44_100, np.repeat(tone(700, 3 * 44_100)[:, np.newaxis], 2, axis=1)))
+
+    async def story() -> None:
+        house = await moving(target, transfers=replace(TARGETS, music=str(file), reassure_s=3.0))
+        await house.run(9.0)
+        heard = [command for command in house.worker.commands if isinstance(command, m.QueueAudio)]
+        music = [command for command in heard if command.voice == ANNOUNCER and len(command.pcm) >= 3 * 16_000]
+        assert music
+        assert all(command.rate_hz == 8000 for command in music)
+        said = [fact.text for fact in house.facts.of(f.AnnouncementWasMade)]
+        assert said == [TARGETS.connecting] if target == "desk" else said.count(TARGETS.waiting) >= 2
+        if target == "desk":
+            await answered(house)
+            assert ANNOUNCER not in house.worker.announced, "the music is over"
 
     play(story())
 

@@ -162,6 +162,8 @@ class TransferConfig:
     """What it hears after the summary."""
     ringback: str = "eu"
     """The ringing tone that a waiting caller hears: eu or us (ITU-T E.180)."""
+    music: str = ""
+    """A WAV file that waiting callers hear in place of the ringing tone, and between announcements; empty: none."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""

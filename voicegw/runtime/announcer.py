@@ -52,9 +52,9 @@ class Announcer:
         work = self._speak(utterance_id, text, tail)
         self._tasks.spawn("announcement", work, lambda _reason: self._queue(utterance_id, tail, final=True))
 
-    def play(self, pcm: bytes, finished: Callable[[], None]) -> None:
-        """Play 8 kHz audio."""
-        self._queue(self._begin(finished), pcm, final=True)
+    def play(self, pcm: bytes, finished: Callable[[], None], rate_hz: int = 8000) -> None:
+        """Play audio of ``rate_hz``."""
+        self._queue(self._begin(finished), pcm, final=True, rate_hz=rate_hz)
 
     def stop(self) -> None:
         """Fall silent now."""

@@ -25,6 +25,7 @@ from voicegw.ports.asr import AsrProvider
 from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsRequest
 from voicegw.runtime.house_texts import HouseTexts
+from voicegw.runtime.music import Music
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.sdp.recording import RecordedStream
 from voicegw.turn.machine import TurnConfig
@@ -197,6 +198,8 @@ class CallServices:
     turn_config: TurnConfig = field(default_factory=TurnConfig)
     on_fact: FactListener = lambda _call_id, _entry: None
     transfers: TransferConfig = field(default_factory=TransferConfig)
+    music: Music | None = None
+    """For callers who wait."""
     supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
     eot: EotModel | None = None
     texts: HouseTexts = field(default_factory=HouseTexts)

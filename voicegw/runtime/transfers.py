@@ -19,11 +19,14 @@ from voicegw.call.transfer_request import Comfort, TransferFailure, TransferRequ
 from voicegw.runtime.announcer import Announcer, AnnouncerLinks
 from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.log_book import LogBook
+from voicegw.runtime.music import Music
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
 
 Finished: TypeAlias = Callable[[], None]
 PostBriefed: TypeAlias = Callable[[e.BriefingFinished], None]
+_PIECE_S = 20.0
+"""Of music, while it rings: the media worker is sent so much at a time."""
 FAILED = {
     TransferFailure.BUSY: "the line is busy",
     TransferFailure.NO_ANSWER: "nobody answers",
@@ -62,6 +65,8 @@ class TransferDesk:
         self._details: dict[LegId, TransferRequest] = {}
         self._comfort = Comfort.NONE
         self._greeted = False
+        self._music = services.music
+        self._music_at_s = 0.0
         speaker, media, random = services.speaker, services.media, services.random
         self._to_caller = Announcer(
             AnnouncerLinks(call_id, ANNOUNCER, agent, speaker, media, random, legs.rate_hz), tasks
@@ -131,12 +136,26 @@ class TransferDesk:
         return self._to_caller.ended(utterance_id) or self._to_target.ended(utterance_id)
 
     def _ring(self) -> None:
+        if self._music is not None:
+            self._play(self._music, _PIECE_S)
+            return
         cadence = PROGRESS[self._config.ringback]["ringback"]
         once = progress_tone("ringback", cadence.on_ms + cadence.off_ms, self._config.ringback)
         self._to_caller.play(once, self._go_on)
 
+    def _play(self, music: Music, length_s: float) -> None:
+        """The next of the music; what is announced in between takes its place."""
+        rate_hz = self._legs.rate_hz
+        piece = music.piece(rate_hz, self._music_at_s, length_s)
+        self._music_at_s += length_s
+        self._to_caller.play(piece, self._go_on, rate_hz)
+
     def _reassure(self) -> None:
-        self._announce(self._config.waiting, self._go_on, then_quiet_s=self._config.reassure_s)
+        music, pause_s = self._music, self._config.reassure_s
+        if music is None:
+            self._announce(self._config.waiting, self._go_on, then_quiet_s=pause_s)
+        else:
+            self._announce(self._config.waiting, lambda: self._play(music, pause_s))
 
     def _announce(self, text: str, finished: Finished, then_quiet_s: float = 0.0) -> None:
         self._greeted = True
