@@ -100,7 +100,7 @@ class AnswerCall:
 
 @dataclass(frozen=True, slots=True)
 class SendDtmf:
-    """Send keys to the caller's side (RFC 4733): digits, ``*``, ``#``, A to D."""
+    """Send keys to the caller's side, by the way that is set for it: digits, ``*``, ``#``, A to D."""
 
     digits: str
 

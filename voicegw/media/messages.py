@@ -146,7 +146,7 @@ class ProbeLeg(Message, frozen=True):
 
 
 class SendDtmf(Message, frozen=True):
-    """Send digits by RFC 4733 on a leg, in order, with correct gaps."""
+    """Send digits on a leg, by RFC 4733 or as tones, in order, with correct gaps."""
 
     leg_id: LegId
     digits: str

@@ -43,11 +43,11 @@ class House:
     def dial(self) -> None:
         self.node.gateway.dial(OUT, NUMBER, IP, 30_000, "sip:us@127.0.0.1")
 
-    async def invite(self, server: RawSocket) -> Request:
-        """The next INVITE; what is repeated or acknowledged before it is passed over."""
+    async def invite(self, server: RawSocket, method: str = "INVITE") -> Request:
+        """The next INVITE, or another request; what is repeated or acknowledged before it is passed over."""
         while True:
             message = await server.receive()
-            if isinstance(message, Request) and message.method == "INVITE":
+            if isinstance(message, Request) and message.method == method:
                 return message
 
     async def answer(self, server: RawSocket, request: Request, status: int, *extra: str) -> None:
@@ -199,6 +199,24 @@ def test_a_trunk_that_is_named_is_the_only_one() -> None:
         assert (await house.node.expect(LegEnded)).sip_status == 500
 
     in_house(scenario)
+
+
+def test_keys_go_as_the_next_trunk_has_it() -> None:
+    async def scenario(house: House) -> None:
+        house.dial()
+        first = await house.invite(house.first)
+        assert b"telephone-event" in first.body
+        await house.answer(house.first, first, 500)
+        second = await house.invite(house.second)
+        assert b"telephone-event" not in second.body
+        await house.node.expect(LegTrunkFailed)
+        await house.answer(house.second, second, 200)
+        session = (await house.node.expect(LegAnswered)).session
+        assert (session.dtmf_payload_type, session.key_tones) == (-1, False)
+        assert house.node.gateway.send_keys(OUT, "1")
+        assert (await house.invite(house.second, "INFO")).body.startswith(b"Signal=1")
+
+    in_house(scenario, dtmf="info", codecs=["PCMU"])
 
 
 def test_who_has_hung_up_meanwhile_is_not_called_again() -> None:
