@@ -28,10 +28,9 @@ from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.http_client import HttpxClient
-from voicegw.runtime.music import load_music
 from voicegw.runtime.node import Node
 from voicegw.runtime.prompt_files import PromptFiles
-from voicegw.runtime.services import CallServices, FactListener
+from voicegw.runtime.services import CallServices, FactListener, Music
 from voicegw.runtime.speech import Speech
 from voicegw.runtime.watched_asr import WatchedAsr
 from voicegw.runtime.watched_voice import VoicePatience
@@ -177,7 +176,7 @@ def build(
         on_fact,
         redactor=config.privacy.redactor,
         transfers=config.transfer,
-        music=load_music(config.transfer.music),
+        music=_music(config.transfer.music),
         supervision=config.supervision,
         texts=HouseTexts(config.texts),
         eot=speech.eot,
@@ -187,3 +186,12 @@ def build(
     if browsers is not None:
         browsers.on_event = manager.on_leg_event
     return Node(gateway, media, speech, models, manager, store, counters, (http,), log)
+
+
+def _music(path: str) -> Music | None:
+    """For callers who wait; None where they hear the ringing tone."""
+    if not path:
+        return None
+    from voicegw.runtime.music import load_music  # with numpy, which takes long to import
+
+    return load_music(path)

@@ -486,7 +486,7 @@ class House:
             recordings,
             eot=eot,
             transfers=transfers or TransferConfig(),
-            music=load_music(transfers.music) if transfers else None,
+            music=load_music(transfers.music) if transfers and transfers.music else None,
         )
         offer = Offer(LEG, "sip-call-id", "demo", "+15550100", "", {}, recorded=recorded)
         self.gone: list[CallId] = []

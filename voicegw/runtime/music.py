@@ -22,7 +22,7 @@ _LONGEST_S: Final = 600
 _FIX: Final = "give a WAV file of 1 s to 10 minutes (PCM or G.711, any rate), or leave it out for the ringing tone"
 
 
-class Music:
+class WavMusic:
     """What is played, at every rate that a call can have."""
 
     def __init__(self, at: Mapping[int, NDArray[np.int16]]) -> None:
@@ -49,15 +49,7 @@ def read_music(path: Path) -> wav.WavAudio:
     return audio
 
 
-def check_music(path: str) -> None:
-    """Raises ConfigError where there is music and it cannot be played."""
-    if path:
-        read_music(Path(path))
-
-
-def load_music(path: str) -> Music | None:
-    """The music of a configuration; None for none. Raises ConfigError."""
-    if not path:
-        return None
+def load_music(path: str) -> WavMusic:
+    """A file of music, to be played; raises ConfigError."""
     audio = read_music(Path(path))
-    return Music({rate_hz: resample(audio.mono(), audio.rate, rate_hz) for rate_hz in RATES_HZ})
+    return WavMusic({rate_hz: resample(audio.mono(), audio.rate, rate_hz) for rate_hz in RATES_HZ})

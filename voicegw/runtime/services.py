@@ -25,7 +25,6 @@ from voicegw.ports.asr import AsrProvider
 from voicegw.ports.eot import EotModel
 from voicegw.ports.tts import SpokenChunk, TtsRequest
 from voicegw.runtime.house_texts import HouseTexts
-from voicegw.runtime.music import Music
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.sdp.recording import RecordedStream
 from voicegw.turn.machine import TurnConfig
@@ -178,6 +177,14 @@ class FactSink(Protocol):
 
 
 FactListener = Callable[[CallId, Entry], None]
+
+
+class Music(Protocol):
+    """What callers hear who wait."""
+
+    def piece(self, rate_hz: int, begin_s: float, length_s: float) -> bytes:
+        """``length_s`` of it at ``rate_hz`` from ``begin_s`` on, however long it is itself."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

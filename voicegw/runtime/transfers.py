@@ -19,8 +19,7 @@ from voicegw.call.transfer_request import Comfort, TransferFailure, TransferRequ
 from voicegw.runtime.announcer import Announcer, AnnouncerLinks
 from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.log_book import LogBook
-from voicegw.runtime.music import Music
-from voicegw.runtime.services import CallServices
+from voicegw.runtime.services import CallServices, Music
 from voicegw.runtime.tasks import ChildTasks
 
 Finished: TypeAlias = Callable[[], None]
