@@ -236,11 +236,9 @@ class MediaEngine:
         if batch is not None:
             self._events.append(batch)
 
-    def _speaking(self, plane: Plane) -> Flags:
-        """Whether whom each ear hears is speaking; yes, where nothing tells."""
-        if self._speech is None:
-            return np.ones(len(plane.taps), np.bool_)
-        return self._speech.speaking[plane.tapped] | plane.unwatched
+    def _speaking(self, plane: Plane) -> Flags | None:
+        """Whether whom each ear hears is speaking; no level is learned where nothing tells."""
+        return None if self._speech is None else self._speech.speaking[plane.tapped]
 
     def _tell_taps(self) -> None:
         """Now, because what is told next is about it."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voicegw.base.ids import CallId, LegId
 from voicegw.call.edges import RECORDED_IN, RECORDED_OUT, is_ear
@@ -33,8 +32,6 @@ class Plane:
     """The ears that hear something, and their sinks."""
     tapped: Rows
     """The row of the leg that each of them hears."""
-    unwatched: NDArray[np.bool_]
-    """Whether nothing detects the speech of that leg."""
     recorded: tuple[Call, ...]
 
 
@@ -120,7 +117,6 @@ def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
         ),
         taps=tuple((call.call_id, ear, sink) for call in calls for ear, sink in call.ears.items()),
         tapped=np.array([leg.row for leg in tapped], np.intp),
-        unwatched=np.array([not _listens(leg) for leg in tapped], np.bool_),
         recorded=tuple(call for call in calls if call.recording),
     )
 

@@ -77,18 +77,18 @@ def test_ears_keep_their_gain_when_others_come() -> None:
     assert float(level_dbov(new)) == pytest.approx(-35.0, abs=0.5)
 
 
-@pytest.mark.parametrize("vad", [True, False])
-def test_only_ears_hear_it(vad: bool) -> None:
+def test_only_ears_hear_it() -> None:
     """Recordings and other legs are untouched. −20 dBov: the model of the test hears speech from there."""
-    got, rig, other = _call(-17.0, MediaConfig(max_legs=4, ear_level_dbov=-27.0), vad=vad)
+    got, rig, other = _call(-17.0, MediaConfig(max_legs=4, ear_level_dbov=-27.0), vad=True)
     assert end_level(got) == pytest.approx(-27.0, abs=1.0)
     assert end_level(np.concatenate(rig.recorder.left["call"])) == pytest.approx(-17.0, abs=0.5)
     assert end_level(other) == pytest.approx(-17.0, abs=0.5)
     assert power_at(got[-1600:], 400) > 10 * power_at(got[-1600:], 1200)
 
 
-def test_zero_is_as_it_comes() -> None:
-    got, _, _ = _call(-17.0, MediaConfig(max_legs=4, ear_level_dbov=0.0), vad=True)
+@pytest.mark.parametrize(("level", "vad"), [(0.0, True), (-23.0, False)])
+def test_zero_is_as_it_comes_and_so_is_what_nothing_detects_speech_in(level: float, vad: bool) -> None:
+    got, _, _ = _call(-17.0, MediaConfig(max_legs=4, ear_level_dbov=level), vad=vad)
     assert end_level(got) == pytest.approx(-17.0, abs=0.5)
 
 
