@@ -100,7 +100,7 @@ class Chromium:
         assert "exceptionDetails" not in result, f"{script}\n{result['exceptionDetails']}"
         return result["result"].get("value")
 
-    def wait(self, script: str, within_s: float = 10.0) -> None:
+    def wait(self, script: str, within_s: float = 30.0) -> None:
         """Until the expression is true."""
         deadline = time.monotonic() + within_s
         while not self.do(f"Boolean({script})"):

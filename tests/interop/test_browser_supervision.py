@@ -133,7 +133,7 @@ class Desk:
     def get(self, path: str) -> Any:
         return self.browser.do(f"fetch({json.dumps(path)}).then((answer) => answer.json())")
 
-    def wait_line(self, pattern: str, within_s: float = 15.0) -> None:
+    def wait_line(self, pattern: str, within_s: float = 40.0) -> None:
         """Until the live transcript has such a line."""
         lines = "[...document.querySelectorAll('#transcript li')]"
         self.browser.wait(f"{lines}.some((line) => /{pattern}/.test(line.textContent))", within_s)

@@ -126,7 +126,7 @@ class SmallDisk(Namespace):
 def test_a_call_survives_a_full_disk_under_its_recording(tmp_path: Path) -> None:
     """64 kB hold two seconds of stereo; the call lasts longer and ends as calls do."""
     with SmallDisk(tmp_path / "small") as disk:
-        settings = {"paths": {"recordings": str(tmp_path / "small")}}
+        settings = {"paths": {"recordings": str(tmp_path / "small")}, "recording": {"keep_free_mb": 0}}
         server = FaultServer(
             tmp_path, namespace=disk, settings=settings, expected=("recording failed",), fresh=True
         )

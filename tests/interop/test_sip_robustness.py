@@ -62,8 +62,9 @@ def test_one_call_too_many_is_told_when_to_come_back(tmp_path: Path) -> None:
             first.passed()
         with Sipp(tmp_path, "-sn uac", target=server.address) as third:
             third.passed()
-        logs = server.calls(2)
-    caller, _agent = server.recording(logs[0])
+        first_log, refused, _third = server.calls(3)
+    assert refused.cause == "overloaded"
+    caller, _agent = server.recording(first_log)
     assert seconds_with(caller, 1000) >= 2
     assert speech_seconds(media.heard()) >= 1
 

@@ -106,9 +106,10 @@ def test_an_interval_that_is_too_brief_is_refused_and_asked_for_again(tmp_path: 
 def test_a_refresh_that_crosses_the_peers_own_change_is_tried_again(tmp_path: Path) -> None:
     """Both sides send a re-INVITE: both get 491, and ours, who do not own the Call-ID, comes back within 2 s.
 
-    The session is long enough for that: two thirds of 15 s are 2.5 s after the first refresh.
+    The session is long enough for that: it is refreshed after 7.5 s and ends at 10 s if that fails.
     """
-    with Server(tmp_path, settings=BRIEF) as server, RtpPeer() as media:
+    settings = {"sip": BRIEF["sip"] | {"session_expires_s": 15}}
+    with Server(tmp_path, settings=settings) as server, RtpPeer() as media:
         wish = (TIMER, "Session-Expires: 15;refresher=uas", "Allow: INVITE, ACK, BYE, CANCEL")
         granted = (TIMER, "Require: timer", "Session-Expires: 15;refresher=uac")
         steps = [
