@@ -15,6 +15,7 @@ from voicegw.call import facts as f
 from voicegw.call.consent import Consent, RecordingPolicy
 from voicegw.call.edges import RECORDED_IN, RECORDED_OUT, Edge
 from voicegw.media import messages as m
+from voicegw.recording.recovery import remove_recording
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.services import MediaControl
 
@@ -61,7 +62,10 @@ class CallRecorder:
         self._ending = 0
         self._over = False
         self._unanswered = False
+        self._discarding = False
         self._parts = 1
+        self._orphans: list[str] = []
+        """What media workers that died have left, under the names that were wished."""
 
     @property
     def _path(self) -> str:
@@ -113,7 +117,10 @@ class CallRecorder:
         """Nothing more will come from the media worker."""
         if self.pending:
             self._book.note(f.RecordingHasFailed(self._path, reason))
+            self._orphans.append(self._path)
         self._running, self._ending, self._over = False, 0, True
+        if self._discarding:
+            self._remove_orphans()
 
     # ------------------------------------------------------------ what the conversation says
 
@@ -170,6 +177,7 @@ class CallRecorder:
             case m.RecordingEnded():
                 self._book.note(f.RecordingHasEnded(event.path, event.samples, event.dropped_samples))
             case m.RecordingDiscarded():
+                self._discarding = False
                 self._book.note(f.RecordingWasDiscarded(event.path))
             case m.RecordingFailed():
                 self._over = True
@@ -191,6 +199,7 @@ class CallRecorder:
             self.mix(self._edges)
         if not state.consent.record:
             self._stop(discard=True)
+            self._remove_orphans()
         else:
             self._start()
 
@@ -201,6 +210,18 @@ class CallRecorder:
 
     def _stop(self, *, discard: bool) -> None:
         if self._running:
-            self._running = False
+            self._running, self._discarding = False, discard
             self._ending += 1
             self._media.send(m.StopRecording(self._call_id, discard))
+
+    def _remove_orphans(self) -> None:
+        """What nobody else can remove any more: their worker is gone, and the next start would finish them."""
+        for path in map(Path, self._orphans):
+            try:
+                for part in path.parent.glob(f"{path.name}*.part"):
+                    remove_recording(part)
+            except OSError as error:
+                log.error("a recording cannot be removed: %s", error, extra={"path": str(path)})
+                continue
+            self._book.note(f.RecordingWasDiscarded(str(path)))
+        self._orphans.clear()
