@@ -19,7 +19,7 @@ import yaml
 from tests.interop.chat import chat_server, messages_of, words
 from tests.interop.fault_server import FaultServer
 from tests.interop.raw_phone import RawPhone
-from tests.interop.sound import Samples, silence, speech
+from tests.interop.sound import Samples, silence, speech, speech_seconds
 from voicegw.testing.faulty_llm_server import Fault, FaultyLlmServer, Script, ScriptedTool
 
 pytestmark = pytest.mark.interop
@@ -178,8 +178,11 @@ def test_a_spoken_interruption_stops_the_agent_and_the_model_knows_where(world: 
     with world.dial("clerk") as phone:
         before = world.ask_count()
         phone.play(loud(HOURS, tmp_path))
+        phone.wait_played()
+        since = phone.mark()
         world.server.wait_facts(phone, "TurnWasTimed")
-        phone.play(np.concatenate([silence(1.5), loud(STOP, tmp_path)]))
+        phone.wait_heard(lambda samples: speech_seconds(samples) >= 1, 15, since)
+        phone.play(loud(STOP, tmp_path))
         world.said(phone, "All right.")
         phone.hang_up()
     log = world.server.wait_ended(phone)
