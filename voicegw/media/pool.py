@@ -161,6 +161,8 @@ class MediaPool:
             case m.WorkerReport():
                 self._workers[index].fullness.take(event)
                 self._on_event(msgspec.structs.replace(event, worker=index))
+            case m.LegOpened(leg_id=leg_id) if leg_id not in self._by_leg:
+                self._workers[index].client.send(m.CloseLeg(leg_id))  # too late: whoever waited has given up
             case m.SpeechStarted() | m.SpeechStopped() | m.DtmfSent() | m.LegClosed():
                 self._pass_on(event, self._by_leg.get(event.leg_id))
             case (
@@ -218,11 +220,15 @@ class MediaPool:
     async def _rescue(self, carried: _Carried, reason: str) -> None:
         """Build the call again in another worker, once."""
         ports: dict[LegId, int] = {}
+        worker: _Worker | None = None
         try:
             worker = await self._wait_living()
             for leg in list(carried.image.legs.values()):
                 ports[leg.leg_id] = await worker.client.open_leg(leg.leg_id, leg.call_id, leg.local_ip)
         except LocalError as error:
+            if worker is not None:
+                for leg_id in ports:
+                    worker.client.send(m.CloseLeg(leg_id))
             _log.error("call cannot be moved: %s", error, extra={"call_id": carried.call_id})
             self._forget(carried)
             self._on_calls_lost(frozenset({carried.call_id}), reason)

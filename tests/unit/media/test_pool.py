@@ -30,6 +30,7 @@ class FakeClient:
         self.commands: list[m.Command] = []
         self.ports = iter(range(40000, 50000, 2))
         self.refuses = False
+        self.room = 1000
         FakeClient.made.append(self)
 
     async def start(self) -> None:
@@ -42,7 +43,8 @@ class FakeClient:
         self.commands.append(command)
 
     async def open_leg(self, leg_id: LegId, call_id: CallId, local_ip: str) -> int:
-        if self.refuses:
+        self.room -= 1
+        if self.refuses or self.room < 0:
             raise LocalError("no free port")
         self.commands.append(m.OpenLeg(leg_id, call_id, local_ip))
         return next(self.ports)
@@ -181,6 +183,32 @@ def test_what_cannot_be_moved_is_lost_and_nothing_is_kept_of_it() -> None:
         count = len(rig.clients[1].commands)
         rig.pool.send(m.SetMix(CallId("a"), ()))
         assert len(rig.clients[1].commands) == count
+
+    play(story())
+
+
+def test_half_of_a_call_is_not_left_in_a_worker_that_has_no_room_for_the_whole() -> None:
+    async def story() -> None:
+        rig = Rig(2)
+        leg_id = await rig.talk("a")
+        await rig.pool.open_leg(LegId("desk"), CallId("a"), IP)
+        rig.clients[1].room = 1
+        rig.clients[0].die()
+        await rig.settle()
+        assert rig.lost_calls == [CallId("a")]
+        assert rig.clients[1].commands == [m.OpenLeg(leg_id, CallId("a"), IP), m.CloseLeg(leg_id)]
+
+    play(story())
+
+
+def test_a_leg_that_opens_when_nobody_waits_for_it_any_more_is_closed() -> None:
+    async def story() -> None:
+        rig = Rig(1)
+        rig.clients[0].refuses = True
+        with pytest.raises(LocalError):
+            await rig.talk("a")
+        rig.clients[0].on_event(m.LegOpened(LegId("leg-a"), 40000))
+        assert rig.clients[0].commands == [m.CloseLeg(LegId("leg-a"))]
 
     play(story())
 
