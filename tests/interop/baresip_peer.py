@@ -18,9 +18,9 @@ from typing import Self
 import numpy as np
 
 from tests.interop.namespace import Namespace
-from tests.interop.ports import free_udp_port, free_udp_range
 from tests.interop.process import Process
 from tests.interop.sound import RATE_HZ, Samples, read_any_wav, read_wav, write_wav
+from voicegw.testing.ports import free_port, free_ports
 
 _MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/lib/x86_64-linux-gnu/baresip/modules"))
 _CONFIG = """\
@@ -116,13 +116,13 @@ class Baresip:
     ) -> None:
         """``speech`` has ``rate_hz``, which is that of ``codec``."""
         self._namespace = namespace
-        self._home = work / f"baresip-{free_udp_port()}"
+        self._home = work / f"baresip-{free_port()}"
         self._dumps = self._home / "dumps"
         self._dumps.mkdir(parents=True)
         # It takes the port behind its own for TLS, so that its ports are better chosen together.
-        self.port = free_udp_range(6)
+        self.port = free_ports(6)
         self._control, self._keyboard = self.port + 2, self.port + 4
-        rtp = free_udp_range(10)
+        rtp = free_ports(10)
         modules = next(path for path in _MODULES if path.is_dir())
         config = _CONFIG.format(
             host=namespace.address,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.certificates import Authority
 from tests.interop.kamailio_peer import Kamailio
-from tests.interop.ports import free_sip_port
+from voicegw.testing.ports import free_port
 
 _TLS = """\
 [server:default]
@@ -33,7 +33,7 @@ class Front(Kamailio):
         certificate, key = authority.issue("front", "127.0.0.1", "front.test", "sip:front.test")
         config = work / "front-tls.cfg"
         config.write_text(_TLS.format(key=key, certificate=certificate, ca=authority.ca))
-        self.tls_port, self.ws_port = free_sip_port(), free_sip_port()
+        self.tls_port, self.ws_port = free_port(), free_port()
         super().__init__(
             work,
             "front",

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from tests.interop import options_ping
-from tests.interop.ports import free_udp_port
 from tests.interop.process import Process, descendants
+from voicegw.testing.ports import free_port
 
 CONFIGURATIONS = Path(__file__).parent / "kamailio"
 _START_S = 5.0
@@ -24,7 +24,7 @@ class Kamailio:
     """``configuration`` is a file in ``kamailio/`` without its suffix; ``values`` replace ``$name`` in it."""
 
     def __init__(self, work: Path, configuration: str, **values: str) -> None:
-        self.port = free_udp_port()
+        self.port = free_port()
         home = work / f"kamailio-{self.port}"
         home.mkdir()
         text = (CONFIGURATIONS / f"{configuration}.cfg").read_text()

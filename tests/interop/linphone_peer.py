@@ -19,8 +19,8 @@ from typing import Self
 import numpy as np
 
 from tests.interop.namespace import Namespace
-from tests.interop.ports import free_udp_port, free_udp_range
 from tests.interop.sound import RATE_HZ, Samples, write_wav
+from voicegw.testing.ports import free_port, free_ports
 
 _CONFIG = """\
 [sip]
@@ -70,14 +70,14 @@ class Linphone:
         account: tuple[str, str, str, str] | None = None,
         answers: bool = False,
     ) -> None:
-        self._home = work / f"linphone-{free_udp_port()}"
+        self._home = work / f"linphone-{free_port()}"
         (self._home / ".local/share/linphone").mkdir(parents=True)
         names = ("user", "domain", "secret", "registrar")
         known = _ACCOUNT.format(**dict(zip(names, account, strict=True))) if account else ""
         config = _CONFIG.format(
             host=namespace.address,
-            port=free_udp_port(),
-            rtp=(rtp := free_udp_range(4)),
+            port=free_port(),
+            rtp=(rtp := free_ports(4)),
             video=rtp + 2,
             proxy=0 if account else -1,
             account=known,

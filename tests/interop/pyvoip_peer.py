@@ -11,9 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from tests.interop.ports import free_udp_port, free_udp_range
 from tests.interop.process import Process
 from tests.interop.sound import Samples
+from voicegw.testing.ports import free_port, free_ports
 
 _PYTHON = Path(sys.prefix) / "peers" / "pyvoip" / "bin" / "python"
 _DRIVER = Path(__file__).with_name("pyvoip_driver.py")
@@ -37,13 +37,13 @@ class PyVoip:
         number: str = "demo",
     ) -> None:
         assert _PYTHON.exists(), "pyVoIP is missing: scripts/test installs it"
-        home = work / f"pyvoip-{free_udp_port()}"
+        home = work / f"pyvoip-{free_port()}"
         home.mkdir(parents=True)
-        self.port = free_udp_port()
+        self.port = free_port()
         self._seconds = seconds
         self._heard = home / "heard.u8"
         (home / "speech.u8").write_bytes(bytes(((speech.astype(np.int32) >> 8) + 128).astype(np.uint8)))
-        addresses = [server[0], str(server[1]), "127.0.0.1", str(self.port), str(free_udp_range(2))]
+        addresses = [server[0], str(server[1]), "127.0.0.1", str(self.port), str(free_ports(2))]
         files = [str(seconds), str(home / "speech.u8"), str(self._heard)]
         args = [str(_PYTHON), str(_DRIVER), mode, *addresses, *files, *([number] if mode == "call" else [])]
         self.process = Process(args, home / "driver.log")

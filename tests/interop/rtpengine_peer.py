@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.interop.ports import free_udp_port, free_udp_range
 from tests.interop.process import Process
 from tests.interop.raw_phone import RawPhone
+from voicegw.testing.ports import free_port, free_ports
 
 _START_S = 10.0
 _PORTS = 20
@@ -36,8 +36,8 @@ class Rtpengine:
     """A running rtpengine on loopback. Leaving the ``with`` block stops it."""
 
     def __init__(self, work: Path) -> None:
-        self._control = ("127.0.0.1", free_udp_port())
-        first = free_udp_range(_PORTS)
+        self._control = ("127.0.0.1", free_port())
+        first = free_ports(_PORTS)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.settimeout(1.0)
         self._args = [

@@ -19,9 +19,9 @@ import yaml
 from tests.interop import options_ping
 from tests.interop.forked_server import ForkedServer
 from tests.interop.namespace import Namespace
-from tests.interop.ports import free_sip_port, free_udp_range
 from tests.interop.process import Process, alive, descendants
 from tests.interop.sound import Samples, read_wav
+from voicegw.testing.ports import free_port, free_ports
 
 FLOWS = Path(__file__).parent / "flows"
 _PATHS = {"dialplan": "dialplan.yaml", "agents": "agents", "calls": "calls", "recordings": "recordings"}
@@ -93,7 +93,7 @@ class Server:
         routes: Sequence[dict[str, Any]] = (),
     ) -> None:
         self.host = namespace.address if namespace else "127.0.0.1"
-        self.port = port or free_sip_port()
+        self.port = port or free_port()
         self._home = work / "server"
         self._namespace = namespace
         self._fresh = fresh
@@ -169,7 +169,7 @@ class Server:
             text = (FLOWS / f"{name}.yaml").read_text()
             (self._home / "agents" / f"{name}.yaml").write_text(text)
         (self._home / "dialplan.yaml").write_text(yaml.safe_dump({"routes": self._routes}))
-        first = free_udp_range(_RTP_PORTS)
+        first = free_ports(_RTP_PORTS)
         config = (
             {"api": {"enabled": False}, "speech": {"asr_workers": 1}}  # what most tests have no use for
             | settings

@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tests.interop.ports import free_sip_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.sound import seconds_with, tone
 from voicegw.base.clock import SystemClock
@@ -22,6 +21,7 @@ from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.sip.address import Address
+from voicegw.testing.ports import free_port
 
 E = TypeVar("E", bound=LegEvent)
 PATIENCE_S = 30.0
@@ -53,7 +53,7 @@ class SipNode:
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
         config = config or SipConfig(
             listen_ip="127.0.0.1",
-            listen_port=free_sip_port(),
+            listen_port=free_port(),
             locating=locating or LocatingConfig(),
         )
         self.gateway = SipGateway(

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from tests.interop.ports import free_udp_port
 from tests.interop.process import Process
 from tests.interop.rtp import RtpPeer
+from voicegw.testing.ports import free_port
 
 _MODULES = Path(sys.prefix) / "peers" / "sipjs" / "node_modules"
 _DRIVER = Path(__file__).parent / "sipjs" / "phone.mjs"
@@ -55,7 +55,7 @@ class SipJs:
         }
         args = [node, str(_DRIVER), str(_MODULES), json.dumps(settings)]
         env = {"NODE_EXTRA_CA_CERTS": ca} if ca else {}
-        self.process = Process(args, work / f"sipjs-{free_udp_port()}.log", env=env)
+        self.process = Process(args, work / f"sipjs-{free_port()}.log", env=env)
 
     @property
     def events(self) -> list[dict[str, Any]]:

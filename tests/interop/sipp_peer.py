@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from tests.interop.namespace import Namespace
-from tests.interop.ports import free_udp_port, free_udp_range, is_free
 from tests.interop.process import Process
+from voicegw.testing.ports import free_port, free_ports, is_bound
 
 SCENARIOS = Path(__file__).parent / "sipp"
 _POLL_S = 0.02
@@ -66,10 +66,10 @@ class Sipp:
         host: str = "127.0.0.1",
     ) -> None:
         host = namespace.address if namespace else host
-        self._work = work / f"sipp-{free_udp_port()}"
+        self._work = work / f"sipp-{free_port()}"
         self._work.mkdir(parents=True)
-        self.port = port or free_udp_port()
-        self.media_port = free_udp_range(4)
+        self.port = port or free_port()
+        self.media_port = free_ports(4)
         self._timeout_s = timeout_s
         args = [_program(), *([target] if target else []), *self._scenario(scenario, values or {})]
         args += ["-i", host, "-p", str(self.port), "-mi", host, "-mp", str(self.media_port)]
@@ -125,7 +125,7 @@ class Sipp:
     def listening(self) -> Self:
         """Wait until it has its port: a called sipp loses what comes before."""
         deadline = time.monotonic() + _START_S
-        while is_free("127.0.0.1", self.port):
+        while not is_bound(self.port):
             assert self.process.running and time.monotonic() < deadline, self.errors
             time.sleep(_POLL_S)
         return self

@@ -14,10 +14,10 @@ import pytest
 from tests.interop.api_desk import ApiDesk
 from tests.interop.chat import chat_server, words
 from tests.interop.fault_server import FaultServer
-from tests.interop.ports import free_tcp_port
 from tests.interop.raw_phone import RawPhone
 from voicegw.testing.faulty_llm_server import Script, ScriptedTool
 from voicegw.testing.order_service import OrderService
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -87,7 +87,7 @@ def test_a_tool_runs_when_a_supervisor_says_so_by_the_api_and_not_when_they_refu
         *(Script((), tools=(WISH,)), Script(words("It was shipped."))),
         *(Script((), tools=(WISH,)), Script(words("I may not look that up."))),
     )
-    port = free_tcp_port()
+    port = free_port()
     with chat_server(*scripts) as chat, shop() as service:
         settings: dict[str, dict[str, Any]] = {
             "api": {"enabled": True, "listen_port": port, "key_file": "secrets.key"},

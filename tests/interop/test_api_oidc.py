@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from tests.interop.api_server import ApiServer
-from tests.interop.ports import free_tcp_port
 from tests.interop.process import Process
 from voicegw.api.config import OidcConfig, RoleRule
+from voicegw.testing.ports import free_port
 
 pytestmark = pytest.mark.interop
 
@@ -33,7 +33,7 @@ RULES = (RoleRule("voice-admins", "admin"), RoleRule("support", "supervisor", te
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The issuer URL of a running provider."""
-    port = free_tcp_port()
+    port = free_port()
     claims = [part for user in USERS for part in ("--user-claims", json.dumps(user))]
     args = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *claims]
     issuer = f"http://127.0.0.1:{port}"
@@ -48,7 +48,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def server(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """An API that trusts the provider."""
-    port = free_tcp_port()
+    port = free_port()
     oidc = OidcConfig(provider, "voicegw", "OIDC_SECRET", roles=RULES)
     public_url = f"http://127.0.0.1:{port}"
     with ApiServer(tmp_path_factory.mktemp("api"), port=port, public_url=public_url, oidc=oidc) as server:

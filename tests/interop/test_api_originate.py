@@ -8,9 +8,9 @@ import pytest
 
 from tests.interop.api_desk import ApiDesk
 from tests.interop.fault_server import FaultServer
-from tests.interop.ports import free_tcp_port, free_udp_port
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import speech_seconds
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -24,7 +24,7 @@ steps:
 
 
 def test_the_agent_calls_by_the_trunk_and_knows_what_it_was_told(tmp_path: Path) -> None:
-    port, desk_port = free_tcp_port(), free_udp_port()
+    port, desk_port = free_port(), free_port()
     api = {"enabled": True, "listen_port": port, "key_file": "secrets.key"}
     server = FaultServer(tmp_path, settings={"api": api})
     reminder = tmp_path / "reminder.yaml"

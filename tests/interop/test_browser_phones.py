@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.certificates import Authority
-from tests.interop.ports import free_sip_port, free_tcp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sipjs_peer import SipJs, Step
 from tests.interop.sound import seconds_with, speech_seconds, tone
 from voicegw.sip.digest import Algorithm, make_ha1
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -42,7 +42,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     work = tmp_path_factory.mktemp("house")
     authority = Authority(work / "authority")
     certificate, key = authority.issue("server", "127.0.0.1")
-    port, ws, wss = free_sip_port(), free_tcp_port(), free_tcp_port()
+    port, ws, wss = free_port(), free_port(), free_port()
     listeners: list[dict[str, Any]] = [
         {"transport": kind, "ip": "127.0.0.1", "port": at} for kind, at in (("udp", port), ("ws", ws), ("wss", wss))
     ]

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.sip_node import SipNode, run, speaks_and_hears_echo
 from tests.interop.sipp_peer import Seen, Sipp
@@ -20,6 +19,7 @@ from voicegw.base.ids import LegId
 from voicegw.gateway.events import LegAnswered, LegEnded
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_settings import TrunkSettings
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -97,7 +97,7 @@ TRUNKS = {
 
 
 def test_each_trunk_shows_callers_in_its_own_way(tmp_path: Path) -> None:
-    port = free_udp_port()
+    port = free_port()
     here = {"hosts": ["127.0.0.1"], "port": port, "carries": ["+*"]}
     trunks = [Trunk(name, TrunkSettings.model_validate({**here, **one.settings})) for name, one in TRUNKS.items()]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.ports import free_sip_port, free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.sip_node import OUT, SipNode, hears, run, speaks_and_hears_echo
 from tests.interop.sipp_peer import Sipp
@@ -18,6 +17,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegEnded
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -64,14 +64,14 @@ def test_every_refusal_has_its_cause(tmp_path: Path) -> None:
 
 def test_the_best_of_several_new_places_is_tried_first(tmp_path: Path) -> None:
     """Contacts of a 300 by their q: one is not allowed, one busy, one cannot be called, the last answers."""
-    first, busy, good = free_udp_port(), free_udp_port(), free_udp_port()
+    first, busy, good = free_port(), free_port(), free_port()
     contacts = (
         f"<sip:mailbox@127.0.0.1:{good}>;q=0.2, <mailto:desk@carrier.test>;q=0.8, <sip:desk@192.0.2.1>;q=1.0, "
         f"<sip:mobile@127.0.0.1:{busy}?X-Evil=1>;q=0.9"
     )
     moved = expect("INVITE") + answer("300 Multiple Choices", tag="moved", contact=contacts) + expect("ACK")
     refusing = expect("INVITE") + answer("486 Busy Here", tag="busy") + expect("ACK")
-    config = SipConfig(listen_ip="127.0.0.1", listen_port=free_sip_port(), forward_to=("sip:*@127.0.0.1:*",))
+    config = SipConfig(listen_ip="127.0.0.1", listen_port=free_port(), forward_to=("sip:*@127.0.0.1:*",))
 
     async def scenario() -> None:
         with (

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.interop.kamailio_peer import Kamailio
-from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sip_node import OUT, SipNode, run, speaks_and_hears_echo
@@ -25,6 +24,7 @@ from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.digest import Algorithm, make_ha1
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -41,7 +41,7 @@ def house(work: Path, user: str, secret: str, **phones: Any) -> Server:
 
 def guess(tool: str, work: Path, *options: str) -> str:
     """What SIPVicious found; what it says in the meantime is no result."""
-    line = [tool, "-P", str(free_udp_port()), "-b", "127.0.0.1", "-x", "127.0.0.1", *options]
+    line = [tool, "-P", str(free_port()), "-b", "127.0.0.1", "-x", "127.0.0.1", *options]
     done = subprocess.run(
         line,
         cwd=work,
@@ -148,7 +148,7 @@ def trunk(gate: Kamailio, password: str) -> Trunk:
 
 
 def test_a_proxy_asks_and_a_server_behind_it_asks_again(tmp_path: Path) -> None:
-    echo_port = free_udp_port()
+    echo_port = free_port()
 
     async def scenario(gate: Kamailio) -> None:
         with SipNode(trunks=[trunk(gate, "secret")]) as node:
@@ -181,5 +181,5 @@ def test_a_wrong_password_ends_the_call_at_the_first_proxy(tmp_path: Path) -> No
             assert ended.sip_status == 407
             assert node.counters.get(SipCounter.CHALLENGES_ANSWERED) == 1
 
-    with gates(tmp_path, free_udp_port()) as (gate, _server):
+    with gates(tmp_path, free_port()) as (gate, _server):
         run(scenario(gate))

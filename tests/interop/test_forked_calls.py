@@ -11,13 +11,13 @@ import pytest
 
 from tests.interop.kamailio_peer import Kamailio
 from tests.interop.live_gateway import OUT, LiveGateway
-from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import seconds_with, tone
 from voicegw.base.causes import HangupCause
 from voicegw.gateway.events import LegAnswered, LegEarlyMedia, LegEnded
 from voicegw.sip.counters import SipCounter
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -32,7 +32,7 @@ class Forks:
         self._stack = stack
         self.gateway = stack.enter_context(LiveGateway())
         self.ours, self.one, self.two = (stack.enter_context(RtpPeer()) for _ in range(3))
-        ports = [free_udp_port(), free_udp_port()]
+        ports = [free_port(), free_port()]
         self._ports = ports
         hosts = {name: f"127.0.0.1:{port}" for name, port in zip(("one", "two"), ports, strict=True)}
         self._proxy = stack.enter_context(Kamailio(work, "fork", **hosts))

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.interop.kamailio_peer import Kamailio
-from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.sip_node import OUT, SipNode, hears, run, speaks_and_hears_echo, until
 from tests.interop.sipp_peer import Sipp
@@ -26,6 +25,7 @@ from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_health import Health
 from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.gateway.trunk_table import RouteRefused
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -43,7 +43,7 @@ class Carrier:
 
 @contextmanager
 def carrier(work: Path, expires_s: int = 60) -> Iterator[Carrier]:
-    echo_port = free_udp_port()
+    echo_port = free_port()
     with (
         Kamailio(work, "core", echo=f"127.0.0.1:{echo_port}", expires=str(expires_s)) as core,
         Kamailio(work, "edge") as edge,

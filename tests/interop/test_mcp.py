@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.inference.mcp.server import FIRST_PAUSE_S, McpServer, Sleep
 from voicegw.ports.tools import IdempotencyKey, ToolCall, ToolEffect, ToolRequest, ToolResult, ToolStatus
+from voicegw.testing.ports import free_port
 
 pytestmark = pytest.mark.interop
 
@@ -64,12 +64,6 @@ async def call(server: McpServer, tool: str, arguments: object | None = None, ti
         ToolCall("x", tool, json.dumps(arguments or {})), IdempotencyKey("k1"), timeout_s, FACTS.call_id
     )
     return await server.call(tool, request)
-
-
-def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def done(journal: Path) -> list[str]:
@@ -230,7 +224,7 @@ def test_a_server_that_does_not_come_up_is_tried_ever_more_slowly() -> None:
 
 def test_over_http_a_dead_server_is_unknown_then_failed_and_used_again_when_it_is_back(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
-    port = free_tcp_port()
+    port = free_port()
 
     async def program() -> asyncio.subprocess.Process:
         arguments = (str(PROGRAM), str(journal), str(port))

@@ -10,11 +10,11 @@ import pytest
 from tests.interop.baresip_peer import Baresip, dial, hang_up, listen, press
 from tests.interop.namespace import Namespace
 from tests.interop.pcap import write_dtmf_pcap
-from tests.interop.ports import free_udp_port
 from tests.interop.pyvoip_peer import PyVoip
 from tests.interop.rtp import RtpPeer
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import seconds_with, tone
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -50,7 +50,7 @@ def test_pyvoip_hears_itself_through_the_echo_of_sipp(tmp_path: Path) -> None:
 
 def test_sipp_calls_pyvoip_and_media_flows_both_ways(tmp_path: Path) -> None:
     """The RTP endpoint of the tests stands in for sipp's media: what each side plays, the other hears."""
-    sipp_port = free_udp_port()
+    sipp_port = free_port()
     with (
         RtpPeer() as media,
         PyVoip(tmp_path, "answer", ("127.0.0.1", sipp_port), tone(700, 20), seconds=8) as pyvoip,

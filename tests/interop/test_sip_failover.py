@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.dns_stub import DnsStub
-from tests.interop.ports import free_tcp_port, free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.sip_node import OUT, SipNode, run, speaks_and_hears_echo
 from tests.interop.sipp_peer import Sipp
@@ -16,6 +15,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.gateway.events import LegEnded
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.sip_counters import LocatingCounter
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -31,7 +31,7 @@ def carrier(*ports: int) -> DnsStub:
 
 
 def test_a_call_passes_a_silent_and_a_full_server(tmp_path: Path) -> None:
-    silent, full, good = free_udp_port(), free_udp_port(), free_udp_port()
+    silent, full, good = free_port(), free_port(), free_port()
 
     async def scenario(dns: DnsStub) -> None:
         with SipNode(LocatingConfig(dns_servers=(dns.address,), attempt_s=1.5)) as node:
@@ -62,7 +62,7 @@ def test_a_call_passes_a_silent_and_a_full_server(tmp_path: Path) -> None:
 
 
 def test_the_second_call_does_not_wait_again(tmp_path: Path) -> None:
-    silent, good = free_udp_port(), free_udp_port()
+    silent, good = free_port(), free_port()
 
     async def scenario(dns: DnsStub) -> None:
         with SipNode(LocatingConfig(dns_servers=(dns.address,), attempt_s=2.5)) as node:
@@ -88,7 +88,7 @@ def test_the_second_call_does_not_wait_again(tmp_path: Path) -> None:
 
 
 def test_a_domain_prefers_tcp_and_its_second_server_takes_the_call(tmp_path: Path) -> None:
-    closed, good = free_tcp_port(), free_tcp_port()
+    closed, good = free_port(), free_port()
 
     async def scenario(dns: DnsStub) -> None:
         with (

@@ -10,7 +10,6 @@ import pytest
 
 from tests.interop.baresip_peer import Baresip, Step, dial, hang_up, listen
 from tests.interop.namespace import Namespace
-from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sipp_peer import Sipp
@@ -29,6 +28,7 @@ from tests.interop.sipp_script import (
     sdp,
 )
 from tests.interop.sound import seconds_with, silence, speech_seconds, tone
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -46,7 +46,7 @@ NEWS = expect("NOTIFY", 8000) + answer("200 OK")
 
 
 def test_a_refer_of_the_caller_brings_the_agent_another_caller(tmp_path: Path) -> None:
-    port = free_udp_port()
+    port = free_port()
     with Server(tmp_path, settings=ANYBODY_HERE) as server, RtpPeer() as here, RtpPeer() as there:
         steps = [
             invite(1, sdp(here.port)) + answered() + pause(1500),
@@ -124,7 +124,7 @@ def test_a_new_dialog_replaces_a_running_one(server: Server, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_desk_that_has_moved_is_called_where_it_is_if_that_is_allowed(tmp_path: Path, allowed: bool) -> None:
-    old, new = free_udp_port(), free_udp_port()
+    old, new = free_port(), free_port()
     target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{old}", "kind": "bridged"}
     settings = {"transfer": {"targets": [target]}} | (ANYBODY_HERE if allowed else {})
     moved = expect("INVITE") + answer("302 Moved Temporarily", tag="moved", contact=f"<sip:desk@127.0.0.1:{new}>")
@@ -154,7 +154,7 @@ def test_a_desk_that_has_moved_is_called_where_it_is_if_that_is_allowed(tmp_path
 
 def test_a_desk_that_wants_longer_intervals_gets_them(tmp_path: Path) -> None:
     """422 with Min-SE: the same call again, with what the other side can agree to (RFC 4028 §7.3)."""
-    port = free_udp_port()
+    port = free_port()
     target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{port}", "kind": "bridged"}
     settings = {"transfer": {"targets": [target]}}
     with Server(tmp_path, agent="put_through", settings=settings) as server, RtpPeer() as here, RtpPeer() as there:
@@ -189,7 +189,7 @@ def test_a_desk_that_wants_longer_intervals_gets_them(tmp_path: Path) -> None:
 
 def test_a_desk_hands_its_caller_on_to_another_one(tmp_path: Path) -> None:
     """The desk that took a caller sends REFER: the caller stays on the line and talks with somebody else."""
-    desk_port, other_port = free_udp_port(), free_udp_port()
+    desk_port, other_port = free_port(), free_port()
     target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{desk_port}", "kind": "bridged"}
     settings = {"transfer": {"targets": [target]}} | ANYBODY_HERE
     with (
@@ -228,7 +228,7 @@ def test_a_desk_hands_its_caller_on_to_another_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("final", ["200 OK", "603 Decline"])
 def test_caller_and_desk_are_left_to_themselves_if_the_callers_side_can(tmp_path: Path, final: str) -> None:
     """REFER with Replaces (RFC 5589): the caller's side is asked to take our place towards the desk."""
-    port, moved = free_udp_port(), final.startswith("200")
+    port, moved = free_port(), final.startswith("200")
     target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{port}", "kind": "bridged", "leave": True}
     settings = {"transfer": {"targets": [target]}}
     with Server(tmp_path, agent="put_through", settings=settings) as server, RtpPeer() as here, RtpPeer() as there:

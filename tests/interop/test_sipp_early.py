@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.interop.live_gateway import OUT, LiveGateway
-from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import seconds_with, tone
@@ -23,6 +22,7 @@ from voicegw.gateway.events import (
     LegMediaChanged,
 )
 from voicegw.sdp.negotiate import MediaSession
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -48,7 +48,7 @@ class Line:
     def called(self, scenario: str, *, delayed_offer: bool = False, **values: str) -> Sipp:
         """The gateway calls sipp."""
         given = {"rtp_port": str(self.theirs.port), "hold_ms": "1500", "early_ms": "1000"} | values
-        sipp = Sipp(self.work, scenario, port=free_udp_port(), values=given).listening()
+        sipp = Sipp(self.work, scenario, port=free_port(), values=given).listening()
         self.gateway.dial(sipp.port, self.ours.port, delayed_offer=delayed_offer)
         return sipp
 

@@ -10,7 +10,6 @@ import pytest
 
 from tests.interop.api_desk import ApiDesk
 from tests.interop.fault_server import FaultServer
-from tests.interop.ports import free_tcp_port
 from tests.interop.recording_client import (
     INACTIVE,
     METADATA,
@@ -25,6 +24,7 @@ from tests.interop.server import Server
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sipp_script import answered, expect, pause, refused, request, script
 from tests.interop.sound import seconds_with, tone
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -79,7 +79,7 @@ def test_two_voices_are_recorded_each_on_its_side_and_one_pauses(tmp_path: Path,
 
 
 def test_the_api_tells_who_was_recorded(tmp_path: Path) -> None:
-    port = free_tcp_port()
+    port = free_port()
     api = {"enabled": True, "listen_port": port, "key_file": "secrets.key"}
     server = FaultServer(tmp_path, settings={"api": api})
     take_recordings(server)

@@ -10,10 +10,10 @@ import pytest
 from tests.certificates import Authority
 from tests.interop.baresip_peer import Baresip, dial, hang_up, hang_up_by_peer, hold, listen, resume
 from tests.interop.namespace import Namespace
-from tests.interop.ports import free_sip_port
 from tests.interop.server import CallLog, Server
 from tests.interop.sound import seconds_with, speech_seconds, tone
 from tests.interop.test_phones import account, phones, seen
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -65,7 +65,7 @@ def test_a_phone_calls(tmp_path: Path, namespace: Namespace, policy: str, mediae
 
 def test_a_phone_calls_by_tls(tmp_path: Path, namespace: Namespace) -> None:
     """As it is without any setting: keys travel under TLS, and only there."""
-    authority, port, tls_port = Authority(tmp_path / "authority"), free_sip_port(), free_sip_port()
+    authority, port, tls_port = Authority(tmp_path / "authority"), free_port(), free_port()
     certificate, key = authority.issue("server", namespace.address, "sip.test")
     tls = {"transport": "tls", "ip": namespace.address, "port": tls_port, "certificate": certificate, "key": key}
     settings = {"sip": {"listeners": [{"transport": "udp", "ip": namespace.address, "port": port}, tls]}}

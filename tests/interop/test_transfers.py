@@ -10,12 +10,12 @@ import pytest
 
 from tests.interop.baresip_peer import Baresip, Step, dial, hang_up, listen
 from tests.interop.namespace import Namespace
-from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import CallLog, Server
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import RATE_HZ, seconds_with, silence, speech_seconds, tone
 from voicegw.audio import wav
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -28,7 +28,7 @@ class Desk:
     def __init__(
         self, work: Path, kind: str = "bridged", *, agent: str = "put_through", **settings: float | str
     ) -> None:
-        self.port = free_udp_port()
+        self.port = free_port()
         target = {"name": "desk", "uri": f"sip:desk@127.0.0.1:{self.port}", "kind": kind}
         section = {"targets": [target], **settings}
         self.server = Server(work, agent=agent, settings={"transfer": section})

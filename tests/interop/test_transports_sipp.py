@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.ports import free_sip_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sip_node import OUT, SipNode, run, speaks_and_hears_echo
@@ -16,6 +15,7 @@ from tests.interop.sound import seconds_with, silence, speech_seconds, tone
 from voicegw.base.causes import HangupCause
 from voicegw.gateway.events import LegEnded
 from voicegw.sip.counters import SipCounter
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -58,7 +58,7 @@ def test_the_agent_hangs_up_by_the_connection_of_the_caller(tmp_path: Path) -> N
 @pytest.mark.parametrize("sockets", [ONE, EACH], ids=["t1", "tn"])
 def test_we_call(tmp_path: Path, sockets: tuple[str, ...]) -> None:
     async def scenario() -> None:
-        port = free_sip_port()
+        port = free_port()
         with (
             SipNode() as node,
             Sipp(tmp_path, "uas_echo", port=port, extra=("-rtp_echo", *sockets)) as answering,
@@ -80,7 +80,7 @@ def test_a_large_request_goes_by_tcp_and_by_udp_where_nobody_listens_for_tcp(tmp
     """An INVITE with 1,500 bytes of identity (RFC 3261 §18.1.1), to a peer that has TCP and to one that has not."""
 
     async def scenario(transport: str) -> None:
-        port = free_sip_port()
+        port = free_port()
         sockets = ONE if transport == "TCP" else ()
         with (
             SipNode() as node,
@@ -105,7 +105,7 @@ def test_a_large_request_goes_by_tcp_and_by_udp_where_nobody_listens_for_tcp(tmp
 @pytest.mark.parametrize("sockets", [(), ONE], ids=["udp", "tcp"])
 def test_a_call_by_ipv6_with_its_sound(tmp_path: Path, sockets: tuple[str, ...]) -> None:
     """Two listeners for each family: the ping that waits for the server goes by IPv4, the call by IPv6."""
-    port = free_sip_port()
+    port = free_port()
     listeners = [
         {"transport": kind, "ip": ip, "port": port} for ip in ("127.0.0.1", "::1") for kind in ("udp", "tcp")
     ]

@@ -16,7 +16,6 @@ from tests.interop.baresip_peer import Baresip, dial, hang_up, hang_up_by_peer, 
 from tests.interop.front import Front
 from tests.interop.namespace import Namespace
 from tests.interop.openssl_client import OpensslClient
-from tests.interop.ports import free_sip_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sip_node import OUT, US, SipNode, hears, run, speaks_and_hears_echo
@@ -29,6 +28,7 @@ from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.tls_config import ClientCertificates, TlsClientSettings
 from voicegw.gateway.way import Way, loose_route
 from voicegw.sip.counters import SipCounter
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -42,7 +42,7 @@ class SecureServer(Server):
     """UDP and TCP as always, and TLS on ``tls_port``."""
 
     def __init__(self, work: Path, authority: Authority, *, agent: str = "echo_keys", **options: Any) -> None:
-        port, self.tls_port = free_sip_port(), free_sip_port()
+        port, self.tls_port = free_port(), free_port()
         namespace = options.pop("namespace", None)
         host = namespace.address if namespace else "127.0.0.1"
         certificate, key = authority.issue("server", host, "sip.test")
@@ -108,14 +108,14 @@ def node_config(authority: Authority, port: int) -> SipConfig:
         client_certificates=ClientCertificates.REQUIRED,
     )
     client = TlsClientSettings(ca=authority.ca, certificate=certificate, key=key)
-    return SipConfig(listeners=(secure, ListenerConfig("udp", free_sip_port(), "127.0.0.1")), tls_client=client)
+    return SipConfig(listeners=(secure, ListenerConfig("udp", free_port(), "127.0.0.1")), tls_client=client)
 
 
 def test_kamailio_brings_a_call_over_mutual_tls(tmp_path: Path, authority: Authority) -> None:
     """sipp speaks UDP to it, and both directions of the dialog come by one connection."""
 
     async def scenario() -> None:
-        port = free_sip_port()
+        port = free_port()
         with (
             SipNode(config=node_config(authority, port)) as node,
             Front(tmp_path, authority, f"sip:us@127.0.0.1:{port};transport=tls") as front,
@@ -143,9 +143,9 @@ def test_kamailio_brings_a_call_over_mutual_tls(tmp_path: Path, authority: Autho
 @pytest.mark.parametrize("transport", ["tls", "tcp"])
 def test_a_call_through_kamailio(tmp_path: Path, authority: Authority, transport: str) -> None:
     async def scenario() -> None:
-        port = free_sip_port()
+        port = free_port()
         with (
-            SipNode(config=node_config(authority, free_sip_port())) as node,
+            SipNode(config=node_config(authority, free_port())) as node,
             Front(tmp_path, authority, f"sip:echo@127.0.0.1:{port}") as front,
             Sipp(tmp_path, "uas_routed", port=port, extra=("-rtp_echo",)) as answering,
             RtpPeer() as media,

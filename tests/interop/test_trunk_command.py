@@ -20,7 +20,6 @@ from tests.certificates import Authority
 from tests.interop.carrier import carrier, refuses, takes
 from tests.interop.front import Front
 from tests.interop.kamailio_peer import Kamailio
-from tests.interop.ports import free_tcp_port, free_udp_port, free_udp_range
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sip_node import until
@@ -33,6 +32,7 @@ from voicegw.gateway.trunk_advice import Finding, Grade
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.media.config import MediaConfig
+from voicegw.testing.ports import free_port, free_ports
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -43,7 +43,7 @@ def test(
     trunk: Trunk, number: str = "", *, advertised_ip: str = "", seconds: float = SECONDS
 ) -> dict[str, Finding]:
     """The findings of a test by their code; of those that are in order by their step."""
-    low = free_udp_range(20)
+    low = free_ports(20)
     config = Config(
         sip=SipConfig(listen_ip="127.0.0.1", advertised_ip=advertised_ip),
         media=MediaConfig(port_low=low, port_high=low + 19),
@@ -71,7 +71,7 @@ def account(core: Kamailio, **settings: Any) -> Trunk:
 
 def test_a_good_trunk_and_nothing_of_the_running_server_is_touched(tmp_path: Path) -> None:
     """The command beside a server that is registered there: the server stays it, and is called afterwards."""
-    echo = free_udp_port()
+    echo = free_port()
     os.environ["CARRIER_PASSWORD"] = "secret"
     with Kamailio(tmp_path, "core", echo=f"127.0.0.1:{echo}", expires="60") as core:
         server = Server(tmp_path, settings={"api": {"enabled": False}})
@@ -161,7 +161,7 @@ def test_nobody_answers(tmp_path: Path) -> None:
         deaf.bind(("127.0.0.1", 0))
         found = test(trunk(deaf.getsockname()[1]))
     assert "firewall" in found["no_answer"].fix
-    refused = test(trunk(free_tcp_port(), transport="tcp"))["no_connection"]
+    refused = test(trunk(free_port(), transport="tcp"))["no_connection"]
     assert "refused" in refused.text.lower()
 
 
@@ -201,7 +201,7 @@ def test_no_audio_at_all(tmp_path: Path) -> None:
 
 
 def test_audio_from_another_address_than_the_sdp_says(tmp_path: Path) -> None:
-    with RtpPeer() as far, carrier(tmp_path, takes("127.0.0.1", str(free_udp_port()))) as peer:
+    with RtpPeer() as far, carrier(tmp_path, takes("127.0.0.1", str(free_port()))) as peer:
         speaking = threading.Thread(target=speak_when_called, args=(peer, far))
         speaking.start()
         found = test(trunk(peer.port), "+4930123", seconds=3.0)

@@ -9,13 +9,13 @@ import pytest
 
 from tests.interop.carrier import carrier, refuses
 from tests.interop.kamailio_peer import Kamailio
-from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sip_node import until
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sipp_script import answer
 from tests.interop.sound import seconds_with, tone
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -26,7 +26,7 @@ def test_a_caller_is_put_through_by_the_trunk_that_brought_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CARRIER_PASSWORD", "secret")
-    desk = free_udp_port()
+    desk = free_port()
     target = {"name": "desk", "uri": "sip:echo@carrier.test", "kind": "bridged"}
     with (
         Kamailio(tmp_path, "core", echo=f"127.0.0.1:{desk}", expires="60") as core,
@@ -72,7 +72,7 @@ def test_a_caller_is_put_through_by_the_trunk_that_brought_the_call(
 
 def test_a_call_that_one_trunk_cannot_carry_goes_by_the_next(tmp_path: Path) -> None:
     """The first carrier fails after it has rung, the second one answers: caller and desk hear one another."""
-    desk = free_udp_port()
+    desk = free_port()
     target = {"name": "desk", "uri": "+4930999", "kind": "bridged"}
     with carrier(tmp_path, answer("180 Ringing", tag="carrier") + refuses("500 Broken")) as failing:
         server = Server(tmp_path, agent="put_through", settings={"transfer": {"targets": [target]}})

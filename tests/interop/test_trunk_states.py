@@ -11,7 +11,7 @@ import pytest
 from tests.interop.api_desk import ApiDesk
 from tests.interop.carrier import carrier
 from tests.interop.fault_server import FaultServer
-from tests.interop.ports import free_tcp_port, free_udp_port
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -24,7 +24,7 @@ def wait(done: Callable[[], bool], within_s: float = 15.0) -> None:
 
 
 def test_a_trunk_goes_down_and_comes_up(tmp_path: Path) -> None:
-    place, port = free_udp_port(), free_tcp_port()
+    place, port = free_port(), free_port()
     settings = {"api": {"enabled": True, "listen_port": port}, "sip": {"t1_ms": 50}}
     server = FaultServer(tmp_path, settings=settings, expected=("a SIP server failed", "a trunk is down"))
     health = {"options_s": 1, "down_after": 1}

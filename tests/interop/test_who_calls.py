@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from tests.interop.introductions import Introduction, Taken, take_all
-from tests.interop.ports import free_udp_port
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import seconds_with, tone
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -179,7 +179,7 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A server with three trunks that bring calls, and one that carries them to the desk."""
-    work, desk = tmp_path_factory.mktemp("calls"), free_udp_port()
+    work, desk = tmp_path_factory.mktemp("calls"), free_port()
     target = {"name": "desk", "uri": DESK, "trunk": "outward"}
     settings = {"transfer": {"targets": [target], "connecting": ""}}
     server = Server(work, agent="who_calls", routes=ROUTES, settings=settings)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from voicegw.testing.ports import free_port
 
 _USER = "postgres"
 _SETTINGS = "fsync=off\nfull_page_writes=off\nmax_connections=40\nshared_buffers=64MB\n"
@@ -45,7 +46,7 @@ class PostgresCluster:
 
     def start(self) -> None:
         """Start the server, on the port that it had before."""
-        self.port = self.port or _free_tcp_port()
+        self.port = self.port or free_port()
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._home}"
         log = str(self._home / "log")
         self._run("pg_ctl", "-D", str(self._data), "-l", log, "-o", options, "-w", "start")
@@ -89,9 +90,3 @@ def _program(name: str) -> Path:
     elsewhere = shutil.which(name)
     assert elsewhere, f"{name} of PostgreSQL is not installed"
     return Path(elsewhere)
-
-
-def _free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.dns_stub import DnsStub
-from tests.interop.ports import free_tcp_port
 from tests.unit.gateway.nodes import Node, RawSocket, run, sdp
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
@@ -21,6 +20,7 @@ from voicegw.gateway.way import DIRECT, Way, loose_route
 from voicegw.sip.address import Address, Transport
 from voicegw.sip.events import RequestAnswered, RequestFailed
 from voicegw.sip.message import Request
+from voicegw.testing.ports import free_port
 
 OUT = LegId("out")
 IP = "127.0.0.1"
@@ -255,7 +255,7 @@ def test_who_waits_for_a_name_server_holds_up_nobody() -> None:
 
 def test_a_server_that_refuses_connections_costs_no_time() -> None:
     async def scenario(house: House) -> None:
-        hosts = (f"sip:127.0.0.1:{free_tcp_port()};transport=tcp", f"sip:127.0.0.1:{house.second.port}")
+        hosts = (f"sip:127.0.0.1:{free_port()};transport=tcp", f"sip:127.0.0.1:{house.second.port}")
         house.dial(Way(hosts=hosts), "sip:+4930@brand.example")
         await house.gets(house.second)
         assert [address.transport for address in house.node.gateway.servers.listed] == [Transport.TCP]

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ import yaml
 from voicegw.base.errors import LocalError
 from voicegw.call.facts import CallWasOffered, Entry
 from voicegw.storage.event_log import read_log
+from voicegw.testing.ports import free_port
 
 RTP_PORTS: Final = (24000, 25999)
 PHONE_RTP_PORTS: Final = (26000, 27999)
@@ -42,7 +42,7 @@ class NodeProcess:
 
         ``program`` is what Python runs; ``--config FILE`` is appended.
         """
-        self.host, self.port = "127.0.0.1", _free_udp_port()
+        self.host, self.port = "127.0.0.1", free_port()
         self.calls = home / "calls"
         self.recordings = home / "recordings"
         self._log = home / "node.log"
@@ -134,9 +134,3 @@ class NodeProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
-
-
-def _free_udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
