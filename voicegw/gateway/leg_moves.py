@@ -25,6 +25,7 @@ from voicegw.gateway.events import (
     LegRinging,
 )
 from voicegw.gateway.leg import SipLeg
+from voicegw.gateway.leg_table import LegTable
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.sip import events as ua
@@ -59,10 +60,6 @@ class Legs(Protocol):
         """End a leg."""
         ...
 
-    def rename(self, leg_id: LegId, name: LegId) -> None:
-        """A leg is called something else from now on."""
-        ...
-
 
 @dataclass(slots=True)
 class Move:
@@ -77,27 +74,23 @@ class Move:
 
 
 class LegMoves:
-    """Owned by the gateway, whose tables of legs it changes."""
+    """Owned by the gateway, whose table of legs it changes."""
 
     def __init__(
         self,
         driver: SipDriver,
-        legs: dict[LegId, SipLeg],
-        by_handle: dict[SipCallHandle, SipLeg],
+        legs: LegTable,
         policy: TargetPolicy,
         report: Callable[[LegEvent], None],
         gateway: Legs,
-        forget_limits: Callable[[SipLeg], None],
         random: RandomBytes,
     ) -> None:
         self._driver = driver
         self._agent = driver.agent
         self._legs = legs
-        self._by_handle = by_handle
         self._policy = policy
         self._report = report
         self._gateway = gateway
-        self._forget_limits = forget_limits
         self._random = random
         self._by_scout: dict[LegId, Move] = {}
         self._by_leg: dict[LegId, Move] = {}
@@ -148,12 +141,12 @@ class LegMoves:
     def _arrive(self, move: Move, event: LegAnswered) -> None:
         """The target answered: from now on it is what is behind the leg."""
         self._forget(move)
-        scout, old = self._legs[move.scout], self._legs[move.leg_id]
+        scout, old = self._legs.by_id[move.scout], self._legs.by_id[move.leg_id]
         scout.confirmed = True
-        self._forget_limits(old)
-        self._gateway.rename(move.scout, move.leg_id)
+        self._legs.forget_limits(old)
+        self._legs.rename(move.scout, move.leg_id)
         if old.handle is not None:
-            self._by_handle.pop(old.handle, None)
+            self._legs.by_handle.pop(old.handle, None)
         self._agent.notify_refer(move.old, 200, self._driver.now)
         self._report(LegReplaced(move.leg_id, move.target))
         self._report(LegMediaChanged(move.leg_id, event.session))
@@ -163,12 +156,12 @@ class LegMoves:
         self._forget(move)
         self._agent.notify_refer(move.old, status, self._driver.now)
         self._report(LegReferralFailed(move.leg_id, move.target, status))
-        if move.is_orphan and self._legs.pop(move.leg_id, None) is not None:
+        if move.is_orphan and self._legs.by_id.pop(move.leg_id, None) is not None:
             self._report(LegEnded(move.leg_id, cause, status))
 
     def concluded(self, handle: SipCallHandle) -> None:
         """The far end that asked knows how it went. One whose leg has another far end now is hung up on."""
-        if handle not in self._by_handle:
+        if handle not in self._legs.by_handle:
             self._agent.bye(handle, self._driver.now, REPLACED)
 
     # ---------------------------------------------------------------- Replaces
@@ -188,8 +181,8 @@ class LegMoves:
         self.abandon(old.leg_id)
         new.deadline = old.deadline
         new.confirmed = new.accepted = new.agreed = True
-        self._legs[old.leg_id] = self._by_handle[request.handle] = new
-        self._by_handle.pop(old.handle, None)
+        self._legs.by_id[old.leg_id] = self._legs.by_handle[request.handle] = new
+        self._legs.by_handle.pop(old.handle, None)
         self._agent.accept(request.handle, body, now)
         self._agent.bye(old.handle, now, REPLACED)
         self._report(LegReplaced(old.leg_id, NameAddr.parse(request.request.headers.get("From") or "").uri))
@@ -205,7 +198,7 @@ class LegMoves:
             self.abandon(leg.leg_id)
             return False
         move.is_orphan = True
-        self._by_handle.pop(event.handle, None)
+        self._legs.by_handle.pop(event.handle, None)
         leg.handle = None
         if leg.session is not None:
             self._report(LegMediaChanged(leg.leg_id, replace(leg.session, send=False, receive=False)))

@@ -241,7 +241,7 @@ def test_the_longest_call_is_that_of_the_trunk_that_carries_it() -> None:
         await house.answer(house.second, await house.invite(house.second), 200)
         await house.node.expect(LegTrunkFailed)
         await house.node.expect(LegAnswered)
-        assert house.node.gateway._legs[OUT].deadline is not None
+        assert house.node.gateway._legs.by_id[OUT].deadline is not None
 
     in_house(scenario, max_call_s=60)
 

@@ -1,0 +1,157 @@
+"""Legs that others begin: INVITEs that come in, until they are answered or refused."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from voicegw.base.causes import HangupCause
+from voicegw.base.errors import RemoteProtocolError
+from voicegw.base.ids import LegId, RandomBytes, token
+from voicegw.gateway.door import Door
+from voicegw.gateway.events import LegEvent
+from voicegw.gateway.leg import SipLeg
+from voicegw.gateway.leg_causes import refusal_status
+from voicegw.gateway.leg_moves import LegMoves
+from voicegw.gateway.leg_table import LegTable
+from voicegw.gateway.recording_leg import RecordingLeg
+from voicegw.gateway.sip_driver import SipDriver
+from voicegw.gateway.trunk_calls import Speech, TrunkCalls
+from voicegw.sdp.negotiate import MediaSession, NotAcceptable
+from voicegw.sip import events as ua
+from voicegw.sip.events import SipCallHandle
+from voicegw.sip.sip_call import SipCallState
+
+log = logging.getLogger(__name__)
+
+
+class IncomingLegs:
+    """``replaceable``: whether another dialog may take the place of a running one (RFC 3891)."""
+
+    def __init__(
+        self,
+        driver: SipDriver,
+        legs: LegTable,
+        calls: TrunkCalls,
+        door: Door,
+        moves: LegMoves,
+        tell: Callable[[LegEvent], None],
+        random: RandomBytes,
+        *,
+        replaceable: bool,
+    ) -> None:
+        self._driver = driver
+        self._agent = driver.agent
+        self._legs = legs
+        self._calls = calls
+        self._door = door
+        self._moves = moves
+        self._tell = tell
+        self._random = random
+        self._replaceable = replaceable
+
+    # ---------------------------------------------------------------- the INVITE
+
+    def invited(self, event: ua.InviteReceived) -> None:
+        """Somebody calls: a new leg, or another dialog for one that is there."""
+        leg_id = LegId(token(self._random, 16))
+        if event.replaces is not None:
+            self._replace(event, self._leg_of(leg_id, event, self._calls.speech_with(event.source)))
+            return
+        arrival = self._calls.arrive(leg_id, event, self._driver.now, self._driver.wire.identities(event.source))
+        leg = self._leg_of(leg_id, event, arrival.speech)
+        self._driver.traces.follow(leg_id, event.request.headers.get("Call-ID") or "")
+        allowed = event.request.headers.values("Allow")
+        leg.may_refer = arrival.speech.may_refer and (not allowed or "REFER" in map(str.upper, allowed))
+        self._legs.add(leg)
+        if arrival.refused is None:
+            self._tell(arrival.invited)
+            return
+        log.info("call refused: %s", arrival.refused, extra={"source": event.source.host})
+        leg.is_untold = True
+        self.reject(leg_id, arrival.refused.cause)
+        self._door.refused(arrival.invited, arrival.refused.cause, event.source)
+
+    def _leg_of(self, leg_id: LegId, event: ua.InviteReceived, speech: Speech) -> SipLeg:
+        leg = speech.leg(leg_id, self._random, event.body, recording=event.recording)
+        leg.handle, leg.peer = event.handle, event.source
+        return leg
+
+    def _replace(self, event: ua.InviteReceived, new: SipLeg) -> None:
+        """Another dialog wants the place of a running one. One that has gone meanwhile has no place to give."""
+        old = self._legs.by_handle.get(event.replaces) if event.replaces is not None else None
+        welcome = self._replaceable and not event.recording and self._calls.desk.welcomes(event.source.host)
+        if old is None or not welcome or isinstance(old, RecordingLeg):
+            self._agent.reject(event.handle, 481 if old is None else 603, self._driver.now)
+            return
+        new.leg_id, new.remote_offer = old.leg_id, b""
+        self._driver.traces.follow(old.leg_id, event.request.headers.get("Call-ID") or "")
+        self._moves.replace(old, new, event)
+
+    # ---------------------------------------------------------------- what is said to it
+
+    def ring(self, leg_id: LegId) -> None:
+        """Send 180."""
+        if (handle := self._legs.handle_of(leg_id)) is not None:
+            self._agent.ring(handle, self._driver.now)
+            self._driver.pump()
+
+    def accept(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        """Send 200 with our answer, and return what is agreed.
+
+        None where the INVITE had no offer: ours is in the 200, and LegAnswered follows with the ACK. Raises
+        NotAcceptable where nothing can be agreed, after sending 488 (400 for what is no description); then LegEnded
+        follows.
+        """
+        leg, handle = self._legs.get(leg_id), self._legs.handle_of(leg_id)
+        if leg is None or handle is None:
+            return None
+        leg.place_media(local_ip, local_port)
+        body = self._describe(leg, handle)
+        leg.accepted = True
+        leg.agreed = leg.session is not None
+        leg.remote_offer = b""
+        self._agent.accept(handle, body, self._driver.now)
+        self._driver.pump()
+        return leg.session
+
+    def may_hear_early(self, leg_id: LegId) -> bool:
+        """Whether a caller can be made to hear us before the answer: they offered, or take an offer in a 183."""
+        leg, handle = self._legs.get(leg_id), self._legs.handle_of(leg_id)
+        if leg is None or handle is None or self._agent.state_of(handle) is not SipCallState.INVITED:
+            return False
+        return bool(leg.remote_offer) or self._agent.takes_reliable(handle)
+
+    def early(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        """Send 183 with our media, so that the caller hears us before the answer; returns what is agreed.
+
+        None where the INVITE had no offer: LegEarlyMedia follows. Raises NotAcceptable as ``accept`` does.
+        """
+        leg, handle = self._legs.get(leg_id), self._legs.handle_of(leg_id)
+        if leg is None or handle is None or not self.may_hear_early(leg_id):
+            return None
+        leg.place_media(local_ip, local_port)
+        self._agent.ring(handle, self._driver.now, 183, self._describe(leg, handle))
+        self._driver.pump()
+        return leg.session
+
+    def _describe(self, leg: SipLeg, handle: SipCallHandle) -> bytes:
+        """Our answer to the INVITE, or our offer where it had none. What cannot be answered is refused."""
+        try:
+            return leg.first_description()
+        except RemoteProtocolError as error:
+            leg.cause = HangupCause.NOT_ACCEPTABLE
+            warning = (("Warning", '305 voicegw "Incompatible media format"'),)
+            self._agent.reject(handle, error.status_hint, self._driver.now, headers=warning)
+            self._driver.pump()
+            raise NotAcceptable(str(error)) from error
+
+    def reject(self, leg_id: LegId, cause: HangupCause) -> None:
+        """Refuse the INVITE with the cause's status, its Reason header, and Retry-After with 503."""
+        leg, handle = self._legs.get(leg_id), self._legs.handle_of(leg_id)
+        if leg is None or handle is None or self._agent.state_of(handle) is not SipCallState.INVITED:
+            return
+        leg.cause = cause
+        headers = (("Reason", cause.reason_header),)
+        self._agent.reject(handle, refusal_status(cause), self._driver.now, headers=headers)
+        self._driver.pump()
