@@ -1,0 +1,301 @@
+"""What nodes share behaves the same in memory and in a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from voicegw.base.clock import SystemClock
+from voicegw.base.errors import ProviderError
+from voicegw.base.ids import CallId, token
+from voicegw.cluster.memory import MemoryHouse, MemoryShared
+from voicegw.cluster.redis import RedisShared
+from voicegw.ports.cluster import Line, NodeInfo, NodeState, Owner, Positions, SharedCall, SharedState
+from voicegw.testing.redis_server import RedisServer
+
+LONG_S = 60.0
+SHORT_S = 0.05
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to make the shared state of one more node."""
+
+    join: Callable[[], SharedState]
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "redis"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    if request.param == "memory":
+        house = MemoryHouse(SystemClock().monotonic, kept=100)
+        return Kind(lambda: MemoryShared(house))
+    server: RedisServer = request.getfixturevalue("redis")
+    name = token(os.urandom)  # a cluster for each test, all in one Redis
+    return Kind(lambda: RedisShared(server.url, name, kept=100))
+
+
+def info(name: str, mark: str = "1", calls: int = 0) -> NodeInfo:
+    return NodeInfo(name, mark, NodeState.READY, calls, 10, calls / 10, "0.1", "10.0.0.1:5060", "", "")
+
+
+def call(id: str, called: str = "100") -> SharedCall:
+    return SharedCall(CallId(id), called)
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(SHORT_S / 10)
+
+
+def run(kind: Kind, scenario: Callable[[SharedState, SharedState], Awaitable[None]]) -> None:
+    """With the state as two nodes see it."""
+
+    async def whole() -> None:
+        one, two = kind.join(), kind.join()
+        try:
+            await scenario(one, two)
+        finally:
+            await one.close()
+            await two.close()
+
+    asyncio.run(whole())
+
+
+A, B = Owner("a", "1"), Owner("b", "1")
+
+
+async def is_lost(shared: SharedState, owner: Owner) -> bool:
+    return owner in (await shared.roster()).lost
+
+
+def test_nodes_see_one_another_until_they_fall_silent(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        assert not await one.beat(info("a"), LONG_S)
+        assert await one.beat(info("a", calls=3), LONG_S)
+        assert not await two.beat(info("b"), SHORT_S)
+        await until(lambda: is_lost(one, B))
+        roster = await one.roster()
+        assert [(node.name, node.calls) for node in roster.nodes] == [("a", 3)] and roster.lost == (B,)
+
+    run(kind, scenario)
+
+
+def test_who_leaves_in_good_order_is_not_lost(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await one.beat(info("a"), LONG_S)
+        await one.put_calls(A, [call("c1")])
+        await one.take_lines(A, "leg", [Line("trunk/t", 1)])
+        await one.leave(A)
+        assert await two.roster() == ((), ())
+        assert await two.take_lines(B, "leg", [Line("trunk/t", 1)]) == ""
+        assert await two.claim_lost(B, A, LONG_S) is None
+
+    run(kind, scenario)
+
+
+def test_calls_stand_in_the_registry_of_their_node(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await one.beat(info("a"), LONG_S)
+        await two.beat(info("b"), LONG_S)
+        await one.put_calls(A, [call("c1"), call("c2")])
+        await two.put_calls(B, [call("c3", "200")])
+        await one.drop_calls(A, [CallId("c1")])
+        found = await two.calls()
+        assert {owner: [one.call_id for one in calls] for owner, calls in found.items()} == {A: ["c2"], B: ["c3"]}
+        await one.rewrite(A, [call("c4")], {})
+        assert [one.call_id for one in (await two.calls())[A]] == ["c4"]
+        await one.put_calls(A, [])
+        await one.drop_calls(A, [])
+
+    run(kind, scenario)
+
+
+def test_a_lost_node_is_fenced_and_its_calls_are_ended_by_one(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await one.beat(info("a"), SHORT_S)
+        await one.put_calls(A, [call("c1")])
+        await one.take_lines(A, "leg", [Line("trunk/t", 1)])
+        await until(lambda: is_lost(two, A))
+        claims = await asyncio.gather(
+            *(shared.claim_lost(Owner(name, "1"), A, LONG_S) for shared, name in ((one, "b"), (two, "c")))
+        )
+        assert sorted(claims, key=bool) == [None, (call("c1"),)]
+        winner, loser = (B, Owner("c", "1")) if claims[0] else (Owner("c", "1"), B)
+        assert await two.take_lines(B, "other", [Line("trunk/t", 1)]) == ""  # its line is free at once
+        assert not await one.settle_lost(loser, A, [b"twice"])
+        assert await one.settle_lost(winner, A, [b"c1 is over"])
+        assert not await one.settle_lost(winner, A, [b"c1 is over"])
+        assert [one.data for one in await two.read(B, Positions(), SHORT_S)] == [b"c1 is over"]
+        assert not (await two.roster()).lost
+
+    run(kind, scenario)
+
+
+def test_a_claim_that_is_not_used_is_the_next_ones(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await one.beat(info("a"), SHORT_S)
+        await one.put_calls(A, [call("c1")])
+        await until(lambda: is_lost(one, A))
+        assert await one.claim_lost(B, A, SHORT_S) == (call("c1"),)
+
+        async def claimed() -> bool:
+            return await two.claim_lost(Owner("c", "1"), A, LONG_S) == (call("c1"),)
+
+        await until(claimed)
+        assert not await one.settle_lost(B, A, [])
+        assert await two.settle_lost(Owner("c", "1"), A, [])
+
+    run(kind, scenario)
+
+
+def test_who_is_there_cannot_be_claimed(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await one.beat(info("a"), LONG_S)
+        assert await two.claim_lost(B, A, LONG_S) is None
+        assert await two.claim_lost(B, Owner("a", "other"), LONG_S) is None
+        assert await one.beat(info("a"), LONG_S)
+
+    run(kind, scenario)
+
+
+def test_a_fenced_node_that_comes_back_is_told_to_write_anew(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await one.beat(info("a"), SHORT_S)
+        await one.put_calls(A, [call("c1")])
+        await until(lambda: is_lost(two, A))
+        assert await two.claim_lost(B, A, LONG_S) is not None
+        assert not await one.beat(info("a"), LONG_S)
+        await one.rewrite(A, [call("c1")], {"leg": ["trunk/t"]})
+        assert await two.settle_lost(B, A, [])
+        assert [one.call_id for one in (await two.calls())[A]] == ["c1"]
+        assert await two.take_lines(B, "leg", [Line("trunk/t", 1)]) == "trunk/t"
+
+    run(kind, scenario)
+
+
+def test_a_new_run_of_a_node_leaves_the_calls_of_the_old_one_to_be_ended(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await one.beat(info("a"), LONG_S)
+        await one.put_calls(A, [call("c1")])
+        assert not await two.beat(info("a", "2"), LONG_S)
+        roster = await two.roster()
+        assert [node.mark for node in roster.nodes] == ["2"] and roster.lost == (A,)
+        assert await two.claim_lost(Owner("a", "2"), A, LONG_S) == (call("c1"),)
+        assert await two.settle_lost(Owner("a", "2"), A, [])
+        assert [node.mark for node in (await two.roster()).nodes] == ["2"]
+
+    run(kind, scenario)
+
+
+def test_lines_are_counted_over_all_nodes(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        trunk, number = Line("trunk/t", 2), Line("number/100", 1)
+        assert await one.take_lines(A, "leg1", [trunk, number]) == ""
+        assert await one.take_lines(A, "leg1", [trunk, number]) == ""  # asked twice, taken once
+        assert await two.take_lines(B, "leg1", [trunk, number]) == "number/100"
+        assert await two.take_lines(B, "leg2", [trunk]) == ""
+        assert await two.take_lines(B, "leg3", [trunk]) == "trunk/t"
+        await one.free_lines(A, "leg1")
+        await one.free_lines(A, "leg1")
+        assert await two.take_lines(B, "leg3", [trunk, number]) == ""
+        await two.rewrite(B, [], {"leg3": ["trunk/t"]})
+        assert await one.take_lines(A, "leg4", [trunk, number]) == ""
+        assert await one.take_lines(A, "leg5", [trunk]) == "trunk/t"
+
+    run(kind, scenario)
+
+
+def test_racing_nodes_never_take_more_lines_than_there_are(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        takes = [
+            shared.take_lines(owner, f"leg{number}", [Line("trunk/t", 7)])
+            for number in range(20)
+            for shared, owner in ((one, A), (two, B))
+        ]
+        assert (await asyncio.gather(*takes)).count("") == 7
+
+    run(kind, scenario)
+
+
+def test_one_at_a_time_has_a_lease_and_tokens_grow(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        first = await one.take_lease("r", A, LONG_S)
+        assert first > 0 and await two.take_lease("r", B, LONG_S) == 0
+        assert await one.take_lease("r", A, LONG_S) == first
+        assert await one.keep_lease("r", A, first, SHORT_S)
+        assert not await two.keep_lease("r", B, first, LONG_S)
+
+        async def taken() -> bool:
+            return await two.take_lease("r", B, LONG_S) > first
+
+        await until(taken)
+        assert not await one.keep_lease("r", A, first, LONG_S)
+        await one.give_lease("r", A, first)  # not ours to give
+        second = await two.take_lease("r", B, LONG_S)
+        await two.give_lease("r", B, second)
+        assert await one.take_lease("r", A, LONG_S) > second
+
+    run(kind, scenario)
+
+
+def test_messages_come_in_order_and_to_whom_they_are_for(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await one.tell([b"1", b"2"])
+        await one.send(B, b"mine")
+        found = await two.read(B, Positions(), LONG_S)
+        assert {(one.to_all, one.data) for one in found} == {(True, b"1"), (True, b"2"), (False, b"mine")}
+        told = [one for one in found if one.to_all]
+        assert [one.data for one in told] == [b"1", b"2"]
+        own = next(one.position for one in found if not one.to_all)
+        after = Positions(told[0].position, own)
+        assert [one.data for one in await two.read(B, after, SHORT_S)] == [b"2"]
+        after = Positions(told[1].position, own)
+        assert list(await two.read(B, after, SHORT_S)) == []
+        reading = asyncio.create_task(two.read(B, after, LONG_S))
+        await asyncio.sleep(0)
+        await one.tell([b"3"])
+        while not (came := await reading):
+            reading = asyncio.create_task(two.read(B, after, LONG_S))
+        assert [one.data for one in came] == [b"3"]
+
+    run(kind, scenario)
+
+
+def test_a_stream_forgets_its_oldest_messages(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await one.tell([b"%d" % number for number in range(1000)])
+        found = [one.data for one in await two.read(B, Positions(), LONG_S)]
+        assert len(found) <= 300 and b"0" not in found
+
+    run(kind, scenario)
+
+
+def test_a_redis_that_is_away_is_told_and_one_that_comes_back_is_used() -> None:
+    async def scenario() -> None:
+        shared = RedisShared(server.url, "c")
+        await shared.beat(info("a"), LONG_S)
+        server.stop()
+        with pytest.raises(ProviderError, match="redis"):
+            await shared.roster()
+        with pytest.raises(ProviderError):
+            await shared.read(A, Positions(), SHORT_S)
+        server.start()
+        assert not await shared.beat(info("a"), LONG_S)  # forgotten: to be written anew
+        assert [node.name for node in (await shared.roster()).nodes] == ["a"]
+        await shared.close()
+
+    with RedisServer() as server:
+        asyncio.run(scenario())

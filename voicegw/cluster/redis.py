@@ -1,0 +1,191 @@
+"""The shared state in Redis 6.2 or newer: one server, or a primary whose address a proxy or DNS keeps.
+
+Every operation is one command, one script or one transaction. Nothing here waits for a Redis that is away: who asks
+is told so within :data:`PATIENCE_S` and decides what that means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+import msgspec
+from redis import asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from voicegw.base.errors import ProviderError
+from voicegw.base.ids import CallId
+from voicegw.cluster import scripts
+from voicegw.ports.cluster import Delivered, Line, NodeInfo, Owner, Positions, Roster, SharedCall
+
+PATIENCE_S: Final = 2.0
+_CONNECT_S: Final = 1.0
+_BATCH: Final = 500
+"""Messages of one read: their handling gives way to calls in between."""
+_SENT_KEPT: Final = 1000
+_RESP2: Final = 2
+_nodes: Final = msgspec.json.Decoder(NodeInfo)
+_calls: Final = msgspec.json.Decoder(SharedCall)
+_json: Final = msgspec.json.Encoder()
+
+
+class RedisShared:
+    """A :class:`~voicegw.ports.cluster.SharedState` over one connection pool. Opens nothing before it is asked."""
+
+    def __init__(self, url: str, name: str, *, password: str = "", kept: int = 20_000) -> None:
+        """``name``: of the cluster. Raises ValueError for what is no URL."""
+        options: dict[str, Any] = {"password": password} if password else {}
+        self._redis = aioredis.Redis.from_url(
+            url,
+            socket_timeout=PATIENCE_S,
+            socket_connect_timeout=_CONNECT_S,
+            # Once more at once: the connection of an idle pool may be one to a Redis that was started anew.
+            retry=Retry(NoBackoff(), 1),
+            protocol=_RESP2,
+            **options,
+        )
+        self._prefix = f"{name}:"
+        self._kept = kept
+        self._scripts: dict[str, Any] = {}
+
+    # ------------------------------------------------------------ nodes
+
+    async def beat(self, info: NodeInfo, ttl_s: float) -> bool:
+        """See the protocol."""
+        return bool(await self._run(scripts.BEAT, info.name, info.mark, _ms(ttl_s), _json.encode(info)))
+
+    async def roster(self) -> Roster:
+        """See the protocol."""
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hgetall(self._key("nodes"))
+        pipe.smembers(self._key("replaced"))
+        pipe.smembers(self._key("lost"))
+        known, replaced, lost = await _asked(pipe.execute())
+        owners = [Owner(name.decode(), mark.decode()) for name, mark in sorted(known.items())]
+        signs = await _asked(self._redis.mget([self._key("node:" + one.name) for one in owners])) if owners else []
+        infos = [_nodes.decode(sign) if sign else None for sign in signs]
+        alive = [info for info, owner in zip(infos, owners, strict=True) if info and info.mark == owner.mark]
+        here = {info.owner for info in alive}
+        left = {Owner.parse(text.decode()) for text in (*replaced, *lost)}
+        return Roster(tuple(alive), tuple(sorted(left | (set(owners) - here))))
+
+    async def leave(self, owner: Owner) -> None:
+        """See the protocol."""
+        await self._run(scripts.LEAVE, owner.name, owner.mark)
+
+    # ------------------------------------------------------------ calls and lines
+
+    async def put_calls(self, owner: Owner, calls: Sequence[SharedCall]) -> None:
+        """See the protocol."""
+        if calls:
+            rows = {call.call_id: _json.encode(call) for call in calls}
+            await _asked(self._redis.hset(self._key(f"calls:{owner}"), mapping=cast(Any, rows)))
+
+    async def drop_calls(self, owner: Owner, call_ids: Sequence[CallId]) -> None:
+        """See the protocol."""
+        if call_ids:
+            await _asked(self._redis.hdel(self._key(f"calls:{owner}"), *call_ids))
+
+    async def rewrite(self, owner: Owner, calls: Sequence[SharedCall], lines: Mapping[str, Sequence[str]]) -> None:
+        """See the protocol."""
+        rows = [[call.call_id, _json.encode(call).decode()] for call in calls]
+        await self._run(scripts.REWRITE, str(owner), _json.encode([rows, list(lines.items())]))
+
+    async def calls(self) -> Mapping[Owner, Sequence[SharedCall]]:
+        """See the protocol."""
+        owners = [info.owner for info in (await self.roster()).nodes]
+        pipe = self._redis.pipeline(transaction=False)
+        for owner in owners:
+            pipe.hvals(self._key(f"calls:{owner}"))
+        found = await _asked(pipe.execute())
+        return {owner: tuple(_calls.decode(row) for row in rows) for owner, rows in zip(owners, found, strict=True)}
+
+    async def take_lines(self, owner: Owner, holder: str, lines: Sequence[Line]) -> str:
+        """See the protocol."""
+        flat = [word for line in lines for word in (line.name, line.limit)]
+        return cast(bytes, await self._run(scripts.TAKE_LINES, str(owner), holder, *flat)).decode()
+
+    async def free_lines(self, owner: Owner, holder: str) -> None:
+        """See the protocol."""
+        await self._run(scripts.FREE_LINES, str(owner), holder)
+
+    # ------------------------------------------------------------ the lost
+
+    async def claim_lost(self, by: Owner, owner: Owner, claim_s: float) -> tuple[SharedCall, ...] | None:
+        """See the protocol."""
+        rows = await self._run(scripts.CLAIM_LOST, str(by), owner.name, owner.mark, _ms(claim_s))
+        return None if rows is None else tuple(_calls.decode(row) for row in rows)
+
+    async def settle_lost(self, by: Owner, owner: Owner, news: Sequence[bytes]) -> bool:
+        """See the protocol."""
+        return bool(await self._run(scripts.SETTLE_LOST, str(by), str(owner), self._kept, *news))
+
+    # ------------------------------------------------------------ leases
+
+    async def take_lease(self, name: str, owner: Owner, ttl_s: float) -> int:
+        """See the protocol."""
+        return int(await self._run(scripts.TAKE_LEASE, name, str(owner), _ms(ttl_s)))
+
+    async def keep_lease(self, name: str, owner: Owner, token: int, ttl_s: float) -> bool:
+        """See the protocol."""
+        return bool(await self._run(scripts.KEEP_LEASE, name, str(owner), token, _ms(ttl_s)))
+
+    async def give_lease(self, name: str, owner: Owner, token: int) -> None:
+        """See the protocol."""
+        await self._run(scripts.GIVE_LEASE, name, str(owner), token)
+
+    # ------------------------------------------------------------ messages
+
+    async def tell(self, messages: Sequence[bytes]) -> None:
+        """See the protocol."""
+        pipe = self._redis.pipeline(transaction=True)
+        for message in messages:
+            pipe.xadd(self._key("told"), {"m": message}, maxlen=self._kept, approximate=True)
+        await _asked(pipe.execute())
+
+    async def send(self, owner: Owner, message: bytes) -> None:
+        """See the protocol."""
+        await _asked(self._redis.xadd(self._key(f"sent:{owner}"), {"m": message}, maxlen=_SENT_KEPT))
+
+    async def read(self, owner: Owner, after: Positions, patience_s: float) -> Sequence[Delivered]:
+        """See the protocol. Waits for less than the patience of the connection."""
+        told, sent = self._key("told"), self._key(f"sent:{owner}")
+        block_ms = max(1, min(_ms(patience_s), _ms(PATIENCE_S / 2)))
+        streams = cast(Any, {told: after.all, sent: after.own})
+        found = await _asked(self._redis.xread(streams, count=_BATCH, block=block_ms))
+        return [
+            Delivered(position.decode(), stream.decode() == told, fields[b"m"])
+            for stream, entries in found
+            for position, fields in entries
+        ]
+
+    async def close(self) -> None:
+        """See the protocol."""
+        await self._redis.aclose()
+
+    # ------------------------------------------------------------ inside
+
+    def _key(self, name: str) -> str:
+        return self._prefix + name
+
+    async def _run(self, script: str, *arguments: str | int | bytes) -> Any:
+        run = self._scripts.get(script)
+        if run is None:
+            run = self._scripts[script] = self._redis.register_script(script)
+        return await _asked(run(keys=[self._prefix], args=list(arguments)))
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+async def _asked(answer: Any) -> Any:
+    """The answer, whose type the client does not tell; raises ProviderError where there is none."""
+    try:
+        async with asyncio.timeout(2 * PATIENCE_S):
+            return await answer
+    except (RedisError, OSError, TimeoutError) as error:
+        raise ProviderError("redis", str(error) or type(error).__name__, retryable=True) from error

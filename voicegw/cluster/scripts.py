@@ -1,0 +1,164 @@
+"""What Redis does in one step, in its own language.
+
+Every script is given the prefix of all keys as its only key: one Redis holds all of them, and a key that is made
+inside a script from what another one says could not be named before. Keys behind the prefix::
+
+    nodes                hash   name → mark of the run that is in force
+    node:NAME            string the last sign of life of that run, with its time to live
+    replaced             set    runs whose name another run has taken since
+    lost                 set    runs that are fenced and whose calls are not ended yet
+    calls:OWNER          hash   call id → call
+    ended:OWNER          hash   the same of a run that is lost
+    claim:OWNER          string who ends them, with the time to live of the claim
+    line:NAME            hash   OWNER|HOLDER → 1
+    held:OWNER           hash   HOLDER → names of its lines, separated by newlines
+    lease:NAME           string TOKEN|OWNER, with the time to live of the lease
+    fence                string the greatest token so far
+    told, sent:OWNER     stream messages to all, and to one run
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BEAT: Final = """
+local p, name, mark = KEYS[1], ARGV[1], ARGV[2]
+local before = redis.call('HGET', p..'nodes', name)
+redis.call('SET', p..'node:'..name, ARGV[4], 'PX', ARGV[3])
+if before == mark then return 1 end
+if before then redis.call('SADD', p..'replaced', name..'@'..before) end
+redis.call('HSET', p..'nodes', name, mark)
+return 0
+"""
+
+_FREE_ALL: Final = """
+local function free_all(p, owner)
+    local held = redis.call('HGETALL', p..'held:'..owner)
+    for i = 1, #held, 2 do
+        for line in string.gmatch(held[i + 1], '[^\\n]+') do
+            redis.call('HDEL', p..'line:'..line, owner..'|'..held[i])
+        end
+    end
+    redis.call('DEL', p..'held:'..owner)
+end
+"""
+
+_HOLD: Final = """
+local function hold(p, owner, holder, lines)
+    for _, line in ipairs(lines) do redis.call('HSET', p..'line:'..line, owner..'|'..holder, 1) end
+    redis.call('HSET', p..'held:'..owner, holder, table.concat(lines, '\\n'))
+end
+"""
+
+LEAVE: Final = (
+    _FREE_ALL
+    + """
+local p, name, mark = KEYS[1], ARGV[1], ARGV[2]
+local owner = name..'@'..mark
+free_all(p, owner)
+redis.call('DEL', p..'calls:'..owner, p..'sent:'..owner)
+if redis.call('HGET', p..'nodes', name) == mark then
+    redis.call('HDEL', p..'nodes', name)
+    redis.call('DEL', p..'node:'..name)
+end
+"""
+)
+
+REWRITE: Final = (
+    _FREE_ALL
+    + _HOLD
+    + """
+local p, owner, given = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
+redis.call('DEL', p..'calls:'..owner)
+for _, call in ipairs(given[1]) do redis.call('HSET', p..'calls:'..owner, call[1], call[2]) end
+free_all(p, owner)
+for _, one in ipairs(given[2]) do hold(p, owner, one[1], one[2]) end
+"""
+)
+
+TAKE_LINES: Final = (
+    _HOLD
+    + """
+local p, owner, holder, lines = KEYS[1], ARGV[1], ARGV[2], {}
+for i = 3, #ARGV, 2 do
+    local line, limit = ARGV[i], tonumber(ARGV[i + 1])
+    local has = redis.call('HEXISTS', p..'line:'..line, owner..'|'..holder)
+    if has == 0 and redis.call('HLEN', p..'line:'..line) >= limit then return line end
+    table.insert(lines, line)
+end
+hold(p, owner, holder, lines)
+return ''
+"""
+)
+
+FREE_LINES: Final = """
+local p, owner, holder = KEYS[1], ARGV[1], ARGV[2]
+local lines = redis.call('HGET', p..'held:'..owner, holder)
+if not lines then return end
+for line in string.gmatch(lines, '[^\\n]+') do redis.call('HDEL', p..'line:'..line, owner..'|'..holder) end
+redis.call('HDEL', p..'held:'..owner, holder)
+"""
+
+CLAIM_LOST: Final = (
+    _FREE_ALL
+    + """
+local p, by, name, mark, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local owner = name..'@'..mark
+if redis.call('SISMEMBER', p..'lost', owner) == 0 then
+    local known = redis.call('HGET', p..'nodes', name) == mark
+    if known and redis.call('EXISTS', p..'node:'..name) == 1 then return false end
+    if not known and redis.call('SISMEMBER', p..'replaced', owner) == 0 then return false end
+    if known then redis.call('HDEL', p..'nodes', name) end
+    redis.call('SREM', p..'replaced', owner)
+    redis.call('DEL', p..'sent:'..owner)
+    free_all(p, owner)
+    if redis.call('EXISTS', p..'calls:'..owner) == 1 then
+        redis.call('RENAME', p..'calls:'..owner, p..'ended:'..owner)
+    end
+    redis.call('SADD', p..'lost', owner)
+end
+local claim = redis.call('GET', p..'claim:'..owner)
+if claim and claim ~= by then return false end
+redis.call('SET', p..'claim:'..owner, by, 'PX', ttl)
+return redis.call('HVALS', p..'ended:'..owner)
+"""
+)
+
+SETTLE_LOST: Final = """
+local p, by, owner, kept = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+if redis.call('GET', p..'claim:'..owner) ~= by then return 0 end
+for i = 4, #ARGV do redis.call('XADD', p..'told', 'MAXLEN', '~', kept, '*', 'm', ARGV[i]) end
+redis.call('DEL', p..'claim:'..owner, p..'ended:'..owner)
+redis.call('SREM', p..'lost', owner)
+return 1
+"""
+
+TAKE_LEASE: Final = """
+local p, name, owner, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local value = redis.call('GET', p..'lease:'..name)
+if value then
+    local token, holder = string.match(value, '^(%d+)|(.*)$')
+    if holder ~= owner then return 0 end
+    redis.call('PEXPIRE', p..'lease:'..name, ttl)
+    return tonumber(token)
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local token = math.max(now, tonumber(redis.call('GET', p..'fence') or '0') + 1)
+redis.call('SET', p..'fence', string.format('%d', token))
+redis.call('SET', p..'lease:'..name, string.format('%d', token)..'|'..owner, 'PX', ttl)
+return token
+"""
+"""Tokens follow the clock, so that they grow even over a Redis that has forgotten everything."""
+
+KEEP_LEASE: Final = """
+local key = KEYS[1]..'lease:'..ARGV[1]
+if redis.call('GET', key) ~= ARGV[3]..'|'..ARGV[2] then return 0 end
+redis.call('PEXPIRE', key, ARGV[4])
+return 1
+"""
+
+GIVE_LEASE: Final = """
+local key = KEYS[1]..'lease:'..ARGV[1]
+if redis.call('GET', key) == ARGV[3]..'|'..ARGV[2] then redis.call('DEL', key) end
+"""
