@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
@@ -214,8 +215,12 @@ def _section_type(name: str) -> type[Any]:
     return cast(type[Any], factory)
 
 
+@cache
 def _file_model() -> type[BaseModel]:
-    """The file as a pydantic model, made from the dataclasses so that no default is written twice."""
+    """The file as a pydantic model, made from the dataclasses so that no default is written twice.
+
+    Making it takes a tenth of a second.
+    """
     sections: dict[str, Any] = {}
     for section in dataclasses.fields(Config):
         model = _model_of(_section_type(section.name))

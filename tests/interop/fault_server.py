@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from tests.interop.forked_workers import name_of
 from tests.interop.namespace import Namespace
 from tests.interop.process import alive, descendants
 from tests.interop.raw_phone import RawPhone
@@ -72,7 +73,7 @@ class FaultServer(Server):
 
     def workers(self, module: str) -> list[int]:
         """The pids of the living workers whose module begins so."""
-        return [pid for pid in self.children if any(part.startswith(module) for part in _command_line(pid))]
+        return [pid for pid in self.children if _runs(pid, module)]
 
     def kill_workers(self, module: str) -> list[int]:
         """SIGKILL every worker of this kind; their pids."""
@@ -165,6 +166,16 @@ class FaultServer(Server):
 
 def _offer(facts: list[dict[str, Any]]) -> str:
     return next((fact["sip_call_id"] for fact in facts if fact["fact"] == "CallWasOffered"), "")
+
+
+def _runs(pid: int, module: str) -> bool:
+    """Whether it is an interpreter, or a fork, that runs such a module."""
+    if any(part.startswith(module) for part in _command_line(pid)):
+        return True
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().startswith(name_of(module))
+    except OSError:
+        return False
 
 
 def _command_line(pid: int) -> list[str]:

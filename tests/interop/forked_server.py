@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.interop.forked_workers import MODULES, fork_workers
 from tests.interop.namespace import Inside, Namespace
 from tests.interop.process import Process
 from voicegw.cli.main import main
@@ -29,6 +30,8 @@ _forks.set_forkserver_preload(
         "voicegw.inference.tts.flite",
         "sqlalchemy.dialects.sqlite.aiosqlite",
         "voicegw.storage.migrate",
+        *MODULES,
+        "tests.interop.warm_server",
     ]
 )
 
@@ -93,4 +96,5 @@ def _run(args: list[str], place: _Place) -> None:
         os.dup2(output.fileno(), 2)
     if place.inside is not None:
         place.inside.join()
+    fork_workers()
     sys.exit(main(args))
