@@ -11,17 +11,9 @@ from typing import assert_never
 
 from voicegw.agents.actions import (
     AnswerCall,
-    Concealing,
-    ConsentAnswered,
-    Disclosing,
     Gather,
     Hangup,
-    PauseRecording,
     Say,
-    SendDtmf,
-    ServiceMoved,
-    StepFinished,
-    SwitchLanguage,
     ToolWaits,
     Transfer,
 )
@@ -30,34 +22,29 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.ids import GenerationId, UtteranceId
 from voicegw.call import facts as f
 from voicegw.media import messages as m
-from voicegw.ports.asr import AsrFailed, AsrFinal, AsrOptions, AsrPartial
-from voicegw.ports.tts import TtsRequest
 from voicegw.runtime import mail as mail_types
+from voicegw.runtime.agent_wishes import AgentWishes
 from voicegw.runtime.conversation_links import ConversationLinks
-from voicegw.runtime.house_texts import HouseWords
+from voicegw.runtime.expected import Expected
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.mouth import Mouth, SpeechMail
 from voicegw.runtime.replies import Replies, Report
 from voicegw.runtime.services import CallServices
+from voicegw.runtime.speaking import Speaking
 from voicegw.runtime.tasks import ChildTasks
-from voicegw.runtime.told import ToldAction, told
+from voicegw.runtime.told import ToldAction
 from voicegw.runtime.tongue import Tongue
 from voicegw.runtime.turn_book import TurnBook
 from voicegw.runtime.turn_ear import TurnEar
+from voicegw.runtime.understanding import Outcome, Prepared, Understanding
 from voicegw.runtime.waits import ToolQueue
 from voicegw.turn import commands as c
 from voicegw.turn import events as e
-from voicegw.turn.history import Speaker
-from voicegw.turn.keypad import Keypad, KeypadPolicy
 from voicegw.turn.machine import TurnMachine
 from voicegw.turn.states import TurnState
 
-NO_MATCH_SPEECH_MS = 600
-"""Speech this long with no recognised word is a turn that was not understood; shorter is noise."""
 TAIL_MS = 400
 """Silence after the last words before the BYE: what left our socket still waits in the caller's jitter buffer."""
-ASR_DOWN_QUIET_S = 12.0
-"""The agent says at most this often that it cannot hear."""
 
 
 class Conversation:
@@ -72,19 +59,19 @@ class Conversation:
         book: LogBook,
         links: ConversationLinks,
     ) -> None:
-        self._agent = agent
-        self._call_id = facts.call_id
         self._services = services
         self._book = book
         self._links = links
         self._tongue = Tongue(agent, services.asr.capabilities.languages)
         self._turn = TurnMachine(services.turn_config, agent.language)
-        self._keypad = Keypad()
+        self._expected = Expected(agent, str(facts.call_id))
         self._hearing = TurnEar(services, tasks, links.post)
         self._mouth = Mouth(
             facts.call_id, services.speaker, services.media, tasks, links.post, services.random, agent.lexicon
         )
-        self._tool_queue = ToolQueue(book)
+        self._speaking = Speaking(self._mouth, self._tongue, services.texts, links.rate_hz)
+        tool_queue = ToolQueue(book)
+        self._wishes = AgentWishes(services, book, links, self._tongue, tool_queue)
         self._replies = Replies(
             agent.open(facts),
             facts,
@@ -93,15 +80,14 @@ class Conversation:
             services.random,
             services.turn_config.speculation,
             services.counters,
-            self._tool_queue.withdraw,
+            tool_queue.withdraw,
         )
-        self._gather: Gather | None = None
         self._ending: HangupCause | Transfer | AnswerCall | None = None
-        self._fillers = 0
-        """Said during the running reply; they are no part of it."""
-        self._agent_consoles = self._over = False
+        self._over = False
         self._notes = TurnBook(book, services.clock)
-        self._asr_down_at = float("-inf")
+        self._understanding = Understanding(
+            self._hearing, self._notes, self._replies, self._expected, self._tongue, services, book
+        )
 
     # ------------------------------------------------------------ life
 
@@ -119,7 +105,7 @@ class Conversation:
         self._mouth.cut()
         self._hearing.drop()
         self._ending = cause
-        self._say_house(self._house_words.parting(cause))
+        self._say_house(self._speaking.house_words.parting(cause))
 
     def stop(self) -> None:
         """The caller is gone."""
@@ -133,7 +119,7 @@ class Conversation:
         """The caller is on hold and hears nothing."""
         self._replies.drop()
         self._notes.commit()
-        self._keypad.clear()
+        self._expected.clear()
         self._tell(e.AgentSuspended())
 
     def resume(self, turn: CallerTurn) -> None:
@@ -173,13 +159,13 @@ class Conversation:
         """When :meth:`handle_timer` is due, or None: after the last word there is nothing to wait for."""
         if self._over:
             return None
-        timers = [timer for timer in (self._turn.get_timer(), self._keypad.get_timer()) if timer is not None]
+        timers = [timer for timer in (self._turn.get_timer(), self._expected.get_timer()) if timer is not None]
         return min(timers, default=None)
 
     def handle_timer(self) -> None:
         """Act on whatever deadline has come."""
         now = self._now()
-        if (digits := self._keypad.handle_timer(now)) is not None:
+        if (digits := self._expected.handle_timer(now)) is not None:
             self._typed(dtmf=digits)
         self._obey(self._turn.handle_timer(now))
 
@@ -240,50 +226,23 @@ class Conversation:
     # ------------------------------------------------------------ from the recogniser
 
     def on_asr(self, report: mail_types.AsrReported) -> None:
-        """A report of a recognition stream; one that is closed is refused."""
-        match heard := self._hearing.take(report):
-            case AsrPartial(text):
-                self._tell(e.PartialHeard(text, self._is_complete(text), final=self._hearing.has_final))
-            case AsrFinal() | AsrFailed():
-                self._recognised(heard)
-            case None:
-                pass
-            case _:
-                assert_never(heard)
+        """A report of a recognition stream."""
+        self._follow(self._understanding.on_asr(report))
 
     def on_end_estimated(self, mail: mail_types.EndOfTurnEstimated) -> None:
         """The end-of-turn model's word; one about another silence is refused."""
         if self._hearing.accepts(mail):
             self._tell(e.EndOfTurnGuessed(mail.probability))
 
-    def _recognised(self, result: AsrFinal | AsrFailed) -> None:
-        """The turn is over, and this is what was said in it."""
-        if isinstance(result, AsrFinal):
-            self._final_text(result)
-        else:
-            self._asr_failed(result.reason)
-
-    def _is_complete(self, text: str) -> bool:
-        grammar = self._gather.grammar if self._gather else None
-        return grammar is not None and grammar.is_complete(_joined(self._notes.carried, text))
-
-    def _final_text(self, final: AsrFinal) -> None:
-        self._notes.watch.text_final = self._now()
-        self._services.counters.add("asr_audio_ms", round(final.audio_ms))
-        self._services.counters.add("asr_decode_ms", round(final.decode_ms))
-        text = _joined(self._notes.carried, final.text)
-        if not text and self._notes.speech_ms < NO_MATCH_SPEECH_MS:
-            self._replies.forget_speculation()
-            self._tell(e.ReplyEmpty())
-            return
-        self._notes.take(text, final.confidence)
-        if language := self._tongue.changed_by(final):
-            self._replies.forget_speculation()  # it would have been in the old one
-        prepared = self._replies.commit(text, self._notes.history)
-        if prepared is None:
-            self._reply(CallerTurn(TurnKind.SPEECH, text, final.confidence, language=language))
-        else:
-            self._carry_on_with(prepared)
+    def _follow(self, outcomes: tuple[Outcome, ...]) -> None:
+        for outcome in outcomes:
+            match outcome:
+                case CallerTurn():
+                    self._reply(outcome)
+                case Prepared(reports):
+                    self._carry_on_with(reports)
+                case _:
+                    self._tell(outcome)
 
     def _carry_on_with(self, prepared: list[Report]) -> None:
         """The reply was prepared while the turn was ending: everything it wants done is done now."""
@@ -295,35 +254,15 @@ class Conversation:
             else:
                 self.on_replied(report)
 
-    def _speculate(self) -> None:
-        if not self._hearing.text or self._ending is not None or self._over or self._mouth.unsettled:
-            return
-        turn = CallerTurn(TurnKind.SPEECH, _joined(self._notes.carried, self._hearing.text))
-        if self._replies.speculate(turn, self._notes.history, self._local_time()):
-            self._mouth.forget_prepared()
-
-    def _asr_failed(self, reason: str) -> None:
-        self._services.counters.add("asr_failed")
-        now = self._now()
-        quiet = now - self._asr_down_at < ASR_DOWN_QUIET_S
-        consequence = "already told the caller" if quiet else "the agent says so and offers the keypad"
-        self._book.note(f.SpeechHasFailed(self._services.asr.name, reason, consequence))
-        if quiet:
-            self._tell(e.ReplyEmpty())
-            return
-        self._asr_down_at = now
-        self._tell(e.TurnSettled())
-        self._reply(CallerTurn(TurnKind.ASR_DOWN))
-
     # ------------------------------------------------------------ from the keypad
 
     def _key(self, digit: str) -> None:
         self._book.note(f.KeyWasPressed(digit))
         if self._ending is not None or self._turn.state is TurnState.SUSPENDED:
             return  # Keys while somebody else has the caller are not for the agent.
-        if self._gather is not None and self._gather.dtmf.max_digits:
+        if self._expected.takes_keys:
             self._tell(e.KeyPressed())
-        digits = self._keypad.press(digit, self._now())
+        digits = self._expected.press(digit, self._now())
         if digits is not None:
             self._typed(dtmf=digits)
 
@@ -338,12 +277,13 @@ class Conversation:
         """One action of the reply; actions of a dropped reply are refused."""
         if self._replies.hold(mail):
             if isinstance(mail.action, Say):
-                self._mouth.prepare(self._request(mail.action))
+                self._speaking.prepare(mail.action)
             return
         if not self._replies.accepts(mail.generation_id):
             return
         if isinstance(mail.action, ToldAction):
-            self._write_down(mail.action)
+            self._speaking.consoled = isinstance(mail.action, ToolWaits)
+            self._wishes.write_down(mail.action)
             return
         match mail.action:
             case Say():
@@ -360,30 +300,9 @@ class Conversation:
             case Transfer(apology=apology):
                 self._say(Say(apology, interruptible=False))
                 self._ending = HangupCause.AGENT_HANGUP
-            case SendDtmf(digits):
-                self._links.press(digits)
-            case SwitchLanguage(language) if self._tongue.switch(language):
-                self._services.counters.add("language_switched")
-                self._language_changed()
-            case StepFinished() | SwitchLanguage():
-                pass
-            case Disclosing(text):
-                self._book.censor.disclosing(text)
-            case Concealing(text):
-                self._book.censor.conceal(text)
-            case ConsentAnswered():
-                self._links.recorder.answered(mail.action)
-            case PauseRecording(paused):
-                self._links.recorder.pause("agent", paused=paused)
             case _:
-                assert_never(mail.action)
-
-    def _write_down(self, action: ToldAction) -> None:
-        if isinstance(action, ServiceMoved):
-            self._services.counters.add(f"ladder_{action.to.partition(':')[0]}")
-        self._agent_consoles = isinstance(action, ToolWaits)
-        self._tool_queue.note(action)
-        self._book.note(told(action))
+                if self._wishes.grant(mail.action):
+                    self._language_changed()
 
     def on_replied(self, mail: mail_types.AgentReplied) -> None:
         """The reply is complete."""
@@ -397,7 +316,7 @@ class Conversation:
         if mail.failure:
             self._services.counters.add("agent_failed")
             self._ending = HangupCause.INTERNAL_ERROR
-            self._say_house(self._house_words.apology)
+            self._say_house(self._speaking.house_words.apology)
         if self._mouth.busy:
             return
         self._notes.commit()
@@ -415,42 +334,27 @@ class Conversation:
         self._replies.begin(turn, lambda: self._notes.history, self._local_time(), self._mouth.settled)
 
     def _begin_reply(self) -> None:
-        self._gather = None
-        self._fillers, self._agent_consoles = 0, False
-        self._tongue.mark()
+        self._speaking.begin_reply()
         self._links.recorder.settle()
-        self._keypad.ignore()
+        self._expected.forget()
         self._tell(e.ReplyStarted())
 
     def _listen_for(self, gather: Gather) -> None:
-        self._gather = gather
         self._links.recorder.listen(sensitive=gather.sensitive)
         now = self._now()
         self._tell(e.ListeningChanged(gather.no_input_ms, gather.patient))
-        policy = gather.dtmf
-        digits = self._keypad.expect(KeypadPolicy(policy.max_digits, policy.terminator, policy.inter_digit_ms), now)
+        digits = self._expected.ask(gather, now)
         if digits is not None:
             self._mouth.cut()
             self._typed(dtmf=digits)
 
     def _say(self, say: Say, reply: GenerationId | None = None) -> None:
-        utterance_id = self._mouth.say(self._request(say), interruptible=say.interruptible, reply=reply)
-        for made in self._mouth.take_made(utterance_id):
+        for made in self._speaking.say(say, reply):
             self.on_speech(made)
 
     def _say_house(self, text: str) -> None:
-        """The server's own words, in the language of the call where it has some."""
-        language = self._services.texts.language_for(self._tongue.language)
-        self._say(Say(text, interruptible=False, language=language))
-
-    @property
-    def _house_words(self) -> HouseWords:
-        return self._services.texts.of(self._tongue.language)
-
-    def _request(self, say: Say) -> TtsRequest:
-        language = say.language or self._tongue.language
-        voice = say.voice or self._tongue.voice(language)
-        return TtsRequest(say.text, voice, language, sample_rate_hz=self._links.rate_hz())
+        for made in self._speaking.say_house(text):
+            self.on_speech(made)
 
     # ------------------------------------------------------------ from the synthesiser
 
@@ -488,7 +392,7 @@ class Conversation:
             self._replies.drop()
             if self._mouth.playing() is None:
                 self._mouth.cut()
-            self._say_house(self._house_words.apology)
+            self._say_house(self._speaking.house_words.apology)
         self._after_utterance()
 
     # ------------------------------------------------------------ commands of the turn machine
@@ -504,18 +408,18 @@ class Conversation:
     def _carry_out(self, command: c.TurnCommand) -> None:
         match command:
             case c.BeginRecognition(onset_at):
-                self._hearing.begin(self._asr_options(), onset_at)
+                self._understanding.begin(onset_at)
             case c.AskForFinal():
-                asked = self._notes.history.last(Speaker.AGENT)
-                said = asked.text if asked is not None else ""
-                self._hearing.ask_whether_over(self._notes.carried, said, self._tongue.language)
+                self._understanding.ask_whether_over()
             case c.FinishRecognition(offset_at, waited_ms):
                 self._notes.turn_ended(offset_at, waited_ms)
-                self._finish_recognition()
+                self._follow(self._understanding.finish())
             case c.Speculate():
-                self._speculate()
+                if self._ending is None and not self._over and not self._mouth.unsettled:
+                    self._speculate()
             case c.TakeBackChannel(text, offset_at):
-                self._take_back_channel(text, offset_at)
+                if self._ending is None:
+                    self._follow(self._understanding.take_back_channel(text, offset_at))
             case c.DropRecognition():
                 self._hearing.drop()
             case c.DropReply():
@@ -541,30 +445,14 @@ class Conversation:
             case _:
                 assert_never(command)
 
-    def _finish_recognition(self) -> None:
-        match result := self._hearing.finish():
-            case AsrFinal() | AsrFailed():
-                self._recognised(result)
-            case False:
-                self._replies.forget_speculation()
-                self._tell(e.ReplyEmpty())
-            case _:
-                pass  # it is on its way
-
-    def _take_back_channel(self, text: str, offset_at: float) -> None:
-        """A "yes" over the last word of a question; a question with a grammar has judged it already."""
-        gather = self._gather
-        if self._replies.pending or self._ending is not None or gather is None or gather.grammar is not None:
-            return
-        self._notes.murmured(text, offset_at)
-        self._reply(CallerTurn(TurnKind.SPEECH, text))
+    def _speculate(self) -> None:
+        if self._understanding.speculate(self._local_time()):
+            self._mouth.forget_prepared()
 
     def _reply_late(self) -> None:
         self._services.counters.add("reply_late")
-        if not self._mouth.busy and not self._agent_consoles:
-            fillers = self._house_words.fillers
-            self._say_house(fillers[self._fillers % len(fillers)])
-            self._fillers += 1
+        for made in self._speaking.fill():
+            self.on_speech(made)
 
     # ------------------------------------------------------------ small things
 
@@ -579,14 +467,8 @@ class Conversation:
         self._hearing.drop()
         self._links.finished(ending)
 
-    def _asr_options(self) -> AsrOptions:
-        gather = self._gather
-        phrases = gather.phrases if gather and gather.phrases else self._agent.phrases()
-        boost = gather.boost if gather else ()
-        return AsrOptions(self._tongue.recognised_as, phrases, boost, caller=str(self._call_id))
-
     def _language_changed(self) -> None:
-        self._book.note(f.LanguageHasChanged(self._tongue.language))
+        self._wishes.language_changed()
         self._tell(e.LanguageChanged(self._tongue.language))
 
     def _local_time(self) -> datetime:
@@ -594,7 +476,3 @@ class Conversation:
 
     def _now(self) -> float:
         return self._services.clock.monotonic()
-
-
-def _joined(first: str, second: str) -> str:
-    return f"{first} {second}".strip()
