@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from voicegw.base.ids import CallId
-from voicegw.ports.cluster import Delivered, Line, NodeInfo, Now, Owner, Positions, Roster, SharedCall
+from voicegw.ports.cluster import READ_AT_MOST, Delivered, Line, NodeInfo, Now, Owner, Positions, Roster, SharedCall
 
 KEPT_EVENTS = 20_000
 
@@ -231,7 +231,8 @@ class MemoryShared:
         all_, own = int(after.all), int(after.own)
         told = [Delivered(str(number), True, data) for number, data in self._house.told if number > all_]
         mine = self._house.sent.get(owner, ())
-        return told + [Delivered(str(number), False, data) for number, data in mine if number > own]
+        sent = [Delivered(str(number), False, data) for number, data in mine if number > own]
+        return told[:READ_AT_MOST] + sent
 
     async def close(self) -> None:
         """See the protocol: there is nothing to let go of."""

@@ -39,11 +39,12 @@ class ConfigChanged(Message, frozen=True, tag="config"):
 
 
 class Asked(Message, frozen=True, tag="asked"):
-    """A request to one node, answered with the same ``number``."""
+    """A request to one node, answered with the same ``number``. ``until_wall``: nobody waits for it after that."""
 
     number: int
     what: str
     body: bytes
+    until_wall: float
 
 
 class Outcome(StrEnum):

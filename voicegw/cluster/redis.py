@@ -19,12 +19,10 @@ from redis.exceptions import RedisError
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId
 from voicegw.cluster import scripts
-from voicegw.ports.cluster import Delivered, Line, NodeInfo, Owner, Positions, Roster, SharedCall
+from voicegw.ports.cluster import READ_AT_MOST, Delivered, Line, NodeInfo, Owner, Positions, Roster, SharedCall
 
 PATIENCE_S: Final = 2.0
 _CONNECT_S: Final = 1.0
-_BATCH: Final = 500
-"""Messages of one read: their handling gives way to calls in between."""
 _SENT_KEPT: Final = 1000
 _RESP2: Final = 2
 _nodes: Final = msgspec.json.Decoder(NodeInfo)
@@ -155,7 +153,7 @@ class RedisShared:
         told, sent = self._key("told"), self._key(f"sent:{owner}")
         block_ms = max(1, min(_ms(patience_s), _ms(PATIENCE_S / 2)))
         streams = cast(Any, {told: after.all, sent: after.own})
-        found = await _asked(self._redis.xread(streams, count=_BATCH, block=block_ms))
+        found = await _asked(self._redis.xread(streams, count=READ_AT_MOST, block=block_ms))
         return [
             Delivered(position.decode(), stream.decode() == told, fields[b"m"])
             for stream, entries in found

@@ -23,8 +23,8 @@ class Roll:
 
     def __init__(self) -> None:
         self._calls: dict[CallId, SharedCall] = {}
-        self._changed: set[CallId] = set()
-        self._gone: set[CallId] = set()
+        self._changed: dict[CallId, None] = {}
+        self._gone: dict[CallId, None] = {}
 
     def add(self, call_id: CallId, entry: Entry) -> bool:
         """Take in a fact; True where the others have something to learn by it."""
@@ -34,8 +34,8 @@ class Roll:
                 call = SharedCall(call_id, called, calling, started_at=started_at)
             case CallHasEnded():
                 self._calls.pop(call_id, None)
-                self._changed.discard(call_id)
-                self._gone.add(call_id)
+                self._changed.pop(call_id, None)
+                self._gone[call_id] = None
                 return True
             case CallWasIntroduced(trunk=trunk) if call is not None:
                 call = msgspec.structs.replace(call, trunk=trunk)
@@ -46,7 +46,7 @@ class Roll:
             case _:
                 return False
         self._calls[call_id] = msgspec.structs.replace(call, seq=entry.seq)
-        self._changed.add(call_id)
+        self._changed[call_id] = None
         return True
 
     @property
@@ -68,8 +68,8 @@ class Roll:
 
     def return_changes(self, changed: Collection[SharedCall], gone: Collection[CallId]) -> None:
         """They could not be written: they are to be taken again."""
-        self._changed.update(call.call_id for call in changed if call.call_id in self._calls)
-        self._gone.update(gone)
+        self._changed.update((call.call_id, None) for call in changed if call.call_id in self._calls)
+        self._gone.update((call_id, None) for call_id in gone)
 
 
 class Absent:

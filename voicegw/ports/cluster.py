@@ -109,6 +109,10 @@ class Positions(NamedTuple):
     own: str = "0"
 
 
+READ_AT_MOST: Final = 500
+"""Messages of one read: their handling gives way to calls in between. Fewer, and there were no more."""
+
+
 class SharedState(Protocol):
     """The state that nodes share. Every method is atomic; all raise ProviderError where it cannot be reached."""
 

@@ -1,0 +1,140 @@
+"""The beat of a node: it says that it lives, keeps what it has written down, and ends the calls of the dead."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from voicegw.base.errors import ProviderError
+from voicegw.base.ids import CallId
+from voicegw.base.metrics import Counters
+from voicegw.call.facts import Entry
+from voicegw.cluster.contact import Contact
+from voicegw.cluster.counters import ClusterCounter
+from voicegw.cluster.leases import Leases
+from voicegw.cluster.lines import SharedLines
+from voicegw.cluster.messages import CallsLost, encode
+from voicegw.cluster.roll import Roll
+from voicegw.ports.cluster import NodeInfo, Now, Owner, Roster, SharedCall, SharedState
+
+log = logging.getLogger(__name__)
+
+CLAIM_S: Final = 15.0
+"""To end the calls of a dead node; then the next one tries."""
+REGISTRY_EVERY: Final = 4
+"""Beats between two looks at the calls of all nodes."""
+
+EndLost: TypeAlias = Callable[[Owner, Sequence[SharedCall]], Awaitable[tuple[tuple[CallId, Entry], ...]]]
+"""Writes down that these calls are over, as often as it is asked to, and returns the last fact of each."""
+
+
+class Heart:
+    """Beats every ``beat_s`` until it is cancelled."""
+
+    def __init__(
+        self,
+        shared: SharedState,
+        owner: Owner,
+        describe: Callable[[], NodeInfo],
+        end_lost: EndLost,
+        *,
+        roll: Roll,
+        lines: SharedLines,
+        leases: Leases,
+        now: Now,
+        counters: Counters,
+        beat_s: float,
+        ttl_s: float,
+    ) -> None:
+        self._shared = shared
+        self._owner = owner
+        self._describe = describe
+        self._end_lost = end_lost
+        self._roll = roll
+        self._lines = lines
+        self._leases = leases
+        self._now = now
+        self._counters = counters
+        self._beat_s = beat_s
+        self._ttl_s = ttl_s
+        self._contact = Contact(ttl_s)
+        self._was_known = False
+        self._beats = 0
+        self.roster = Roster((), ())
+        self.registry: Mapping[CallId, Owner] = {}
+        self.on_contact: Callable[[bool], None] = lambda _holds: None
+        self.on_registry: Callable[[Mapping[CallId, Owner]], None] = lambda _registry: None
+        """Told of the calls of all nodes, every so many beats."""
+
+    @property
+    def has_contact(self) -> bool:
+        """Whether the state is being shared."""
+        return self._contact.holds
+
+    async def run(self) -> None:
+        """Beat for ever, on absolute deadlines."""
+        due = self._now()
+        while True:
+            await self.beat()
+            due = max(due + self._beat_s, self._now())
+            await asyncio.sleep(due - self._now())
+
+    async def beat(self) -> None:
+        """Once. What cannot be done now is done at the next beat."""
+        try:
+            await self._live()
+            await self._leases.turn()
+            if self._contact.may_fence(self._now()):
+                for owner in self.roster.lost:
+                    await self._bury(owner)
+            if self._beats % REGISTRY_EVERY == 0:
+                await self._look_at_registry()
+            self._beats += 1
+        except ProviderError as error:
+            self._leases.look()
+            if self._contact.failed():
+                self._lines.is_reachable = False
+                self._counters.add(ClusterCounter.CONTACT_LOST)
+                log.error("the other nodes cannot be reached, calls go on: %s", error)
+                self.on_contact(False)
+
+    async def _live(self) -> None:
+        is_known = await self._shared.beat(self._describe(), self._ttl_s)
+        if not is_known and self._was_known and self._contact.holds:
+            self._counters.add(ClusterCounter.FENCED)
+            log.warning("other nodes took this one for dead; what it has is written anew")
+        is_back = not self._contact.holds
+        if is_back or not is_known:
+            self._lines.is_reachable = True  # what is taken from now on is written as it is taken
+            await self._rewrite()
+        self.roster = await self._shared.roster()
+        self._was_known = True
+        if self._contact.succeeded(self._now()):
+            log.info("in contact with the other nodes", extra={"nodes": len(self.roster.nodes)})
+            self.on_contact(True)
+
+    async def _rewrite(self) -> None:
+        """Until nothing has changed on the way: what was taken or freed meanwhile would be undone else."""
+        while True:
+            held = dict(self._lines.held)
+            await self._shared.rewrite(self._owner, self._roll.calls, held)
+            if held == self._lines.held:
+                return
+
+    async def _bury(self, owner: Owner) -> None:
+        calls = await self._shared.claim_lost(self._owner, owner, CLAIM_S)
+        if calls is None:
+            return
+        ended = await self._end_lost(owner, calls)
+        news = encode(CallsLost(str(self._owner), str(owner), ended))
+        if await self._shared.settle_lost(self._owner, owner, [news]):
+            self._counters.add(ClusterCounter.NODES_LOST)
+            self._counters.add(ClusterCounter.CALLS_LOST, len(calls))
+            log.warning("a node is lost", extra={"node": owner.name, "calls": len(calls)})
+
+    async def _look_at_registry(self) -> None:
+        found = await self._shared.calls()
+        self.registry = {call.call_id: owner for owner, calls in found.items() for call in calls}
+        self.on_registry(self.registry)

@@ -1,0 +1,75 @@
+"""All leases that a node wants, looked after at every beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from voicegw.base.metrics import Counters
+from voicegw.cluster.counters import ClusterCounter
+from voicegw.cluster.lease import Ask, Hold, Lease
+from voicegw.ports.cluster import Now, Owner, SharedState
+
+
+class Leases:
+    """``on_change`` is told of every lease whose hold is another than before."""
+
+    def __init__(
+        self,
+        shared: SharedState,
+        owner: Owner,
+        now: Now,
+        ttl_s: float,
+        counters: Counters,
+        on_change: Callable[[str, Hold], None] = lambda _name, _hold: None,
+    ) -> None:
+        self._shared = shared
+        self._owner = owner
+        self._now = now
+        self._ttl_s = ttl_s
+        self._counters = counters
+        self.on_change = on_change
+        self._leases: dict[str, Lease] = {}
+        self._told: dict[str, Hold] = {}
+        self._returned: list[tuple[str, int]] = []
+
+    @property
+    def held(self) -> int:
+        """How many are ours."""
+        return sum(lease.hold(self._now()) is Hold.HELD for lease in self._leases.values())
+
+    def want(self, names: Collection[str]) -> None:
+        """Exactly these from now on; others are given back."""
+        for name in [name for name in self._leases if name not in names]:
+            if token := self._leases.pop(name).given_up():
+                self._returned.append((name, token))
+            self._tell(name, Hold.NONE)
+            self._told.pop(name, None)
+        for name in names:
+            self._leases.setdefault(name, Lease(self._ttl_s))
+
+    async def turn(self) -> None:
+        """Give back, keep and take; raises ProviderError where nobody can be asked."""
+        while self._returned:
+            await self._shared.give_lease(self._returned[-1][0], self._owner, self._returned[-1][1])
+            self._returned.pop()
+        for name, lease in list(self._leases.items()):
+            asked_at = self._now()
+            if lease.next_question() is Ask.KEEP:
+                kept = await self._shared.keep_lease(name, self._owner, lease.token, self._ttl_s)
+                lease.kept(kept, asked_at)
+            if lease.next_question() is Ask.TAKE:
+                lease.taken(await self._shared.take_lease(name, self._owner, self._ttl_s), asked_at)
+        self.look()
+
+    def look(self) -> None:
+        """Tell what time alone has changed."""
+        for name, lease in list(self._leases.items()):
+            self._tell(name, lease.hold(self._now()))
+
+    def _tell(self, name: str, hold: Hold) -> None:
+        before = self._told.get(name, Hold.NONE)
+        if hold is before:
+            return
+        self._told[name] = hold
+        self._counters.add(ClusterCounter.LEASES_TAKEN if hold is Hold.HELD else ClusterCounter.LEASES_LOST)
+        self.on_change(name, hold)
