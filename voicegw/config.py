@@ -32,6 +32,7 @@ from voicegw.inference.tts.openai_speech_config import SpeechServerConfig
 from voicegw.inference.tts.piper_config import PiperConfig
 from voicegw.media.config import MediaConfig
 from voicegw.recording.config import RecordingConfig
+from voicegw.runtime.drain import DrainConfig
 from voicegw.runtime.house_texts import TextsConfig
 from voicegw.runtime.privacy_config import PrivacyConfig
 from voicegw.storage.config import StoreConfig, absolute_url
@@ -117,6 +118,9 @@ class PathsConfig:
     """The ledger of what tools did."""
     models: str = "models"
     """Models and voices; ``voicegw models pull`` puts them there."""
+    control: str = "var/control.sock"
+    """The socket by which ``voicegw drain`` and its like reach the running server; empty: none. Whoever may open it
+    may use it: it belongs to the server's user alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ class LimitsConfig:
     max_calls: int = 200
     """More are refused with 503 and Retry-After. A core carries about 300 legs without speech engines."""
     drain_s: float = 30.0
-    """After a signal to stop, running calls may finish for this long; then they are told goodbye."""
+    """After a signal to stop, running calls may finish for this long; then ``drain.farewell`` counts."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
@@ -177,6 +181,7 @@ class Config:
     recording: RecordingConfig = field(default_factory=RecordingConfig)
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    drain: DrainConfig = field(default_factory=DrainConfig)
     log: LogConfig = field(default_factory=LogConfig)
     api: ApiConfig = field(default_factory=ApiConfig)
 

@@ -21,6 +21,7 @@ from voicegw.runtime.node import Node
 from voicegw.server import node_files
 from voicegw.server_control import NodeControl
 from voicegw.server_documents import NodeInstaller
+from voicegw.server_lifecycle import Lifecycle
 from voicegw.server_line import NodeLine
 from voicegw.server_llm import LlmParts
 from voicegw.server_phones import NodePhones, OpenSecret
@@ -33,6 +34,7 @@ def make_api(
     trunks: TrunkSwitch,
     browsers: BrowserLegs,
     phones: NodePhones | None,
+    lifecycle: Lifecycle,
 ) -> ApiService:
     """The API over a node, not started; raises ConfigError for keys that cannot be read."""
     assert isinstance(node.models, LlmParts) and isinstance(node.gateway, SipGateway)
@@ -40,7 +42,7 @@ def make_api(
     wiring = Wiring(
         installer=installer,
         trunks=trunks,
-        node=NodeView(node.counters.snapshot, node.gauges),
+        node=NodeView(node.counters.snapshot, node.gauges, lifecycle.ready),
         control=control,
         originator=control,
         recordings=_recordings(config),
@@ -49,6 +51,7 @@ def make_api(
         browsers=browsers,
         phones=phones,
         line=NodeLine(node.gateway, SystemClock()),
+        board=lifecycle,
     )
     return ApiService(config.api, config.store, wiring, SystemClock())
 

@@ -21,7 +21,9 @@ from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import FactListener
 from voicegw.server import build, load_installation
+from voicegw.server_control_socket import ControlSocket, LocalAudit
 from voicegw.server_documents import DocumentFaces, Load, NodeDocuments, NodeInstaller
+from voicegw.server_lifecycle import Lifecycle
 from voicegw.server_llm import LlmParts
 from voicegw.server_phones import NodePhones, OpenSecret
 from voicegw.server_trunks import TrunkFaces
@@ -77,6 +79,8 @@ class Served:
             uses_store=uses_store,
         )
         self._is_started = self._is_changed = False
+        self.lifecycle = Lifecycle(config, self.node)
+        self._control = ControlSocket(config.paths.control, self.lifecycle, LocalAudit(config.store))
         self.api: Api | None = None
         self._phones: NodePhones | None = None
         if browsers is not None:
@@ -84,7 +88,7 @@ class Served:
             from voicegw.server_admin import make_api, phone_secrets
 
             self._phones = _phones(config, self.node, phone_secrets(config))
-            self.api = make_api(config, self.node, installer, self._trunks, browsers, self._phones)
+            self.api = make_api(config, self.node, installer, self._trunks, browsers, self._phones, self.lifecycle)
         else:
             self._phones = _phones(config, self.node, None)
         if self.api is not None:
@@ -101,6 +105,7 @@ class Served:
         self._is_started = True
         if self._is_changed:
             self.node.prepare()
+        await self._control.start()
         if self.api is None:
             return
         try:
@@ -127,6 +132,7 @@ class Served:
 
     async def close(self) -> None:
         """The API first: nobody takes part in a call of a node that is going away."""
+        await self._control.close()
         if self.api is not None:
             await self.api.close()
         if self._faces is not None:

@@ -30,6 +30,7 @@ from voicegw.api.routes import (
     keys,
     line,
     live,
+    node,
     oidc,
     ops,
     originate,
@@ -91,6 +92,7 @@ def create_app(parts: Parts) -> FastAPI:
         (browser, parts.browsers),
         (phones, parts.phones),
         (line, parts.line),
+        (node, parts.board),
     )
     for module in (*_ROUTERS, *(module for module, part in optional if part is not None)):
         app.include_router(module.router)

@@ -15,6 +15,7 @@ from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub
 from voicegw.api.installation import Installer, NoTrunks, TrunkSwitch
 from voicegw.api.line_board import LineBoard
+from voicegw.api.node_board import NodeBoard
 from voicegw.api.oidc import OidcClient
 from voicegw.api.passwords import Passwords
 from voicegw.api.phone_board import PhoneBoard
@@ -73,6 +74,8 @@ class Parts:
     """None: no phone registers here."""
     line: LineBoard | None = None
     """Trunks and guard; None: there is no line."""
+    board: NodeBoard | None = None
+    """The node as a whole; None: there is none."""
     hearings: OnceAMinute = field(default_factory=OnceAMinute)
     logins: RateLimit = field(default_factory=lambda: RateLimit(burst=10, per_minute=20))
     """Guesses for each address."""

@@ -46,6 +46,8 @@ class Permission(StrEnum):
     """Erase it."""
     METRICS = "metrics"
     """Read counters."""
+    OPERATE = "node:operate"
+    """Empty the node before an update, and let it take calls again."""
 
 
 class Role(StrEnum):

@@ -30,6 +30,7 @@ from voicegw.api.events_stream import EventHub, PhoneChanged, TrunkChanged
 from voicegw.api.installation import Documents, Installer, NoTrunks, TrunkSwitch
 from voicegw.api.line_board import BridgedLine, LineBoard
 from voicegw.api.live_calls import LiveCalls
+from voicegw.api.node_board import BridgedNode, NodeBoard
 from voicegw.api.oidc import OidcClient
 from voicegw.api.outbox import Outbox
 from voicegw.api.parts import Node, Parts
@@ -82,6 +83,8 @@ class Wiring:
     """The registrar; lives in the runtime's loop. None: no phone registers here."""
     line: LineBoard | None = None
     """Trunks and guard; lives in the runtime's loop."""
+    board: NodeBoard | None = None
+    """The node as a whole; lives in the runtime's loop."""
 
 
 class ApiService:
@@ -214,6 +217,7 @@ class ApiService:
             browsers=self._browsers(bridge),
             phones=BridgedPhones(bridge, wiring.phones) if wiring.phones else None,
             line=BridgedLine(bridge, wiring.line) if wiring.line else None,
+            board=BridgedNode(bridge, wiring.board) if wiring.board else None,
             requests=RateLimit(burst=max(1, per_minute // 4), per_minute=per_minute),
         )
 

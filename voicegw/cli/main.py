@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"voicegw {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands)
+    _add_control(commands)
     _add_check(commands)
     _add_route_test(commands)
     _add_call(commands)
@@ -69,6 +70,21 @@ def _add_serve(commands: _Commands) -> None:
     parser = commands.add_parser("serve", help="answer calls until Ctrl-C, then drain")
     _add_config(parser)
     parser.set_defaults(command="serve")
+
+
+def _add_control(commands: _Commands) -> None:
+    drain = commands.add_parser("drain", help="let the running server take no new calls")
+    drain.add_argument("--deadline", type=float, metavar="S", help="running calls may go on for so many seconds")
+    drain.add_argument("--farewell", choices=("goodbye", "transfer", "hangup"), help="for calls that are left then")
+    drain.add_argument("--to", metavar="TARGET", help="with --farewell transfer: where they are sent")
+    drain.add_argument("--stop", action="store_true", help="the server ends with its last call")
+    drain.add_argument("--wait", action="store_true", help="return when the server is empty")
+    undrain = commands.add_parser("undrain", help="let the running server take calls again")
+    status = commands.add_parser("status", help="whether the running server takes calls, and how many it has")
+    for name, one in (("drain", drain), ("undrain", undrain), ("status", status)):
+        _add_config(one)
+        one.add_argument("--json", action="store_true", help="as JSON")
+        one.set_defaults(command="control", action=name)
 
 
 def _add_check(commands: _Commands) -> None:

@@ -8,7 +8,7 @@ import logging
 import signal
 
 from voicegw.base.log import configure
-from voicegw.config import Config, load_config
+from voicegw.config import load_config
 from voicegw.server_api import Served
 
 log = logging.getLogger(__name__)
@@ -18,12 +18,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     config = load_config(arguments.config)
     configure(config.log.level, json_lines=config.log.format == "json")
-    asyncio.run(_serve(Served(config), config))
+    asyncio.run(_serve(Served(config)))
     return 0
 
 
-async def _serve(served: Served, config: Config) -> None:
-    node = served.node
+async def _serve(served: Served) -> None:
+    node, drainer = served.node, served.node.drainer
     stop, now = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -31,12 +31,16 @@ async def _serve(served: Served, config: Config) -> None:
     loop.add_signal_handler(signal.SIGHUP, served.reload)
     try:
         await served.start()
-        await stop.wait()
-        log.info("draining", extra={"calls": node.manager.active, "patience_s": config.limits.drain_s})
-        await _first_of(node.drain(config.limits.drain_s), now.wait())
+        await _first_of(drainer.wait_stop(), _stopped(served, stop), now.wait())
     finally:
         await served.close()
     log.info("stopped", extra={"counters": node.counters.snapshot()})
+
+
+async def _stopped(served: Served, stop: asyncio.Event) -> None:
+    await stop.wait()
+    served.lifecycle.stop()
+    await served.node.drainer.wait_stop()
 
 
 async def _first_of(*works: object) -> None:

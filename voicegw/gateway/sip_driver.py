@@ -132,6 +132,10 @@ class SipDriver:
         self._timer = self._delivery = self._check = None
         self.wire.close()
 
+    def admits(self) -> bool:
+        """Whether the next INVITE would come through; any thread may ask."""
+        return not self.agent.draining and not self._load.overloaded
+
     def snapshot(self) -> SipSnapshot:
         """How we stand now."""
         agent = self.agent

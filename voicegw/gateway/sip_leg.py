@@ -79,7 +79,7 @@ class SipGateway:
         self._driver = driver = SipDriver(
             config, self._handle, random, clock, counters, credentials, reception, self.trunks
         )
-        self._agent, self.snapshot = driver.agent, driver.snapshot
+        self._agent, self.snapshot, self.admits = driver.agent, driver.snapshot, driver.admits
         self.wire, self.guard = driver.wire, driver.guard
         self.is_settled, self.take_trace = driver.traces.settled, driver.traces.take
         self.take_first_trace = driver.traces.take_first

@@ -59,7 +59,7 @@ class TrunkWatch:
         self._desk = desk
         self._tls = TrunkTls(driver.wire.tls_clients)
         self._node_name = node_name
-        self._is_closed = False
+        self._is_closed = self._is_withdrawn = False
         self._trunks: dict[str, Trunk] = {}
         self._located: dict[str, frozenset[str]] = {}
         self._silent: dict[str, str] = {}
@@ -89,9 +89,10 @@ class TrunkWatch:
         for memory in (self._silent, self._unregistered):
             for name in memory.keys() - names:
                 del memory[name]
-        enrolments = {trunk.name: enrolment_of(trunk, self._node_name) for trunk in enabled if trunk.registrar}
+        registrars = [trunk for trunk in enabled if trunk.registrar]
+        enrolments = {trunk.name: enrolment_of(trunk, self._node_name) for trunk in registrars}
         plans = {trunk.name: health_plan_of(trunk) for trunk in enabled if trunk.domain}
-        self._registrations.put_in_force(enrolments)
+        self._registrations.put_in_force({} if self._is_withdrawn else enrolments)
         self._health.put_in_force(plans)
         for name in names - enrolments.keys():
             self._unregistered.pop(name, None)
@@ -121,6 +122,18 @@ class TrunkWatch:
         """Send nothing any more, without a word to anybody."""
         self._health.close()
         self._registrations.stop()
+
+    async def withdraw(self) -> None:
+        """Take every registration back, so that no calls come; ours still go by these trunks, which are pinged."""
+        self._is_withdrawn = True
+        await self._registrations.close()
+
+    async def resume(self) -> None:
+        """Take calls, and register again, once what was taken back is: the one must not undo the other."""
+        self._driver.agent.resume()
+        await self._registrations.close()
+        self._is_withdrawn = False
+        self.put_in_force(self._desk.trunks)
 
     async def close(self) -> None:
         """Ping nobody any more and take every registration back; takes no longer than that may."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -15,6 +16,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId, token
 from voicegw.call import events as e
+from voicegw.call.transfer_request import TransferKind
 from voicegw.dialplan.compile import RouteRequest
 from voicegw.dialplan.match import Reject, RouteDecision, ToAgent, ToRecorder
 from voicegw.gateway.events import (
@@ -47,6 +49,7 @@ from voicegw.runtime.dialplan_store import DialplanStore
 from voicegw.runtime.key_ways import KeyWay, KeyWays
 from voicegw.runtime.mail import EarlyMediaOffered, Mail, MediaChanged, RecordingClientSaid
 from voicegw.runtime.offer import Offer
+from voicegw.runtime.orders import MoveCall
 from voicegw.runtime.recording_runtime import RecordingRuntime
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision_codes import SupervisionCodes
@@ -58,6 +61,8 @@ from voicegw.sip.parties import number_of
 
 log = logging.getLogger(__name__)
 
+DRAIN: Final = "drain"
+"""Who moves calls of a node that is being emptied."""
 REFUSED_RECORDED: Final = Rate(1.0, 100.0)
 """Records a second of calls for which there is no line, and of strangers whom the dialplan rejects: no flood may
 fill the store."""
@@ -81,11 +86,18 @@ class CallManager:
         self.codes = SupervisionCodes(services.supervision, services.clock, services.random)
         """For supervisors who dial into a call."""
         self.on_call_ended: Callable[[CallId], None] = lambda _call_id: None
+        self.accepts = True
+        """Whether calls of our own may begin; the gateway refuses those of others by itself."""
 
     @property
     def active(self) -> int:
         """How many calls there are."""
         return len(self._calls)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more call would be carried well."""
+        return len(self._calls) < self._max_calls and self._services.media.has_room
 
     # ------------------------------------------------------------ from the gateway
 
@@ -147,7 +159,9 @@ class CallManager:
         for name, value in told.items():
             if why := installation.agents[agent].refuses(name, value):
                 raise LocalError(why)
-        if len(self._calls) >= self._max_calls or not self._services.media.has_room:
+        if not self.accepts:
+            raise LocalError("the server takes no new calls: it is being emptied")
+        if not self.has_room:
             raise LocalError("every line of this server is taken")
         self._services.counters.add("calls_originated")
         call_id, leg_id = CallId(token(self._services.random, 16)), LegId(token(self._services.random, 16))
@@ -174,7 +188,7 @@ class CallManager:
             self._supervisor_invited(event)
             return
         self._services.counters.add("calls_offered")
-        if len(self._calls) >= self._max_calls or not self._services.media.has_room:
+        if not self.has_room:
             self._services.counters.add("calls_refused_full")
             self._services.signalling.reject(event.leg_id, HangupCause.OVERLOADED)
             if self._ration.take(self._services.clock.monotonic()):
@@ -329,6 +343,20 @@ class CallManager:
         for call in list(self._calls.values()):
             call.post(e.ShutdownRequested())
 
+    def send_all_to(self, target: str) -> None:
+        """The far side of every running call is asked to call ``target`` itself; who cannot is told goodbye."""
+        for call in list(self._calls.values()):
+            if not self._services.signalling.may_refer(call.leg_id):
+                call.post(e.ShutdownRequested())
+                continue
+            answer = call.ask(MoveCall(DRAIN, target, TransferKind.BLIND))
+            answer.add_done_callback(partial(_part_unless_moved, call))
+
+    def end_all(self) -> None:
+        """Every running call ends now, without a word."""
+        for call in list(self._calls.values()):
+            call.post(e.EndRequested(HangupCause.DRAINING))
+
     async def wait_idle(self) -> None:
         """Until no call is left."""
         await self._idle.wait()
@@ -344,3 +372,8 @@ class CallManager:
         if not self._calls:
             self._idle.set()
         self.on_call_ended(call_id)
+
+
+def _part_unless_moved(call: CallRuntime, answer: asyncio.Future[None]) -> None:
+    if answer.cancelled() or answer.exception() is not None:
+        call.post(e.ShutdownRequested())

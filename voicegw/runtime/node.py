@@ -8,15 +8,16 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from voicegw.agents.agent import Agent
+from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.metrics import Counters
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore
+from voicegw.runtime.drain import DrainOrder
+from voicegw.runtime.drainer import Drainer
 from voicegw.runtime.speech import Speech
 
 log = logging.getLogger(__name__)
 
-GOODBYE_S = 15.0
-"""After calls were told goodbye: as long as the longest parting takes."""
 LAST_WORDS_S = 3.0
 """After the last BYE: until the media worker has told the calls their statistics and the records are closed."""
 
@@ -32,8 +33,20 @@ class Gateway(Protocol):
         """Refuse new calls."""
         ...
 
+    async def withdraw(self) -> None:
+        """Take our registrations back; calls of ours still go by the same trunks."""
+        ...
+
+    async def resume(self) -> None:
+        """Take new calls, and register again."""
+        ...
+
     def reload_certificates(self) -> None:
         """Use new certificate files from the next handshake on."""
+        ...
+
+    def admits(self) -> bool:
+        """Whether the next INVITE would come through; any thread may ask."""
         ...
 
     def gauges(self) -> dict[str, float]:
@@ -111,6 +124,7 @@ class Node:
         counters: Counters,
         closables: tuple[Closable, ...],
         call_log: CallLog,
+        clock: Clock | None = None,
     ) -> None:
         self.gateway = gateway
         self.media = media
@@ -121,6 +135,7 @@ class Node:
         self.counters = counters
         self._closables = closables
         self._call_log = call_log
+        self.drainer = Drainer(gateway, manager, clock or SystemClock(), counters)
         self._preparing: set[asyncio.Task[None]] = set()
         self.address: object = None
 
@@ -151,9 +166,14 @@ class Node:
         speaking = [*agents, *installation.announcers]
         await asyncio.gather(self.speech.prepare(speaking), self.models.prepare(agents))
 
+    @property
+    def admits(self) -> bool:
+        """Whether a new call would be taken now; any thread may ask."""
+        return self.manager.has_room and self.gateway.admits()
+
     def gauges(self) -> dict[str, float]:
         """Levels for metrics; any thread may ask."""
-        return {"calls_active": float(self.manager.active), **self.gateway.gauges()}
+        return {"calls_active": float(self.manager.active), **self.drainer.gauges(), **self.gateway.gauges()}
 
     def flush_log(self) -> None:
         """Wait until every fact known so far is on disk."""
@@ -161,17 +181,12 @@ class Node:
 
     async def drain(self, patience_s: float) -> None:
         """No new calls; running ones may finish for ``patience_s`` seconds, then are told goodbye."""
-        self.gateway.drain()
-        await self.gateway.leave()
-        if await self._idle_within(patience_s):
-            return
-        log.info("calls are told goodbye", extra={"calls": self.manager.active})
-        self.manager.part_from_all()
-        if not await self._idle_within(GOODBYE_S):
-            log.error("calls did not end", extra={"calls": self.manager.active})
+        self.drainer.order(DrainOrder(patience_s, stop=True))
+        await self.drainer.wait_stop()
 
     async def close(self) -> None:
         """Stop everything, in the opposite order of the start."""
+        await self.drainer.close()
         await self.gateway.leave()
         self.gateway.close()
         for preparing in self._preparing:

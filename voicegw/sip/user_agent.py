@@ -169,6 +169,10 @@ class UserAgent:
         """Refuse new calls and say so to OPTIONS; running calls go on."""
         self._core.draining = True
 
+    def resume(self) -> None:
+        """Take new calls again, after :meth:`drain`."""
+        self._core.draining = False
+
     def set_overloaded(self, overloaded: bool) -> None:
         """While overloaded, new calls get 503 (RFC 5390); running calls and everything else go on."""
         self._core.overloaded = overloaded

@@ -26,6 +26,7 @@ from voicegw.api.control import Mode, NoSuchCall, OutgoingCall, Refused, Supervi
 from voicegw.api.events_stream import EventHub
 from voicegw.api.installation import Documents
 from voicegw.api.live_calls import LiveCalls
+from voicegw.api.node_board import DrainWish
 from voicegw.api.parts import Node, Parts
 from voicegw.api.passwords import Passwords
 from voicegw.api.permissions import Permission, Team
@@ -43,6 +44,7 @@ from voicegw.gateway.trunk_desk import TrunkState
 from voicegw.gateway.trunk_status import TrunkStatus
 from voicegw.recording.seal_keys import KeyRing
 from voicegw.runtime.browser_legs import BrowserLegs
+from voicegw.runtime.drain import DrainStatus, Farewell, NodeState, NotDrainable
 from voicegw.storage.config import RetentionConfig, StoreConfig
 from voicegw.storage.intake import Intake
 from voicegw.storage.maintenance import Maintenance
@@ -171,6 +173,31 @@ class FakeLine:
         return self.ignored.pop(host, None) is not None
 
 
+@dataclass
+class FakeNode:
+    """Serves or drains; a drain that has begun to hand calls over cannot be undone."""
+
+    now: DrainStatus = field(default_factory=lambda: DrainStatus(NodeState.SERVING, 2))
+    wishes: list[DrainWish] = field(default_factory=list)
+
+    def status(self) -> DrainStatus:
+        return self.now
+
+    async def drain(self, wish: DrainWish, by: str) -> DrainStatus:
+        if wish.farewell is Farewell.TRANSFER and not wish.transfer_to:
+            raise ConfigError("nobody can be sent to ''", fix="name a target")
+        self.wishes.append(wish)
+        deadline_s = 1800.0 if wish.deadline_s is None else wish.deadline_s
+        self.now = DrainStatus(NodeState.DRAINING, 2, deadline_s, "goodbye", wish.stop, by)
+        return self.now
+
+    async def undrain(self, by: str) -> DrainStatus:
+        if self.now.state is NodeState.HANDING_OVER:
+            raise NotDrainable("calls are being handed over")
+        self.now = DrainStatus(NodeState.SERVING, 2)
+        return self.now
+
+
 _template: dict[str, Path] = {}
 
 
@@ -182,7 +209,7 @@ class Rig:
         self.runner = asyncio.Runner()
         self.clock = ManualClock(wall=START_WALL)
         self.installer, self.control, self.originator = FakeInstaller(), FakeControl(), FakeOriginator()
-        self.phones, self.line = FakePhones(), FakeLine()
+        self.phones, self.line, self.board = FakePhones(), FakeLine(), FakeNode()
         self.browser_legs, self.peers = BrowserLegs(), Fakes()
         self._random = random.Random(4711)
         self.keys: dict[str, str] = {}
@@ -325,6 +352,7 @@ class Rig:
             originator=self.originator,
             phones=self.phones,
             line=self.line,
+            board=self.board,
             recordings=SealedRecordings(self.directory / "recordings", KeyRing()),
             keeper=Maintenance(store, RetentionConfig(), self.clock, files),
             files=files,

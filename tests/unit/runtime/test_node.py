@@ -9,8 +9,10 @@ import pytest
 from voicegw.base.errors import LocalError, ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.dialplan.load import parse_dialplan
+from voicegw.runtime import drain as drain_module
 from voicegw.runtime import node as node_module
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
+from voicegw.runtime.drain import Farewell, HandOver
 from voicegw.runtime.node import Node
 
 
@@ -50,6 +52,18 @@ class Gateway:
     def drain(self) -> None:
         self._said.append("drain gateway")
 
+    async def withdraw(self) -> None:
+        self._said.append("withdraw")
+
+    async def resume(self) -> None:
+        self._said.append("resume")
+
+    def admits(self) -> bool:
+        return True
+
+    def reload_certificates(self) -> None:
+        self._said.append("certificates")
+
     def gauges(self) -> dict[str, float]:
         return {"sip_trunks_down": 1.0}
 
@@ -78,6 +92,7 @@ class Manager:
         self._said = said
         self.active = active
         self._obedient = obedient
+        self.accepts = self.has_room = True
         self._idle = asyncio.Event()
         self.set_active(active)
 
@@ -89,6 +104,9 @@ class Manager:
         self._said.append("goodbye")
         if self._obedient:
             self.set_active(0)
+
+    def end_all(self) -> None:
+        self._said.append("end")
 
     async def wait_idle(self) -> None:
         await self._idle.wait()
@@ -142,7 +160,7 @@ def test_an_idle_node_drains_without_a_word() -> None:
     async def story() -> None:
         house = House()
         await house.node.drain(60)
-        assert house.said == ["drain gateway", "leave"]
+        assert house.said == ["drain gateway", "withdraw"]
 
     play(story())
 
@@ -151,13 +169,14 @@ def test_calls_may_finish_and_are_told_goodbye_when_they_do_not() -> None:
     async def story() -> None:
         patient, impatient = House(calls=1), House(calls=1)
         draining = asyncio.create_task(patient.node.drain(60))
-        await asyncio.sleep(0)
-        assert patient.said == ["drain gateway", "leave"]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert patient.said == ["drain gateway", "withdraw"]
         patient.manager.set_active(0)
         await draining
         assert "goodbye" not in patient.said
         await impatient.node.drain(0)
-        assert impatient.said == ["drain gateway", "leave", "goodbye"]
+        assert impatient.said == ["drain gateway", "withdraw", "goodbye"]
 
     play(story())
 
@@ -166,7 +185,8 @@ def test_calls_that_never_end_do_not_keep_the_node(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story() -> None:
-        monkeypatch.setattr(node_module, "GOODBYE_S", 0.0)
+        steps = ((HandOver.GOODBYE, 0.0), (HandOver.HANGUP, 0.0))
+        monkeypatch.setattr(drain_module, "_STEPS", {Farewell.GOODBYE: steps})
         monkeypatch.setattr(node_module, "LAST_WORDS_S", 0.0)
         house = House(calls=1, obedient=False)
         await house.node.drain(0)
