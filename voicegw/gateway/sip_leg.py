@@ -126,7 +126,8 @@ class SipGateway:
         self._words = words = LegWords(driver, self._legs.by_id, calls, self._tell)
         self.may_refer, self.refer, self.send_text = words.may_refer, words.refer, words.send_text
         self.send_keys = words.send_keys
-        self.drain, self.leave = self._agent.drain, self.watch.close
+        self.resume = self.watch.resume
+        self.drain, self.withdraw, self.leave = self._agent.drain, self.watch.withdraw, self.watch.close
         """No new calls from now on: 503, also to OPTIONS; and no registrations of ours, so that nobody calls us."""
         self.reload_certificates = self.wire.reload_certificates
         self.on_message: Callable[[ua.MessageReceived], None] = StrayMessages(counters).take
