@@ -1,8 +1,7 @@
-"""One call: a mailbox, a task, and the call machine's commands carried out. It owns every decision of the call."""
+"""One call: the call machine's commands carried out. It owns every decision of the call."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +11,6 @@ from voicegw.agents.agent import Agent, CallFacts
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
-from voicegw.base.log import call_id_var
 from voicegw.call import commands as c
 from voicegw.call import events as e
 from voicegw.call import facts as f
@@ -22,37 +20,32 @@ from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
 from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced, LegTrunkFailed
 from voicegw.media import messages as m
-from voicegw.ports.asr import AsrOptions
 from voicegw.runtime import mail as mail_types
-from voicegw.runtime.agent_gate import AgentGate, Reason
-from voicegw.runtime.bridge_ear import BridgeEar, BridgeLinks
+from voicegw.runtime.agent_gate import Reason
+from voicegw.runtime.agent_side import AgentSide
 from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
+from voicegw.runtime.call_task import CallTask
 from voicegw.runtime.closing import Closing
-from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.conversation_links import ConversationLinks
-from voicegw.runtime.far_ends import FarEndChange, fact_of, note_of
+from voicegw.runtime.far_ends import FarEndChange, fact_of
 from voicegw.runtime.introduction import limited, signalled
 from voicegw.runtime.line_watch import LineWatch
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.look_up import LookUp
-from voicegw.runtime.mailbox import Mailbox
 from voicegw.runtime.offer import Offer
-from voicegw.runtime.orders import Order, Ordered
+from voicegw.runtime.orders import Ordered
 from voicegw.runtime.record_keeper import RecordKeeper
 from voicegw.runtime.services import CallServices
-from voicegw.runtime.side_voices import SideVoices
-from voicegw.runtime.supervision import SupervisionDesk, SupervisionLinks
-from voicegw.runtime.tasks import ChildTasks
 from voicegw.runtime.tone_causes import TONE_CAUSES
-from voicegw.runtime.transfers import TransferDesk, failed_turn
+from voicegw.runtime.transfers import failed_turn
 from voicegw.sdp.negotiate import MediaSession
 
 log = logging.getLogger(__name__)
 
 
-class CallRuntime:
+class CallRuntime(CallTask):
     """The call task. Others reach it by :meth:`post` and :meth:`hear` only."""
 
     def __init__(
@@ -65,15 +58,12 @@ class CallRuntime:
         machine: CallMachine | None = None,
     ) -> None:
         """``machine``: for a call that goes by other rules than those of caller and agent."""
-        self.call_id = call_id
+        super().__init__(call_id, services)
         self.leg_id = offer.leg_id
         self._offer = offer
-        self._services = services
         self._on_gone = on_gone
         config = limited(services.call_config, offer.max_call_s)
         self._machine = machine or CallMachine(config, services.transfers, services.supervision)
-        self._mailbox: Mailbox[mail_types.Mail] = Mailbox()
-        self._tasks = ChildTasks()
         censor = Censor(services.redactor())
         self._book = LogBook(call_id, services.clock, services.facts, services.on_fact, censor)
         self._record = RecordKeeper(services, self._machine, self._book)
@@ -91,10 +81,7 @@ class CallRuntime:
         self._orders = OrderDesk(
             services, offer.leg_id, self._machine, self._book, self.handle, self.post, self._recorder
         )
-        self._conversation: Conversation | None = None
-        self._gate: AgentGate | None = None
-        self._transfers: TransferDesk | None = None
-        self._others: SideVoices | None = None
+        self._side = AgentSide(call_id, offer.leg_id, services, self._tasks, self._book, self.post)
         self._edges: tuple[Edge, ...] = ()
         self._held = False
         self._cause: HangupCause | None = None
@@ -105,10 +92,6 @@ class CallRuntime:
         self._announced: Agent | None = None
         self._media_lost = False
 
-    def post(self, mail: mail_types.Mail) -> None:
-        """Put something into the mailbox; it is handled in the order of arrival."""
-        self._mailbox.put_nowait(mail)
-
     @property
     def leg_ids(self) -> tuple[LegId, ...]:
         """All legs that the call ever had."""
@@ -116,48 +99,34 @@ class CallRuntime:
 
     def hear(self, pcm: bytes, ear: str = AGENT_EAR, rate_hz: int = 8000) -> None:
         """What an ear of the call got since the last time."""
-        if self._conversation is not None and ear == AGENT_EAR:
-            self._conversation.hear(pcm, rate_hz)
-        if self._others is not None:
-            self._others.hear(pcm, ear, rate_hz)
-
-    def ask(self, order: Order) -> asyncio.Future[None]:
-        """Order something; the future is done when the effect is in force, or raises Refused."""
-        ordered = Ordered(order, asyncio.get_running_loop().create_future())
-        self.post(ordered)
-        return ordered.answer
+        self._side.hear(pcm, ear, rate_hz)
 
     @property
     def machine(self) -> CallMachine:
         """To look at only."""
         return self._machine
 
-    async def run(self) -> None:
-        """Live until the record is closed. The boundary of the call: whatever fails inside ends this call only."""
-        call_id_var.set(self.call_id)
-        try:
-            self._record.begin(self.call_id, self._offer, self._routed)
-            self._look_up.note_told()
-            while not self.closed:
-                await self._handle_next()
-        except Exception:  # one of the three boundaries of DESIGN §6
-            log.exception("call task failed")
-            self._services.counters.add("call_task_failed")
-            for leg_id in self.leg_ids:
-                self._services.signalling.hangup(leg_id, HangupCause.INTERNAL_ERROR)
-                self._services.media.send(m.CloseLeg(leg_id))
-            self._cause = HangupCause.INTERNAL_ERROR
-        finally:
-            await self._tasks.close()
-            self._mailbox.close()
-            self._refuse_orders()
-            self._recorder.lose("the recorder did not report its end in time")
-            self._record.close(self._cause or HangupCause.INTERNAL_ERROR, self.leg_ids)
-            # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
-            # included, is free now and not when the garbage collector comes by.
-            self._conversation = self._gate = self._transfers = self._others = None
-            self._orders.end()
-            self._on_gone(self.call_id)
+    def _begin(self) -> None:
+        self._record.begin(self.call_id, self._offer, self._routed)
+        self._look_up.note_told()
+
+    def _fail(self) -> None:
+        for leg_id in self.leg_ids:
+            self._services.signalling.hangup(leg_id, HangupCause.INTERNAL_ERROR)
+            self._services.media.send(m.CloseLeg(leg_id))
+        self._cause = HangupCause.INTERNAL_ERROR
+
+    def _conclude(self) -> None:
+        if self._side.others is not None:
+            self._side.others.stop()
+        self._refuse_orders()
+        self._recorder.lose("the recorder did not report its end in time")
+        self._record.close(self._cause or HangupCause.INTERNAL_ERROR, self.leg_ids)
+        # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
+        # included, is free now and not when the garbage collector comes by.
+        self._side.let_go()
+        self._orders.end()
+        self._on_gone(self.call_id)
 
     # ------------------------------------------------------------ the mailbox
 
@@ -167,35 +136,15 @@ class CallRuntime:
         return self._closing.over
 
     def _is_pending(self) -> bool:
-        last_words = self._others is not None and self._others.pending
-        return bool(self._open_ends) or self._recorder.pending or last_words
+        return bool(self._open_ends) or self._recorder.pending or self._side.pending
 
     def _is_settled(self) -> bool:
         return all(map(self._services.signalling.is_settled, self.leg_ids))
 
-    async def _handle_next(self) -> None:
-        if self._mailbox.empty():
-            timer = self.get_timer()
-            await self._mailbox.wait(None if timer is None else timer - self._services.clock.monotonic())
-        if self._mailbox.empty():
-            self.handle_timers()
-        else:
-            self.handle(self._mailbox.get_nowait())
-
-    def handle_waiting(self) -> int:
-        """Handle all that waits in the mailbox and return how much it was."""
-        count = 0
-        while not self._mailbox.empty():
-            self.handle(self._mailbox.get_nowait())
-            count += 1
-        return count
-
     def get_timer(self) -> float | None:
         """When :meth:`handle_timers` is due, or None."""
-        conversation = self._conversation.get_timer() if self._conversation else None
-        others = self._others.get_timer() if self._others else None
         own = (self._machine.get_timer(), self._closing.get_timer(), self._record.get_timer())
-        timers = (*own, self._lines.get_timer(), conversation, others)
+        timers = (*own, self._lines.get_timer(), *self._side.get_timers())
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timers(self) -> None:
@@ -203,10 +152,7 @@ class CallRuntime:
         self._obey(self._machine.handle_timer(self._services.clock.monotonic()))
         self._record.handle_timer(self._services.clock.monotonic(), self.leg_ids)
         self._lines.handle_timer(self._services.clock.monotonic())
-        if self._conversation is not None:
-            self._conversation.handle_timer()
-        if self._others is not None:
-            self._others.handle_timer(self._services.clock.monotonic())
+        self._side.handle_timers(self._services.clock.monotonic())
 
     def handle(self, mail: mail_types.Mail) -> None:
         """Handle one thing now."""
@@ -231,7 +177,7 @@ class CallRuntime:
                 | mail_types.SpeechMade()
                 | mail_types.SpeechDone()
             ):
-                self._handle_child(mail)
+                self._side.on_child(mail)
             case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage() | LegTrunkFailed():
                 self._far_end_changed(mail)
             case mail_types.RecordingClientSaid():
@@ -244,33 +190,9 @@ class CallRuntime:
             case _:
                 self._obey(self._machine.handle(mail, self._services.clock.monotonic()))
 
-    def _handle_child(self, mail: mail_types.ChildMail) -> None:
-        conversation = self._conversation
-        if conversation is None:
-            return
-        match mail:
-            case mail_types.AsrReported():
-                if self._others is None or not self._others.on_asr(mail):
-                    conversation.on_asr(mail)
-            case mail_types.EndOfTurnEstimated():
-                conversation.on_end_estimated(mail)
-            case mail_types.AgentActed():
-                conversation.on_action(mail)
-            case mail_types.AgentReplied():
-                conversation.on_replied(mail)
-            case mail_types.SentenceBegun() | mail_types.SpeechMade() | mail_types.SpeechDone():
-                conversation.on_speech(mail)
-            case _:
-                assert_never(mail)
-
     def _far_end_changed(self, mail: FarEndChange) -> None:
         self._book.note(fact_of(mail, self._record.whose(mail.leg_id)[0]))
-        if self._conversation is None or mail.leg_id != self.leg_id:
-            return
-        if isinstance(mail, LegMessage):
-            self._conversation.write(mail.text)
-        elif note := note_of(mail):
-            self._conversation.note(note)
+        self._side.on_far_end(mail)
 
     def _handle_media(self, mail: mail_types.MediaMail) -> None:
         match mail:
@@ -290,33 +212,24 @@ class CallRuntime:
             case m.MediaLatched() if mail.leg_id != self.leg_id:
                 self.handle(e.MediaHeard(mail.leg_id))
             case m.DtmfReceived() if mail.leg_id != self.leg_id:
-                if self._others is None or not self._others.on_key(mail.leg_id, mail.digit):
+                if not self._side.on_key(mail.leg_id, mail.digit):
                     self.handle(e.KeyPressed(mail.leg_id, mail.digit))
             case m.ToneHeard():
                 self._book.note(f.ToneWasHeard(self._record.whose(mail.leg_id)[0], mail.tone))
                 if (cause := TONE_CAUSES.get(mail.tone)) is not None:
                     self.handle(e.TonePlayed(mail.leg_id, cause))
             case m.SpeechStarted() | m.SpeechPaused() | m.SpeechStopped():
-                if self._others is not None:
-                    self._others.on_speech(mail)
-                if self._conversation is not None and mail.leg_id == self.leg_id:
-                    self._conversation.on_media(mail)
-            case m.MixChanged():
-                if self._others is not None:
-                    self._others.mixed(mail)
-            case m.PlayoutFinished() if self._transfers is not None and self._transfers.ended(mail.utterance_id):
-                pass
+                self._side.on_speech(mail)
             case _:
-                if self._conversation is not None:
-                    self._conversation.on_media(mail)
+                self._side.on_media(mail)
 
     # ------------------------------------------------------------ commands of the call machine
 
     def _obey(self, commands: list[c.CallCommand]) -> None:
         for command in commands:
             self._carry_out(command)
-        if self._others is not None:
-            self._others.settle()
+        if self._side.others is not None:
+            self._side.others.settle()
 
     def _carry_out(self, command: c.CallCommand) -> None:
         signalling = self._services.signalling
@@ -339,13 +252,10 @@ class CallRuntime:
             case c.StartAgent(agent, early):
                 self._start_agent(agent, early=early)
             case c.PartFromCaller(cause):
-                if self._conversation is not None:
-                    self._conversation.part(cause)
+                if self._side.conversation is not None:
+                    self._side.conversation.part(cause)
             case c.StopAgent():
-                if self._conversation is not None:
-                    self._conversation.stop()
-                if self._others is not None:
-                    self._others.stop()
+                self._side.stop()
             case c.FinishCall(cause):
                 self._cause = cause
                 self._closing.begin()
@@ -353,19 +263,21 @@ class CallRuntime:
                 self._edges = edges
                 self._recorder.mix(edges)
             case c.RecordFact(fact):
-                if self._others is None or not self._others.awaits(fact, self._edges):
+                if self._side.others is None or not self._side.others.awaits(fact, self._edges):
                     self._book.note(fact)
             case c.SuspendAgent(absence):
-                if self._gate is not None:
-                    self._gate.close(Reason(absence.value))
+                if self._side.gate is not None:
+                    self._side.gate.close(Reason(absence.value))
             case c.ResumeAgent(absence, failure):
-                if self._gate is not None:
-                    self._gate.open(Reason(absence.value), failed_turn(failure) if failure is not None else None)
+                if self._side.gate is not None:
+                    self._side.gate.open(
+                        Reason(absence.value), failed_turn(failure) if failure is not None else None
+                    )
             case c.ReferCaller(leg_id, uri, replaced, headers):
                 signalling.refer(leg_id, "" if replaced is not None else uri, replaced, headers)
             case c.DialTarget() | c.InviteTarget() | c.ComfortCaller() | c.BriefTarget():
-                if self._transfers is not None:
-                    self._transfers.carry_out(command, self.post)
+                if self._side.transfers is not None:
+                    self._side.transfers.carry_out(command, self.post)
             case c.DialLeg(leg_id, uri):
                 self._legs.open_towards(leg_id, uri)
             case c.InviteLeg(leg_id, uri):
@@ -408,7 +320,7 @@ class CallRuntime:
             self._heard_early(session)
 
     def _heard_early(self, session: MediaSession) -> None:
-        if self._conversation is None and not self._machine.legs[self.leg_id].agreed:
+        if self._side.conversation is None and not self._machine.legs[self.leg_id].agreed:
             self._book.note(f.CallWasHeardEarly(session.codec, f"{session.remote_ip}:{session.remote_port}"))
         self.handle(e.EarlyMediaAgreed(self.leg_id))
 
@@ -433,11 +345,11 @@ class CallRuntime:
             self._book.note(f.CallWasHeld(held))
         self._legs.configure(leg_id, session)
         self.handle(e.SessionAgreed(leg_id, held=held))
-        if self._gate is not None and held != was_held:
+        if self._side.gate is not None and held != was_held:
             if held:
-                self._gate.close(Reason.HOLD)
+                self._side.gate.close(Reason.HOLD)
             else:
-                self._gate.open(Reason.HOLD)
+                self._side.gate.open(Reason.HOLD)
 
     def _is_heard(self, leg_id: LegId) -> bool:
         """Whether what somebody else than the caller says may be put down in writing."""
@@ -462,7 +374,6 @@ class CallRuntime:
         return self._announced or self._services.agents[name]
 
     def _start_agent(self, name: str, *, early: bool) -> None:
-        services = self._services
         facts = replace(self._call_facts(), early=early)
         links = ConversationLinks(
             self.post,
@@ -476,38 +387,13 @@ class CallRuntime:
         )
         agent = self._agent(name)
         self._recorder.begin(self._record_as or agent.recording, early=early)
-        self._conversation = Conversation(agent, facts, services, self._tasks, self._book, links)
-        self._gate = AgentGate(self._conversation)
-        self._transfers = TransferDesk(
-            self.call_id, services, agent, self._legs, self._tasks, self._book, self._caller
+        conversation, gate, supervision = self._side.open(
+            agent, facts, self._caller, links, self._legs, self._machine
         )
-        note = self._conversation.note
-        supervision = SupervisionDesk(
-            services,
-            AsrOptions(agent.language, agent.phrases()),
-            self._tasks,
-            self._book,
-            SupervisionLinks(self._machine.supervisors, self.post, note, self.call_id, self._recorder.toggle_pause),
-        )
-        bridge = None
-        if services.transfers.transcribe:
-            ours = BridgeLinks(self.leg_id, lambda: self._machine.bridged_to, self.post, note, self.call_id)
-            bridge = BridgeEar(services, agent, self._tasks, self._book, ours)
-        self._others = SideVoices(supervision, bridge, self.leg_id)
-        self._orders.begin(self._conversation, self._gate, supervision)
+        self._orders.begin(conversation, gate, supervision)
         if self._held:
-            self._gate.close(Reason.HOLD)
-        self._conversation.start()
-
-    # ------------------------------------------------------------ orders from outside
-
-    def _refuse_orders(self) -> None:
-        """Whoever waits for an answer gets it: the call is over."""
-        if self._others is not None:
-            self._others.stop()
-        while not self._mailbox.empty():
-            if isinstance(mail := self._mailbox.get_nowait(), Ordered):
-                mail.refuse("the call has ended")
+            gate.close(Reason.HOLD)
+        conversation.start()
 
     # ------------------------------------------------------------ the record
 

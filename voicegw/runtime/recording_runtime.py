@@ -74,8 +74,8 @@ class RecordingRuntime(CallRuntime):
             case m.SpeechStarted() if self._session.stream_of(mail.leg_id) is not None:
                 super().handle(e.MediaHeard(mail.leg_id))
                 super().handle(mail)
-            case mail_types.AsrReported() if self._others is not None:
-                self._others.on_asr(mail)
+            case mail_types.AsrReported() if self._side.others is not None:
+                self._side.others.on_asr(mail)
             case m.LegMoved():
                 # Clients need not take offers of ours, and the ports of before hear nothing: they may call again.
                 self._recorder.lose("the media worker failed")
@@ -114,7 +114,7 @@ class RecordingRuntime(CallRuntime):
         links = SupervisionLinks(self._machine.supervisors, self.post, lambda _note: None, self.call_id)
         heard = AsrOptions(language)
         supervision = SupervisionDesk(self._services, heard, self._tasks, self._book, links)
-        self._others = SideVoices(supervision, self._ears, self.leg_id)
+        self._side.others = SideVoices(supervision, self._ears, self.leg_id)
         self._orders.begin(None, None, supervision)
         # What an agent's vocabulary is prepared for at the start; nobody waits for it, and it may fail in peace.
         self._tasks.spawn("prepare recogniser", self._services.asr.prepare(heard), lambda _reason: None)
