@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -24,9 +25,11 @@ from voicegw.base.log import configure
 from voicegw.inference.vad.silero import SileroVad
 from voicegw.media.config import MediaConfig
 from voicegw.media.engine import MediaEngine
+from voicegw.media.line_config import LineConfig
 from voicegw.media.rehearsal import rehearse
 from voicegw.media.sockets import UdpNetwork
 from voicegw.media.worker import run_worker
+from voicegw.ports.line import LineProcessors
 from voicegw.ports.recorder import (
     RecorderDiscarded,
     RecorderEnded,
@@ -92,6 +95,20 @@ def _translate(event: RecordingEvent) -> RecorderEvent:
             return RecorderFailed(call_id, path, reason)
 
 
+def line_processors(config: LineConfig) -> LineProcessors | None:
+    """What cleans the sound of telephones; None where nothing is to be done."""
+    if not config.on:
+        return None
+    from voicegw.audio.webrtc import WebRtcLine  # an extra: asked for by its configuration alone
+
+    return partial(
+        WebRtcLine,
+        echo_cancel=config.echo_cancel != "off",
+        suppression=config.noise_suppression,
+        gain_control=config.gain_control != "off",
+    )
+
+
 def _give_back_memory() -> None:
     """Return to the kernel what loading and the rehearsal used up (glibc keeps it): the worker stays for weeks."""
     gc.collect()
@@ -130,9 +147,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         clock = SystemClock()
         rehearsal = replace(config, max_legs=1)
-        rehearse(MediaEngine(rehearsal, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad), clock.monotonic())
+        line = line_processors(config.line_processing)
+        first = MediaEngine(rehearsal, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad, line)
+        rehearse(first, clock.monotonic())
         _give_back_memory()
-        engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, DiskRecorder(seal_to, quota), vad)
+        engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, DiskRecorder(seal_to, quota), vad, line)
         run_worker(sock, engine)
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from voicegw.base.errors import ConfigError
+from voicegw.media.line_config import LineConfig
 from voicegw.turn.echo_gate_config import EchoGateConfig
 from voicegw.turn.vad_gate_config import VadGateConfig
 
@@ -57,6 +58,8 @@ class MediaConfig:
     """Effort of the Opus encoder, 0 to 10: 100 µs a frame at 1, 250 at 5, for little that is heard in speech."""
     echo: EchoGateConfig = field(default_factory=EchoGateConfig)
     """What of a leg's sound may be our own come back: it interrupts nobody."""
+    line_processing: LineConfig = field(default_factory=LineConfig)
+    """Echo, noise and level of telephones, by WebRTC's processing (extra ``line``); off."""
     vad: VadGateConfig = field(default_factory=VadGateConfig)
     """When speech counts as started and stopped, and which windows are loud enough to ask the model."""
     catch_up_frames: int = 3

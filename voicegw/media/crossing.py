@@ -15,6 +15,7 @@ from voicegw.media.bank import LegBank
 from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, WIDE_FRAME_SAMPLES, WIDE_HZ
 from voicegw.media.filling import Pcm, Rows
 from voicegw.media.leg import Leg
+from voicegw.media.line import LineStage
 from voicegw.media.plan import Plane, TickPlan
 
 
@@ -43,8 +44,11 @@ class _Routes:
 class Crossing:
     """Brings what the legs say into the sources of the planes, and their sinks to the legs."""
 
-    def __init__(self, capacity: int, bank: LegBank) -> None:
+    def __init__(self, capacity: int, bank: LegBank, line: LineStage | None = None) -> None:
+        """``line``: what legs say is cleaned by it first."""
         self._bank = bank
+        self._line = line
+        self._down_as_came = RateChanger(capacity, WIDE_HZ, SAMPLE_RATE_HZ)
         self._down_in = RateChanger(capacity, WIDE_HZ, SAMPLE_RATE_HZ)
         self._down_out = RateChanger(capacity, WIDE_HZ, SAMPLE_RATE_HZ)
         self._up_in = RateChanger(capacity, SAMPLE_RATE_HZ, WIDE_HZ)
@@ -57,10 +61,12 @@ class Crossing:
         """The legs to send to at 8 kHz, in the order of the frames of :meth:`speak`."""
         self.wide: tuple[Leg, ...] = ()
         """The same at 16 kHz."""
+        self.as_came: Pcm = np.empty((0, FRAME_SAMPLES), np.int16)
+        """What :meth:`hear` returned last, before it was cleaned: tones are noise to who cleans speech."""
 
     def reset(self, row: int) -> None:
         """The row belongs to another leg."""
-        for changer in (self._down_in, self._down_out, self._up_in, self._up_out):
+        for changer in (self._down_in, self._down_out, self._up_in, self._up_out, self._down_as_came):
             changer.reset(row)
         self._seams.pop(row, None)
 
@@ -86,13 +92,15 @@ class Crossing:
 
     def hear(self) -> Pcm:
         """Decode a frame of every leg into the sources of its plane. Returns all of them at 8 kHz."""
-        narrow = self._bank.frames(self._narrow_rows)
+        narrow = self.as_came = self._bank.frames(self._narrow_rows)
+        if self._line is not None:
+            narrow = self._line.clean(self._narrow_rows, narrow)
         if self._only is not None:
             self._only.sources[: len(narrow)] = narrow
             if self._seams:
                 self._join()
             return narrow
-        wide = self._bank.wide.frames(self._wide_rows)
+        wide = self._hear_wide()
         lowered = self._down_in.process(self._wide_rows, wide)
         for routes in self._routes:
             sources, narrow_in, wide_in = routes.plane.sources, routes.narrow_in, routes.wide_in
@@ -104,7 +112,18 @@ class Crossing:
                 sources[wide_in.inside] = lowered[wide_in.outside]
         if self._seams:
             self._join()
-        return np.concatenate([narrow, lowered])
+        heard = np.concatenate([narrow, lowered])
+        if self._line is None:
+            self.as_came = heard
+        return heard
+
+    def _hear_wide(self) -> Pcm:
+        wide = self._bank.wide.frames(self._wide_rows)
+        if self._line is None:
+            return wide
+        lowered = self._down_as_came.process(self._wide_rows, wide)
+        self.as_came = np.concatenate([self.as_came, lowered])
+        return self._line.clean(self._wide_rows, wide)
 
     def leave(self, row: int) -> None:
         """What the row says comes by another codec from the next frame on: it will join what was heard last.
@@ -114,7 +133,7 @@ class Crossing:
         """
         for plane, place in self._sources_of(row):
             self._seams[row] = plane.sources[place, -_seam(plane) :].copy()
-        for changer in (self._down_in, self._up_in):
+        for changer in (self._down_in, self._up_in, self._down_as_came):
             changer.reset(row)
 
     def _join(self) -> None:

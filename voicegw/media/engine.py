@@ -27,6 +27,7 @@ from voicegw.media.echo import EchoWatch
 from voicegw.media.filling import Pcm
 from voicegw.media.key_tones import KeyTones
 from voicegw.media.leg import Call, Leg
+from voicegw.media.line import LineStage
 from voicegw.media.plan import Plane, TickPlan
 from voicegw.media.playout import Playout
 from voicegw.media.quality import SPAN_S
@@ -38,6 +39,7 @@ from voicegw.media.speech import SpeechDetector, SpeechEdge
 from voicegw.media.switchboard import Switchboard
 from voicegw.media.taps import Taps
 from voicegw.media.wide import CODECS as WIDE_CODECS
+from voicegw.ports.line import LineProcessors
 from voicegw.ports.recorder import Recorder, RecorderDiscarded, RecorderEnded, RecorderFailed, RecorderStarted
 from voicegw.ports.vad import VadModel
 from voicegw.rtp.telephone_event import DIGITS
@@ -59,8 +61,10 @@ class MediaEngine:
         random: RandomBytes,
         recorder: Recorder,
         vad: VadModel | None,
+        line: LineProcessors | None = None,
     ) -> None:
-        """``vad`` must have ``config.max_legs`` rows; without one no speech is detected."""
+        """``vad`` must have ``config.max_legs`` rows; without one no speech is detected. What telephones say is
+        cleaned by what ``line`` makes."""
         self.config = config
         self.counters = Counters()
         self._recorder = recorder
@@ -72,7 +76,8 @@ class MediaEngine:
         self._sender = RtpSender(self._bank, clock, self.counters)
         self._speech = SpeechDetector(config, vad) if vad is not None else None
         self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter, self.counters)
-        self._crossing = Crossing(config.max_legs, self._bank)
+        self._line = LineStage(config.max_legs, line) if line is not None else None
+        self._crossing = Crossing(config.max_legs, self._bank, self._line)
         self._tones = KeyTones(config.max_legs)
         self._progress = ToneDetector(config.max_legs)
         self._echo = EchoWatch(config.max_legs, config.echo)
@@ -119,13 +124,16 @@ class MediaEngine:
         if plan.legs:
             heard = self._crossing.hear()
             self._detect_speech(plan, heard, now)
-            self._detect_tones(plan, heard, now)
+            self._detect_tones(plan, self._crossing.as_came, now)
             playing = [playing for plane in plan.planes for playing in self._take_playouts(plane)]
             mixed = [plane.mix.mix(plane.sources) for plane in plan.planes]
             narrow, wide = self._crossing.speak(mixed)
             self._add_tones(narrow, wide)
             departure = self._sender.send(narrow, wide, self._events)
-            self._echo.sent(plan.rows, (self._crossing.narrow, narrow), (self._crossing.wide, wide))
+            shipped = (self._crossing.narrow, narrow), (self._crossing.wide, wide)
+            self._echo.sent(plan.rows, *shipped)
+            if self._line is not None:
+                self._line.sent(plan.rows, *shipped)
             self._settle_playouts(playing, departure)
             self._bank.elapsed += FRAME_SAMPLES
             self._tap(plan, mixed)
@@ -160,6 +168,8 @@ class MediaEngine:
             self._tell_taps()  # what was heard before is told before
             self._plan = self._board.plan()
             self._crossing.plan(self._plan)
+            if self._line is not None:
+                self._line.plan(self._plan.legs)
             self._sender.plan(self._crossing.narrow, self._crossing.wide)
             for call in self._board.calls.values():
                 if not call.mixed:
@@ -320,6 +330,8 @@ class MediaEngine:
         if self._speech is not None:
             self._speech.reset(leg.row)
         self._crossing.reset(leg.row)
+        if self._line is not None:
+            self._line.reset(leg.row)
         self._echo.reset(leg.row)
         self._tones.reset(leg.row)
         self._progress.reset(leg.row)

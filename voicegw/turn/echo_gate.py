@@ -71,3 +71,12 @@ class EchoGate:
     def loss_db(self, row: int) -> float:
         """The loss of the echo of this line, as far as it is known; ``most_loss_db`` where there is none."""
         return float(self._loss[row].min())
+
+    def delay_ms(self, row: int) -> float | None:
+        """The delay of the echo of this line, from when a frame was sent to when it came back, to a frame or so;
+        None where there is no echo, or none that could be told from the speech of others."""
+        loss = self._loss[row]
+        least = int(loss.argmin())
+        if float(np.median(loss)) - loss[least] < self.config.clear_db:
+            return None
+        return (least + 1.5) * FRAME_MS

@@ -28,3 +28,5 @@ class EchoGateConfig:
     own_down_db: float = 0.05
     """The same for a frame that is more than echo: somebody speaks at the same time, or the line has changed, which
     takes some ten seconds of our speech to be believed."""
+    clear_db: float = 10.0
+    """The loss at the delay of an echo is less by so much than at half of the others, before the delay is told."""

@@ -16,6 +16,7 @@ from voicegw.media import messages as m
 from voicegw.media.config import MediaConfig
 from voicegw.media.engine import MediaEngine
 from voicegw.media.sockets import Address
+from voicegw.ports.line import LineProcessors
 from voicegw.ports.recorder import RecorderDiscarded, RecorderEnded, RecorderEvent, RecorderStarted
 from voicegw.ports.vad import VadModel
 from voicegw.rtp.packet import RtpPacket
@@ -219,13 +220,18 @@ class Peer:
 class Rig:
     """The engine with its surroundings."""
 
-    def __init__(self, config: MediaConfig | None = None, vad: VadModel | None = None) -> None:
+    def __init__(
+        self,
+        config: MediaConfig | None = None,
+        vad: VadModel | None = None,
+        line: LineProcessors | None = None,
+    ) -> None:
         self.network = MemoryNetwork()
         self.clock = ManualClock()
         self.recorder = MemoryRecorder()
         config = config or MediaConfig(max_legs=16)
         numbers = random.Random(7)
-        self.engine = MediaEngine(config, self.network, self.clock, numbers.randbytes, self.recorder, vad)
+        self.engine = MediaEngine(config, self.network, self.clock, numbers.randbytes, self.recorder, vad, line)
         self.events: list[m.Event] = []
 
     def do(self, *commands: m.Command) -> None:

@@ -1,0 +1,123 @@
+"""Cleaning what comes from telephones before anybody hears it: echo, noise and level, a processor a leg.
+
+An echo canceller looks for its echo in the last half second of what was sent. A satellite, a mobile network and
+our own jitter buffer together may be later than that: where the levels show that they are (:class:`EchoGate` knows
+the delay at which the loss is least), what was sent is held back for it until the echo is in its reach again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from voicegw.audio.levels import SILENCE_DBOV, level_dbov
+from voicegw.audio.rate_change import RateChanger
+from voicegw.media.config import FRAME_MS, SAMPLE_RATE_HZ, WIDE_HZ
+from voicegw.media.filling import Pcm, Rows
+from voicegw.media.leg import Leg
+from voicegw.ports.line import LineProcessor, LineProcessors
+from voicegw.turn.echo_gate import EchoGate
+from voicegw.turn.echo_gate_config import EchoGateConfig
+
+_LONGEST_MS: Final = 1000
+"""The latest echo that is looked for. Later ones are the other end's own, and no business of a telephone line."""
+_REACH_MS: Final = 420
+"""Later ones than this are brought near; the canceller's own search ends at 500 to 520 ms."""
+_NEAR_MS: Final = 200
+_LOOK_TICKS: Final = 25
+
+
+_FIRST_ROW: Final = np.array([0], np.intp)
+
+
+class _Line:
+    """One leg: its processor, and what was sent to it of late."""
+
+    __slots__ = ("_changer", "_place", "_processor", "_sent", "hold", "rate_hz")
+
+    def __init__(self, processor: LineProcessor, rate_hz: int) -> None:
+        """``rate_hz``: of what comes."""
+        self.rate_hz = rate_hz
+        self.hold = 0
+        """Frames by which what was sent is held back."""
+        self._processor = processor
+        self._changer: RateChanger | None = None
+        self._sent = np.zeros((_LONGEST_MS // FRAME_MS, rate_hz * FRAME_MS // 1000), np.int16)
+        self._place = 0
+
+    def sent(self, frame: Pcm) -> None:
+        """The frame of this tick, at the rate of the codec that it goes out by."""
+        self._place = (self._place + 1) % len(self._sent)
+        self._sent[self._place] = frame if len(frame) == self._sent.shape[1] else self._changed(frame)
+
+    def _changed(self, frame: Pcm) -> Pcm:
+        if self._changer is None:
+            self._changer = RateChanger(1, len(frame) * 1000 // FRAME_MS, self.rate_hz)
+        changed: Pcm = self._changer.process(_FIRST_ROW, frame[np.newaxis])[0]
+        return changed
+
+    def clean(self, heard: Pcm) -> Pcm:
+        """What came in this tick, without what the processor takes away."""
+        return self._processor.process(heard, self._sent[self._place - self.hold])
+
+    def look(self, delay_ms: float) -> None:
+        """The echo was found so late: hold back what was sent, where the processor would not find it."""
+        seen_ms = delay_ms - self.hold * FRAME_MS
+        if not 0 <= seen_ms <= _REACH_MS:
+            self.hold = max(0, round((delay_ms - _NEAR_MS) / FRAME_MS))
+
+
+class LineStage:
+    """The lines of the worker."""
+
+    def __init__(self, capacity: int, make: LineProcessors) -> None:
+        self._make = make
+        self._lines: dict[int, _Line] = {}
+        self._watch = EchoGate(capacity, EchoGateConfig(longest_ms=_LONGEST_MS))
+        self._levels = np.full(capacity, SILENCE_DBOV, np.float32)
+        self._ticks = 0
+
+    def reset(self, row: int) -> None:
+        """The row belongs to another leg."""
+        self._lines.pop(row, None)
+        self._watch.reset(row)
+
+    def plan(self, legs: Sequence[Leg]) -> None:
+        """The negotiated legs of the worker; those whose speech is detected are telephones, and cleaned."""
+        for leg in legs:
+            rate_hz = WIDE_HZ if leg.wide_in else SAMPLE_RATE_HZ
+            line = self._lines.get(leg.row)
+            if leg.settings is None or not leg.settings.vad:
+                self._lines.pop(leg.row, None)
+            elif line is None or line.rate_hz != rate_hz:
+                self._lines[leg.row] = _Line(self._make(rate_hz), rate_hz)
+
+    def clean(self, rows: Rows, frames: Pcm) -> Pcm:
+        """What came on ``rows`` in this tick, cleaned."""
+        if not len(rows):
+            return frames
+        self._watch.own(rows, level_dbov(frames))
+        cleaned = frames.copy()
+        for place, row in enumerate(rows.tolist()):
+            line = self._lines.get(row)
+            if line is not None:
+                cleaned[place] = line.clean(frames[place])
+        return cleaned
+
+    def sent(self, rows: Rows, *shipped: tuple[Sequence[Leg], Pcm]) -> None:
+        """The frames (legs, samples) of this tick; what is sent to the rest of ``rows`` is silence."""
+        self._levels[rows] = SILENCE_DBOV
+        for legs, frames in shipped:
+            for leg, frame in zip(legs, frames, strict=True):
+                if leg.row in self._lines:
+                    self._lines[leg.row].sent(frame)
+            if legs:
+                self._levels[[leg.row for leg in legs]] = level_dbov(frames)
+        self._watch.sent(rows, self._levels[rows])
+        self._ticks += 1
+        for row, line in self._lines.items() if self._ticks % _LOOK_TICKS == 0 else ():
+            delay_ms = self._watch.delay_ms(row)
+            if delay_ms is not None:
+                line.look(delay_ms)
