@@ -149,6 +149,7 @@ class MediaEngine:
 
     def _receive(self, now: float) -> None:
         events = self._receiver.drain(now)
+        self._reporter.read(now)
         if events:
             self._events += events
             if any(isinstance(event, m.MediaLatched) for event in events):

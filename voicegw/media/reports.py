@@ -82,14 +82,17 @@ class RtcpReporter:
         """Give the poller back."""
         self._poller.close()
 
-    def run(self, now: float) -> None:
-        """Read what came and send what is due."""
+    def read(self, now: float) -> None:
+        """Take in what came; in every tick, because what a report waits here counts as time on the way."""
         for _ in range(_ROUNDS):
             ready = self._poller.ready()
             for fd, _ in ready:
                 self._read(self._legs[fd], now)
             if not ready:
                 break
+
+    def run(self, now: float) -> None:
+        """Send what is due."""
         for fd, due in self._due.items():
             if due <= now:
                 self._due[fd] = now + self._interval()
