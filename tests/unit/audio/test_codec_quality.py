@@ -12,25 +12,11 @@ from numpy.typing import NDArray
 from voicegw.audio import g722, opus
 from voicegw.audio.g711 import Law, decode, encode
 from voicegw.audio.rate_change import RateChanger
+from voicegw.testing.probe_sounds import voice
 
 Pcm = NDArray[np.int16]
 EVERY_CODE = np.arange(256).astype(np.uint8)
 EVERY_SAMPLE = np.arange(-32768, 32768).astype(np.int16)
-
-
-def voice(rate_hz: int, seconds: float = 2.0) -> Pcm:
-    """A gliding buzz with moving formants and a hiss now and then: all that codecs find hard, without a file."""
-    rng = np.random.default_rng(4)
-    t = np.arange(round(rate_hz * seconds)) / rate_hz
-    phase = 2 * np.pi * 130 * t + 5 * np.sin(2 * np.pi * 1.3 * t)
-    buzz = np.zeros(len(t))
-    bands = (500, 1500, 2500, 5500)
-    for k in range(1, int(rate_hz * 0.45 / 160)):
-        formants = sum(1 / (1 + ((k * 130 - hz * (1 + 0.2 * np.sin(5 * t))) / 200) ** 2) for hz in bands)
-        buzz += formants * np.sin(k * phase)
-    hiss = rng.normal(0, 0.3, len(t)) * (np.sin(2 * np.pi * 2 * t) > 0.8)
-    mixed = (buzz + hiss) * (0.55 + 0.45 * np.sin(2 * np.pi * 2.5 * t))
-    return np.rint(12000 * mixed / np.abs(mixed).max()).astype(np.int16)
 
 
 def by_ffmpeg(name: str, data: bytes, rate_hz: int = 8000) -> Pcm:

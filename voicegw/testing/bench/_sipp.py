@@ -61,7 +61,7 @@ _SCENARIO: Final = """<?xml version="1.0" encoding="ISO-8859-1" ?>
     From: <sip:bench@[local_ip]:[local_port]>;tag=[call_number]
     [last_To:]
     Call-ID: [call_id]
-    CSeq: 2 BYE
+    CSeq: [cseq] BYE
     Max-Forwards: 70
     Content-Length: 0
 
@@ -105,6 +105,24 @@ _REGISTER: Final = """<?xml version="1.0" encoding="ISO-8859-1" ?>
   <recv response="200" rtd="setup"/>
 </scenario>
 """
+_PRESS: Final = """  <pause milliseconds="EVERY"/>
+  <send retrans="500"><![CDATA[
+
+    INFO sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+    From: <sip:bench@[local_ip]:[local_port]>;tag=[call_number]
+    [last_To:]
+    Call-ID: [call_id]
+    CSeq: [cseq] INFO
+    Max-Forwards: 70
+    Content-Type: application/dtmf-relay
+    Content-Length: [len]
+
+    Signal=KEY
+    Duration=160
+  ]]></send>
+  <recv response="200"/>
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +136,11 @@ class Load:
     """sipp's word: ``u1`` is UDP from one socket, ``t1`` TCP by one connection."""
     registers: bool = False
     """Instead of calling, phone ``p0`` registers, then ``p1``, and so on."""
+    echo_port: int = 0
+    """Where sipp takes audio and sends it straight back (two ports); 0 for none."""
+    key: str = ""
+    """Pressed every ``key_every_ms`` of a call, by INFO."""
+    key_every_ms: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +169,14 @@ class Sipp:
         self._load = load
         self._folder = tempfile.TemporaryDirectory()
         home = Path(self._folder.name)
-        (home / "bench.xml").write_text(_REGISTER if load.registers else _SCENARIO)
+        (home / "bench.xml").write_text(_REGISTER if load.registers else _calling(load))
         args = [program, target, "-sf", "bench.xml", "-i", "127.0.0.1", "-t", load.transport]
         args += ["-r", str(load.rate), "-m", str(load.calls), "-l", "100000", "-d", str(load.hold_ms)]
-        args += ["-nostdin", "-skip_rlimit", "-timeout", "300s", "-timer_resol", "1", "-buff_size", "4194304"]
+        args += ["-nostdin", "-skip_rlimit", "-timeout", f"{300 + load.hold_ms // 1000}s"]
+        args += ["-timer_resol", "1", "-buff_size", "4194304"]
         args += ["-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv", "-fd", "1"]
+        if load.echo_port:
+            args += ["-rtp_echo", "-mi", "127.0.0.1", "-mp", str(load.echo_port)]
         if load.registers:
             rows = [f"p{n};[authentication username=p{n} password={PASSWORD}]" for n in range(load.calls)]
             (home / "phones.csv").write_text("\n".join(["SEQUENTIAL", *rows, ""]))
@@ -198,6 +224,14 @@ class Sipp:
             setup_ms=tuple(setup),
             seconds=_seconds(last["ElapsedTime(C)"]),
         )
+
+
+def _calling(load: Load) -> str:
+    """The scenario of a call, with keys pressed in it."""
+    if not load.key:
+        return _SCENARIO
+    press = _PRESS.replace("KEY", load.key).replace("EVERY", str(load.key_every_ms))
+    return _SCENARIO.replace("  <pause/>\n", press * (load.hold_ms // load.key_every_ms))
 
 
 def _seconds(text: str) -> float:

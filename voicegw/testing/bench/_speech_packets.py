@@ -40,12 +40,13 @@ def write_packets(path: Path, codec: BenchCodec, pcm: NDArray[np.int16], rate_hz
     samples = resample(pcm, rate_hz, codec.rate_hz)
     size = codec.rate_hz // 50
     frames = [*samples[: len(samples) // size * size].reshape(-1, size), np.zeros(size, np.int16)]
-    make = _encoder(codec)
+    make = encoder(codec)
     payloads = [make(frame) for frame in frames]
     path.write_bytes(b"".join(len(data).to_bytes(2, "big") + data.ljust(MAX_BYTES, b"\0") for data in payloads))
 
 
-def _encoder(codec: BenchCodec) -> Callable[[NDArray[np.int16]], bytes]:
+def encoder(codec: BenchCodec) -> Callable[[NDArray[np.int16]], bytes]:
+    """Makes payloads of frames at the rate of the codec, one after the other."""
     match codec.name:
         case "G722":
             return g722.Encoder().encode

@@ -1,0 +1,86 @@
+"""The bench of long calls, in short: every number of RTP wraps within the seconds that are tested here."""
+
+from __future__ import annotations
+
+import tracemalloc
+from array import array
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from voicegw.testing.bench._long_call import Hold, LongCall, LongResult, Stretch
+from voicegw.testing.bench._real_call import shifts
+from voicegw.testing.bench.call import long_figures, long_verdicts
+from voicegw.testing.probe_sounds import voice
+
+PAST_THE_WRAPS = 1000
+"""Ticks: sequence numbers wrap after 10 s (the encrypted one of ours does not), timestamps after 12 s at most."""
+
+OF_HOURS = ("memory", "what is heard")
+"""In the first seconds the jitter buffer gives back a frame of what it begins with, and objects are still made."""
+
+
+def test_calls_go_on_past_the_end_of_every_counter(tmp_path: Path) -> None:
+    calls = LongCall(tmp_path, ["PCMA", "opus"], None)
+    for _ in range(2):
+        calls.run(PAST_THE_WRAPS // 2)
+    result = calls.close()
+    missed = [aim for aim, met in long_verdicts(result).items() if not met and not aim.startswith(OF_HOURS)]
+    assert missed == [], long_figures(result)
+    assert [bool(stats.srtp) for stats in result.stats.values()] == [False, True]
+    for row in result.stretches:
+        assert all(len(each.heard_ms) + each.lost_bursts == 1 and len(each.said_ms) == 1 for each in row)
+        assert all(20 <= late <= 90 for each in row for late in each.heard_ms)
+    for stats in result.stats.values():
+        assert stats.packets_sent == PAST_THE_WRAPS
+        assert stats.packets_received + stats.packets_lost == pytest.approx(PAST_THE_WRAPS, abs=5)
+        assert 0 <= stats.round_trip_ms <= 45, "two frames, and nothing that waits to be read"
+
+
+def test_nothing_is_kept_of_what_was_said(tmp_path: Path) -> None:
+    calls = LongCall(tmp_path, ["PCMU"], None)
+    calls.run(300)
+    tracemalloc.start()
+    try:
+        calls.run(500)
+        calls.run(500)
+    finally:
+        tracemalloc.stop()
+    before, after = calls.close().holds[1:]
+    assert after.traced_kb - before.traced_kb < 64, "the packets of these ticks alone would be 100 kB"
+
+
+def held(hours: float, rss_kb: int, blocks: int = 1000) -> Hold:
+    return Hold(hours, rss_kb, 0.0, blocks)
+
+
+def stretch(late_ms: float) -> list[Stretch]:
+    return [Stretch("PCMU", array("d", [late_ms] * 3), array("d", [0.0] * 3), 0)]
+
+
+@pytest.mark.parametrize(
+    ("result", "missed"),
+    [
+        (LongResult([stretch(60), stretch(75)], [held(1, 60_000), held(2, 60_400)]), []),
+        (LongResult([stretch(60), stretch(81)], [held(1, 60_000), held(2, 60_000)]), ["what is heard"]),
+        (LongResult([stretch(60), stretch(60)], [held(1, 60_000), held(3, 62_000)]), ["memory is flat"]),
+        (LongResult([stretch(60), stretch(60)], [held(1, 60_000), held(2, 60_000, 9000)]), ["memory is flat"]),
+        (LongResult([stretch(60)], [held(1, 60_000)], gaps={"PCMU": 1}), ["no packet"]),
+        (LongResult([stretch(60)], [held(1, 60_000)], recorded={"PCMU": (159, 160, 0)}), ["recordings"]),
+        (LongResult([stretch(60)], [held(1, 60_000)], reported_short={"PCMU": 65_600}), ["reports"]),
+    ],
+)
+def test_whatever_grows_or_is_missing_is_an_aim_missed(result: LongResult, missed: list[str]) -> None:
+    found = [aim for aim, met in long_verdicts(result).items() if not met]
+    assert len(found) == len(missed)
+    assert all(aim.startswith(start) for aim, start in zip(found, missed, strict=True))
+
+
+def test_the_way_there_and_back_is_read_from_a_recording() -> None:
+    sent = np.concatenate([voice(8000, 6.0), np.zeros(80_000, np.int16), voice(8000, 8.0)])
+    heard = np.roll(sent, 480)
+    heard[-32_000:] = np.roll(sent, 800)[-32_000:]
+    found = dict(shifts(sent, heard, 8000))
+    assert found[0.0] == 60.0
+    assert 5.0 in found and 10.0 not in found, "there is no sound in the pause to compare"
