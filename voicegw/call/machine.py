@@ -14,13 +14,14 @@ from voicegw.call import events as e
 from voicegw.call import facts as f
 from voicegw.call.before_answer import BeforeAnswer
 from voicegw.call.call_config import CallConfig
+from voicegw.call.call_transfer import CallTransfer
 from voicegw.call.edges import Edge
 from voicegw.call.legs import CallLeg
 from voicegw.call.presence import Supervisors
 from voicegw.call.states import CallState, Control, LegRole, LegState, LegTrigger, call_state
-from voicegw.call.supervision import Scene, SupervisionConfig, SupervisorInput, edges_of
-from voicegw.call.transfer import Transfer, TransferConfig, TransferInput, TransferState
-from voicegw.call.transfer_request import TransferFailure, failure_of, failure_of_status
+from voicegw.call.supervision import SupervisionConfig, SupervisorInput, edges_of
+from voicegw.call.transfer import TransferConfig, TransferState
+from voicegw.call.transfer_request import TransferFailure, failure_of
 
 _T = LegTrigger
 
@@ -35,7 +36,6 @@ class CallMachine:
         supervision: SupervisionConfig | None = None,
     ) -> None:
         self._config = config
-        self._transfers = transfers or TransferConfig()
         self.legs: dict[LegId, CallLeg] = {}
         self._agent = ""
         self._agent_started = False
@@ -43,7 +43,7 @@ class CallMachine:
         self._finished = False
         self._parting: HangupCause | None = None
         self._deadline: float | None = None
-        self._transfer: Transfer | None = None
+        self._transfer = CallTransfer(transfers or TransferConfig(), self.legs)
         self._supervisors = Supervisors()
         self._most_supervisors = (supervision or SupervisionConfig()).max_per_call
         self._edges: tuple[Edge, ...] = ()
@@ -65,7 +65,7 @@ class CallMachine:
         """Who talks with the caller: derived from supervisor and transfer."""
         if self._supervisors.holder is not None:
             return Control.SUPERVISOR
-        if self._transfer is None:
+        if self._transfer.current is None:
             return Control.AGENT
         return Control.QUEUED if self._transfer.waiting else Control.BRIDGED
 
@@ -77,20 +77,16 @@ class CallMachine:
     @property
     def bridged_to(self) -> tuple[LegId, str] | None:
         """The leg of whoever talks with the caller by way of us, and what they are called."""
-        transfer = self._transfer
-        if self.control is not Control.BRIDGED or transfer is None or not transfer.talking:
-            return None
-        return transfer.request.leg_id, transfer.request.target
+        return self._transfer.talking_with if self.control is Control.BRIDGED else None
 
     def get_timer(self) -> float | None:
         """When :meth:`handle_timer` is due, or None."""
-        transfer = self._transfer.get_timer() if self._transfer else None
-        timers = (self._deadline, self._before.get_timer(), transfer)
+        timers = (self._deadline, self._before.get_timer(), self._transfer.get_timer())
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timer(self, now: float) -> list[c.CallCommand]:
         """Part from the caller at the longest duration; end the leg when parting takes too long."""
-        commands = self._moved(self._transfer.handle_timer(now), now) if self._transfer is not None else []
+        commands = self._moved(self._transfer.handle_timer(now), now)
         if self._deadline is not None and now >= self._deadline:
             if self._parting is not None:
                 commands += self._end_all(self._parting)
@@ -151,8 +147,10 @@ class CallMachine:
                 return self._end_leg(self.legs[event.leg_id], HangupCause.SUPERVISION_OVER) if known else []
             case e.EndRequested():
                 return self._end_all(event.cause)
+            case e.TransferRequested():
+                return self._transfer_requested(event, now)
             case _:
-                return self._handle_transfer(event, now)
+                return self._moved(self._transfer.handle(event, now), now)
 
     # ------------------------------------------------------------ before the answer
 
@@ -214,7 +212,8 @@ class CallMachine:
         leg.signalled = True
         if leg.role is not LegRole.CALLEE:
             return [c.InviteLeg(leg.leg_id, leg.uri)]
-        return [c.InviteTarget(self._transfer.request)] if self._transfer is not None else []
+        transfer = self._transfer.current
+        return [c.InviteTarget(transfer.request)] if transfer is not None else []
 
     def _media_refused(self, event: e.MediaRefused, now: float) -> list[c.CallCommand]:
         leg = self.legs[event.leg_id]
@@ -223,7 +222,10 @@ class CallMachine:
                 return self._end_all(self._before.refusal or HangupCause.OVERLOADED)
             case LegRole.CALLEE:
                 gone = self._end_leg(leg, HangupCause.OVERLOADED)
-                return [*gone, *self._target_gone(leg, TransferFailure.NOT_POSSIBLE, 0, now)]
+                return [
+                    *gone,
+                    *self._moved(self._transfer.target_gone(leg, TransferFailure.NOT_POSSIBLE, 0, now), now),
+                ]
             case LegRole.SUPERVISOR:
                 ended = self._end_leg(leg, HangupCause.OVERLOADED)
                 return [*ended, *self._supervisors.leave(leg.leg_id, HangupCause.OVERLOADED)]
@@ -249,8 +251,7 @@ class CallMachine:
             case LegRole.CALLER | LegRole.AGENT:
                 return self._start_agent(now)
             case LegRole.CALLEE:
-                is_target = self._transfer is not None and leg.leg_id == self._transfer.request.leg_id
-                return self._moved(self._transfer.answered(now), now) if self._transfer and is_target else []
+                return self._moved(self._transfer.answered(leg, now), now)
             case LegRole.SUPERVISOR:
                 return self._joined(leg.leg_id, now)
 
@@ -287,95 +288,25 @@ class CallMachine:
         caller = self._caller()
         if caller is None or caller.over or not self._agent_started:
             return []
-        edges = edges_of(self._scene(caller.leg_id))
+        modes = tuple((one.leg_id, one.mode) for one in self._supervisors)
+        edges = edges_of(self._transfer.scene(caller.leg_id, modes))
         if edges == self._edges:
             return []
         self._edges = edges
         return [c.ChangeMix(edges)]
 
-    def _scene(self, caller: LegId) -> Scene:
-        transfer, modes = self._transfer, tuple((one.leg_id, one.mode) for one in self._supervisors)
-        if transfer is None:
-            return Scene(caller, supervisors=modes)
-        return Scene(
-            caller,
-            transfer.near,
-            transfer.request.leg_id if transfer.request.leg_id in self.legs else None,
-            transfer.state is TransferState.BRIEFING,
-            self._transfers.transcribe,
-            modes,
-        )
-
     # ------------------------------------------------------------ transfer
-
-    def _handle_transfer(
-        self,
-        event: e.TransferRequested
-        | e.TransferAbandoned
-        | e.LegRinging
-        | e.MediaHeard
-        | e.ReferAnswered
-        | e.ReferProgressed
-        | e.BriefingFinished
-        | e.KeyPressed,
-        now: float,
-    ) -> list[c.CallCommand]:
-        transfer = self._transfer
-        if isinstance(event, e.TransferRequested):
-            return self._transfer_requested(event, now)
-        if transfer is None:
-            return []
-        match event:
-            case e.TransferAbandoned():
-                return self._moved(transfer.take(TransferInput.ABANDONED, now), now)
-            case e.LegRinging():
-                return self._leg_ringing(event)
-            case e.MediaHeard():
-                return self._media_heard(event, transfer)
-            case e.ReferAnswered():
-                return self._moved(transfer.refer_answered(event.status, now), now)
-            case e.ReferProgressed():
-                failure = failure_of_status(event.status)
-                return self._moved(transfer.refer_progressed(event.status, now, failure, final=event.final), now)
-            case e.BriefingFinished():
-                return transfer.briefed(now)
-            case e.KeyPressed():
-                is_target = event.leg_id == transfer.request.leg_id
-                return self._moved(transfer.key(event.digit, now), now) if is_target else []
-            case _:
-                assert_never(event)
 
     def _transfer_requested(self, event: e.TransferRequested, now: float) -> list[c.CallCommand]:
         caller = self._caller()
         possible = caller is not None and caller.answered and self._agent_started and self._parting is None
-        if caller is None or not possible or self._transfer is not None:
+        running = self._transfer.current is not None
+        if caller is None or not possible or running:
             failure = TransferFailure.NOT_POSSIBLE
             refused = c.RecordFact(f.TransferHasFailed(failure.value, 0))
-            return [refused] if self._transfer else [refused, c.ResumeAgent(c.Absence.TRANSFER, failure)]
-        self._transfer = Transfer(event.request, self._transfers, caller.leg_id)
-        started = self._moved(self._transfer.start(now), now)
+            return [refused] if running else [refused, c.ResumeAgent(c.Absence.TRANSFER, failure)]
+        started = self._moved(self._transfer.begin(event.request, caller.leg_id, now), now)
         return [*started, *self._supervisors.hand_back()]
-
-    def _leg_ringing(self, event: e.LegRinging) -> list[c.CallCommand]:
-        leg = self.legs.get(event.leg_id)
-        if leg is None or leg.state is not LegState.TRYING or leg.role is not LegRole.CALLEE:
-            return []
-        leg.step(_T.RING)
-        return [c.RecordFact(f.TransferHasProgressed("ringing", event.status))]
-
-    def _media_heard(self, event: e.MediaHeard, transfer: Transfer) -> list[c.CallCommand]:
-        """The target's side can be heard before it answers: an announcement, say, or the ringing of its network."""
-        leg = self.legs.get(event.leg_id)
-        is_target = leg is not None and leg.leg_id == transfer.request.leg_id
-        if leg is None or not is_target or leg.state not in (LegState.TRYING, LegState.RINGING):
-            return []
-        leg.step(_T.PROGRESS)
-        return transfer.heard_early()
-
-    def _target_gone(self, leg: CallLeg, failure: TransferFailure, status: int, now: float) -> list[c.CallCommand]:
-        if self._transfer is None or leg.leg_id != self._transfer.request.leg_id:
-            return []
-        return self._moved(self._transfer.take(TransferInput.TARGET_GONE, now, failure, status), now)
 
     def _moved(self, commands: list[c.CallCommand], now: float) -> list[c.CallCommand]:
         """Commands of the transfer, with what they mean for legs and deadlines."""
@@ -394,13 +325,15 @@ class CallMachine:
 
     def _settle_transfer(self, now: float) -> list[c.CallCommand]:
         """What the state that a transfer has come to means for the call."""
-        state = self._transfer.state if self._transfer is not None else None
-        if self._transfer is not None and self._transfer.talking and self._parting is None:
+        transfer = self._transfer.current
+        if transfer is None:
+            return []
+        if transfer.talking and self._parting is None:
             self._deadline = now + self._config.max_bridged_s
-        elif state is TransferState.FAILED:
-            self._transfer = None
-        elif state is TransferState.OVER:
-            self._transfer = None
+        elif transfer.state is TransferState.FAILED:
+            self._transfer.forget()
+        elif transfer.state is TransferState.OVER:
+            self._transfer.forget()
             if self._supervisors.holder is not None:
                 return [c.ResumeAgent(c.Absence.TRANSFER)]
             return self._end_all(HangupCause.CALLEE_HANGUP)
@@ -426,8 +359,8 @@ class CallMachine:
 
     def _supervisor_chose(self, leg_id: LegId, happened: SupervisorInput, now: float) -> list[c.CallCommand]:
         chosen = self._supervisors.choose(leg_id, happened)
-        if self._supervisors.holder is not None and self._transfer is not None and self._transfer.waiting:
-            return [*chosen, *self._moved(self._transfer.take(TransferInput.ABANDONED, now), now)]
+        if self._supervisors.holder is not None and self._transfer.waiting:
+            return [*chosen, *self._moved(self._transfer.abandon(now), now)]
         return chosen
 
     # ------------------------------------------------------------ the end
@@ -439,14 +372,13 @@ class CallMachine:
             return self._end_all(cause)
         self._parting = cause
         self._deadline = now + self._config.parting_s
-        commands: list[c.CallCommand] = []
-        if self._transfer is not None:
-            commands += self._moved(self._transfer.take(TransferInput.ABANDONED, now), now)
+        commands = self._moved(self._transfer.abandon(now), now)
         return [*commands, *self._supervisors.quieten(), c.PartFromCaller(cause)]
 
     def _end_all(self, cause: HangupCause) -> list[c.CallCommand]:
-        commands = self._transfer.drop(TransferFailure.FAILED) if self._transfer is not None else []
-        self._deadline = self._transfer = None
+        commands = self._transfer.drop(TransferFailure.FAILED)
+        self._deadline = None
+        self._transfer.forget()
         self._before.answered()
         self._wanted_end = self._wanted_end or cause
         for leg in self.legs.values():
@@ -474,7 +406,8 @@ class CallMachine:
             case LegRole.CALLER | LegRole.AGENT:
                 commands += self._caller_gone(event)
             case LegRole.CALLEE:
-                commands += self._target_gone(leg, failure_of(event.cause, event.sip_status), event.sip_status, now)
+                failure = failure_of(event.cause, event.sip_status)
+                commands += self._moved(self._transfer.target_gone(leg, failure, event.sip_status, now), now)
             case LegRole.SUPERVISOR:
                 commands += self._supervisors.leave(leg.leg_id, event.cause)
         if leg.media_open:
@@ -494,8 +427,7 @@ class CallMachine:
         """Without its caller there is no call: whoever else is in it goes too."""
         self._cause = event.cause
         commands: list[c.CallCommand] = [c.StopAgent()] if self._agent_started else []
-        if self._transfer is not None:
-            commands += self._transfer.drop(TransferFailure.CALLER_GONE)
+        commands += self._transfer.drop(TransferFailure.CALLER_GONE)
         return [*commands, *self._end_all(event.cause)]
 
     def _caller(self) -> CallLeg | None:

@@ -208,6 +208,11 @@ class Transfer:
         return self.state in (_S.BRIDGED, _S.LEAVING)
 
     @property
+    def is_briefing(self) -> bool:
+        """Whether the target is told what it is about."""
+        return self.state is _S.BRIEFING
+
+    @property
     def near(self) -> Near:
         """Whom the caller hears."""
         if self.talking or self.state is _S.LEFT:
