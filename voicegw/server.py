@@ -17,6 +17,7 @@ from voicegw.dialplan.load import load_dialplan
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_files import load_trunks
+from voicegw.inference.pool import WorkerPool, pool_levels
 from voicegw.inference.registry import make_asr, make_eot, make_tts
 from voicegw.inference.settings import EngineSettings
 from voicegw.media.pool import MediaPool
@@ -26,6 +27,7 @@ from voicegw.recording.seal_keys import read_public_keys
 from voicegw.runtime.browser_legs import BrowserLegs, SignallingWithBrowsers
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
+from voicegw.runtime.fact_meter import FactMeter
 from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
@@ -87,10 +89,13 @@ def make_speech(config: Config, counters: Counters) -> Speech:
     asr = make_asr(speech.asr, replace(settings, workers=speech.asr_workers))
     watched = WatchedAsr(asr, counters, speech.asr_final_ms)
     tts = [make_tts(name, replace(settings, workers=speech.tts_workers)) for name in speech.tts]
+    owned = (getattr(engine, "pool", None) for engine in (asr, *tts))
+    pools = [pool for pool in owned if isinstance(pool, WorkerPool)]
     return Speech(
         watched,
         tts,
         counters,
+        gauges=lambda: pool_levels(pools),
         patience=VoicePatience(speech.tts_first_audio_ms, speech.tts_stall_ms),
         prompt_files=PromptFiles(Path(config.paths.cache) / "prompts"),
         house=HouseTexts(config.texts),
@@ -101,7 +106,8 @@ def make_speech(config: Config, counters: Counters) -> Speech:
 def make_fact_sinks(config: Config, counters: Counters) -> Sinks:
     """Where facts go: the store, and a plain log where one is wished; raises LocalError."""
     logs = [EventLog(make_directory(config.paths.calls, "paths.calls"), counters)] if config.paths.calls else []
-    return Sinks(StoreWriter(config.store, counters, files=node_files(config)), *logs)
+    writer = StoreWriter(config.store, counters, files=node_files(config))
+    return Sinks(writer, *logs, levels=writer.gauges)
 
 
 def node_files(config: Config) -> NodeFiles:
@@ -128,6 +134,7 @@ def build(
     own where none is given.
     """
     counters, clock, http = Counters(), SystemClock(), http or HttpxClient()
+    meter = FactMeter(counters, clock, on_fact)
     make_directory(str(Path(config.paths.tools).parent), "the directory of paths.tools")
     models = make_llm_parts(config, http, clock, counters)
     store = DialplanStore(lambda: load_installation(config, http, models))
@@ -173,7 +180,7 @@ def build(
         recordings,
         config.call,
         config.turn,
-        on_fact,
+        meter,
         redactor=config.privacy.redactor,
         transfers=config.transfer,
         music=_music(config.transfer.music),
@@ -183,9 +190,11 @@ def build(
         recording_format=config.recording.format,
     )
     manager = CallManager(services, store, config.limits.max_calls)
+    manager.on_caller_heard = meter.media_heard
     if browsers is not None:
         browsers.on_event = manager.on_leg_event
-    return Node(gateway, media, speech, models, manager, store, counters, (http,), log)
+    levels = (log.gauges, speech.gauges)
+    return Node(gateway, media, speech, models, manager, store, counters, (http,), log, levels=levels)
 
 
 def _music(path: str) -> Music | None:

@@ -21,6 +21,7 @@ from voicegw.runtime.node import Node
 from voicegw.server import node_files
 from voicegw.server_control import NodeControl
 from voicegw.server_documents import NodeInstaller
+from voicegw.server_gauges import NodeGauges
 from voicegw.server_lifecycle import Lifecycle
 from voicegw.server_line import NodeLine
 from voicegw.server_llm import LlmParts
@@ -39,10 +40,11 @@ def make_api(
     """The API over a node, not started; raises ConfigError for keys that cannot be read."""
     assert isinstance(node.models, LlmParts) and isinstance(node.gateway, SipGateway)
     control = NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
+    levels = NodeGauges(config, node, phones)
     wiring = Wiring(
         installer=installer,
         trunks=trunks,
-        node=NodeView(node.counters.snapshot, node.gauges, lifecycle.ready),
+        node=NodeView(levels.counters, levels.gauges, lifecycle.ready, node.counters.histograms),
         control=control,
         originator=control,
         recordings=_recordings(config),

@@ -24,7 +24,7 @@ from voicegw.api.throttle import LockOut, OnceAMinute, RateLimit
 from voicegw.api.vault import Vault
 from voicegw.base.clock import Clock
 from voicegw.base.ids import RandomBytes
-from voicegw.base.metrics import Counters
+from voicegw.base.metrics import Counters, HistogramState
 from voicegw.storage.maintenance import Maintenance
 from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.store import Store
@@ -41,6 +41,7 @@ class Node:
     counters: Callable[[], Mapping[str, int]] = dict
     gauges: Gauges = dict
     ready: Readiness = dict
+    histograms: Callable[[], Mapping[str, HistogramState]] = dict
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.guard import Ban, Guard
 from voicegw.gateway.load_meter import CHECK_S, LoadMeter
+from voicegw.gateway.set_up_clock import SetUpClock
 from voicegw.gateway.sip_traces import SipTraces
 from voicegw.gateway.sip_wire import SipWire
 from voicegw.gateway.snapshot import SipSnapshot
@@ -27,6 +28,7 @@ from voicegw.sip.provisional import ReliablePolicy
 from voicegw.sip.reception import OPEN_RECEPTION, Reception
 from voicegw.sip.session_timer import SessionTimerPolicy
 from voicegw.sip.stun import answer_stun, is_stun
+from voicegw.sip.tap import Taps
 from voicegw.sip.timers import TimerValues
 from voicegw.sip.user_agent import UserAgent
 
@@ -65,6 +67,8 @@ class SipDriver:
         self.wire.turns_away = lambda peer: self.guard.turns_away(peer, self.now)
         self._trunks.on_change = self.guard.forget_trunks
         self.traces = SipTraces(config.ladder, self.wire.local_address, clock.monotonic)
+        self.taps = Taps((self.traces, SetUpClock(counters, clock.monotonic)))
+        """Who is shown every message."""
         self._load = LoadMeter(config.overload_ms / 1000)
         self.agent = UserAgent(
             UserAgentConfig(
@@ -80,7 +84,7 @@ class SipDriver:
                 packages=reception.packages,
                 limits=config.guard.admission(config.max_transactions),
                 peers=self.guard,
-                tap=self.traces,
+                tap=self.taps,
                 accept_messages=config.accept_messages,
                 sessions=SessionTimerPolicy(config.session_expires_s, config.min_se_s),
                 reliable=ReliablePolicy(config.reliable_1xx),
@@ -213,6 +217,7 @@ class SipDriver:
     def _check_load(self, due: float) -> None:
         """Measure how late we are, and refuse new calls while that is too much."""
         late_s = asyncio.get_running_loop().time() - due
+        self._counters.observe("event_loop_lateness_seconds", max(0.0, late_s))
         before = self._load.overloaded
         overloaded = self._load.note(self.now, late_s, backlogged=self.wire.take_backlog())
         if overloaded is not before:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -286,3 +286,9 @@ class WorkerPool:
         task = asyncio.get_running_loop().create_task(work)
         keep.add(task)
         task.add_done_callback(keep.discard)
+
+
+def pool_levels(pools: Sequence[WorkerPool]) -> dict[str, float]:
+    """Workers and work of these pools, for metrics. Any thread may ask."""
+    ready = {f"engine_workers_ready_{pool.name}": float(pool.ready) for pool in pools}
+    return ready | {f"engine_jobs_{pool.name}": float(pool.load) for pool in pools}

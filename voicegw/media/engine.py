@@ -87,11 +87,18 @@ class MediaEngine:
         self._ticks = 0
         self.stopped = False
         """Shutdown was received."""
+        self.departed_at = 0.0
+        """When the last packet of this tick left, monotonic seconds; 0.0 while there are no legs."""
 
     @property
     def legs(self) -> int:
         """Open legs."""
         return len(self._board.legs)
+
+    @property
+    def ports_free(self) -> int:
+        """Pairs of ports for new legs."""
+        return self._ports.free
 
     def buffered_ms(self, leg_id: LegId) -> float:
         """How long what has arrived from a leg last waits for its turn; 0 for a leg that is not there."""
@@ -121,6 +128,7 @@ class MediaEngine:
         self._receive(now)
         self._change_codecs()
         plan = self._current_plan(now)
+        self.departed_at = 0.0
         if plan.legs:
             heard = self._crossing.hear()
             self._detect_speech(plan, heard, now)
@@ -130,6 +138,7 @@ class MediaEngine:
             narrow, wide = self._crossing.speak(mixed)
             self._add_tones(narrow, wide)
             departure = self._sender.send(narrow, wide, self._events)
+            self.departed_at = departure.last_at
             shipped = (self._crossing.narrow, narrow), (self._crossing.wide, wide)
             self._echo.sent(plan.rows, *shipped)
             if self._line is not None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import msgspec
+
 from voicegw.base.ids import CallId, LegId, UtteranceId
+from voicegw.base.metrics import HistogramState
 from voicegw.call.edges import AGENT_EAR
 from voicegw.media.message import Message
 
@@ -282,6 +285,10 @@ class WorkerReport(Message, frozen=True):
     counters: dict[str, int]
     worker: int = 0
     """Which of several workers; set where they are known apart."""
+    histograms: dict[str, HistogramState] = msgspec.field(default_factory=dict)
+    """Since the worker began, by the names of the catalogue."""
+    ports_free: int = 0
+    """Pairs of ports that are not in use; those of another program among them."""
 
 
 Event: TypeAlias = (

@@ -52,6 +52,18 @@ class _Carried:
     image: CallImage
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """A worker at this moment."""
+
+    pid: int | None
+    up: bool
+    late_ratio: float
+    """Of its last ticks, those that began late."""
+    report: m.WorkerReport | None
+    """Its newest; None before the first."""
+
+
 class MediaPool:
     """The workers of a node. Not thread-safe: use it from one event loop."""
 
@@ -86,6 +98,13 @@ class MediaPool:
     def has_room(self) -> bool:
         """Whether a new call would be carried well."""
         return any(self._is_open(worker) for worker in self._workers)
+
+    def states(self) -> list[WorkerState]:
+        """How each worker is, in their order. Any thread may ask."""
+        return [
+            WorkerState(worker.client.pid, worker.client.ready, worker.fullness.late, worker.client.report)
+            for worker in self._workers
+        ]
 
     @property
     def pids(self) -> list[int | None]:

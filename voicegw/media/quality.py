@@ -47,6 +47,8 @@ class QualitySpan:
     since: float = 0.0
     begun: Totals | None = None
     told: Rating | None = None
+    rated: Rating | None = None
+    """The span that is over, told or not, until somebody takes it."""
     peer_loss: float = 0.0
     """What the peer reported last of our packets, and when."""
     peer_reported_at: float = float("-inf")
@@ -66,11 +68,16 @@ class QualitySpan:
         self.since, self.begun = now, totals
         if received + missing < _LEAST_PACKETS:
             return None
-        rating = self._rating(missing / (received + missing), delay_ms, now)
+        rating = self.rated = self._rating(missing / (received + missing), delay_ms, now)
         if not self._is_news(rating):
             return None
         self.told = rating
         return rating
+
+    def take_rated(self) -> Rating | None:
+        """The rating of the span that is just over, once."""
+        rated, self.rated = self.rated, None
+        return rated
 
     def _rating(self, loss: float, delay_ms: float, now: float) -> Rating:
         reported = now - self.peer_reported_at <= _REPORT_S

@@ -12,7 +12,7 @@ from voicegw.media.bank import LegBank
 from voicegw.media.config import SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.leg import Leg
 from voicegw.media.messages import LegProbed, LegStats, QualityRated
-from voicegw.media.quality import Totals
+from voicegw.media.quality import Rating, Totals
 from voicegw.media.secure import REFUSED
 from voicegw.media.sockets import Address, Network
 from voicegw.rtp.rtcp import (
@@ -268,10 +268,23 @@ class RtcpReporter:
         missing = bank.reception.lost(row) + int(bank.jitter.late[row])
         totals = Totals(int(bank.reception.received[row]), missing)
         found = leg.quality.rate(totals, self._delay_ms(leg), now)
+        if (rating := leg.quality.take_rated()) is not None:
+            self._measure(leg, rating)
         if found is None:
             return None
         jitter_ms = bank.reception.jitter(row) * 1000 / SAMPLE_RATE_HZ
         return QualityRated(leg.leg_id, now, found.mos, found.peer_mos, found.loss, jitter_ms, leg.round_trip_ms)
+
+    def _measure(self, leg: Leg, rating: Rating) -> None:
+        counters = self._counters
+        depth = self._bank.jitter.delay_samples(leg.row)
+        counters.observe("media_jitter_buffer_seconds", depth / SAMPLE_RATE_HZ)
+        counters.observe("media_mos_received", rating.mos)
+        counters.observe("media_loss_ratio", rating.loss)
+        if rating.peer_mos:
+            counters.observe("media_mos_sent", rating.peer_mos)
+        if leg.round_trip_ms >= 0:
+            counters.observe("media_round_trip_seconds", leg.round_trip_ms / 1000)
 
     def _delay_ms(self, leg: Leg) -> float:
         """One way, as far as it is known."""

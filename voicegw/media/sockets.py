@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol
@@ -192,6 +192,12 @@ class PortPool:
     def _free(self, pair: PortPair) -> None:
         pair.close()
         self._used.discard((pair.ip, pair.port))
+
+    @property
+    def free(self) -> int:
+        """Pairs that nobody has, on the address with the fewest."""
+        used = Counter(ip for ip, _ in self._used)
+        return self._pairs - max(used.values(), default=0)
 
     @property
     def draining(self) -> int:

@@ -22,6 +22,7 @@ from voicegw.media.clock import TickClock, TickLog
 from voicegw.media.engine import MediaEngine
 from voicegw.media.messages import Command, WorkerReport, decode_command
 from voicegw.media.outbox import Outbox
+from voicegw.media.tick_meter import TickMeter
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class MediaWorker:
         self._open = True
         self._report_s = engine.config.report_interval_ms / 1000
         self._count = 0
+        self._meter = TickMeter(engine.counters)
         self._begin()
 
     def _begin(self) -> None:
@@ -100,6 +102,7 @@ class MediaWorker:
         self._open &= self._outbox.flush()
         busy = time.monotonic() - began
         self._ticks.add(lateness, busy)
+        self._meter.note(lateness, busy, self._engine.departed_at)
         if self._count % _COLLECT_TICKS == 0 and busy < _COLLECT_ROOM_S:
             gc.collect(1)
 
@@ -145,7 +148,9 @@ class MediaWorker:
         if now < self._report_at:
             return
         self._report_at = now + self._report_s
-        summary = self._ticks.take(now)
+        summary, counters = self._ticks.take(now), self._engine.counters
+        counters.add("ticks", summary.ticks)
+        counters.add("late_ticks", summary.late)
         report = WorkerReport(
             at=now,
             ticks=summary.ticks,
@@ -153,7 +158,9 @@ class MediaWorker:
             worst_lateness_ms=summary.worst_lateness_ms,
             busy_ratio=summary.busy_ratio,
             legs=self._engine.legs,
-            counters=self._engine.counters.snapshot(),
+            counters=counters.snapshot(),
+            histograms=counters.histograms(),
+            ports_free=self._engine.ports_free,
         )
         self._outbox.put([report])
 

@@ -86,6 +86,8 @@ class CallManager:
         self.codes = SupervisionCodes(services.supervision, services.clock, services.random)
         """For supervisors who dial into a call."""
         self.on_call_ended: Callable[[CallId], None] = lambda _call_id: None
+        self.on_caller_heard: Callable[[CallId, float], None] = lambda _call_id, _at: None
+        """Audio of a caller arrives from now on, monotonic seconds."""
         self.accepts = True
         """Whether calls of our own may begin; the gateway refuses those of others by itself."""
 
@@ -296,17 +298,18 @@ class CallManager:
                     if call := self._calls.get(frame.call_id):
                         call.hear(frame.pcm, frame.ear, frame.rate_hz)
             case m.WorkerReport():
-                self._tally.take(event.worker, event.counters)
+                self._tally.take(event.worker, event.counters, event.histograms)
             case m.LegOpened():
                 # Told to whoever waited for it: this one is for a call that ended meanwhile.
                 self._services.media.send(m.CloseLeg(event.leg_id))
             case m.DtmfReceived() if not self._key_ways.counts(event.leg_id, KeyWay.RTP):
                 self._services.counters.add("keys_repeated_dropped")
+            case m.MediaLatched():
+                self._latched(event)
             case (
                 m.LegFailed()
                 | m.LegMoved()
                 | m.LegClosed()
-                | m.MediaLatched()
                 | m.MediaTimedOut()
                 | m.LegProbed()
                 | m.QualityRated()
@@ -321,6 +324,12 @@ class CallManager:
             case _:
                 if call := self._calls.get(event.call_id):
                     call.post(event)
+
+    def _latched(self, event: m.MediaLatched) -> None:
+        call = self._by_leg.get(event.leg_id)
+        if call is not None and call.leg_id == event.leg_id:
+            self.on_caller_heard(call.call_id, event.at)
+        self._post(event.leg_id, event)
 
     def on_worker_lost(self, worker: int, reason: str) -> None:
         """A media worker died; its calls are moved, or :meth:`on_calls_lost` follows."""
@@ -368,7 +377,6 @@ class CallManager:
             del self._by_leg[leg_id]
             if leg_id not in known:  # a supervisor's phone that came a moment too late
                 self._services.signalling.hangup(leg_id, HangupCause.SUPERVISION_OVER)
-        self._services.counters.add("calls_ended")
         if not self._calls:
             self._idle.set()
         self.on_call_ended(call_id)

@@ -68,7 +68,6 @@ class LineWatch:
             self._told |= {(probe.leg_id, "from_peer"), (probe.leg_id, "to_peer")}
         role, party = self._whose(probe.leg_id)
         after_ms = round((probe.at - self._answered_at.get(probe.leg_id, probe.at)) * 1000, 1)
-        self._services.counters.add("audio_missing")
         self._services.counters.add(f"audio_missing_{missing.reason}")
         self._book.note(f.AudioWasMissing(role, missing.direction, missing.reason, missing.text, after_ms, party))
         said = {"leg": role, "direction": missing.direction, "reason": missing.reason}

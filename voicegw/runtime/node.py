@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from voicegw.agents.agent import Agent
@@ -125,7 +125,9 @@ class Node:
         closables: tuple[Closable, ...],
         call_log: CallLog,
         clock: Clock | None = None,
+        levels: Iterable[Callable[[], dict[str, float]]] = (),
     ) -> None:
+        """``levels``: further gauges; any thread may ask for them."""
         self.gateway = gateway
         self.media = media
         self.speech = speech
@@ -136,6 +138,7 @@ class Node:
         self._closables = closables
         self._call_log = call_log
         self.drainer = Drainer(gateway, manager, clock or SystemClock(), counters)
+        self._levels = tuple(levels)
         self._preparing: set[asyncio.Task[None]] = set()
         self.address: object = None
 
@@ -173,7 +176,10 @@ class Node:
 
     def gauges(self) -> dict[str, float]:
         """Levels for metrics; any thread may ask."""
-        return {"calls_active": float(self.manager.active), **self.drainer.gauges(), **self.gateway.gauges()}
+        found = {"calls_active": float(self.manager.active), **self.drainer.gauges(), **self.gateway.gauges()}
+        for levels in self._levels:
+            found |= levels()
+        return found
 
     def flush_log(self) -> None:
         """Wait until every fact known so far is on disk."""

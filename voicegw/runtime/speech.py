@@ -50,8 +50,11 @@ class Speech:
         prompt_files: PromptFiles | None = None,
         house: HouseTexts | None = None,
         eot: EotModel | None = None,
+        gauges: Callable[[], dict[str, float]] = dict,
     ) -> None:
+        """``gauges``: levels of the engines, for metrics."""
         self.asr = asr
+        self.gauges = gauges
         self.eot = eot
         self._clock, patience = clock or SystemClock(), patience or VoicePatience()
         self._tts = tuple(WatchedVoice(provider, patience, self._clock, counters) for provider in tts)

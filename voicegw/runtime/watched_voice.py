@@ -64,7 +64,8 @@ class WatchedVoice:
         ``last`` and ``gone_ms`` as for :meth:`VoicePatience.first_ms`.
         """
         first_ms = self._patience.first_ms(last=last, gone_ms=gone_ms)
-        self._breaker.asked(self._clock.monotonic())
+        asked_at = self._clock.monotonic()
+        self._breaker.asked(asked_at)
         chunks = self.provider.synthesize(request)
         heard, limit, limit_ms = False, TimeLimit(), first_ms
         try:
@@ -72,6 +73,8 @@ class WatchedVoice:
                 if isinstance(chunk, TtsAudio) and not heard:
                     heard, limit_ms = True, self._patience.stall_ms
                     self._breaker.succeeded()
+                    took_s = self._clock.monotonic() - asked_at
+                    self._counters.observe(f"tts_first_audio_seconds_{self.name}", took_s)
                 yield chunk
         except ProviderError as error:
             self._counters.add(f"tts_failed_{self.name}")

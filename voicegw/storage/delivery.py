@@ -145,6 +145,7 @@ class Delivery:
     async def _take(self, store: Store, batch: Sequence[SpooledFact]) -> None:
         if not batch:
             return
+        began = time.perf_counter()
         try:
             async with store.write() as unit:
                 taken = await self._intake.take(unit.connection, batch)
@@ -152,6 +153,7 @@ class Delivery:
         except VoicegwError:
             self._intake.forget()
             raise
+        self._counters.observe("store_write_seconds", time.perf_counter() - began)
         self._counters.add("store_facts_stored", taken.facts)
         if taken.late:
             self._set_aside(taken.late, "their call is sealed")

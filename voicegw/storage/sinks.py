@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from voicegw.base.ids import CallId
@@ -29,10 +30,11 @@ class Sink(Protocol):
 
 
 class Sinks:
-    """Passes everything on to each of its sinks, in their order."""
+    """Passes everything on to each of its sinks, in their order. ``levels``: theirs, for metrics."""
 
-    def __init__(self, *sinks: Sink) -> None:
+    def __init__(self, *sinks: Sink, levels: Callable[[], dict[str, float]] = dict) -> None:
         self._sinks = sinks
+        self.gauges = levels
 
     def append(self, call_id: CallId, entry: Entry) -> None:
         """Take one fact."""

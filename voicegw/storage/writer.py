@@ -93,6 +93,14 @@ class StoreWriter:
         """The name under which this node's calls are stored."""
         return self._directory.node
 
+    def gauges(self) -> dict[str, float]:
+        """Levels for metrics. Any thread may ask."""
+        return {
+            "store_queued_facts": float(self._queue.qsize()),
+            "store_spool_bytes": float(self._directory.size()),
+            "store_spool_limit_bytes": float(self._max_bytes),
+        }
+
     def append(self, call_id: CallId, entry: Entry) -> None:
         """Take one fact; drops and counts it when the disk has fallen far behind."""
         if self._queue.qsize() >= MAX_QUEUED:
@@ -161,6 +169,7 @@ class StoreWriter:
         spooled = [(self._spooled(call_id, entry, wall_ms), entry) for call_id, entry in facts]
         records = self._admitted([(fact, entry) for fact, entry in spooled if fact is not None])
         while records:
+            began = time.perf_counter()
             try:
                 self._spool.write(records)
             except OSError as error:
@@ -170,6 +179,7 @@ class StoreWriter:
                     self._counters.add("store_facts_dropped", len(records))
                     return
             else:
+                self._counters.observe("store_sync_seconds", time.perf_counter() - began)
                 self._delivery.go_on(self._spool.end)
                 return
 

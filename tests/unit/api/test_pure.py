@@ -19,6 +19,7 @@ from voicegw.api.ranges import ByteRange, parse_range
 from voicegw.api.throttle import MAX_ENTRIES, LockOut, OnceAMinute, RateLimit, network_of
 from voicegw.api.vault import KEY_BYTES, Vault, load_key
 from voicegw.base.errors import ConfigError, LocalError
+from voicegw.base.metrics import Counters
 
 RFC_6238_SECRET = b"12345678901234567890"
 
@@ -173,9 +174,28 @@ def test_configuration_that_would_be_dangerous_is_refused() -> None:
 
 
 def test_metrics_page() -> None:
-    page = exposition({"sip.sent": 3, "done_total": 1}, {"load": 0.5})
-    assert page == (
-        "# TYPE voicegw_done_total counter\nvoicegw_done_total 1\n"
-        "# TYPE voicegw_sip_sent_total counter\nvoicegw_sip_sent_total 3\n"
-        "# TYPE voicegw_load gauge\nvoicegw_load 0.5\n"
-    )
+    counters = Counters()
+    counters.observe("turn_latency_seconds", 0.7)
+    counters.observe("turn_latency_seconds", 99.0)
+    counted = {"sip_datagrams_received": 3, "tts_failed_flite": 2, "asr_audio_ms": 1500, "sip.sent": 1}
+    page = exposition(counted, {'trunk_up_a"b': 1.0, "media_has_room": 0.5}, counters.histograms())
+    lines = page.splitlines()
+    assert "# TYPE voicegw_sip_datagrams_received_total counter" in lines
+    for line in (
+        "voicegw_sip_datagrams_received_total 3",
+        "voicegw_sip_datagrams_sent_total 0",
+        'voicegw_tts_failures_total{engine="flite"} 2',
+        "voicegw_asr_audio_seconds_total 1.5",
+        'voicegw_uncatalogued_total{name="sip.sent"} 1',
+        'voicegw_trunk_up{trunk="a\\"b"} 1',
+        "voicegw_media_has_room 0.5",
+        'voicegw_turn_latency_seconds_bucket{le="0.6"} 0',
+        'voicegw_turn_latency_seconds_bucket{le="0.8"} 1',
+        'voicegw_turn_latency_seconds_bucket{le="10"} 1',
+        'voicegw_turn_latency_seconds_bucket{le="+Inf"} 2',
+        "voicegw_turn_latency_seconds_sum 99.7",
+        "voicegw_turn_latency_seconds_count 2",
+        'voicegw_turn_stage_seconds_count{stage="asr"} 0',
+    ):
+        assert line in lines
+    assert "voicegw_calls_active" not in page, "nobody told that level"

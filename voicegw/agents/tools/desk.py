@@ -122,7 +122,9 @@ class ToolDesk:
         result = _within_bounds(check_result(job.tool, result))
         state = RUN_TABLE.next(state, TRIGGER_OF[result.status])
         self._counters.add(f"tool_{state.value}")
-        took_ms = round((self._clock.monotonic() - started) * 1000)
+        took_s = self._clock.monotonic() - started
+        self._counters.observe("tool_seconds", took_s)
+        took_ms = round(took_s * 1000)
         log.info("tool ended", extra={**_names(job), "status": state.value, "took_ms": took_ms})
         try:
             await self._ledger.conclude(job.request.key, result, self._clock.wall())

@@ -60,13 +60,14 @@ async def readyz(parts: PartsDep, response: Response) -> Ready:
     response_class=PlainTextResponse,
     responses={**refusals(), 200: _METRICS},
     dependencies=[Depends(Allow(Permission.METRICS))],
-    summary="Counters for Prometheus",
+    summary="Metrics for Prometheus",
 )
 async def metrics(parts: PartsDep) -> Response:
-    """Needs a key with the scope ``metrics``."""
+    """What docs/operations.md lists. Needs a key with the scope ``metrics``."""
     counters = {**parts.node.counters(), **parts.counters.snapshot()}
     gauges = {**parts.node.gauges(), "api_watchers": parts.hub.watchers}
-    return Response(exposition(counters, gauges), media_type=CONTENT_TYPE)
+    histograms = {**parts.node.histograms(), **parts.counters.histograms()}
+    return Response(exposition(counters, gauges, histograms), media_type=CONTENT_TYPE)
 
 
 async def _store_works(parts: Parts) -> bool:

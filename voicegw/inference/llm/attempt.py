@@ -49,7 +49,8 @@ class Attempt:
         self._judged = False
         self._refused = False
         self._closed = False
-        guarded.breaker.asked(clock.monotonic())
+        self._asked_at = clock.monotonic()
+        guarded.breaker.asked(self._asked_at)
         counters.add(f"llm_asked_{self.name}")
 
     async def first_words(self) -> list[LlmEvent]:
@@ -59,6 +60,8 @@ class Attempt:
             events += more
             if isinstance(more[-1], TextDelta | ToolCallRequested | LlmFinished):
                 self._judged = True
+                took_s = self._clock.monotonic() - self._asked_at
+                self._counters.observe(f"llm_first_token_seconds_{self.name}", took_s)
                 self._guarded.breaker.succeeded()
                 break
         return events

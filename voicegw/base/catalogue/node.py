@@ -1,0 +1,37 @@
+"""The process and the machine. Names without our prefix are those that every Prometheus client gives a process."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voicegw.base.catalogue.metric import Kind, Metric, counted, counted_by, level
+
+NODE: Final[tuple[Metric, ...]] = (
+    level("build_info", "Always 1; the version is a label.", "version"),
+    level("process_resident_memory_bytes", "Resident memory of the gateway.", name="process_resident_memory_bytes"),
+    level("process_virtual_memory_bytes", "Virtual memory of the gateway.", name="process_virtual_memory_bytes"),
+    level("process_open_fds", "Open descriptors of the gateway.", name="process_open_fds"),
+    level("process_max_fds", "Descriptors that it may open.", name="process_max_fds"),
+    level("process_threads", "Threads of the gateway.", name="process_threads"),
+    level("process_start_time_seconds", "When it was started, Unix time.", name="process_start_time_seconds"),
+    Metric(
+        "process_cpu_seconds_total",
+        Kind.COUNTER,
+        "CPU time of the gateway, user and system.",
+        ("process_cpu_ms",),
+        scale=0.001,
+    ),
+    level("draining", "1 while the node empties, by order or at its end."),
+    level("drain_deadline_seconds", "How long running calls may still last then; 0 while it does not empty."),
+    counted("drains_ordered", "Orders to empty the node."),
+    counted("drains_undone", "Of these, those that were taken back."),
+    level("cluster_contact", "1 while the node reaches what it shares with others."),
+    level("cluster_nodes", "Nodes of the cluster that are alive."),
+    level("cluster_calls", "Calls of all nodes that this one knows of."),
+    level("cluster_leases_held", "What this node alone may do: registrations, for example."),
+    level("recordings_bytes", "What the recordings take."),
+    level("recordings_limit_bytes", "What they may take; 0: no limit of their own."),
+    level("recordings_disk_free_bytes", "Room on the disk of the recordings."),
+    level("recordings_disk_keep_free_bytes", "Of that, what is not for recordings."),
+    counted_by("name", "uncatalogued_*", "What is counted in the code and not in the catalogue; should be none."),
+)
