@@ -1,4 +1,4 @@
-"""The catalogue of metrics as the table of docs/operations.md: ``python -m voicegw.testing.metrics_table`` writes it."""
+"""The catalogue of metrics as a table: ``python -m voicegw.testing.metrics_table`` writes docs/operations.md."""
 
 from __future__ import annotations
 
