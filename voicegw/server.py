@@ -183,7 +183,7 @@ def build(
         meter,
         redactor=config.privacy.redactor,
         transfers=config.transfer,
-        music=_music(config.transfer.music),
+        music=make_music(config.transfer.music),
         supervision=config.supervision,
         texts=HouseTexts(config.texts),
         eot=speech.eot,
@@ -197,7 +197,7 @@ def build(
     return Node(gateway, media, speech, models, manager, store, counters, (http,), log, levels=levels)
 
 
-def _music(path: str) -> Music | None:
+def make_music(path: str) -> Music | None:
     """For callers who wait; None where they hear the ringing tone."""
     if not path:
         return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from voicegw.base.clock import SystemClock
-from voicegw.base.errors import LocalError
+from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId
 from voicegw.call.facts import Entry
 from voicegw.config import Config
@@ -26,6 +29,8 @@ from voicegw.server_documents import DocumentFaces, Load, NodeDocuments, NodeIns
 from voicegw.server_lifecycle import Lifecycle
 from voicegw.server_llm import LlmParts
 from voicegw.server_phones import NodePhones, OpenSecret
+from voicegw.server_reload import Reloader
+from voicegw.server_settings import LiveSettings
 from voicegw.server_trunks import TrunkFaces
 from voicegw.storage.config import FileSync
 
@@ -43,6 +48,10 @@ class Api(Protocol):
         """Listen; raises LocalError."""
         ...
 
+    def reload_certificate(self) -> None:
+        """Use the certificate's files as they are now, from the next handshake on."""
+        ...
+
     async def close(self) -> None:
         """Stop."""
         ...
@@ -51,8 +60,8 @@ class Api(Protocol):
 class Served:
     """A node and, where the configuration has one, the API over it."""
 
-    def __init__(self, config: Config) -> None:
-        """Construct both; raises ConfigError and LocalError."""
+    def __init__(self, config: Config, path: Path | None = None) -> None:
+        """Construct both; raises ConfigError and LocalError. ``path``: the file that a reload reads again."""
         listeners: list[FactListener] = []
 
         def tell(call_id: CallId, entry: Entry) -> None:
@@ -62,8 +71,9 @@ class Served:
         browsers = BrowserLegs() if config.api.enabled else None
         http = HttpxClient()
         self.node = build(config, tell, browsers, http)
-        load = _loader(config, self.node, http)
+        load = _loader(lambda: self._settings.current, self.node, http)
         files = NodeDocuments(Path(config.paths.agents), Path(config.paths.dialplan))
+        self.node.store.load = lambda: load(Path(config.paths.agents), Path(config.paths.dialplan))
         mirror = config.store.files is FileSync.MIRROR
         installer = NodeInstaller(self.node.store, load, files, self._prepare, mirror=mirror)
         uses_store = config.api.enabled or config.store.files is not FileSync.OFF
@@ -79,7 +89,10 @@ class Served:
             uses_store=uses_store,
         )
         self._is_started = self._is_changed = False
-        self.lifecycle = Lifecycle(config, self.node)
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._settings = LiveSettings(config, self.node)
+        reloader = Reloader(path, self._settings, self.node, http, self._take_files)
+        self.lifecycle = Lifecycle(self._settings, self.node, reloader)
         self._control = ControlSocket(config.paths.control, self.lifecycle, LocalAudit(config.store))
         self.api: Api | None = None
         self._phones: NodePhones | None = None
@@ -116,8 +129,20 @@ class Served:
             log.error("%s; calls are served without it\n    fix: %s", error, fix)
 
     def reload(self) -> None:
-        """Take the files anew, certificates included; on any error everything stays as it was."""
+        """As a signal wants it: read all files anew, in the background."""
+        task = asyncio.create_task(self._reload(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        with suppress(ConfigError):  # which has been logged
+            await self.lifecycle.reload("signal")
+
+    def _take_files(self) -> None:
+        """Agents, dialplan, trunks and certificates."""
         self.node.gateway.reload_certificates()
+        if self.api is not None:
+            self.api.reload_certificate()
         self._trunks.reload()
         if self._faces is not None:
             self._faces.reload()
@@ -133,6 +158,7 @@ class Served:
     async def close(self) -> None:
         """The API first: nobody takes part in a call of a node that is going away."""
         await self._control.close()
+        await self._settings.close()
         if self.api is not None:
             await self.api.close()
         if self._faces is not None:
@@ -151,11 +177,12 @@ def _phones(config: Config, node: Node, open_secret: OpenSecret | None) -> NodeP
     return NodePhones(config.phones, config.store, node.gateway, SystemClock(), open_secret)
 
 
-def _loader(config: Config, node: Node, http: HttpClient) -> Load:
+def _loader(current: Callable[[], Config], node: Node, http: HttpClient) -> Load:
     house = node.models
     assert isinstance(house, LlmParts)
 
     def load(agents: Path, dialplan: Path) -> Installation:
+        config = current()
         paths = replace(config.paths, agents=str(agents), dialplan=str(dialplan))
         return load_installation(replace(config, paths=paths), http, house)
 

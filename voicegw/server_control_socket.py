@@ -127,6 +127,10 @@ class ControlSocket:
                 status = await self._board.undrain(actor)
                 self._note("node.undrain", actor, {})
                 return status
+            case "reload":
+                report = await self._board.reload(actor)
+                self._note("node.reload", actor, msgspec.to_builtins(report))
+                return report
             case _:
                 raise LocalError(f"nobody knows how to {order.do!r}")
 

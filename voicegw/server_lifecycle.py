@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from voicegw.api.node_board import DrainWish
+from voicegw.api.node_board import DrainWish, ReloadReport
 from voicegw.base.errors import ConfigError, RemoteProtocolError
-from voicegw.config import Config
 from voicegw.runtime.drain import DrainConfig, DrainOrder, DrainStatus, Farewell
 from voicegw.runtime.node import Node
+from voicegw.server_reload import Reloader
+from voicegw.server_settings import LiveSettings
 from voicegw.sip.dialling import call_target
+
+log = logging.getLogger(__name__)
 
 
 class Lifecycle:
     """Implements the API's ``NodeBoard``. Belongs to the event loop of the calls."""
 
-    def __init__(self, config: Config, node: Node) -> None:
-        self._config = config
+    def __init__(self, settings: LiveSettings, node: Node, reloader: Reloader) -> None:
+        self._settings = settings
         self._node = node
+        self._reloader = reloader
 
     def status(self) -> DrainStatus:
         """See the protocol."""
@@ -30,7 +35,7 @@ class Lifecycle:
 
     async def drain(self, wish: DrainWish, by: str) -> DrainStatus:
         """See the protocol."""
-        config = self._config.drain
+        config = self._settings.current.drain
         order = DrainOrder(
             config.deadline_s if wish.deadline_s is None else wish.deadline_s,
             Farewell(config.farewell) if wish.farewell is None else wish.farewell,
@@ -44,15 +49,20 @@ class Lifecycle:
 
     def stop(self) -> None:
         """A signal says that the process has to end: with its last call, or soon after ``limits.drain_s``."""
-        config = self._config.drain
-        self._node.drainer.order(order_of_signal(config, self._config.limits.drain_s), final=True)
+        config = self._settings.current
+        self._node.drainer.order(order_of_signal(config.drain, config.limits.drain_s), final=True)
 
     async def undrain(self, by: str) -> DrainStatus:
         """See the protocol."""
         return await self._node.drainer.undo(by)
 
+    async def reload(self, by: str) -> ReloadReport:
+        """See the protocol."""
+        log.info("reloading", extra={"by": by})
+        return await self._reloader.reload()
+
     def _check_target(self, target: str) -> None:
-        if any(known.name == target for known in self._config.transfer.targets):
+        if any(known.name == target for known in self._settings.current.transfer.targets):
             return
         try:
             call_target(target)

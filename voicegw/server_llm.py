@@ -27,7 +27,7 @@ from voicegw.config import LlmConfig
 from voicegw.dialplan.checked import did_you_mean
 from voicegw.inference.llm.attempt import Guarded
 from voicegw.inference.llm.chain import ProviderChain
-from voicegw.inference.llm.config import BudgetConfig
+from voicegw.inference.llm.config import BudgetConfig, ChatServerConfig
 from voicegw.inference.llm.openai_chat import OpenAiChat
 from voicegw.ports.http import HttpClient
 from voicegw.ports.llm import Llm
@@ -61,14 +61,26 @@ class LlmParts:
         self._counters = counters
         self._ledger = SqliteToolLedger(ledger)
         self.desk = ToolDesk(self._ledger, clock, counters)
-        self._members = {
-            server.name: Guarded(OpenAiChat(server, clock=clock), CircuitBreaker(config.chain.breaker))
-            for server in config.servers
-        }
+        self._members = {server.name: self._member(server, config) for server in config.servers}
+        self._replaced: list[Guarded] = []
         self._mcp: list[tuple[McpToolConfig, ToolServer]] = []
         self._mcp_started = 0
         self._ledger_open = False
         self._chains: dict[str, ProviderChain] = {}
+
+    def _member(self, server: ChatServerConfig, config: LlmConfig) -> Guarded:
+        return Guarded(OpenAiChat(server, clock=self._clock), CircuitBreaker(config.chain.breaker))
+
+    async def change(self, config: LlmConfig) -> None:
+        """Other servers, for agents that are loaded from now on; those of running calls stay until the end."""
+        before = {server.name: server for server in self._config.servers}
+        fresh = {one.name: self._member(one, config) for one in config.servers if before.get(one.name) != one}
+        for member in fresh.values():
+            await member.provider.start()
+        self._config = config
+        kept = {one.name for one in config.servers} - fresh.keys()
+        self._replaced += [member for name, member in self._members.items() if name not in kept]
+        self._members = {name: member for name, member in self._members.items() if name in kept} | fresh
 
     # ------------------------------------------------------------ for the agents
 
@@ -156,6 +168,6 @@ class LlmParts:
         await self.desk.close()
         for _, server in self._mcp[: self._mcp_started]:
             await server.close()
-        for member in self._members.values():
+        for member in (*self._members.values(), *self._replaced):
             await member.provider.close()
         await self._ledger.close()

@@ -20,6 +20,14 @@ class DrainWish:
     """The process ends with the last call."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReloadReport:
+    """What a reload found to be different: what is in force now, and what will be after a restart."""
+
+    changed: tuple[str, ...] = ()
+    need_restart: tuple[str, ...] = ()
+
+
 class NodeBoard(Protocol):
     """:class:`voicegw.server_lifecycle.Lifecycle`."""
 
@@ -33,6 +41,10 @@ class NodeBoard(Protocol):
 
     async def undrain(self, by: str) -> DrainStatus:
         """Take calls again. Raises NotDrainable where it is too late."""
+        ...
+
+    async def reload(self, by: str) -> ReloadReport:
+        """Read the files anew. Raises ConfigError with all that is wrong in them; then nothing has changed."""
         ...
 
 
@@ -51,3 +63,7 @@ class BridgedNode:
     async def undrain(self, by: str) -> DrainStatus:
         """See :class:`NodeBoard`."""
         return await self._bridge.run(self._board.undrain(by))
+
+    async def reload(self, by: str) -> ReloadReport:
+        """See :class:`NodeBoard`."""
+        return await self._bridge.run(self._board.reload(by))

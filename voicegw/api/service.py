@@ -157,6 +157,16 @@ class ApiService:
         if self._config.exposed:
             log.warning("the API listens on %s without TLS of its own", self._config.listen_host)
 
+    def reload_certificate(self) -> None:
+        """Use the certificate's files as they are now, from the next handshake on; those that are wrong are not."""
+        if self._server is None or not self._config.tls_cert or self._server.config.ssl is None:
+            return
+        try:
+            _try_certificate(self._config)
+            self._server.config.ssl.load_cert_chain(self._config.tls_cert, self._config.tls_key)
+        except LocalError as error:
+            log.error("the API keeps its certificate: %s", error)
+
     async def close(self) -> None:
         """End all streams, let requests finish for a moment, and stop the thread."""
         if self._thread is None or self._loop is None or self._server is None:

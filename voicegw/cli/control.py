@@ -1,4 +1,4 @@
-"""``voicegw drain``, ``undrain`` and ``status``: orders for the server that runs on this machine."""
+"""``voicegw drain``, ``undrain``, ``reload`` and ``status``: orders for the server that runs on this machine."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         match arguments.action:
             case "drain":
                 return _drain(ask, arguments)
+            case "reload":
+                _tell(ask({"do": "reload"}), as_json=arguments.json)
             case action:
                 _show(ask({"do": action}), as_json=arguments.json)
     return 0
@@ -101,3 +103,12 @@ def _show(status: Mapping[str, Any], *, as_json: bool) -> None:
     if status["deadline_in_s"]:
         text += f", {status['farewell']} in {status['deadline_in_s']:.0f} s"
     print(text + (", then the process ends" if status["stop"] else ""), flush=True)
+
+
+def _tell(report: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report))
+        return
+    print(f"in force: {', '.join(report['changed']) or 'nothing of the configuration is different'}")
+    if report["need_restart"]:
+        print(f"after a restart only: {', '.join(report['need_restart'])}")

@@ -81,7 +81,8 @@ def _add_control(commands: _Commands) -> None:
     drain.add_argument("--wait", action="store_true", help="return when the server is empty")
     undrain = commands.add_parser("undrain", help="let the running server take calls again")
     status = commands.add_parser("status", help="whether the running server takes calls, and how many it has")
-    for name, one in (("drain", drain), ("undrain", undrain), ("status", status)):
+    reload = commands.add_parser("reload", help="let the running server read its files anew")
+    for name, one in (("drain", drain), ("undrain", undrain), ("status", status), ("reload", reload)):
         _add_config(one)
         one.add_argument("--json", action="store_true", help="as JSON")
         one.set_defaults(command="control", action=name)

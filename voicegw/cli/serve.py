@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     config = load_config(arguments.config)
     configure(config.log.level, json_lines=config.log.format == "json")
-    asyncio.run(_serve(Served(config)))
+    asyncio.run(_serve(Served(config, arguments.config)))
     return 0
 
 

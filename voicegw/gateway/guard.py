@@ -98,6 +98,12 @@ class Guard:
         self._now = 0.0
         """The time of the latest message, which is exact enough for what lasts an hour."""
 
+    def use(self, config: GuardConfig) -> None:
+        """Lists and times of a changed configuration; whoever is known keeps the rate that it has."""
+        self._config = config
+        self._networks = [ipaddress.ip_network(network, strict=False) for network in config.trusted]
+        self.forget_trunks()
+
     # ---------------------------------------------------------------- before parsing
 
     def admits(self, data: bytes, source: Address, now: float) -> bool:

@@ -136,6 +136,11 @@ class SipDriver:
         self._timer = self._delivery = self._check = None
         self.wire.close()
 
+    def use(self, config: SipConfig) -> None:
+        """The limits and the guard of a changed configuration, from now on."""
+        self.guard.use(config.guard)
+        self.agent.change_limits(config.max_calls, config.retry_after_s, accept_messages=config.accept_messages)
+
     def admits(self) -> bool:
         """Whether the next INVITE would come through; any thread may ask."""
         return not self.agent.draining and not self._load.overloaded

@@ -72,8 +72,9 @@ class SipGateway:
         trunks: TrunkDesk | None = None,
     ) -> None:
         self.trunks = trunks or TrunkDesk((), config.strangers, counters)
-        node = Speech(config.preferences, security=config.media_security, keys=config.keys)
+        node = _speech_of(config)
         calls = TrunkCalls(self.trunks, node)
+        self._speak = calls.speak
         self.phones = PhoneBook(phones, random)
         reception = ReceptionDesk(self.phones, self.trunks, phones.policy, random)
         self._driver = driver = SipDriver(
@@ -154,6 +155,11 @@ class SipGateway:
         self.watch.stop()
         self.servers.close()
         self._driver.close()
+
+    def use(self, config: SipConfig) -> None:
+        """For calls and messages from now on: limits, the guard's lists, codecs, keys and SRTP of the node."""
+        self._driver.use(config)
+        self._speak(_speech_of(config))
 
     def gauges(self) -> dict[str, float]:
         """Levels for metrics. Any thread may ask."""
@@ -254,3 +260,7 @@ class SipGateway:
     def _end(self, leg: SipLeg, event: LegEnded) -> None:
         if self._legs.remove(leg) and not leg.is_untold:
             self._tell(event)
+
+
+def _speech_of(config: SipConfig) -> Speech:
+    return Speech(config.preferences, security=config.media_security, keys=config.keys)

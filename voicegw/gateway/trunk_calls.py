@@ -89,6 +89,11 @@ class TrunkCalls:
         self._node = node
         warn_of(node.security)
 
+    def speak(self, node: Speech) -> None:
+        """What is spoken from now on where no trunk says."""
+        self._node = node
+        warn_of(node.security)
+
     def arrive(self, leg_id: LegId, event: InviteReceived, now: float, names: Collection[str] = ()) -> Arrival:
         """Whose call this is, and what it says. A phone of ours has proven who it is and belongs to no trunk.
 

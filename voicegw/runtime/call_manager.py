@@ -74,7 +74,7 @@ class CallManager:
     def __init__(self, services: CallServices, store: DialplanStore, max_calls: int) -> None:
         self._services = services
         self._store = store
-        self._max_calls = max_calls
+        self.max_calls = max_calls
         self._calls: dict[CallId, CallRuntime] = {}
         self._by_leg: dict[LegId, CallRuntime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,10 +96,19 @@ class CallManager:
         """How many calls there are."""
         return len(self._calls)
 
+    def change(self, change: Callable[[CallServices], CallServices]) -> None:
+        """What calls that begin from now on are given."""
+        self._services = change(self._services)
+
+    async def wait_for_these(self) -> None:
+        """Until every call that there is now has ended."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+
     @property
     def has_room(self) -> bool:
         """Whether one more call would be carried well."""
-        return len(self._calls) < self._max_calls and self._services.media.has_room
+        return len(self._calls) < self.max_calls and self._services.media.has_room
 
     # ------------------------------------------------------------ from the gateway
 

@@ -35,13 +35,14 @@ class DialplanStore:
     """Holds the installation. A running call keeps the one it began with."""
 
     def __init__(self, load: Callable[[], Installation]) -> None:
-        self._load = load
+        self.load = load
+        """Builds the installation anew; raises ConfigError."""
         self.current = load()
 
     def reload(self) -> ConfigError | None:
         """Load anew and swap; on any error the old one stays in force and the error is returned."""
         try:
-            self.current = self._load()
+            self.current = self.load()
         except ConfigError as error:
             log.error("reload refused, the running configuration stays: %s", error)
             return error

@@ -7,6 +7,7 @@ The owner feeds ``receive_datagram`` and ``handle_timer``, and after each of the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import RandomBytes
@@ -172,6 +173,15 @@ class UserAgent:
     def resume(self) -> None:
         """Take new calls again, after :meth:`drain`."""
         self._core.draining = False
+
+    def change_limits(self, max_calls: int, retry_after_s: int, *, accept_messages: bool) -> None:
+        """For requests from now on; see :class:`UserAgentConfig`."""
+        self._core.config = replace(
+            self._core.config,
+            max_calls=max_calls,
+            retry_after_s=retry_after_s,
+            accept_messages=accept_messages,
+        )
 
     def set_overloaded(self, overloaded: bool) -> None:
         """While overloaded, new calls get 503 (RFC 5390); running calls and everything else go on."""

@@ -26,7 +26,7 @@ from voicegw.api.control import Mode, NoSuchCall, OutgoingCall, Refused, Supervi
 from voicegw.api.events_stream import EventHub
 from voicegw.api.installation import Documents
 from voicegw.api.live_calls import LiveCalls
-from voicegw.api.node_board import DrainWish
+from voicegw.api.node_board import DrainWish, ReloadReport
 from voicegw.api.parts import Node, Parts
 from voicegw.api.passwords import Passwords
 from voicegw.api.permissions import Permission, Team
@@ -179,6 +179,7 @@ class FakeNode:
 
     now: DrainStatus = field(default_factory=lambda: DrainStatus(NodeState.SERVING, 2))
     wishes: list[DrainWish] = field(default_factory=list)
+    broken: str = ""
 
     def status(self) -> DrainStatus:
         return self.now
@@ -196,6 +197,11 @@ class FakeNode:
             raise NotDrainable("calls are being handed over")
         self.now = DrainStatus(NodeState.SERVING, 2)
         return self.now
+
+    async def reload(self, by: str) -> ReloadReport:
+        if self.broken:
+            raise ConfigError(self.broken, file="voicegw.yaml", line=7, fix="do it better")
+        return ReloadReport(("limits.max_calls",), ("media.port_low",))
 
 
 _template: dict[str, Path] = {}

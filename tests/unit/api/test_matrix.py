@@ -122,6 +122,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("DELETE", "/v1/guard/bans/{host}"): Row(P.TRUNKS, path={"host": "nobody"}, unlimited=True),
     ("GET", "/v1/node"): Row(P.OPERATE),
     ("POST", "/v1/node/drain"): Row(P.OPERATE, body={"farewell": "transfer"}, unlimited=True),
+    ("POST", "/v1/node/reload"): Row(P.OPERATE, unlimited=True),
     ("DELETE", "/v1/node/drain"): Row(P.OPERATE, unlimited=True),
     ("GET", "/v1/calls"): Row(P.CALLS_READ),
     ("POST", "/v1/calls"): Row(P.ORIGINATE, body=MISTAKE),

@@ -55,3 +55,14 @@ def test_a_node_that_takes_no_calls_is_not_ready(tmp_path: Path) -> None:
     answer = rig.get("/readyz")
     assert answer.status_code == 503 and answer.json()["parts"]["admission"] is False
     rig.close()
+
+
+def test_a_reload_says_what_is_in_force_and_what_is_wrong(rig: Rig) -> None:
+    told = rig.post("/v1/node/reload", "boss")
+    assert told.json() == {"changed": ["limits.max_calls"], "need_restart": ["media.port_low"]}
+    assert [one["action"] for one in rig.audit()] == ["node.reload"]
+    rig.board.broken = "there is no codec called 'mp3'"
+    wrong = rig.post("/v1/node/reload", "boss")
+    (error,) = wrong.json()["errors"]
+    assert wrong.status_code == 422 and (error["file"], error["line"]) == ("voicegw.yaml", 7)
+    assert len(rig.audit()) == 1

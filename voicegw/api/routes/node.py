@@ -12,7 +12,7 @@ from voicegw.api.answers import refusals
 from voicegw.api.node_board import DrainWish, NodeBoard
 from voicegw.api.parts import Parts, PartsDep
 from voicegw.api.permissions import Permission
-from voicegw.api.problems import conflict, forbidden, invalid
+from voicegw.api.problems import conflict, forbidden, invalid, wrong_document
 from voicegw.base.errors import ConfigError
 from voicegw.runtime.drain import DrainStatus, Farewell, NodeState, NotDrainable
 
@@ -30,6 +30,13 @@ class NodeView(BaseModel):
     farewell: str
     stop: bool
     by: str
+
+
+class ReloadView(BaseModel):
+    """The settings that differ from before: in force now, or only after a restart."""
+
+    changed: list[str]
+    need_restart: list[str]
 
 
 class DrainBody(BaseModel):
@@ -78,6 +85,20 @@ async def undrain(parts: PartsDep, visitor: Operator) -> NodeView:
     return _view(status)
 
 
+@router.post("/reload", responses=refusals(422), summary="Read the configuration anew")
+async def reload(parts: PartsDep, visitor: Operator) -> ReloadView:
+    """As SIGHUP does. Where anything is wrong in a file nothing changes, and the answer says file, line and fix."""
+    _demand_unlimited(visitor)
+    try:
+        report = await _board(parts).reload(visitor.who.user_name)
+    except ConfigError as error:
+        raise wrong_document(error, "configuration") from None
+    view = ReloadView(changed=list(report.changed), need_restart=list(report.need_restart))
+    async with parts.store.write() as unit:
+        await unit.audit.append(visitor.note("node.reload", "node", "", None, view.model_dump()))
+    return view
+
+
 def _board(parts: Parts) -> NodeBoard:
     assert parts.board is not None, "without a node these routes are not there"
     return parts.board
@@ -86,7 +107,7 @@ def _board(parts: Parts) -> NodeBoard:
 def _demand_unlimited(visitor: Visitor) -> None:
     """A node belongs to no team."""
     if not visitor.who.reach.unlimited:
-        raise forbidden("only people without limits may empty a node")
+        raise forbidden("only people without limits may operate a node")
 
 
 def _view(status: DrainStatus) -> NodeView:
