@@ -49,10 +49,9 @@ def test_every_sample_leaves_once_in_order_and_is_counted(steps: list[str], size
             case "tick" | "lost":
                 frame = np.zeros(160, np.int16)
                 if playout.fill(frame):
-                    if playout.quick and step == "tick":
-                        playout.step()
-                    else:
-                        events += playout.settle(0.0, sent=step == "tick")
+                    events += playout.settle(0.0, sent=step == "tick")
+                elif step == "lost":
+                    playout.take_back()
     events += playout.cut(0.0)
     for event in events:
         match event:

@@ -6,6 +6,7 @@ each direction of a stream is an object of the C library (docs/decisions/0013), 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Final, Protocol, cast
 
@@ -17,6 +18,12 @@ from voicegw.base.errors import LocalError
 
 RATE_HZ: Final = 16_000
 _BIT_RATE: Final = 64_000
+
+
+Encode = Callable[[NDArray[np.int16]], bytes]
+"""16-bit PCM of an even number of samples to half as many bytes."""
+Decode = Callable[[bytes], memoryview]
+"""Codes to twice as many 16-bit samples."""
 
 
 class _Coder(Protocol):
@@ -40,16 +47,16 @@ class Encoder:
     """One stream on its way out; LocalError where the library is not installed."""
 
     def __init__(self) -> None:
-        self.encode = _coder().encode
-        """16-bit PCM of an even number of samples to half as many bytes."""
+        self.encode: Encode = _coder().encode
 
 
 class Decoder:
     """One stream on its way in; LocalError where the library is not installed."""
 
     def __init__(self) -> None:
-        self._decode = _coder().decode
+        self.decode_bytes: Decode = _coder().decode
+        """What :meth:`decode` makes an array of."""
 
     def decode(self, codes: bytes) -> NDArray[np.int16]:
         """Twice as many samples as there are bytes."""
-        return np.frombuffer(self._decode(codes), np.int16)
+        return np.frombuffer(self.decode_bytes(codes), np.int16)

@@ -20,6 +20,8 @@ class EchoWatch:
     def __init__(self, capacity: int, config: EchoGateConfig) -> None:
         self._gate = EchoGate(capacity, config) if config.longest_ms else None
         self._levels = np.full(capacity, SILENCE_DBOV, np.float32)
+        self._rows: dict[int, tuple[Sequence[Leg], Rows]] = {}
+        """By place among those shipped: some legs, and their rows. The legs are the same objects for long."""
 
     def reset(self, row: int) -> None:
         """The row belongs to another leg."""
@@ -31,10 +33,16 @@ class EchoWatch:
         if self._gate is None:
             return
         self._levels[rows] = SILENCE_DBOV
-        for legs, frames in shipped:
+        for place, (legs, frames) in enumerate(shipped):
             if legs:
-                self._levels[[leg.row for leg in legs]] = level_dbov(frames)
+                self._levels[self._rows_of(place, legs)] = level_dbov(frames)
         self._gate.sent(rows, self._levels[rows])
+
+    def _rows_of(self, place: int, legs: Sequence[Leg]) -> Rows:
+        known = self._rows.get(place)
+        if known is None or known[0] is not legs:
+            known = self._rows[place] = legs, np.array([leg.row for leg in legs], np.intp)
+        return known[1]
 
     def own(self, rows: Rows, frames: Pcm) -> NDArray[np.bool_] | None:
         """Which of the frames that came are more than echo can be; None where nobody asks."""

@@ -7,7 +7,7 @@ a disk or a provider did: it counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
 import numpy as np
@@ -85,6 +85,8 @@ class MediaEngine:
         self._taps = Taps(config.tap_ms // FRAME_MS, config.ear_level_dbov)
         self._events: list[m.Event] = []
         self._ticks = 0
+        self.before_departure: Callable[[], None] = _at_once
+        """Called when the packets of a tick are ready: who drives the engine may let them wait a little."""
         self.stopped = False
         """Shutdown was received."""
         self.departed_at = 0.0
@@ -133,17 +135,19 @@ class MediaEngine:
             heard = self._crossing.hear()
             self._detect_speech(plan, heard, now)
             self._detect_tones(plan, self._crossing.as_came, now)
-            playing = [playing for plane in plan.planes for playing in self._take_playouts(plane)]
+            playing = self._take_playouts(plan)
             mixed = [plane.mix.mix(plane.sources) for plane in plan.planes]
             narrow, wide = self._crossing.speak(mixed)
             self._add_tones(narrow, wide)
-            departure = self._sender.send(narrow, wide, self._events)
+            self._sender.prepare(narrow, wide, self._events)
+            self.before_departure()
+            departure = self._sender.depart()
             self.departed_at = departure.last_at
+            self._settle_playouts(plan, playing, departure)
             shipped = (self._crossing.narrow, narrow), (self._crossing.wide, wide)
             self._echo.sent(plan.rows, *shipped)
             if self._line is not None:
                 self._line.sent(plan.rows, *shipped)
-            self._settle_playouts(playing, departure)
             self._bank.elapsed += FRAME_SAMPLES
             self._tap(plan, mixed)
             self._record(plan, mixed)
@@ -230,20 +234,21 @@ class MediaEngine:
             self._events += done
             self._board.stale = True  # its playout goes on
 
-    def _take_playouts(self, plane: Plane) -> list[tuple[Playout, int]]:
-        """Fill the playout sources. A call that nobody can be sent to now waits: its audio would be lost."""
-        plane.sources[len(plane.legs) :] = 0
+    def _take_playouts(self, plan: TickPlan) -> list[tuple[Playout, int]]:
+        """Fill the playout sources; those that are to be settled. A call that nobody can be sent to now waits: its
+        audio would be lost."""
         playing = []
-        for playout, row, frame in plane.playouts:
-            if playout.fill(frame):
-                playing.append((playout, row))
+        for plane in plan.planes:
+            plane.sources[len(plane.legs) :] = 0
+            playing += [(playout, row) for playout, row, frame in plane.playouts if playout.fill(frame)]
         return playing
 
-    def _settle_playouts(self, playing: list[tuple[Playout, int]], departure: Departure) -> None:
+    def _settle_playouts(self, plan: TickPlan, playing: list[tuple[Playout, int]], departure: Departure) -> None:
+        if departure.failed:
+            for playout, row, _ in (one for plane in plan.planes for one in plane.playouts):
+                if row in departure.failed:
+                    playout.take_back()
         for playout, row in playing:
-            if playout.quick and row not in departure.failed:
-                playout.step()
-                continue
             at = departure.at(row)
             events = playout.settle(departure.last_at if at is None else at, sent=at is not None)
             if events:
@@ -451,3 +456,7 @@ class MediaEngine:
             self._recorder.stop(call.call_id, discard=discard)
             call.recording = False
             self._board.stale = True
+
+
+def _at_once() -> None:
+    """Packets leave as soon as they are ready."""

@@ -1,8 +1,8 @@
 """The agent's speech on its way to the caller, counted in samples that left.
 
-Nothing is pushed ahead: each tick takes one frame, and only when that frame has been sent do the positions move
-(:meth:`Playout.fill`, then :meth:`Playout.settle`). So a pause or a cut knows the exact sample, and a frame that
-the network refused is offered again.
+Nothing is pushed ahead: each tick takes one frame, and positions move only by frames that were sent
+(:meth:`Playout.fill`, then :meth:`Playout.settle`, or :meth:`Playout.take_back`). So a pause or a cut knows the
+exact sample, and a frame that the network refused is offered again.
 
 A pause fades out over the first 5 ms of what would have come next and does not count them: the resume begins with
 the same samples, faded in, and nothing is lost. A gap because nothing more has come sounds the same. Where less
@@ -123,8 +123,7 @@ class Playout:
         self._fade_in = False
         self._steady: _Utterance | None = None
         self.paused = False
-        self.quick = False
-        """This tick's frame came from the middle of an utterance: :meth:`step` settles it."""
+        self._quick = False  # this tick's frame came from the middle of an utterance
 
     def _set_rate(self, rate_hz: int) -> None:
         self.rate_hz = rate_hz
@@ -224,9 +223,8 @@ class Playout:
         return fade_out(follows, self._fade)
 
     def fill(self, frame: _Pcm) -> bool:
-        """Write the next samples into ``frame``, which holds silence; False when there is nothing to play.
-
-        They count when :meth:`step` (for a :attr:`quick` frame) or :meth:`settle` says that they left.
+        """Write the next samples into ``frame``, which holds silence. True: :meth:`settle` is to say what became
+        of them; else they, if there are any, count as sent but for :meth:`take_back`.
         """
         steady = self._steady
         if steady is not None:
@@ -235,9 +233,11 @@ class Playout:
             end = start + self._frame
             if end < steady.queued:
                 frame[:] = steady.pcm[start:end]
-                self.quick = True
-                return True
+                steady.sent = end
+                self._quick = True
+                return False
             self._steady = None
+        self._quick = False
         if self.idle:
             return False
         if self._tail is not None:
@@ -264,11 +264,11 @@ class Playout:
             frame[: self._fade] = fade_in(frame[: self._fade], self._fade)
         return True
 
-    def step(self) -> None:
-        """The :attr:`quick` frame of this tick left."""
-        self.quick = False
-        if self._steady is not None:
-            self._steady.sent += self._frame
+    def take_back(self) -> None:
+        """The frame of this tick did not leave."""
+        if self._quick and self._steady is not None:
+            self._steady.sent -= self._frame
+        self._quick = False
 
     def settle(self, at: float, *, sent: bool) -> list[Event]:
         """The frame of this tick left at ``at``, or did not: move the positions and tell."""
@@ -277,7 +277,6 @@ class Playout:
             events += self._starve(self._starving, at)
             self._starving = None
         taken, self._taken = self._taken, []
-        self.quick = False
         if not sent:
             return events
         if taken:

@@ -15,7 +15,7 @@ from voicegw.media.messages import LegKeys
 from voicegw.media.sockets import Address, PortPair
 from voicegw.rtp.packet import RtpPacket
 from voicegw.rtp.rtcp import is_report
-from voicegw.rtp.srtp import FORGED, SrtpKey, SrtpReceiver, SrtpSender
+from voicegw.rtp.srtp import FORGED, SealPlace, SrtpKey, SrtpReceiver, SrtpSender
 
 REFUSED: Final = -1
 """In place of a size: a packet that is not authentic, or has come before."""
@@ -29,6 +29,9 @@ class SecurePorts:
     def __init__(self, ports: PortPair, keys: LegKeys, counters: Counters) -> None:
         """LocalError for a suite that this machine does not have."""
         self._ports = ports
+        self.send_sealed = ports.rtp.sendto
+        """For what :meth:`seal` has made."""
+        self._receive_into = ports.rtp.recvfrom_into
         self._counters = counters
         self.keys = keys
         self._sender = SrtpSender(SrtpKey(keys.suite, keys.send))
@@ -63,6 +66,10 @@ class SecurePorts:
             raise OSError("the SRTP key is worn out")
         return self._ports.rtp.sendto(made, address)
 
+    def seal(self, place: SealPlace, size: int) -> int:
+        """See :meth:`~voicegw.rtp.srtp.SrtpSender.seal`."""
+        return self._sender.seal(place, size)
+
     def send_report(self, packet: memoryview | bytes, address: Address) -> int:
         """Like ``sendto`` of the RTCP socket."""
         return self._ports.rtcp.sendto(self._sealed_report(packet), address)
@@ -79,10 +86,24 @@ class SecurePorts:
 
     def receive(self, view: memoryview) -> tuple[int, Address]:
         """Like ``recvfrom_into`` of the RTP socket; the size is REFUSED for what is not authentic."""
-        size, address = self._ports.rtp.recvfrom_into(self._receiver.buffer)
+        receiver = self._receiver
+        buffer = receiver.buffer
+        size, address = self._receive_into(buffer)
+        if self._others or is_report(buffer[:2]):
+            return self._receive_unusual(size, view), address
+        plain = receiver.unprotect(size)
+        if plain < 0:
+            self._refuse(plain)
+            return REFUSED, address
+        plain = min(plain, len(view))
+        view[:plain] = buffer[:plain]
+        return plain, address
+
+    def _receive_unusual(self, size: int, view: memoryview) -> int:
+        """RTCP on the port of RTP, or a packet under keys that have just changed."""
         if is_report(self._receiver.buffer[:size]):
-            return self._open(SrtpReceiver.unprotect_report, size, view), address
-        return self._open(SrtpReceiver.unprotect, size, view), address
+            return self._open(SrtpReceiver.unprotect_report, size, view)
+        return self._open(SrtpReceiver.unprotect, size, view)
 
     def receive_report(self, view: memoryview) -> tuple[int, Address]:
         """Like ``recvfrom_into`` of the RTCP socket."""

@@ -1,12 +1,16 @@
 """From the mixed frames to the sockets.
 
 The packets of all ordinary legs (20 ms, no digit) are rows of one array: encoded, and their headers written, in a
-few array operations; only ``sendto`` is called for each. A leg with another packet time, or one that sends a
-digit just now, is served by itself.
+few array operations; only what encrypts and ``sendto`` are called for each. A leg with another packet time, or one
+that sends a digit just now, is served by itself.
+
+First everything is made (:meth:`RtpSender.prepare`), then everything leaves (:meth:`RtpSender.depart`): with
+nothing else between them, packets leave evenly from tick to tick.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,15 +25,30 @@ from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ
 from voicegw.media.filling import Pcm
 from voicegw.media.leg import Leg
 from voicegw.media.messages import DtmfSent, Event
+from voicegw.media.secure import SecurePorts
 from voicegw.media.sockets import Address
 from voicegw.media.wide import OPUS
-from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE, RtpPacket
+from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE
+from voicegw.rtp.srtp import SEAL_BYTES, SealPlace, seal_place
 from voicegw.rtp.telephone_event import EventPacket
 
 _PACKET_BYTES: Final = HEADER_BYTES + FRAME_SAMPLES
+_ROW_BYTES: Final = _PACKET_BYTES + SEAL_BYTES
 _TIMESTAMP_MASK: Final = 0xFFFFFFFF
 _MARKER_SHIFT: Final = 23
-_Shipment = tuple[Callable[[memoryview | bytes, Address], int], memoryview, Address]
+_HEADER: Final = struct.Struct(">HHII")
+_Shipment = tuple[Callable[[memoryview | bytes, Address], int], memoryview | bytes, Address]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """A plain packet that is encrypted where it lies, in every tick anew."""
+
+    row: int
+    secure: SecurePorts
+    memory: memoryview
+    place: SealPlace
+    target: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +95,63 @@ class RtpSender:
         plain = [*(narrow[index] for index in self._narrow), *(wide[index] for index in self._wide)]
         self._rows = np.array([leg.row for leg in plain], np.intp)
         self._wide_rows = [leg.row for leg in plain[len(self._narrow) :]]
-        self._packets = np.zeros((len(plain), _PACKET_BYTES), np.uint8)
+        room = np.zeros((len(plain), _ROW_BYTES), np.uint8)
+        self._payloads = room[:, HEADER_BYTES:_PACKET_BYTES]
         # Headers as words: what stays is written here, what changes by _write_headers.
-        self._words = self._packets.view(">u4")
+        self._words = room.view(">u4")
         self._words[:, 2] = self._bank.ssrc[self._rows]
         self._first_timestamps = self._bank.first_timestamp[self._rows]
         self._constant = (PLAIN_FIRST_BYTE << 24) | self._bank.payload_type[self._rows] << 16
-        self._shipments: list[_Shipment] = [
-            (leg.send, self._packets[place].data, _target(leg)) for place, leg in enumerate(plain)
-        ]
+        self._open: list[tuple[int, _Shipment]] = []
+        self._sealed: list[_Sealed] = []
+        for leg, memory in zip(plain, room, strict=True):
+            if leg.secure is None:
+                self._open.append((leg.row, (leg.send, memory[:_PACKET_BYTES].data, _target(leg))))
+            else:
+                place = seal_place(memory)
+                self._sealed.append(_Sealed(leg.row, leg.secure, memory.data, place, _target(leg)))
+        self._ready: list[tuple[int, _Shipment]] = []
+        self._failed: list[int] = []
         departing = [leg.row for leg in plain] + [leg.row for _, leg in self._alone]
         self._order = {row: place / max(1, len(departing) - 1) for place, row in enumerate(departing)}
 
-    def send(self, narrow: Pcm, wide: Pcm, events: list[Event]) -> Departure:
-        """Encode and send frames, one for each planned leg: (n, 160) and (m, 320)."""
-        bank, count, payloads = self._bank, len(self._narrow), self._packets[:, HEADER_BYTES:]
+    def prepare(self, narrow: Pcm, wide: Pcm, events: list[Event]) -> None:
+        """Make the packets of frames, one for each planned leg: (n, 160) and (m, 320)."""
+        bank, count, payloads = self._bank, len(self._narrow), self._payloads
         payloads[:count] = bank.encode(self._rows[:count], narrow if self._all_plain else narrow[self._narrow])
         if self._wide_rows:
             payloads[count:] = bank.wide.encode(self._wide_rows, wide[self._wide])
         self._write_headers()
+        self._failed = []
+        self._ready = [*self._open, *self._seal()] if self._sealed else self._open
+        if self._alone:
+            self._ready = self._ready.copy()
+            for index, leg in self._alone:
+                self._prepare_alone(leg, (wide if leg.wide_out else narrow)[index], events)
+
+    def _seal(self) -> list[tuple[int, _Shipment]]:
+        """Encrypt the plain packets of the legs with SRTP. A key that is worn out encrypts no more."""
+        ready: list[tuple[int, _Shipment]] = []
+        for one in self._sealed:
+            size = one.secure.seal(one.place, _PACKET_BYTES)
+            if size:
+                ready.append((one.row, (one.secure.send_sealed, one.memory[:size], one.target)))
+            else:
+                self._failed.append(one.row)
+        return ready
+
+    def depart(self) -> Departure:
+        """The system calls. A full buffer or a vanished route loses a packet, never the tick."""
+        failed = self._failed
         first_at = self._clock.monotonic()
-        failed = self._ship()
-        for index, leg in self._alone:
-            if not self._ship_alone(leg, (wide if leg.wide_out else narrow)[index], events):
-                failed.append(leg.row)
+        for row, (sendto, packet, target) in self._ready:
+            try:
+                sendto(packet, target)
+            except OSError:
+                failed.append(row)
         last_at = self._clock.monotonic()
         if failed:
-            self._counters.add("rtp_send_errors", len(failed))
+            self._counters.add("rtp_send_errors", len(set(failed)))
         return Departure(first_at, last_at, self._order, frozenset(failed))
 
     def _write_headers(self) -> None:
@@ -117,50 +166,39 @@ class RtpSender:
         self._words[:, 1] = (self._first_timestamps + bank.elapsed) & _TIMESTAMP_MASK
         bank.sequence[rows] = sequence + 1
 
-    def _ship(self) -> list[int]:
-        """The system calls. A full buffer or a vanished route loses a packet, never the tick."""
-        failed: list[int] = []
-        for place, (sendto, packet, target) in enumerate(self._shipments):
-            try:
-                sendto(packet, target)
-            except OSError:
-                failed.append(int(self._rows[place]))
-        return failed
-
-    def _ship_alone(self, leg: Leg, frame: Pcm, events: list[Event]) -> bool:
-        """A leg that sends a digit, or packets that are not 20 ms; False if the kernel refused any of it."""
+    def _prepare_alone(self, leg: Leg, frame: Pcm, events: list[Event]) -> None:
+        """A leg that sends a digit, or packets that are not 20 ms."""
         row = leg.row
         timestamp = self._bank.timestamp(row)
         if leg.keying:
             key = self._next_key(leg, timestamp, events)
             if key is not None:
-                return self._ship_packet(leg, leg.key_payload_type, key.timestamp, key.payload, marker=key.marker)
+                self._add_packet(leg, leg.key_payload_type, key.timestamp, key.payload, marker=key.marker)
+                return
         if row in self._bank.wide.senders:
-            return self._ship_opus(leg, frame)
+            self._prepare_opus(leg, frame)
+            return
         codes = self._encode(leg, frame)
         length = leg.ptime_ms * SAMPLE_RATE_HZ // 1000
         waiting = leg.odd_codes
         waiting += codes
         start = timestamp + len(codes) - len(waiting)
-        sent = True
         while len(waiting) >= length:
             payload_type, marker = int(self._bank.payload_type[row]), bool(self._bank.marker[row])
-            sent &= self._ship_packet(leg, payload_type, start, bytes(waiting[:length]), marker=marker)
+            self._add_packet(leg, payload_type, start, bytes(waiting[:length]), marker=marker)
             del waiting[:length]
             start += length
-        return sent
 
-    def _ship_opus(self, leg: Leg, frame: Pcm) -> bool:
+    def _prepare_opus(self, leg: Leg, frame: Pcm) -> None:
         """The packets that end in this tick, but for those of silence: the first after it has the marker."""
         bank, row = self._bank, leg.row
-        payload_type, sent = int(bank.payload_type[row]), True
+        payload_type = int(bank.payload_type[row])
         for back, payload in bank.wide.senders[row].packets(frame):
             if not payload:
                 bank.marker[row] = True
                 continue
             timestamp = bank.timestamp(row, FRAME_SAMPLES - back)
-            sent &= self._ship_packet(leg, payload_type, timestamp, payload, marker=bool(bank.marker[row]))
-        return sent
+            self._add_packet(leg, payload_type, timestamp, payload, marker=bool(bank.marker[row]))
 
     def _encode(self, leg: Leg, frame: Pcm) -> bytes:
         if leg.wide_out:
@@ -180,24 +218,15 @@ class RtpSender:
             self.stale = True
         return packet
 
-    def _ship_packet(self, leg: Leg, payload_type: int, timestamp: int, payload: bytes, *, marker: bool) -> bool:
-        row = leg.row
-        packet = RtpPacket(
-            payload_type=payload_type,
-            sequence=int(self._bank.sequence[row]) & 0xFFFF,
-            timestamp=timestamp & _TIMESTAMP_MASK,
-            ssrc=int(self._bank.ssrc[row]),
-            payload=payload,
-            marker=marker,
-        )
-        self._bank.sequence[row] += 1
-        self._bank.marker[row] = False
-        self._bank.extra_octets[row] += len(payload) - FRAME_SAMPLES
-        try:
-            leg.send(packet.to_bytes(), _target(leg))
-        except OSError:
-            return False
-        return True
+    def _add_packet(self, leg: Leg, payload_type: int, timestamp: int, payload: bytes, *, marker: bool) -> None:
+        bank, row = self._bank, leg.row
+        first = PLAIN_FIRST_BYTE << 8 | marker << 7 | payload_type
+        sequence = int(bank.sequence[row])
+        bank.sequence[row] = sequence + 1
+        bank.marker[row] = False
+        bank.extra_octets[row] += len(payload) - FRAME_SAMPLES
+        header = _HEADER.pack(first, sequence & 0xFFFF, timestamp & _TIMESTAMP_MASK, int(bank.ssrc[row]))
+        self._ready.append((row, (leg.send, header + payload, _target(leg))))
 
 
 def _is_plain(leg: Leg) -> bool:

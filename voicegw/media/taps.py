@@ -10,12 +10,27 @@ They hear speech at one level (:mod:`voicegw.media.ear_level`); recordings and o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from voicegw.base.ids import CallId
 from voicegw.media.ear_level import Ear, EarLevels, Flags
 from voicegw.media.filling import Pcm
 from voicegw.media.messages import AudioBatch, AudioTapped
+
+
+@dataclass(slots=True)
+class _Block:
+    """What some ears of one rate have heard since it was told last, a row each."""
+
+    ears: Sequence[Ear]
+    sinks: NDArray[np.intp]
+    pcm: Pcm
+    filled: int = 0
+    """Samples."""
 
 
 class Taps:
@@ -27,29 +42,49 @@ class Taps:
         self._level_dbov = level_dbov
         self._levels: dict[int, EarLevels] = {}
         self._ticks = 0
-        self._heard: dict[tuple[CallId, str, int], list[bytes]] = {}
+        self._blocks: dict[int, _Block] = {}
+        self._heard: dict[tuple[CallId, str, int], bytes] = {}
+        """What was heard before the ears were others."""
 
     def add(self, taps: Sequence[Ear], mixed: Pcm, rate_hz: int, speaking: Flags | None = None) -> None:
         """One tick of the ears of calls of one rate; ``speaking``: whether whom each hears is, None for unknown."""
-        for (call_id, ear, _), frame in zip(taps, self._frames(taps, mixed, rate_hz, speaking), strict=True):
-            self._heard.setdefault((call_id, ear, rate_hz), []).append(frame.tobytes())
+        block = self._blocks.get(rate_hz)
+        if block is None or block.ears is not taps:
+            self._close(rate_hz)
+            sinks = np.array([sink for _, _, sink in taps], np.intp)
+            block = _Block(taps, sinks, np.empty((len(taps), self._most * mixed.shape[1]), np.int16))
+            self._blocks[rate_hz] = block
+        end = block.filled + mixed.shape[1]
+        block.pcm[:, block.filled : end] = self._frames(block, mixed, rate_hz, speaking)
+        block.filled = end
 
-    def _frames(self, taps: Sequence[Ear], mixed: Pcm, rate_hz: int, speaking: Flags | None) -> Iterable[Pcm]:
+    def _frames(self, block: _Block, mixed: Pcm, rate_hz: int, speaking: Flags | None) -> Pcm:
         if not self._level_dbov or speaking is None:
-            return (mixed[sink] for _, _, sink in taps)
+            return mixed[block.sinks]
         if rate_hz not in self._levels:
             self._levels[rate_hz] = EarLevels(self._level_dbov)
-        return self._levels[rate_hz].process(taps, mixed, speaking)
+        return self._levels[rate_hz].process(block.ears, mixed, speaking)
 
     def end_tick(self) -> AudioBatch | None:
         """All ears have been added; what was collected, if it is time."""
         self._ticks += 1
         return self.take() if self._ticks >= self._most else None
 
+    def _close(self, rate_hz: int) -> None:
+        """Keep what the ears of a rate have heard, in pieces of their own."""
+        block = self._blocks.get(rate_hz)
+        if block is None or not block.filled:
+            return
+        for (call_id, ear, _), row in zip(block.ears, block.pcm[:, : block.filled], strict=True):
+            key = (call_id, ear, rate_hz)
+            self._heard[key] = self._heard.get(key, b"") + row.tobytes()
+        block.filled = 0
+
     def take(self) -> AudioBatch | None:
         """All that was collected; None if that is nothing."""
+        for rate_hz in self._blocks:
+            self._close(rate_hz)
         heard, self._heard, self._ticks = self._heard, {}, 0
         if not heard:
             return None
-        pieces = ((key, b"".join(pcm)) for key, pcm in heard.items())
-        return AudioBatch(tuple(AudioTapped(call_id, pcm, ear, rate) for (call_id, ear, rate), pcm in pieces))
+        return AudioBatch(tuple(AudioTapped(call, pcm, ear, rate) for (call, ear, rate), pcm in heard.items()))

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from voicegw.base.errors import LocalError
 from voicegw.base.srtp_suites import SRTP_SUITES
 
@@ -21,6 +24,10 @@ except ImportError:  # there is no wheel for this platform, or another version o
     ffi = lib = None
 
 BUFFER_BYTES: Final = 2048
+SEAL_BYTES: Final = 20
+"""Room behind a plain packet that is sealed where it lies: the longest tag has 16 bytes."""
+SealPlace = Any
+"""A pointer of the library into somebody's memory."""
 _LONGEST_BYTES: Final = BUFFER_BYTES - 160
 """A packet that leaves room for all that SRTP may put behind it (SRTP_MAX_TRAILER_LEN and an SRTCP index)."""
 FORGED: Final = -1
@@ -93,6 +100,11 @@ class _Stream:
         """Where packets are protected or unprotected, in place."""
 
 
+def seal_place(memory: NDArray[np.uint8]) -> SealPlace:
+    """Where :meth:`SrtpSender.seal` works: contiguous bytes, at an address that is a multiple of four."""
+    return ffi.from_buffer("char[]", memory)
+
+
 def _free(session: Any) -> None:
     lib.srtp_dealloc(session[0])
 
@@ -125,6 +137,15 @@ class SrtpSender(_Stream):
     def protect(self, packet: memoryview | bytes) -> memoryview | None:
         """The SRTP packet, until the next one is made; None if the library refuses (a key that is worn out)."""
         return self._run(self._protect, packet)
+
+    def seal(self, place: SealPlace, size: int) -> int:
+        """Protect the packet of ``size`` bytes at ``place``, behind which there is room for ``SEAL_BYTES``.
+
+        Its size then, 0 if the library refuses.
+        """
+        length = self._length
+        length[0] = size
+        return 0 if self._protect(self._session, place, length) else int(length[0])
 
     def protect_report(self, packet: memoryview | bytes) -> memoryview | None:
         """The same for RTCP."""

@@ -29,10 +29,9 @@ class Line:
         self.now += 0.02
         frame = np.zeros(160, np.int16)
         if self.playout.fill(frame):
-            if self.playout.quick and sent:
-                self.playout.step()
-            else:
-                self.events += self.playout.settle(self.now, sent=sent)
+            self.events += self.playout.settle(self.now, sent=sent)
+        elif not sent:
+            self.playout.take_back()
         return frame
 
     def ticks(self, count: int) -> Pcm:

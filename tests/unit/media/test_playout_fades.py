@@ -37,10 +37,9 @@ class Line:
         for _ in range(count):
             frame = np.zeros(self.rate_hz // 50, np.int16)
             if self.playout.fill(frame):
-                if self.playout.quick and sent:
-                    self.playout.step()
-                else:
-                    self.told += self.playout.settle(0.0, sent=sent)
+                self.told += self.playout.settle(0.0, sent=sent)
+            elif not sent:
+                self.playout.take_back()
             if sent:
                 self.heard.append(frame)
 

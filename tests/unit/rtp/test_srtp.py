@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.unit.rtp.srtp_reference import Reference, derived
@@ -9,7 +10,16 @@ from voicegw.base.errors import LocalError
 from voicegw.base.srtp_suites import SRTP_SUITES
 from voicegw.rtp.packet import RtpPacket
 from voicegw.rtp.rtcp import ReceiverReport, SourceDescription, build_compound
-from voicegw.rtp.srtp import FORGED, REPLAYED, SrtpKey, SrtpReceiver, SrtpSender, available_suites
+from voicegw.rtp.srtp import (
+    FORGED,
+    REPLAYED,
+    SEAL_BYTES,
+    SrtpKey,
+    SrtpReceiver,
+    SrtpSender,
+    available_suites,
+    seal_place,
+)
 
 AES_128 = "AES_CM_128_HMAC_SHA1_80"
 TAGS = {"_80": 10, "_32": 4, "GCM": 16}
@@ -33,6 +43,16 @@ def protected(sender: SrtpSender, plain: bytes) -> bytes:
     made = sender.protect(plain)
     assert made is not None
     return bytes(made)
+
+
+def test_sealed_where_it_lies_a_packet_is_the_same() -> None:
+    for suite in SRTP_SUITES:
+        sender, other = SrtpSender(key_of(suite)), SrtpSender(key_of(suite))
+        room = np.zeros((3, 172 + SEAL_BYTES), np.uint8)
+        for sequence, row in enumerate(room):
+            row[:172] = np.frombuffer(packet(sequence), np.uint8)
+            size = sender.seal(seal_place(row), 172)
+            assert row[:size].tobytes() == protected(other, packet(sequence))
 
 
 def opened(receiver: SrtpReceiver, data: bytes) -> bytes | int:

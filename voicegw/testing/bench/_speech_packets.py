@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from voicegw.audio import g722, opus
+from voicegw.audio import g722, opus, wav
 from voicegw.audio.g711 import Law, encode
 from voicegw.audio.resample import resample
 
 MAX_BYTES: Final = 160
+_TEXT: Final = (
+    "Good morning, I would like to book an appointment for next Tuesday, if that is possible. "
+    "My account number is four seven one, nine zero two. Yes, half past ten is fine. Thank you very much."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,30 @@ CODECS: Final = {
     "G722": BenchCodec("G722", 9, 16000),
     "opus": BenchCodec("opus", 111, 16000, 960),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSpeech:
+    """What is said, in one codec."""
+
+    path: Path
+    """Of the packets of the callers."""
+    agent: NDArray[np.int16]
+    """What agents say, at the rate of the codec."""
+
+    @property
+    def packets(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The payloads and their lengths."""
+        return read_packets(self.path)
+
+
+def make_speech(folder: Path, codec: BenchCodec) -> BenchSpeech:
+    """A voice of flite in ``codec``; the packets are kept in ``folder``."""
+    made, packets = folder / "speech.wav", folder / f"speech.{codec.name}"
+    subprocess.run(["flite", "-voice", "kal", "-t", _TEXT, "-o", str(made)], check=True)
+    audio = wav.parse(made.read_bytes())
+    write_packets(packets, codec, audio.mono(), audio.rate)
+    return BenchSpeech(packets, resample(audio.mono(), audio.rate, codec.rate_hz))
 
 
 def write_packets(path: Path, codec: BenchCodec, pcm: NDArray[np.int16], rate_hz: int) -> None:

@@ -38,7 +38,8 @@ from voicegw.media.messages import (
     WorkerReport,
 )
 from voicegw.server_media_start import command_line
-from voicegw.testing.bench._rtp_load import SUITE, LoadResult
+from voicegw.testing.bench._rtp_batches import SUITE
+from voicegw.testing.bench._rtp_load import LoadResult
 from voicegw.testing.bench._speech_packets import CODECS, BenchCodec, write_packets
 
 _LEGS: Final = (50, 100, 200, 300)
