@@ -8,6 +8,7 @@ VENV=$ROOT/.venv
 PYVOIP_VENV=$VENV/peers/pyvoip
 LLAMA_VENV=$VENV/peers/llama
 SIPJS=$VENV/peers/sipjs
+ASTERISK=$VENV/peers/asterisk
 
 say() { printf -- '-- %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -128,6 +129,11 @@ install_sipjs() {
     (cd "$SIPJS" && npm ci --silent --ignore-scripts --no-audit --no-fund </dev/null) || die "npm could not install SIP.js"
 }
 
+install_asterisk() {
+    say "unpacking Asterisk into a folder of its own"
+    "$ROOT/scripts/asterisk-peer" "$ASTERISK" >/dev/null || die "there is no Asterisk for the tests"
+}
+
 setup_runtime() {
     ensure_commands flite=flite espeak-ng=espeak-ng
     ensure_venv
@@ -144,4 +150,5 @@ setup_tests() {
     once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip
     once llama "tests/interop/requirements-llama.lock" install_llama
     once sipjs "tests/interop/sipjs/package-lock.json" install_sipjs
+    once asterisk "scripts/asterisk-peer" install_asterisk
 }

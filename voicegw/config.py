@@ -21,6 +21,7 @@ from voicegw.call.call_config import CallConfig
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
+from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.inference.asr.faster_whisper_config import WhisperConfig
@@ -161,6 +162,7 @@ class Config:
 
     sip: SipConfig = field(default_factory=SipConfig)
     phones: PhonesConfig = field(default_factory=PhonesConfig)
+    audiosocket: AudioSocketConfig = field(default_factory=AudioSocketConfig)
     media: MediaConfig = field(default_factory=MediaConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     whisper: WhisperConfig = field(default_factory=WhisperConfig)

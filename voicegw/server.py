@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from voicegw.base.errors import ConfigError
 from voicegw.base.metrics import Counters
 from voicegw.config import Config
 from voicegw.dialplan.load import load_dialplan
+from voicegw.gateway.audiosocket.config import AudioSocketConfig
+from voicegw.gateway.events import LegEvent
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_files import load_trunks
@@ -24,6 +27,7 @@ from voicegw.media.pool import MediaPool
 from voicegw.ports.http import HttpClient
 from voicegw.recording.recovery import recover_partial, remove_recording
 from voicegw.recording.seal_keys import read_public_keys
+from voicegw.runtime.audiosocket_signalling import AudioSocketDoor, SignallingWithAudioSocket
 from voicegw.runtime.browser_legs import BrowserLegs, SignallingWithBrowsers
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
@@ -32,7 +36,7 @@ from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.prompt_files import PromptFiles
-from voicegw.runtime.services import CallServices, FactListener, Music
+from voicegw.runtime.services import CallServices, FactListener, Music, Signalling
 from voicegw.runtime.speech import Speech
 from voicegw.runtime.watched_asr import WatchedAsr
 from voicegw.runtime.watched_voice import VoicePatience
@@ -167,8 +171,10 @@ def build(
         full_busy=config.media.full_busy,
         full_late=config.media.full_late,
     )
+    signalling: Signalling = gateway if browsers is None else SignallingWithBrowsers(gateway, browsers)
+    sockets = _audiosocket(config.audiosocket, lambda event: manager.on_leg_event(event), clock, counters)
     services = CallServices(
-        gateway if browsers is None else SignallingWithBrowsers(gateway, browsers),
+        signalling if sockets is None else SignallingWithAudioSocket(signalling, sockets),
         media,
         speech,
         speech.asr,
@@ -193,8 +199,21 @@ def build(
     manager.on_caller_heard = meter.media_heard
     if browsers is not None:
         browsers.on_event = manager.on_leg_event
-    levels = (log.gauges, speech.gauges)
-    return Node(gateway, media, speech, models, manager, store, counters, (http,), log, levels=levels)
+    doors = () if sockets is None else (sockets,)
+    levels = (log.gauges, speech.gauges, *(door.gauges for door in doors))
+    parts = (gateway, media, speech, models, manager, store, counters, (http,), log)
+    return Node(*parts, levels=levels, doors=doors)
+
+
+def _audiosocket(
+    config: AudioSocketConfig, on_event: Callable[[LegEvent], None], clock: Clock, counters: Counters
+) -> AudioSocketDoor | None:
+    """A second way in, where there is one."""
+    if not config.listeners:
+        return None
+    from voicegw.gateway.audiosocket.legs import AudioSocketLegs  # with numpy, which takes long to import
+
+    return AudioSocketLegs(config, on_event, os.urandom, clock, counters)
 
 
 def make_music(path: str) -> Music | None:

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, assert_never
 
-from voicegw.api.browser_line import WorkerLine
 from voicegw.api.browser_ports import MakePeer, Pcm, PeerEvents
 from voicegw.api.browser_session import (
     Answer,
@@ -21,6 +20,7 @@ from voicegw.api.browser_session import (
 from voicegw.base.causes import HangupCause
 from voicegw.base.clock import Clock
 from voicegw.base.ids import LegId, RandomBytes
+from voicegw.gateway.worker_line import WorkerLine
 
 log = logging.getLogger(__name__)
 

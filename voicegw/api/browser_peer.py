@@ -24,9 +24,9 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from voicegw.api.browser_line import FRAME_SAMPLES, RATE_HZ
 from voicegw.api.browser_ports import IceAccount, Pcm, PeerEvents
 from voicegw.base.errors import RemoteProtocolError
+from voicegw.gateway.worker_line import FRAME_SAMPLES, RATE_HZ
 
 QUEUE_FRAMES: Final = 10
 """Audio that waits for the encoder: more than 200 ms is dropped, oldest first, instead of being heard late."""

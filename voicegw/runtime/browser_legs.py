@@ -15,6 +15,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
 from voicegw.gateway.events import LegAnswered, LegEnded, LegEvent
+from voicegw.gateway.loopback import LOOPBACK
 from voicegw.runtime.services import Signalling
 from voicegw.sdp.codec_choice import PCMU
 from voicegw.sdp.negotiate import MediaSession
@@ -22,8 +23,6 @@ from voicegw.sdp.negotiate import MediaSession
 BROWSER: Final = "webrtc"
 """The address of a supervisor who takes part by the browser that they have connected."""
 SCHEME: Final = f"{BROWSER}:"
-LOOPBACK: Final = "127.0.0.1"
-"""Browser audio never leaves this machine between the API and the media worker."""
 
 
 def browser_uri(call_id: CallId, user_id: str) -> str:

@@ -62,6 +62,18 @@ class Gateway(Protocol):
         ...
 
 
+class Door(Protocol):
+    """Another way in for calls than the SIP gateway."""
+
+    async def start(self) -> None:
+        """Let calls in; raises LocalError where that cannot be."""
+        ...
+
+    async def close(self) -> None:
+        """End what is left."""
+        ...
+
+
 class Media(Protocol):
     """What a node needs of the media client besides what calls need."""
 
@@ -126,6 +138,7 @@ class Node:
         call_log: CallLog,
         clock: Clock | None = None,
         levels: Iterable[Callable[[], dict[str, float]]] = (),
+        doors: tuple[Door, ...] = (),
     ) -> None:
         """``levels``: further gauges; any thread may ask for them."""
         self.gateway = gateway
@@ -139,6 +152,7 @@ class Node:
         self._call_log = call_log
         self.drainer = Drainer(gateway, manager, clock or SystemClock(), counters)
         self._levels = tuple(levels)
+        self._doors = doors
         self._preparing: set[asyncio.Task[None]] = set()
         self.address: object = None
 
@@ -149,6 +163,8 @@ class Node:
             raise failure
         await self.models.start()
         await self._prepare()
+        for door in self._doors:
+            await door.start()
         self.address = self.gateway.start()
         log.info("voicegw answers", extra={"address": str(self.address)})
 
@@ -195,6 +211,8 @@ class Node:
         await self.drainer.close()
         await self.gateway.leave()
         self.gateway.close()
+        for door in self._doors:
+            await door.close()
         for preparing in self._preparing:
             preparing.cancel()
         if not await self._idle_within(LAST_WORDS_S):

@@ -11,10 +11,10 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 from av.audio.frame import AudioFrame
 
-from voicegw.api.browser_line import FRAME_SAMPLES
 from voicegw.api.browser_peer import QUEUE_FRAMES, BrowserPeer, Narrower, VoiceToBrowser
 from voicegw.api.browser_ports import Pcm, PeerEvents
 from voicegw.base.errors import RemoteProtocolError
+from voicegw.gateway.worker_line import FRAME_SAMPLES
 
 RATE_HZ = 48_000
 

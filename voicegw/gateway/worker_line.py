@@ -1,21 +1,25 @@
-"""A browser's audio on its way to the media worker and back: µ-law RTP (RFC 3551 §4.5.14) on loopback."""
+"""Audio that comes otherwise than by RTP, on its way to the media worker and back.
+
+µ-law RTP (RFC 3551 §4.5.14) on loopback: so the worker sees a leg like any other.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from voicegw.api.browser_ports import Pcm
 from voicegw.audio import g711
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import RandomBytes
+from voicegw.gateway.loopback import LOOPBACK
 from voicegw.rtp.packet import RtpPacket
-from voicegw.runtime.browser_legs import LOOPBACK
 from voicegw.sdp.codec_choice import PCMU
 
+Pcm: TypeAlias = NDArray[np.int16]
 RATE_HZ: Final = 8_000
 FRAME_SAMPLES: Final = 160
 """20 ms."""
@@ -58,7 +62,7 @@ class WorkerLine(asyncio.DatagramProtocol):
     """A socket towards one port of the media worker. Nobody else on this machine is listened to."""
 
     def __init__(self, heard: Callable[[Pcm], None], random: RandomBytes) -> None:
-        """``heard``: what the supervisor is to hear, 20 ms at a time."""
+        """``heard``: what is to be heard at the far end, 20 ms at a time."""
         self._heard = heard
         self._writer = RtpWriter(random)
         self._transport: asyncio.DatagramTransport | None = None
@@ -72,7 +76,7 @@ class WorkerLine(asyncio.DatagramProtocol):
         try:
             _, line = await loop.create_datagram_endpoint(lambda: cls(heard, random), local_addr=(LOOPBACK, 0))
         except OSError as error:
-            raise LocalError(f"no port for a browser's audio: {error.strerror}") from None
+            raise LocalError(f"no port for audio on loopback: {error.strerror}") from None
         return line
 
     def connect(self, worker_port: int) -> None:
@@ -80,7 +84,7 @@ class WorkerLine(asyncio.DatagramProtocol):
         self._worker = (LOOPBACK, worker_port)
 
     def speak(self, pcm: Pcm, skipped_samples: int = 0) -> None:
-        """Send a frame of the supervisor's; nowhere while no call wants it."""
+        """Send a frame of the far end's; nowhere while no call wants it."""
         packet = self._writer.write(pcm, skipped_samples)
         if self._transport is not None and self._worker is not None:
             self._transport.sendto(packet, self._worker)

@@ -8,9 +8,9 @@ import socket
 
 import numpy as np
 
-from voicegw.api.browser_line import FRAME_SAMPLES, RtpWriter, WorkerLine, read_ulaw
 from voicegw.api.browser_ports import Pcm
 from voicegw.audio import g711
+from voicegw.gateway.worker_line import FRAME_SAMPLES, RtpWriter, WorkerLine, read_ulaw
 from voicegw.rtp.packet import RtpPacket
 
 RANDOM = random.Random(7).randbytes

@@ -1,0 +1,103 @@
+"""Asterisk as a peer, with the configuration of ``asterisk/``: what we tell engineers to use is what runs."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from tests.interop import options_ping
+from tests.interop.process import Process, descendants
+from voicegw.testing.ports import free_port, free_ports
+
+SHIPPED: Final = Path(__file__).parents[2] / "asterisk"
+_PROGRAM: Final = Path(sys.prefix) / "peers" / "asterisk" / "asterisk"
+_OURS: Final = Path(__file__).parent / "asterisk"
+_START_S: Final = 30.0
+_POLL_S: Final = 0.05
+_RTP_PORTS: Final = 40
+_FOLDERS: Final = ("etc", "run", "log", "spool", "lib")
+
+
+class Asterisk:
+    """Entering waits until it has fully booted. ``voicegw`` is HOST:PORT of the server beside it.
+
+    ``audiosocket`` is HOST:PORT where that takes connections. Its own files are in ``tests/interop/asterisk``;
+    those that ship are changed in their addresses only, as their first lines say.
+    """
+
+    def __init__(self, work: Path, voicegw: str, audiosocket: str = "127.0.0.1:9") -> None:
+        assert _PROGRAM.exists(), "Asterisk is missing: scripts/test puts it there"
+        self.port = free_port()
+        self.home = work / "asterisk"
+        for folder in _FOLDERS:
+            (self.home / folder).mkdir(parents=True)
+        self._write(voicegw, audiosocket)
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT."""
+        return f"127.0.0.1:{self.port}"
+
+    def trunk(self, name: str) -> str:
+        """The text of a trunk of ``asterisk/voicegw``, for this Asterisk."""
+        text = (SHIPPED / "voicegw" / "trunks" / f"{name}.yaml").read_text()
+        return text.replace("192.0.2.20", "127.0.0.1").replace("port: 5060", f"port: {self.port}")
+
+    def command(self, line: str) -> str:
+        """The answer of its console."""
+        args = [str(_PROGRAM), "-C", str(self.home / "etc" / "asterisk.conf"), "-rx", line]
+        with Process(args, self.home / "console.log") as console:
+            console.wait(_START_S)
+            return console.output
+
+    def wait_for(self, line: str, pattern: str, within_s: float = 15.0) -> str:
+        """Ask the console until its answer has ``pattern``."""
+        deadline = time.monotonic() + within_s
+        while not re.search(pattern, answer := self.command(line)):
+            assert self.process.running and time.monotonic() < deadline, f"{line}: {answer}\n{self.process.output}"
+            time.sleep(_POLL_S)
+        return answer
+
+    def _write(self, voicegw: str, audiosocket: str) -> None:
+        etc = self.home / "etc"
+        values = {
+            "@home@": str(self.home),
+            "@program@": str(_PROGRAM.parent),
+            "@port@": str(self.port),
+            "@rtp_low@": str(low := free_ports(_RTP_PORTS)),
+            "@rtp_high@": str(low + _RTP_PORTS - 1),
+        }
+        for source in _OURS.glob("*.conf"):
+            (etc / source.name).write_text(_replaced(source.read_text(), values))
+        shipped = {"192.0.2.30:9019": audiosocket, "192.0.2.30:5060": voicegw, "192.0.2.30": voicegw.split(":")[0]}
+        (etc / "voicegw").mkdir()
+        for source in SHIPPED.glob("*.conf"):
+            (etc / "voicegw" / source.name).write_text(_replaced(source.read_text(), shipped))
+
+    def __enter__(self) -> Self:
+        args = [str(_PROGRAM), "-f", "-C", str(self.home / "etc" / "asterisk.conf")]
+        self.process = Process(args, self.home / "asterisk.log", cwd=self.home)
+        if not options_ping.ping("127.0.0.1", self.port, _START_S):
+            self.process.kill()
+            raise AssertionError(f"asterisk does not answer:\n{self.process.output}")
+        self.wait_for("core waitfullybooted", "fully booted", _START_S)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            print(self.process.output)  # pytest shows it with the failure
+        helpers = descendants(self.process.pid)
+        self.process.stop()
+        assert helpers == [], f"asterisk had processes of its own: {helpers}"
+
+
+def _replaced(text: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text

@@ -1,0 +1,1 @@
+"""AudioSocket: calls that an Asterisk brings by TCP, where no SIP peer can be added to it."""

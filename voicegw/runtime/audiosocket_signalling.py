@@ -1,0 +1,127 @@
+"""Signalling where some legs are AudioSocket connections: those have no SIP, and the rest is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from voicegw.base.causes import HangupCause
+from voicegw.base.ids import LegId
+from voicegw.gateway.loopback import LOOPBACK
+from voicegw.runtime.node import Door
+from voicegw.runtime.services import Signalling
+from voicegw.sdp.negotiate import MediaSession
+
+
+class Connections(Protocol):
+    """:class:`voicegw.gateway.audiosocket.legs.AudioSocketLegs`, without what it imports."""
+
+    def owns(self, leg_id: LegId) -> bool:
+        """Whether a leg is such a connection."""
+        ...
+
+    def accept(self, leg_id: LegId, worker_port: int) -> MediaSession:
+        """Let audio pass."""
+        ...
+
+    def move_media(self, leg_id: LegId, worker_port: int) -> None:
+        """Audio goes to another port."""
+        ...
+
+    def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
+        """Close it."""
+        ...
+
+    def far_host(self, leg_id: LegId) -> str:
+        """Where it comes from."""
+        ...
+
+
+class AudioSocketDoor(Connections, Door, Protocol):
+    """What a node has of them."""
+
+    def gauges(self) -> dict[str, float]:
+        """Levels for metrics; any thread may ask."""
+        ...
+
+
+class SignallingWithAudioSocket:
+    """Such a leg calls us and is never called; its Asterisk goes on in its dialplan when we hang up."""
+
+    def __init__(self, signalling: Signalling, connections: Connections) -> None:
+        self._inner = signalling
+        self._own = connections
+        self.dial, self.media_route = signalling.dial, signalling.media_route
+        self.accept_streams = signalling.accept_streams
+        self.is_settled = signalling.is_settled
+        self.take_trace, self.take_first_trace = signalling.take_trace, signalling.take_first_trace
+
+    def ring(self, leg_id: LegId) -> None:
+        """See :class:`Signalling`. Asterisk makes the ringing that its caller hears."""
+        if not self._own.owns(leg_id):
+            self._inner.ring(leg_id)
+
+    def may_hear_early(self, leg_id: LegId) -> bool:
+        """See :class:`Signalling`."""
+        return not self._own.owns(leg_id) and self._inner.may_hear_early(leg_id)
+
+    def early(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        """See :class:`Signalling`."""
+        return None if self._own.owns(leg_id) else self._inner.early(leg_id, local_ip, local_port)
+
+    def accept(self, leg_id: LegId, local_ip: str, local_port: int) -> MediaSession | None:
+        """See :class:`Signalling`."""
+        if self._own.owns(leg_id):
+            return self._own.accept(leg_id, local_port)
+        return self._inner.accept(leg_id, local_ip, local_port)
+
+    def reject(self, leg_id: LegId, cause: HangupCause) -> None:
+        """See :class:`Signalling`."""
+        if self._own.owns(leg_id):
+            self._own.hangup(leg_id, cause)
+        else:
+            self._inner.reject(leg_id, cause)
+
+    def hangup(self, leg_id: LegId, cause: HangupCause) -> None:
+        """See :class:`Signalling`."""
+        if self._own.owns(leg_id):
+            self._own.hangup(leg_id, cause)
+        else:
+            self._inner.hangup(leg_id, cause)
+
+    def media_address(self, leg_id: LegId) -> str:
+        """See :class:`Signalling`."""
+        return LOOPBACK if self._own.owns(leg_id) else self._inner.media_address(leg_id)
+
+    def media_bind_address(self, leg_id: LegId) -> str:
+        """See :class:`Signalling`."""
+        return LOOPBACK if self._own.owns(leg_id) else self._inner.media_bind_address(leg_id)
+
+    def far_host(self, leg_id: LegId) -> str:
+        """See :class:`Signalling`."""
+        return self._own.far_host(leg_id) if self._own.owns(leg_id) else self._inner.far_host(leg_id)
+
+    def move_media(self, leg_id: LegId, local_ip: str, local_port: int) -> None:
+        """See :class:`Signalling`."""
+        if self._own.owns(leg_id):
+            self._own.move_media(leg_id, local_port)
+        else:
+            self._inner.move_media(leg_id, local_ip, local_port)
+
+    def send_keys(self, leg_id: LegId, digits: str) -> bool:
+        """See :class:`Signalling`. Asterisk takes no key from us: they go as tones."""
+        return not self._own.owns(leg_id) and self._inner.send_keys(leg_id, digits)
+
+    def may_refer(self, leg_id: LegId) -> bool:
+        """See :class:`Signalling`. Whom we transfer, we bridge."""
+        return not self._own.owns(leg_id) and self._inner.may_refer(leg_id)
+
+    def refer(
+        self,
+        leg_id: LegId,
+        target_uri: str,
+        replaced: LegId | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """See :class:`Signalling`."""
+        self._inner.refer(leg_id, target_uri, replaced, headers)
