@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_control(commands)
+    _add_backup(commands)
     _add_check(commands)
     _add_route_test(commands)
     _add_call(commands)
@@ -86,6 +87,22 @@ def _add_control(commands: _Commands) -> None:
         _add_config(one)
         one.add_argument("--json", action="store_true", help="as JSON")
         one.set_defaults(command="control", action=name)
+
+
+def _add_backup(commands: _Commands) -> None:
+    backup = commands.add_parser("backup", help="everything that this installation is, into one file")
+    backup.add_argument("file", type=Path, metavar="FILE", help="such as voicegw.tar.gz; it must not be there yet")
+    backup.add_argument("--recordings", action="store_true", help="recordings of calls, too")
+    backup.add_argument("--without-keys", action="store_true", help="leave private keys out")
+    _add_config(backup)
+    restore = commands.add_parser("restore", help="a backup back into an empty place")
+    restore.add_argument("file", type=Path, metavar="FILE")
+    restore.add_argument(
+        "directory", type=Path, nargs="?", default=Path(), metavar="DIR", help="where the configuration goes"
+    )
+    restore.add_argument("--verify", action="store_true", help="only look whether the backup is whole")
+    for name, one in (("backup", backup), ("restore", restore)):
+        one.set_defaults(command="backup", action=name)
 
 
 def _add_check(commands: _Commands) -> None:
