@@ -18,7 +18,15 @@ from voicegw.media.config import SAMPLE_RATE_HZ
 
 _SAMPLE_BYTES: Final = 2
 PlayoutEvent = m.PlayoutStarted | m.PlayoutPaused | m.PlayoutResumed | m.PlayoutFinished | m.PlayoutCut
-Told = PlayoutEvent | m.PlayoutStarved | m.SpeechStarted | m.SpeechStopped | m.DtmfSent | m.LegClosed
+Told = (
+    PlayoutEvent
+    | m.PlayoutStarved
+    | m.SpeechStarted
+    | m.SpeechStopped
+    | m.DtmfSent
+    | m.KeystreamReached
+    | m.LegClosed
+)
 """Events that change the image."""
 
 
@@ -62,6 +70,7 @@ class CallImage:
         self._call_id = call_id
         self.legs: dict[LegId, m.OpenLeg] = {}
         self._settings: dict[LegId, m.ConfigureLeg] = {}
+        self._keystreams: dict[LegId, m.KeystreamReached] = {}
         self._closing: set[LegId] = set()
         self._mix: m.SetMix | None = None
         self._voices: dict[str, dict[UtteranceId, _Utterance]] = {}
@@ -87,7 +96,7 @@ class CallImage:
             case m.OpenLeg():
                 self.legs[command.leg_id] = command
             case m.ConfigureLeg():
-                self._settings[command.leg_id] = command
+                self._configure(command)
             case m.CloseLeg(leg_id):
                 self._close(leg_id)
             case m.SetMix():
@@ -105,10 +114,17 @@ class CallImage:
             case _:
                 pass  # recordings are files of the worker that writes them: the call begins another one itself
 
+    def _configure(self, command: m.ConfigureLeg) -> None:
+        before = self._settings.get(command.leg_id)
+        self._settings[command.leg_id] = command
+        if before is None or _peer_key(before) != _peer_key(command):
+            self._keystreams.pop(command.leg_id, None)
+
     def _close(self, leg_id: LegId) -> None:
         if self.legs.pop(leg_id, None) is not None:
             self._closing.add(leg_id)
         self._settings.pop(leg_id, None)
+        self._keystreams.pop(leg_id, None)
         self._speaking.discard(leg_id)
         self._keying.discard(leg_id)
 
@@ -136,6 +152,9 @@ class CallImage:
                 self._speaking.discard(leg_id)
             case m.DtmfSent(leg_id):
                 self._keying.discard(leg_id)
+            case m.KeystreamReached(leg_id):
+                self._keystreams[leg_id] = event
+                return None
             case m.LegClosed(leg_id):
                 self._closing.discard(leg_id)
                 self.legs.pop(leg_id, None)
@@ -201,7 +220,17 @@ class CallImage:
         mix = [self._mix] if self._mix is not None else []
         pauses = sorted(self._paused, key=lambda pause: pause.voice)
         audio = [self._again(one, name) for name, voice in self._voices.items() for one in voice.values()]
-        return [*self._settings.values(), *mix, *pauses, *audio]
+        return [*map(self._set_again, self._settings.values()), *mix, *pauses, *audio]
+
+    def _set_again(self, settings: m.ConfigureLeg) -> m.ConfigureLeg:
+        heard = self._keystreams.get(settings.leg_id)
+        if heard is None:
+            return settings
+        return msgspec.structs.replace(settings, heard_ssrc=heard.ssrc, heard_to=heard.index)
 
     def _again(self, one: _Utterance, voice: str) -> m.QueueAudio:
         return m.QueueAudio(self._call_id, one.id, one.rest(), one.final, one.interruptible, voice, one.rate_hz)
+
+
+def _peer_key(settings: m.ConfigureLeg) -> tuple[str, bytes] | None:
+    return (settings.srtp.suite, settings.srtp.receive) if settings.srtp is not None else None

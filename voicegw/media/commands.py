@@ -41,10 +41,10 @@ class ConfigureLeg(Message, frozen=True):
     ``other_codecs``: what else the peer may change to without a word, (payload type, name).
     ``ptime_ms`` is of our packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
     ``inband_keys``: keys are tones in the audio, both ways. ``progress``: tell what the network plays (ToneHeard).
-    ``vad``: detect speech on what arrives. ``tap``: send
-    AudioTapped for what arrives. ``srtp``: the keys of a protected stream; the same ones again change nothing about
-    it. ``rtcp_mux``: reports go by the port of the audio, else to ``rtcp_ip`` and ``rtcp_port`` (0: the port above
-    it).
+    ``vad``: detect speech on what arrives. ``tap``: send AudioTapped for what arrives.
+    ``srtp``: the keys of a protected stream; the same ones again change nothing about it. ``heard_ssrc`` and
+    ``heard_to``: what another worker told of the peer's stream (KeystreamReached); -1 for nothing.
+    ``rtcp_mux``: reports go by the port of the audio, else to ``rtcp_ip`` and ``rtcp_port`` (0: the port above it).
     """
 
     leg_id: LegId
@@ -66,6 +66,8 @@ class ConfigureLeg(Message, frozen=True):
     opus: OpusParameters = NO_WISHES
     other_codecs: tuple[tuple[int, str], ...] = ()
     srtp: LegKeys | None = None
+    heard_ssrc: int = -1
+    heard_to: int = 0
     rtcp_mux: bool = False
     rtcp_ip: str = ""
     rtcp_port: int = 0

@@ -33,6 +33,7 @@ from voicegw.media.playout import Playout
 from voicegw.media.quality import SPAN_S
 from voicegw.media.receiver import RtpReceiver, flush_keys
 from voicegw.media.reports import RtcpReporter
+from voicegw.media.secure import SecurePorts
 from voicegw.media.sender import Departure, RtpSender
 from voicegw.media.sockets import Network, PortPool
 from voicegw.media.speech import SpeechDetector, SpeechEdge
@@ -282,12 +283,19 @@ class MediaEngine:
             rated = self._reporter.rate(leg, now)
             if rated is not None:
                 self._events.append(rated)
+            if leg.secure is not None:
+                self._follow_keystream(leg, leg.secure)
         if self._ticks % _REPORT_TICKS == 0:
             self._reporter.run(now)
             self._tell_recorder(now)
         elif self._ticks % _TIMEOUT_TICKS == 1:
             self._ports.reap(now)
             self._find_silent(now)
+
+    def _follow_keystream(self, leg: Leg, secure: SecurePorts) -> None:
+        bank = self._bank
+        if secure.follow(int(bank.ssrc_in[leg.row]), bank.reception.reached(leg.row)):
+            self._events.append(m.KeystreamReached(leg.leg_id, *secure.stream))
 
     def _find_silent(self, now: float) -> None:
         """Legs that should receive and do not; not those on hold."""

@@ -73,6 +73,18 @@ class MediaLatched(Message, frozen=True):
     at: float
 
 
+class KeystreamReached(Message, frozen=True):
+    """A protected stream of the peer has come to this packet, counted on past 16 bits under its key.
+
+    No packet tells the upper bits (RFC 3711 §3.3.1): another worker cannot decrypt the stream without knowing them.
+    Told at the beginning of a stream and every few thousand packets.
+    """
+
+    leg_id: LegId
+    ssrc: int
+    index: int
+
+
 class MediaTimedOut(Message, frozen=True):
     """Nothing arrived on a leg that should receive, for ``silent_ms``; repeated every such span."""
 
@@ -297,6 +309,7 @@ Event: TypeAlias = (
     | LegFailed
     | LegClosed
     | MediaLatched
+    | KeystreamReached
     | MediaTimedOut
     | LegProbed
     | QualityRated

@@ -182,7 +182,7 @@ class MediaPool:
                 self._on_event(msgspec.structs.replace(event, worker=index))
             case m.LegOpened(leg_id=leg_id) if leg_id not in self._by_leg:
                 self._workers[index].client.send(m.CloseLeg(leg_id))  # too late: whoever waited has given up
-            case m.SpeechStarted() | m.SpeechStopped() | m.DtmfSent() | m.LegClosed():
+            case m.SpeechStarted() | m.SpeechStopped() | m.DtmfSent() | m.KeystreamReached() | m.LegClosed():
                 self._pass_on(event, self._by_leg.get(event.leg_id))
             case (
                 m.PlayoutStarted()

@@ -19,6 +19,10 @@ from voicegw.rtp.srtp import FORGED, SealPlace, SrtpKey, SrtpReceiver, SrtpSende
 
 REFUSED: Final = -1
 """In place of a size: a packet that is not authentic, or has come before."""
+_NOTHING: Final = (-1, -1)
+_HALF: Final = 0x8000
+_TOLD_EVERY: Final = 0x2000
+"""Packets, 164 s of 20 ms: whoever goes on from the last that was told is still far from half a sequence off."""
 _STRIDE: Final = 0x6000
 """Between two numbers with which a receiver is led through the sequence: well below half of it."""
 
@@ -26,8 +30,13 @@ _STRIDE: Final = 0x6000
 class SecurePorts:
     """The ports of a leg under keys that may change. ``forged`` and ``replayed`` count what was refused."""
 
-    def __init__(self, ports: PortPair, keys: LegKeys, counters: Counters) -> None:
-        """LocalError for a suite that this machine does not have."""
+    def __init__(
+        self, ports: PortPair, keys: LegKeys, counters: Counters, heard_ssrc: int = -1, heard_to: int = 0
+    ) -> None:
+        """``heard_ssrc`` was heard up to ``heard_to`` by another worker; -1 for a stream that begins.
+
+        LocalError for a suite that this machine does not have.
+        """
         self._ports = ports
         self.send_sealed = ports.rtp.sendto
         """For what :meth:`seal` has made."""
@@ -35,25 +44,51 @@ class SecurePorts:
         self._counters = counters
         self.keys = keys
         self._sender = SrtpSender(SrtpKey(keys.suite, keys.send))
-        self._receiver = SrtpReceiver(_receive_key(keys))
+        self._receiver = (
+            SrtpReceiver(_receive_key(keys)) if heard_ssrc < 0 else led_to(_receive_key(keys), heard_ssrc, heard_to)
+        )
+        self._ssrc, self._index = heard_ssrc, heard_to
+        self._told = _NOTHING
         self._others: list[SrtpReceiver] = []
         """Who else is asked about packets that seem forged, until the key in force has proven itself."""
         self.forged = 0
         self.replayed = 0
 
-    def change(self, keys: LegKeys, ssrc: int, received_to: int) -> bool:
+    def follow(self, ssrc: int, reached: int) -> bool:
+        """The peer's sequence has come to ``reached``; True where another worker should know (:attr:`stream`).
+
+        To be told more often than half a sequence lasts. -1 is no stream.
+        """
+        if ssrc < 0:
+            return False
+        if ssrc != self._ssrc:
+            self._ssrc, self._index = ssrc, reached
+        else:
+            self._index += ((reached - self._index + _HALF) & 0xFFFF) - _HALF
+        stage = ssrc, self._index // _TOLD_EVERY
+        if self._others or stage == self._told:
+            return False
+        self._told = stage
+        return True
+
+    @property
+    def stream(self) -> tuple[int, int]:
+        """The peer's SSRC and the packet that it has come to, counted on past 16 bits under its key."""
+        return self._ssrc, self._index
+
+    def change(self, keys: LegKeys) -> bool:
         """Put other keys in force. True if those that we send with are among them.
 
-        ``received_to`` is the number, counted on past 16 bits, that the sequence of ``ssrc`` has reached. The old
-        key goes on for what is under way; and where the sequence has begun anew since its start, the peer may count
-        the rollovers on under the new key, as RFC 3711 §3.3.1 has it, or start over, as most do.
+        The old key goes on for what is under way; and where the sequence has begun anew since its start, the peer
+        may count the rollovers on under the new key, as RFC 3711 §3.3.1 has it, or start over, as most do.
         """
         old, self.keys = self.keys, keys
         if _receive_key(keys) != _receive_key(old):
+            self._told = _NOTHING
             self._others = [self._receiver]
             self._receiver = SrtpReceiver(_receive_key(keys))
-            if received_to >> 16:
-                self._others.append(led_to(_receive_key(keys), ssrc, received_to))
+            if self._index >> 16:
+                self._others.append(led_to(_receive_key(keys), self._ssrc, self._index))
         if (keys.suite, keys.send) == (old.suite, old.send):
             return False
         self._sender = SrtpSender(SrtpKey(keys.suite, keys.send))
@@ -130,6 +165,8 @@ class SecurePorts:
         plain = work(self._receiver, size)
         if plain != FORGED:
             self._others.clear()
+            if plain > 0 and not is_report(self._receiver.buffer[:plain]):
+                self._index = int.from_bytes(self._receiver.buffer[2:4], "big")  # it has started over
             return plain
         for place, other in enumerate(self._others):
             other.buffer[:size] = packet

@@ -115,11 +115,11 @@ class Switchboard:
         if keys is None:
             secure = None
         elif secure is None:
-            secure = SecurePorts(leg.ports, keys, self._counters)
+            secure = SecurePorts(leg.ports, keys, self._counters, command.heard_ssrc, command.heard_to)
             self._bank.begin_keystream(leg.row)
         elif secure.keys != keys:
-            ssrc, received_to = int(self._bank.ssrc_in[leg.row]), self._bank.reception.reached(leg.row)
-            if secure.change(keys, ssrc, received_to):
+            secure.follow(int(self._bank.ssrc_in[leg.row]), self._bank.reception.reached(leg.row))
+            if secure.change(keys):
                 self._bank.begin_keystream(leg.row)
         leg.connect(secure, muxed=command.rtcp_mux)
 

@@ -308,6 +308,8 @@ class CallManager:
                         call.hear(frame.pcm, frame.ear, frame.rate_hz)
             case m.WorkerReport():
                 self._tally.take(event.worker, event.counters, event.histograms)
+            case m.KeystreamReached():
+                pass  # for whoever would build the call again in another worker
             case m.LegOpened():
                 # Told to whoever waited for it: this one is for a call that ended meanwhile.
                 self._services.media.send(m.CloseLeg(event.leg_id))

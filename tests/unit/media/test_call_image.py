@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.media import messages as m
 from voicegw.media.call_image import CallImage
@@ -38,6 +40,19 @@ def test_everything_is_set_up_as_it_was_and_the_utterance_goes_on_where_it_was()
     whole = SECOND_OF_PCM * 2
     assert first == m.QueueAudio(CALL, FIRST, whole[8000:], True, True)
     assert second == m.QueueAudio(CALL, SECOND, SECOND_OF_PCM, False, False)
+
+
+def test_how_far_an_encrypted_stream_has_come_is_known_to_the_next_worker_until_the_peer_changes_its_key() -> None:
+    image = talking()
+    secured = m.ConfigureLeg(LEG, "192.0.2.9", 4000, "PCMU", 0, srtp=m.LegKeys("suite", b"ours", b"theirs"))
+    image.note(secured)
+    assert image.see(m.KeystreamReached(LEG, 7, 70_000)) is None
+    held = structs.replace(secured, send=False)
+    image.note(held)
+    assert image.replay()[0] == structs.replace(held, heard_ssrc=7, heard_to=70_000)
+    changed = structs.replace(secured, srtp=m.LegKeys("suite", b"ours", b"others"))
+    image.note(changed)
+    assert image.replay()[0] == changed
 
 
 def test_positions_count_from_the_beginning_and_what_began_does_not_begin_again() -> None:

@@ -260,6 +260,63 @@ def test_an_encrypted_leg_may_become_plain_and_encrypted_again() -> None:
     assert len(phone.heard()) >= 9 * 160
 
 
+def moved(rig: Rig, phone: SecurePeer, agreed: m.LegKeys, *, knows: bool = True) -> Rig:
+    """Another engine has the leg now, and knows of the stream what the first one told last."""
+    other = Rig()
+    heard = rig.of(m.KeystreamReached)[-1]
+    known = {"heard_ssrc": heard.ssrc, "heard_to": heard.index} if knows else {}
+    port = other.open("a", srtp=agreed, **known).server
+    other.mix(("a", "echo"), ("a", "a"))
+    phone.rig = phone.peer.rig = other
+    phone.peer.server = port
+    return other
+
+
+def tell(rig: Rig, phone: SecurePeer) -> None:
+    """Long enough for the engine to look at every leg."""
+    phone.talk(260)
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_another_worker_hears_a_stream_whose_numbers_have_run_over(knows: bool) -> None:
+    rig, phone = house()  # its numbers began at 65530
+    tell(rig, phone)
+    assert rig.of(m.KeystreamReached)[-1].index >> 16 == 1
+    other = moved(rig, phone, keys(), knows=knows)
+    phone.talk(50)
+    final = stats(other)
+    assert (final.packets_received, final.packets_forged) == ((50, 0) if knows else (0, 50))
+
+
+def test_a_third_worker_hears_it_too() -> None:
+    rig, phone = house()
+    tell(rig, phone)
+    second = moved(rig, phone, keys())
+    for number in (0x3000, 0x6000, 0x9000, 0xC000, 0xFF80):
+        phone.peer.sequence = number
+        tell(second, phone)
+    assert second.of(m.KeystreamReached)[-1].index >> 16 == 2
+    third = moved(second, phone, keys())
+    phone.talk(20)
+    assert (stats(third).packets_received, stats_forged(third)) == (20, 0)
+
+
+@pytest.mark.parametrize("counts_on", [True, False], ids=["counts on", "starts over"])
+def test_another_worker_hears_a_peer_that_changed_its_key_after_an_overrun(counts_on: bool) -> None:
+    rig, phone = house()
+    tell(rig, phone)
+    rig.configure(phone.peer, srtp=keys(2))
+    phone.take(keys(2))
+    if counts_on:
+        for number in (0, 0x6000, 0xC000):
+            phone.sealed(RtpPacket(0, number, 0, phone.peer.ssrc, b""))
+    tell(rig, phone)
+    assert rig.of(m.KeystreamReached)[-1].index >> 16 == (1 if counts_on else 0)
+    other = moved(rig, phone, keys(2))
+    phone.talk(20)
+    assert (stats(other).packets_received, stats_forged(other)) == (20, 0)
+
+
 def test_reports_are_encrypted_both_ways() -> None:
     rig, phone = house()
     place = (phone.peer.address[0], phone.peer.address[1] + 1)
