@@ -16,6 +16,7 @@ _FAMILIES: Final = (
     ("Speech, models, tools", SPEECH),
     ("The node", NODE),
 )
+_FEW: Final = 8
 _TABLE: Final = re.compile(r"### Calls, store and API\n.*?(?=\n## |\Z)", re.DOTALL)
 
 
@@ -32,7 +33,8 @@ def _family(title: str, family: tuple[Metric, ...]) -> str:
 def _label(metric: Metric) -> str:
     if not metric.label:
         return ""
-    return f"`{metric.label}`" + (f": {', '.join(metric.values)}" if metric.values else "")
+    values = ", ".join(metric.values) if len(metric.values) <= _FEW else ""
+    return f"`{metric.label}`" + (f": {values}" if values else "")
 
 
 def main() -> None:

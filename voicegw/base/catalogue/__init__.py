@@ -46,5 +46,7 @@ def bounds_of(source: str) -> tuple[float, ...]:
 
 
 def _label_value(metric: Metric, source: str) -> str:
-    """Of a name that is one of a family's: the value that it ends with."""
-    return next((value for value in metric.values if source.endswith(f"_{value}")), "") if metric.label else ""
+    """Of a name that is one of a family's: the value that it ends with, the longest that fits."""
+    if not metric.label:
+        return ""
+    return max((value for value in metric.values if source.endswith(f"_{value}")), key=len, default="")

@@ -15,6 +15,7 @@ from voicegw.base.catalogue.metric import (
     level,
     timed,
 )
+from voicegw.base.causes import HangupCause
 
 OUTCOMES: Final = ("answered", "abandoned", "refused", "failed")
 DIRECTIONS: Final = ("in", "out")
@@ -23,7 +24,13 @@ STATES: Final = ("offered", "active", "ending", "ended")
 CALLS: Final[tuple[Metric, ...]] = (
     counted("calls_offered", "Calls that came in and were given to the dialplan, full or not."),
     counted("calls_originated", "Calls of ours, ordered through the API."),
-    counted_by("cause", "calls_ended_*", "Calls that are over, by the cause in docs/causes.md; refused ones too."),
+    counted_each(
+        "cause",
+        "calls_ended",
+        tuple(cause.value.name for cause in HangupCause),
+        "Calls that are over, by the causes of docs/causes.md; refused ones too.",
+        "calls_ended",
+    ),
     counted_each(
         "outcome",
         "call_setups_in",

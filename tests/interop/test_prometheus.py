@@ -1,0 +1,88 @@
+"""What we ship for Prometheus and Grafana, with the real Prometheus: rules, alerts, every query of every panel."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.interop.api_desk import ApiDesk
+from tests.interop.fault_server import FaultServer
+from tests.interop.prometheus_peer import DOCKER, Prometheus
+from tests.interop.sipp_peer import Sipp
+from tests.interop.sound import silence, speech, speech_seconds, ulaw_encode
+from voicegw.testing.ports import free_port
+
+pytestmark = [pytest.mark.interop, pytest.mark.realtime]
+
+RULES = sorted(str(path) for path in (DOCKER / "prometheus/rules").glob("*.yml"))
+AGENT = """
+name: short
+greeting: Hello.
+steps:
+  - id: ask
+    ask: {save: keys, type: digits, length: 4, confirm: never, prompt: "Four digits?"}
+  - say: "You said {{ keys | digits }}."
+  - goto: ask
+"""
+
+
+def test_the_rules_are_good_and_the_alerts_do_what_they_say() -> None:
+    subprocess.run(["promtool", "check", "rules", "--lint-fatal", *RULES], check=True, capture_output=True)
+    tested = ["promtool", "test", "rules", str(DOCKER / "prometheus/tests/alerts.yml")]
+    found = subprocess.run(tested, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_every_panel_and_rule_can_be_asked_while_there_are_calls(tmp_path: Path) -> None:
+    port = free_port()
+    api = {"enabled": True, "listen_port": port, "key_file": "secrets.key"}
+    server = FaultServer(tmp_path, settings={"api": api})
+    (tmp_path / "short.yaml").write_text(AGENT)
+    server.use_agent(tmp_path / "short.yaml")
+    server.write_trunk("carrier", hosts=["127.0.0.9"], carries=["+49*"], health={"options_s": 1})
+    sound = tmp_path / "digits.ulaw"
+    words = np.concatenate([silence(2.5), speech("one five nine zero", tmp_path), silence(6.0)])
+    sound.write_bytes(ulaw_encode(words))
+    values = {"ulaw": str(sound), "hold_ms": "6500"}
+    with server, ApiDesk(server, None, f"http://127.0.0.1:{port}") as desk:
+        key = desk.post("/v1/keys", {"name": "prometheus", "scopes": ["metrics"]}, 201)["secret"]
+        with Prometheus(tmp_path, f"127.0.0.1:{port}", key) as prometheus:
+            prometheus.wait_value('up{job="voicegw"}', 1)
+            with Sipp(tmp_path, "uac_rtp_stream", target=server.address, calls=2, values=values) as sipp:
+                prometheus.wait_value("voicegw_calls_active", 1)
+                prometheus.wait_value("voicegw_first_media_seconds_count", 2)
+                sipp.passed()
+            prometheus.wait_value("voicegw_calls_ended_total{cause='caller_hangup'}", 2)
+            prometheus.wait_value("voicegw_first_speech_seconds_count", 2)
+            prometheus.wait_value("voicegw:incoming_call_setup_failures:ratio_rate5m", 0)
+            _ask_every_panel(prometheus)
+            _ask_every_rule(prometheus)
+            assert prometheus.query("voicegw_uncatalogued_total") == []
+        for log in server.calls(2):
+            caller, agent = server.recording(log)
+            assert speech_seconds(caller) > 0.5 and speech_seconds(agent) > 1
+
+
+def _ask_every_panel(prometheus: Prometheus) -> None:
+    empty = [f"{name}: {query}" for name, query in _queries() if not prometheus.query(query)]
+    assert not empty, "\n".join(empty)
+
+
+def _queries() -> Iterator[tuple[str, str]]:
+    """Each query of each panel, as Grafana would send it."""
+    for path in sorted((DOCKER / "grafana/dashboards").glob("*.json")):
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel["targets"]:
+                query = target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*")
+                yield f"{path.name}, {panel['title']}", query
+
+
+def _ask_every_rule(prometheus: Prometheus) -> None:
+    for rule in prometheus.rules():
+        assert rule["health"] == "ok", rule
+        prometheus.query(rule["query"])
