@@ -151,7 +151,7 @@ class Drainer:
 
     def _hand_over(self, command: HandOverCalls) -> None:
         calls = self._manager.active
-        self._counters.add(f"drain_{command.step.value}_calls", calls)
+        self._counters.add(f"drain_calls_{command.step.value}", calls)
         match command.step:
             case HandOver.TRANSFER:
                 log.info("calls are sent elsewhere", extra={"calls": calls, "to": command.transfer_to})

@@ -188,7 +188,7 @@ def test_a_drain_waits_for_the_deadline_then_parts_then_hangs_up() -> None:
         await world.drainer.wait_stop()
 
     counted = play(story).counters.snapshot()
-    assert counted["drain_transfer_calls"] == counted["drain_goodbye_calls"] == counted["drain_hangup_calls"] == 1
+    assert counted["drain_calls_transfer"] == counted["drain_calls_goodbye"] == counted["drain_calls_hangup"] == 1
 
 
 def test_a_drain_is_shortened_and_taken_back() -> None:

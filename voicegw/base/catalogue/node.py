@@ -25,6 +25,13 @@ NODE: Final[tuple[Metric, ...]] = (
     level("drain_deadline_seconds", "How long running calls may still last then; 0 while it does not empty."),
     counted("drains_ordered", "Orders to empty the node."),
     counted("drains_undone", "Of these, those that were taken back."),
+    counted_by(
+        "step",
+        "drain_calls_*",
+        "Calls that were left at the deadline, by what was done: transfer, goodbye, hangup.",
+    ),
+    counted("reloads", "Times that the configuration was read anew and put in force."),
+    counted("reloads_refused", "Times that it was not, because something in the files was wrong."),
     level("cluster_contact", "1 while the node reaches what it shares with others."),
     level("cluster_nodes", "Nodes of the cluster that are alive."),
     level("cluster_calls", "Calls of all nodes that this one knows of."),
