@@ -3,6 +3,9 @@
 Facts come from the runtime's thread; everything else here lives in the API's loop. A watcher who comes back says
 the last id they saw and gets what came since, from a bounded ring. An id that the ring no longer has is answered by
 a ``gap`` event: read the snapshot, then go on. A watcher who cannot keep up is dropped, told so, and delays nobody.
+
+In a cluster the facts of all nodes come here, and an id says as well how far the stream that nodes share had been
+read. With it a watcher goes on at any other node, and is told again at most what both had not yet read alike.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,9 +21,11 @@ import msgspec
 
 from voicegw.api.live_calls import LiveCall, LiveCalls
 from voicegw.api.permissions import Scope
+from voicegw.api.shared_places import SharedPlaces, numbers_of
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import AnyFact, Entry
+from voicegw.cluster.roll import Absent
 
 TOO_SLOW = "too slow: more events waited for you than are kept; read the snapshot and come back"
 CLOSING = "the server is stopping"
@@ -82,6 +87,17 @@ class Kept:
     called: str
     calling: str
     agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A fact that became known. ``node`` is empty for this one, ``place`` where it did not come by the cluster."""
+
+    call_id: CallId
+    entry: Entry
+    wall: float
+    node: str = ""
+    place: str = ""
 
 
 class Watcher:
@@ -155,7 +171,9 @@ class EventHub:
         self._boot = boot
         self._wall = wall
         self._gather_s = gather_s
-        self._inbox: deque[tuple[CallId, Entry, float]] = deque()
+        self._inbox: deque[Known] = deque()
+        self._places = SharedPlaces()
+        self._absent = Absent()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduled = False
         self._number = 0
@@ -165,9 +183,13 @@ class EventHub:
 
     # ------------------------------------------------------------ from any thread
 
-    def publish(self, call_id: CallId, entry: Entry) -> None:
-        """A fact became known. Costs an append; a burst wakes the API's loop once."""
-        self._inbox.append((call_id, entry, self._wall()))
+    def publish(self, call_id: CallId, entry: Entry, *, node: str = "", place: str = "") -> None:
+        """A fact became known. Costs an append; a burst wakes the API's loop once.
+
+        ``node``: another one, whose call it is. ``place``: in the stream that nodes share; a fact of our own comes
+        back with it.
+        """
+        self._inbox.append(Known(call_id, entry, self._wall(), node, place))
         loop = self._loop
         if loop is not None and not self._scheduled:
             self._scheduled = True
@@ -182,6 +204,13 @@ class EventHub:
         if loop is not None:
             with suppress(RuntimeError):  # the API's loop is closed: nobody watches any more
                 loop.call_soon_threadsafe(self._tell_news, change)
+
+    def compare(self, registry: Mapping[CallId, object], ended: Callable[[], Entry]) -> None:
+        """The calls that all nodes have now: what is shown of others and in no registry is over."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._compare, registry, ended)
 
     # ------------------------------------------------------------ in the API's loop
 
@@ -209,7 +238,7 @@ class EventHub:
     @property
     def last_id(self) -> str:
         """The id of the newest event."""
-        return f"{self._boot}-{self._number}"
+        return self._id(self._number)
 
     def watch(self, scope: Scope, call_id: CallId | None, after: str | None) -> tuple[Watcher, bool]:
         """Open a stream of what is in scope, of one call or of all. True where events after ``after`` are lost."""
@@ -221,12 +250,22 @@ class EventHub:
     def _replay(self, watcher: Watcher, after: str) -> bool:
         """Give the watcher what came after that id; True where some of it is gone."""
         number = self._number_of(after)
+        if number is None and (place := self._places.read(after)) is not None:
+            return self._replay_from(watcher, place)
         oldest = self._ring[0].event.number if self._ring else self._number + 1
         seen = -1 if number is None else number
         missed = [kept.event for kept in self._ring if kept.event.number > seen and watcher.may_see(kept)]
         for event in missed[-self._backlog :]:
             watcher.offer(event)
         return number is None or number + 1 < oldest or len(missed) > self._backlog
+
+    def _replay_from(self, watcher: Watcher, place: tuple[int, int]) -> bool:
+        """The same for an id of another node."""
+        numbers, lost = self._places.after(place)
+        missed = [kept.event for kept in self._ring if kept.event.number in numbers and watcher.may_see(kept)]
+        for event in missed[-self._backlog :]:
+            watcher.offer(event)
+        return lost or len(missed) > self._backlog
 
     def leave(self, watcher: Watcher) -> None:
         """Close a stream."""
@@ -239,7 +278,7 @@ class EventHub:
         self._ring.extend(left)
 
     def _number_of(self, event_id: str) -> int | None:
-        boot, _, number = event_id.rpartition("-")
+        boot, _, number = event_id.partition("@")[0].rpartition("-")
         known = boot == self._boot and number.isascii() and number.isdigit() and len(number) < 18
         return int(number) if known and int(number) <= self._number else None
 
@@ -252,18 +291,39 @@ class EventHub:
     def _drain(self) -> None:
         self._scheduled = False
         while self._inbox:
-            call_id, entry, wall = self._inbox.popleft()
-            self._hand_out(call_id, entry, wall)
+            known = self._inbox.popleft()
+            if known.place:
+                self._places.reach(numbers_of(known.place))
+            if known.place and not known.node:
+                self._places.settle(known.call_id, known.entry.seq)
+            elif not self._is_old(known):
+                self._hand_out(known)
 
-    def _hand_out(self, call_id: CallId, entry: Entry, wall: float) -> None:
-        call = self.calls.add(call_id, entry.seq, entry.data)
+    def _is_old(self, known: Known) -> bool:
+        """What a node tells again because it could not know that it had been heard."""
+        call = self.calls.get(known.call_id) if known.node else None
+        return call is not None and known.entry.seq <= call.last_seq
+
+    def _hand_out(self, known: Known) -> None:
+        call_id, entry, wall = known.call_id, known.entry, known.wall
+        call = self.calls.add(call_id, entry.seq, entry.data, known.node)
+        first = self._number + 1
         self._tell(call, entry, entry.data, wall)
         for sign in call.alerts:
-            self._counters.add("risk_alerts")
+            if not known.node:
+                self._counters.add("risk_alerts")
             alert = RiskAlert(sign.reason.value, sign.text, sign.points, call.risk.points)
             self._tell(call, entry, alert, wall)
+        numbers = range(first, self._number + 1)
+        self._places.note(numbers, None if known.node else (call_id, entry.seq), self._ring[0].event.number)
         for listener in self._listeners:
             listener(call_id, entry)
+
+    def _compare(self, registry: Mapping[CallId, object], ended: Callable[[], Entry]) -> None:
+        for call_id in self._absent.look(self.calls.elsewhere(), registry):
+            call = self.calls.get(call_id)
+            if call is not None:
+                self._hand_out(Known(call_id, ended(), self._wall(), call.node))
 
     def _tell(self, call: LiveCall, entry: Entry, data: AnyFact | RiskAlert, wall: float) -> None:
         call_id = call.call_id
@@ -292,7 +352,10 @@ class EventHub:
         """The next event of all."""
         self._number += 1
         name = type(data).__name__
-        event_id = f"{self._boot}-{self._number}"
+        event_id = self._id(self._number)
         text = self._encoder.encode(Envelope(event_id, call_id, seq, at_ms, wall, data))
         frame = b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), name.encode(), text)
         return LiveEvent(self._number, name, text, frame)
+
+    def _id(self, number: int) -> str:
+        return f"{self._boot}-{number}{self._places.suffix}"

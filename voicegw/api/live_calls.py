@@ -37,6 +37,8 @@ class LiveCall:
     state: str = "offered"
     held: bool = False
     last_seq: int = -1
+    node: str = ""
+    """The node that has it; empty: this one."""
     record: CallRecord = field(default_factory=CallRecord)
     risk: CallRisk = field(default_factory=CallRisk)
     waiting: dict[str, ToolWaitsForApproval] = field(default_factory=dict)
@@ -75,20 +77,24 @@ class LiveCall:
 
 
 class LiveCalls:
-    """All running calls of this node."""
+    """All running calls, those of other nodes among them."""
 
     def __init__(self) -> None:
         self._calls: dict[CallId, LiveCall] = {}
 
-    def add(self, call_id: CallId, seq: int, fact: AnyFact) -> LiveCall:
+    def add(self, call_id: CallId, seq: int, fact: AnyFact, node: str = "") -> LiveCall:
         """Take in a fact and return the call it belongs to; after its last fact the call is forgotten."""
         call = self._calls.get(call_id)
         if call is None:
-            call = self._calls[call_id] = LiveCall(call_id)
+            call = self._calls[call_id] = LiveCall(call_id, node=node)
         call.add(seq, fact)
         if isinstance(fact, CallHasEnded):
             del self._calls[call_id]
         return call
+
+    def elsewhere(self) -> list[CallId]:
+        """Those of other nodes."""
+        return [call.call_id for call in self._calls.values() if call.node]
 
     def get(self, call_id: CallId) -> LiveCall | None:
         """A running call."""
