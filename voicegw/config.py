@@ -20,6 +20,7 @@ from voicegw.base.errors import ConfigError
 from voicegw.call.call_config import CallConfig
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
+from voicegw.cluster.config import ClusterConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
 from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.config import SipConfig
@@ -147,12 +148,15 @@ class LimitsConfig:
 
     max_calls: int = 200
     """More are refused with 503 and Retry-After. A core carries about 300 legs without speech engines."""
+    max_calls_per_number: int = 0
+    """Calls to one number at once, over all nodes of a cluster; more get 486 (Busy Here). 0: no limit."""
     drain_s: float = 30.0
     """After a signal to stop, running calls may finish for this long; then ``drain.farewell`` counts."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
         _at_least("max_calls", self.max_calls, 1)
+        _at_least("max_calls_per_number", self.max_calls_per_number, 0)
         _at_least("drain_s", self.drain_s, 0)
 
 
@@ -186,6 +190,7 @@ class Config:
     drain: DrainConfig = field(default_factory=DrainConfig)
     log: LogConfig = field(default_factory=LogConfig)
     api: ApiConfig = field(default_factory=ApiConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
 
     @property
     def turn(self) -> TurnConfig:

@@ -13,10 +13,14 @@ from voicegw.agents.load import load_agents
 from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.errors import ConfigError
 from voicegw.base.metrics import Counters
+from voicegw.cluster.lines import SharedLines as ClusterLines
+from voicegw.cluster.memory import MemoryHouse, MemoryShared
+from voicegw.cluster.tasks import Tasks
 from voicegw.config import Config
 from voicegw.dialplan.load import load_dialplan
 from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.events import LegEvent
+from voicegw.gateway.shared_lines import SharedLines
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_files import load_trunks
@@ -24,6 +28,7 @@ from voicegw.inference.pool import WorkerPool, pool_levels
 from voicegw.inference.registry import make_asr, make_eot, make_tts
 from voicegw.inference.settings import EngineSettings
 from voicegw.media.pool import MediaPool
+from voicegw.ports.cluster import LinePool, Owner
 from voicegw.ports.http import HttpClient
 from voicegw.recording.recovery import recover_partial, remove_recording
 from voicegw.recording.seal_keys import read_public_keys
@@ -131,13 +136,15 @@ def build(
     on_fact: FactListener = lambda _call_id, _entry: None,
     browsers: BrowserLegs | None = None,
     http: HttpxClient | None = None,
+    cluster: LinePool | None = None,
+    counters: Counters | None = None,
 ) -> Node:
     """Construct a node without effects on the outside but the directories it writes to.
 
     ``browsers``: those that an API connects to supervise calls. ``http`` is closed with the node, which makes its
-    own where none is given.
+    own where none is given. ``cluster``: lines that other nodes take as well, counted in ``counters``.
     """
-    counters, clock, http = Counters(), SystemClock(), http or HttpxClient()
+    counters, clock, http = counters or Counters(), SystemClock(), http or HttpxClient()
     meter = FactMeter(counters, clock, on_fact)
     make_directory(str(Path(config.paths.tools).parent), "the directory of paths.tools")
     models = make_llm_parts(config, http, clock, counters)
@@ -147,7 +154,9 @@ def build(
         recover_partial(str(recordings))
     speech = make_speech(config, counters)
     log = make_fact_sinks(config, counters)
-    trunks = TrunkDesk(load_trunks(Path(config.paths.trunks), os.environ).values(), config.sip.strangers, counters)
+    lines = SharedLines(cluster or _own_lines(config, counters), config.limits.max_calls_per_number)
+    found = load_trunks(Path(config.paths.trunks), os.environ).values()
+    trunks = TrunkDesk(found, config.sip.strangers, counters, lines)
     gateway = SipGateway(
         config.sip,
         lambda event: manager.on_leg_event(event),
@@ -203,6 +212,14 @@ def build(
     levels = (log.gauges, speech.gauges, *(door.gauges for door in doors))
     parts = (gateway, media, speech, models, manager, store, counters, (http,), log)
     return Node(*parts, levels=levels, doors=doors)
+
+
+def _own_lines(config: Config, counters: Counters) -> LinePool | None:
+    """Lines of a node on its own: the desk counts those of trunks, so there is a pool only for numbers."""
+    if not config.limits.max_calls_per_number:
+        return None
+    shared = MemoryShared(MemoryHouse(SystemClock().monotonic))
+    return ClusterLines(shared, Owner("", ""), counters, Tasks())
 
 
 def _audiosocket(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
 
 from voicegw.api.installation import TrunkSwitch
@@ -16,15 +16,15 @@ from voicegw.config import Config
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.recording.seal_keys import read_key_ring
 from voicegw.runtime.browser_legs import BrowserLegs
-from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.node import Node
 from voicegw.server import node_files
-from voicegw.server_control import NodeControl
+from voicegw.server_cluster import ClusterPart
+from voicegw.server_cluster_config import Followed, FollowedTrunks
+from voicegw.server_control import node_control
 from voicegw.server_documents import NodeInstaller
 from voicegw.server_gauges import NodeGauges
 from voicegw.server_lifecycle import Lifecycle
 from voicegw.server_line import NodeLine
-from voicegw.server_llm import LlmParts
 from voicegw.server_phones import NodePhones, OpenSecret
 
 
@@ -36,16 +36,22 @@ def make_api(
     browsers: BrowserLegs,
     phones: NodePhones | None,
     lifecycle: Lifecycle,
+    cluster: ClusterPart | None = None,
 ) -> ApiService:
     """The API over a node, not started; raises ConfigError for keys that cannot be read."""
-    assert isinstance(node.models, LlmParts) and isinstance(node.gateway, SipGateway)
-    control = NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
+    assert isinstance(node.gateway, SipGateway)
+    control = node_control(node)
     levels = NodeGauges(config, node, phones)
+    view = NodeView(levels.counters, levels.gauges, lifecycle.ready, node.counters.histograms)
+    followed = Followed(config.store, installer, trunks, SystemClock())
+    if cluster is not None:
+        view = _seen(view, cluster)
+        cluster.follow(followed)
     wiring = Wiring(
-        installer=installer,
-        trunks=trunks,
-        node=NodeView(levels.counters, levels.gauges, lifecycle.ready, node.counters.histograms),
-        control=control,
+        installer=followed,
+        trunks=FollowedTrunks(followed),
+        node=view,
+        control=control if cluster is None else cluster.control(control),
         originator=control,
         recordings=_recordings(config),
         files=None,
@@ -55,7 +61,20 @@ def make_api(
         line=NodeLine(node.gateway, SystemClock()),
         board=lifecycle,
     )
-    return ApiService(config.api, config.store, wiring, SystemClock())
+    service = ApiService(config.api, config.store, wiring, SystemClock())
+    if cluster is not None:
+        cluster.watch_calls(service.hub)
+    return service
+
+
+def _seen(node: NodeView, cluster: ClusterPart) -> NodeView:
+    """What the API is told about its node, with what is to be told of the others."""
+    return replace(
+        node,
+        gauges=lambda: {**node.gauges(), **cluster.node.gauges()},
+        nodes=cluster.node.nodes,
+        degraded=cluster.degraded,
+    )
 
 
 def phone_secrets(config: Config) -> OpenSecret:

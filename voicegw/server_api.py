@@ -14,6 +14,7 @@ from typing import Protocol
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId
+from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
 from voicegw.config import Config
 from voicegw.gateway.sip_leg import SipGateway
@@ -24,6 +25,8 @@ from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import FactListener
 from voicegw.server import build, load_installation
+from voicegw.server_cluster import ClusterPart
+from voicegw.server_control import node_control
 from voicegw.server_control_socket import ControlSocket, LocalAudit
 from voicegw.server_documents import DocumentFaces, Load, NodeDocuments, NodeInstaller
 from voicegw.server_lifecycle import Lifecycle
@@ -69,8 +72,10 @@ class Served:
                 listener(call_id, entry)
 
         browsers = BrowserLegs() if config.api.enabled else None
-        http = HttpxClient()
-        self.node = build(config, tell, browsers, http)
+        http, counters = HttpxClient(), Counters()
+        self._cluster = _cluster(config, counters)
+        lines = self._cluster.lines if self._cluster is not None else None
+        self.node = build(config, tell, browsers, http, lines, counters)
         load = _loader(lambda: self._settings.current, self.node, http)
         files = NodeDocuments(Path(config.paths.agents), Path(config.paths.dialplan))
         self.node.store.load = lambda: load(Path(config.paths.agents), Path(config.paths.dialplan))
@@ -88,6 +93,9 @@ class Served:
             os.environ,
             uses_store=uses_store,
         )
+        if self._cluster is not None:
+            self._cluster.attach(self.node, self.node.gateway.watch, node_control(self.node))
+            listeners.append(self._cluster.publish)
         self._is_started = self._is_changed = False
         self._reloads: set[asyncio.Task[None]] = set()
         self._settings = LiveSettings(config, self.node)
@@ -101,7 +109,9 @@ class Served:
             from voicegw.server_admin import make_api, phone_secrets
 
             self._phones = _phones(config, self.node, phone_secrets(config))
-            self.api = make_api(config, self.node, installer, self._trunks, browsers, self._phones, self.lifecycle)
+            self.api = make_api(
+                config, self.node, installer, self._trunks, browsers, self._phones, self.lifecycle, self._cluster
+            )
         else:
             self._phones = _phones(config, self.node, None)
         if self.api is not None:
@@ -113,6 +123,8 @@ class Served:
             self._faces.start()
         self._trunks.start()
         await self.node.start()
+        if self._cluster is not None:
+            await self._cluster.start()
         if self._phones is not None:
             self._phones.start()
         self._is_started = True
@@ -167,6 +179,13 @@ class Served:
             await self._phones.close()
         await self._trunks.close()
         await self.node.close()
+        if self._cluster is not None:
+            await self._cluster.close()
+
+
+def _cluster(config: Config, counters: Counters) -> ClusterPart | None:
+    """None for a node on its own."""
+    return ClusterPart(config, counters) if config.cluster.enabled else None
 
 
 def _phones(config: Config, node: Node, open_secret: OpenSecret | None) -> NodePhones | None:

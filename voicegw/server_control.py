@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from voicegw.agents.tools.approval import Approvals, NothingWaits, Verdict
 from voicegw.api.control import Mode, OutgoingCall, Refused, Supervisor, TransferKind
 from voicegw.base.errors import RemoteProtocolError
@@ -9,7 +11,15 @@ from voicegw.base.ids import CallId
 from voicegw.call.supervision import SupervisorMode
 from voicegw.runtime.browser_legs import BROWSER, SCHEME, browser_uri
 from voicegw.runtime.control import RuntimeControl
+from voicegw.runtime.node import Node
+from voicegw.server_llm import LlmParts
 from voicegw.sip.dialling import call_target
+
+
+def node_control(node: Node) -> NodeControl:
+    """Control of the calls of a node."""
+    assert isinstance(node.models, LlmParts)
+    return NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
 
 
 class NodeControl:

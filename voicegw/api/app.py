@@ -31,6 +31,7 @@ from voicegw.api.routes import (
     line,
     live,
     node,
+    nodes,
     oidc,
     ops,
     originate,
@@ -68,7 +69,7 @@ _PAGE_POLICY = (
 )
 _ROUTERS = (
     *(session, users, keys, teams, bundles, documents, route_test, trunks),
-    *(calls, callers, live, webhooks, audit, ops),
+    *(calls, callers, live, nodes, webhooks, audit, ops),
 )
 _WRONG_WORDS = {"string_pattern_mismatch": "has characters that cannot be here, or none"}
 

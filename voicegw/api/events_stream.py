@@ -183,6 +183,10 @@ class EventHub:
 
     # ------------------------------------------------------------ from any thread
 
+    def share(self) -> None:
+        """There are other nodes: their facts will come, and ours come back with their places."""
+        self._places.is_shared = True
+
     def publish(self, call_id: CallId, entry: Entry, *, node: str = "", place: str = "") -> None:
         """A fact became known. Costs an append; a burst wakes the API's loop once.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -25,6 +25,7 @@ from voicegw.api.vault import Vault
 from voicegw.base.clock import Clock
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters, HistogramState
+from voicegw.ports.cluster import NodeInfo
 from voicegw.storage.maintenance import Maintenance
 from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.store import Store
@@ -42,6 +43,10 @@ class Node:
     gauges: Gauges = dict
     ready: Readiness = dict
     histograms: Callable[[], Mapping[str, HistogramState]] = dict
+    nodes: Callable[[], Sequence[NodeInfo]] = tuple
+    """All nodes of the cluster; none where this one is alone."""
+    degraded: Callable[[], Mapping[str, str]] = dict
+    """What does not work for now although calls do, and what that means."""
 
 
 @dataclass(frozen=True, slots=True)

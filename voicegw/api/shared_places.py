@@ -24,6 +24,7 @@ class SharedPlaces:
     """Empty, and of no effect, where nothing is shared."""
 
     def __init__(self) -> None:
+        self.is_shared = False
         self._reached: Place | None = None
         self._places: deque[tuple[int, Place]] = deque()
         self._untold: dict[tuple[CallId, int], Sequence[int]] = {}
@@ -46,6 +47,8 @@ class SharedPlaces:
 
     def note(self, numbers: Sequence[int], fact: tuple[CallId, int] | None, oldest: int) -> None:
         """These events are handed out; ``fact``: of this node, whose place is not known yet. ``oldest`` is kept."""
+        if not self.is_shared:
+            return
         if fact is not None:
             self._untold[fact] = numbers
         elif self._reached is not None:

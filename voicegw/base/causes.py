@@ -124,6 +124,10 @@ class HangupCause(Enum):
     TRUNK_FULL = Cause(
         "trunk_full", 503, 34, Side.OPERATOR, True, "every line of the trunk is taken", Heard.CONGESTION
     )
+    NUMBER_FULL = Cause(
+        "number_full", 486, 17, Side.OPERATOR, True, "the number has as many calls as it may have", Heard.BUSY
+    )
+    NODE_LOST = Cause("node_lost", 503, 41, Side.LOCAL, True, "the server that had the call is gone")
     TRUNK_DOWN = Cause("trunk_down", 503, 38, Side.NETWORK, True, "the trunk is down", Heard.AGENT_AGAIN)
     NOT_ALLOWED = Cause(
         "not_allowed", 403, 21, Side.OPERATOR, True, "no trunk may carry a call to this number", Heard.AGENT_AGAIN

@@ -14,19 +14,10 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
+from voicegw.ports.cluster import Hold
+
 _MARGIN: Final = 0.9
 """Of its time, so that clocks that run a little differently do not make two holders."""
-
-
-class Hold(Enum):
-    """What a node may do with what the lease is for."""
-
-    NONE = auto()
-    """It is somebody else's."""
-    HELD = auto()
-    """It is ours."""
-    FROZEN = auto()
-    """It was ours and has run out, and nobody can be asked whose it is."""
 
 
 class Ask(Enum):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 
 from voicegw.base.metrics import Counters
 from voicegw.cluster.counters import ClusterCounter
-from voicegw.cluster.lease import Ask, Hold, Lease
-from voicegw.ports.cluster import Now, Owner, SharedState
+from voicegw.cluster.lease import Ask, Lease
+from voicegw.ports.cluster import Hold, Now, Owner, SharedState
 
 
 class Leases:
@@ -36,6 +36,11 @@ class Leases:
     def held(self) -> int:
         """How many are ours."""
         return sum(lease.hold(self._now()) is Hold.HELD for lease in self._leases.values())
+
+    def hold(self, name: str) -> Hold:
+        """What this node may do with what it is for."""
+        lease = self._leases.get(name)
+        return Hold.NONE if lease is None else lease.hold(self._now())
 
     def want(self, names: Collection[str]) -> None:
         """Exactly these from now on; others are given back."""

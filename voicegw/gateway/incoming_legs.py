@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId, RandomBytes, token
+from voicegw.gateway.child_task import child_task
 from voicegw.gateway.door import Door
 from voicegw.gateway.events import LegEvent
 from voicegw.gateway.leg import SipLeg
@@ -16,7 +17,9 @@ from voicegw.gateway.leg_moves import LegMoves
 from voicegw.gateway.leg_table import LegTable
 from voicegw.gateway.recording_leg import RecordingLeg
 from voicegw.gateway.sip_driver import SipDriver
-from voicegw.gateway.trunk_calls import Speech, TrunkCalls
+from voicegw.gateway.trunk_calls import Arrival, Speech, TrunkCalls
+from voicegw.gateway.trunk_table import RouteRefused
+from voicegw.ports.cluster import Line
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip import events as ua
 from voicegw.sip.events import SipCallHandle
@@ -64,13 +67,34 @@ class IncomingLegs:
         allowed = event.request.headers.values("Allow")
         leg.may_refer = arrival.speech.may_refer and (not allowed or "REFER" in map(str.upper, allowed))
         self._legs.add(leg)
-        if arrival.refused is None:
+        desk = self._calls.desk
+        if arrival.refused is not None:
+            self._refuse(leg, arrival, arrival.refused)
+        elif lines := desk.shared.wanted(desk.trunk_of(leg_id), arrival.invited.called):
+            leg.is_untold = True
+            child_task(self._admit(leg, arrival, lines), "lines of a call")
+        else:
             self._tell(arrival.invited)
+
+    async def _admit(self, leg: SipLeg, arrival: Arrival, lines: Sequence[Line]) -> None:
+        """Ask for lines that other nodes take as well. Who gives up meanwhile was nobody's call."""
+        try:
+            await self._calls.desk.shared.take(leg.leg_id, lines)
+        except RouteRefused as refused:
+            if self._legs.get(leg.leg_id) is leg:
+                self._refuse(leg, arrival, refused)
             return
-        log.info("call refused: %s", arrival.refused, extra={"source": event.source.host})
+        if self._legs.get(leg.leg_id) is leg:
+            leg.is_untold = False
+            self._tell(arrival.invited)
+
+    def _refuse(self, leg: SipLeg, arrival: Arrival, refused: RouteRefused) -> None:
+        source = leg.peer
+        assert source is not None, "an INVITE came from somewhere"
+        log.info("call refused: %s", refused, extra={"source": source.host})
         leg.is_untold = True
-        self.reject(leg_id, arrival.refused.cause)
-        self._door.refused(arrival.invited, arrival.refused.cause, event.source)
+        self.reject(leg.leg_id, refused.cause)
+        self._door.refused(arrival.invited, refused.cause, source)
 
     def _leg_of(self, leg_id: LegId, event: ua.InviteReceived, speech: Speech) -> SipLeg:
         leg = speech.leg(leg_id, self._random, event.body, recording=event.recording)

@@ -24,8 +24,10 @@ from voicegw.sip.address import Address
 
 log = logging.getLogger(__name__)
 
-_ALSO_OF_THE_TRUNK: Final = frozenset({HangupCause.CREDENTIALS_REFUSED, HangupCause.NAME_NOT_FOUND})
-"""Ours to put right, and the next trunk has other credentials and another name."""
+_ALSO_OF_THE_TRUNK: Final = frozenset(
+    {HangupCause.CREDENTIALS_REFUSED, HangupCause.NAME_NOT_FOUND, HangupCause.TRUNK_FULL}
+)
+"""Ours to put right, and the next trunk has other credentials, another name and lines of its own."""
 _TIMED_OUT: Final = 408
 
 

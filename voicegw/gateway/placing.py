@@ -21,7 +21,9 @@ from voicegw.gateway.phone_ringing import PhoneRinging
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.trunk_calls import Departure, Speech, TrunkCalls
+from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.gateway.way import DIRECT, Way
+from voicegw.ports.cluster import Line
 from voicegw.sip import events as ua
 from voicegw.sip.address import Address
 from voicegw.sip.headers import NameAddr
@@ -131,10 +133,16 @@ class Placing:
 
     def _place(self, leg: SipLeg, dialled: Dialled) -> None:
         """Send the INVITE, at once where it is known whereto."""
-        if (servers := self._servers.find_now(dialled.target_uri, dialled.way)) is not None:
+        servers = self._servers.find_now(dialled.target_uri, dialled.way)
+        if servers is not None and not self._lines(leg):
             self._begin(leg, dialled, servers)
         else:
             self._place_later(leg, dialled)
+
+    def _lines(self, leg: SipLeg) -> tuple[Line, ...]:
+        """What it has to ask for first, because other nodes take it as well."""
+        desk = self._calls.desk
+        return desk.shared.wanted(desk.trunk_of(leg.leg_id))
 
     def _begin(self, leg: SipLeg, dialled: Dialled, servers: list[Address]) -> None:
         if usable := self._next_trunk.usable(leg, servers):
@@ -176,9 +184,14 @@ class Placing:
 
     async def _find_and_invite(self, leg: SipLeg, dialled: Dialled) -> None:
         try:
+            if lines := self._lines(leg):
+                await self._calls.desk.shared.take(leg.leg_id, lines)
             servers = await self._servers.find(dialled.target_uri, dialled.way)
             self._resolving.pop(leg.leg_id, None)
             self._begin(leg, dialled, servers)
+        except RouteRefused as refused:
+            self._resolving.pop(leg.leg_id, None)
+            self._give_up(leg, LegEnded(leg.leg_id, refused.cause, reason_text=str(refused)))
         except LocalError as error:
             self._resolving.pop(leg.leg_id, None)
             log.warning("cannot call %s: %s", dialled.target_uri, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
@@ -62,7 +62,7 @@ class RegistrationSnapshot:
 class _Kept:
     """One registration with the task that keeps it."""
 
-    __slots__ = ("enrolment", "machine", "task", "server", "told", "wake")
+    __slots__ = ("enrolment", "machine", "task", "server", "told", "wake", "thaw")
 
     def __init__(self, enrolment: Enrolment, machine: Registration) -> None:
         self.enrolment = enrolment
@@ -72,6 +72,9 @@ class _Kept:
         self.told: bool | None = None
         self.wake = asyncio.Event()
         """Set where the next REGISTER is due at once."""
+        self.thaw = asyncio.Event()
+        self.thaw.set()
+        """Not set where nothing may be sent."""
 
 
 class Registrations:
@@ -107,6 +110,14 @@ class Registrations:
                 kept = _Kept(enrolment, Registration(enrolment.plan, self._random, self._driver.now))
                 self._kept[name] = kept
                 kept.task = child_task(self._keep(name, kept), f"registration at {name}")
+
+    def freeze(self, names: Collection[str]) -> None:
+        """Send nothing more for these, and nothing to undo what is; the others go on."""
+        for name, kept in self._kept.items():
+            if name in names:
+                kept.thaw.clear()
+            else:
+                kept.thaw.set()
 
     def refresh(self, name: str) -> None:
         """Register again at once: the registrar may have forgotten us, or cannot reach us any more."""
@@ -157,6 +168,7 @@ class Registrations:
         machine = kept.machine
         while machine.due is not None:
             await self._sleep_until(name, kept, machine.due)
+            await kept.thaw.wait()
             kept.wake.clear()
             request = machine.request(self._driver.now)
             await self._send(kept, request, None)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.base.metrics import Counters
+from voicegw.gateway.shared_lines import SharedLines
 from voicegw.gateway.token_bucket import Rate, TokenBucket
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_table import OutRoute, RouteRefused, TrunkTable
@@ -49,7 +50,11 @@ class TrunkState:
 class TrunkDesk:
     """``strangers``: what becomes of calls of no trunk: ``open``, ``refuse`` (403) or ``silent``."""
 
-    def __init__(self, trunks: Iterable[Trunk], strangers: str, counters: Counters) -> None:
+    def __init__(
+        self, trunks: Iterable[Trunk], strangers: str, counters: Counters, shared: SharedLines | None = None
+    ) -> None:
+        """``shared``: lines that other nodes take as well."""
+        self.shared = shared or SharedLines()
         self._trunks = tuple(trunks)
         self._strangers = strangers
         self._counters = counters
@@ -216,6 +221,7 @@ class TrunkDesk:
 
     def release(self, leg_id: LegId) -> None:
         """The leg is over; one of no trunk has nothing to give back."""
+        self.shared.release(leg_id)
         name = self._lines.pop(leg_id, None)
         if name is not None:
             self._calls[name] -= 1
@@ -224,6 +230,7 @@ class TrunkDesk:
         """A leg is called something else from now on; what was called so before is over."""
         line = self._lines.pop(leg_id, None)
         self.release(name)
+        self.shared.rename(leg_id, name)
         if line is not None:
             self._lines[name] = line
 

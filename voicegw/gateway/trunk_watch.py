@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from voicegw.base.ids import RandomBytes
@@ -23,6 +23,7 @@ from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_health import Health, HealthPlan, HealthSnapshot, TrunkHealth
 from voicegw.gateway.trunk_tls import TrunkTls
 from voicegw.gateway.way import Way
+from voicegw.ports.cluster import Hold
 from voicegw.sip.address import Address
 from voicegw.sip.registration import RegistrationPlan
 from voicegw.sip.uri import escape_user
@@ -60,6 +61,10 @@ class TrunkWatch:
         self._tls = TrunkTls(driver.wire.tls_clients)
         self._node_name = node_name
         self._is_closed = self._is_withdrawn = False
+        self.hold: Callable[[str], Hold] = lambda _name: Hold.HELD
+        """Whether this node is the one that registers at a trunk; :meth:`holds_changed` says that it is another."""
+        self.on_registrars: Callable[[frozenset[str]], None] = lambda _names: None
+        """Told of the trunks that this node would register at."""
         self._trunks: dict[str, Trunk] = {}
         self._located: dict[str, frozenset[str]] = {}
         self._silent: dict[str, str] = {}
@@ -89,10 +94,13 @@ class TrunkWatch:
         for memory in (self._silent, self._unregistered):
             for name in memory.keys() - names:
                 del memory[name]
-        registrars = [trunk for trunk in enabled if trunk.registrar]
-        enrolments = {trunk.name: enrolment_of(trunk, self._node_name) for trunk in registrars}
+        registrars = {trunk.name: trunk for trunk in enabled if trunk.registrar and not self._is_withdrawn}
+        self.on_registrars(frozenset(registrars))
+        held = [trunk for name, trunk in registrars.items() if self.hold(name) is not Hold.NONE]
+        enrolments = {trunk.name: enrolment_of(trunk, self._node_name) for trunk in held}
         plans = {trunk.name: health_plan_of(trunk) for trunk in enabled if trunk.domain}
-        self._registrations.put_in_force({} if self._is_withdrawn else enrolments)
+        self._registrations.put_in_force(enrolments)
+        self._registrations.freeze({name for name in enrolments if self.hold(name) is Hold.FROZEN})
         self._health.put_in_force(plans)
         for name in names - enrolments.keys():
             self._unregistered.pop(name, None)
@@ -102,6 +110,10 @@ class TrunkWatch:
             self._registrations.refresh(name)  # a corrected password need not wait for the next try
         for name in names:
             self._judge(name)
+
+    def holds_changed(self) -> None:
+        """Register where this node is to do so now, and take back what another one does now."""
+        self.put_in_force(self._desk.trunks)
 
     def snapshot(self) -> TrunkWatchSnapshot:
         """What is going on now. Any thread may ask."""
@@ -127,6 +139,7 @@ class TrunkWatch:
         """Take every registration back, so that no calls come; ours still go by these trunks, which are pinged."""
         self._is_withdrawn = True
         await self._registrations.close()
+        self.on_registrars(frozenset())
 
     async def resume(self) -> None:
         """Take calls, and register again, once what was taken back is: the one must not undo the other."""
@@ -140,6 +153,7 @@ class TrunkWatch:
         self._is_closed = True
         self._health.close()
         await self._registrations.close()
+        self.on_registrars(frozenset())
 
     # ---------------------------------------------------------------- inside
 

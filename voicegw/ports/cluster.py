@@ -7,7 +7,7 @@ an owner, so that what a process left behind is never taken for its successor's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -40,7 +40,15 @@ class Owner(NamedTuple):
         return cls(name, mark)
 
 
-NOBODY: Final = Owner("", "")
+class Hold(Enum):
+    """What a node may do with something that one node does at a time."""
+
+    NONE = auto()
+    """It is somebody else's."""
+    HELD = auto()
+    """It is ours."""
+    FROZEN = auto()
+    """It was ours and has run out, and nobody can be asked whose it is."""
 
 
 class NodeInfo(msgspec.Struct, frozen=True):

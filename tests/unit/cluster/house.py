@@ -10,11 +10,10 @@ from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call import facts as f
 from voicegw.cluster.config import ClusterConfig
-from voicegw.cluster.lease import Hold
 from voicegw.cluster.memory import MemoryHouse, MemoryShared
 from voicegw.cluster.messages import Answered, CallsLost, ConfigChanged, Outcome
 from voicegw.cluster.node import ClusterNode, Place, Standing
-from voicegw.ports.cluster import NodeState, Owner, SharedCall, SharedState
+from voicegw.ports.cluster import Hold, NodeState, Owner, SharedCall, SharedState
 from voicegw.testing.manual_clock import ManualClock
 
 CONFIG = ClusterConfig(redis="redis://nowhere")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicegw.cluster.lease import Ask, Hold, Lease
+from voicegw.cluster.lease import Ask, Lease
+from voicegw.ports.cluster import Hold
 
 TTL_S = 10.0
 

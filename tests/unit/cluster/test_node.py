@@ -11,10 +11,9 @@ import pytest
 from tests.unit.cluster.house import CONFIG, Member
 from voicegw.call import facts as f
 from voicegw.cluster.counters import ClusterCounter
-from voicegw.cluster.lease import Hold
 from voicegw.cluster.memory import MemoryHouse
 from voicegw.cluster.messages import Outcome
-from voicegw.ports.cluster import Line
+from voicegw.ports.cluster import Hold, Line
 from voicegw.testing.manual_clock import ManualClock
 from voicegw.testing.manual_loop import let_pass, run_by, settle
 

@@ -72,7 +72,10 @@ async def settings(parts: PartsDep, _visitor: Supervising) -> BrowserAudioView:
 )
 async def connect(call_id: Id, body: OfferBody, parts: PartsDep, visitor: Supervising) -> AnswerView:
     """Nothing is heard yet: take part next, with the address ``webrtc``. An earlier connection gives way."""
-    live_call(parts, visitor, call_id)
+    call = live_call(parts, visitor, call_id)
+    if call.node:
+        place = next((one.api for one in parts.node.nodes() if one.name == call.node), "")
+        raise conflict(f"the call is on node {call.node}: connect the browser there{place and f', at {place}'}")
     audio = _audio(parts)
     async with parts.store.write() as unit:
         await unit.audit.append(visitor.note("call.connect_browser", "call", call_id))

@@ -54,7 +54,7 @@ class WaitingToolView(BaseModel):
 class LiveCallView(BaseModel):
     """A running call. ``last_seq``: the number of its last event in here. ``risk``: 0 to 100, from ``reasons``.
 
-    ``supervisors``: who takes part, and in which mode.
+    ``supervisors``: who takes part, and in which mode. ``node``: the one of the cluster that has it; empty: this.
     """
 
     id: str
@@ -70,6 +70,7 @@ class LiveCallView(BaseModel):
     risk: int
     reasons: list[RiskView]
     supervisors: dict[str, str]
+    node: str
     waiting_tools: list[WaitingToolView]
 
 
@@ -189,6 +190,7 @@ def _view(call: LiveCall) -> LiveCallView:
         risk=call.risk.points,
         reasons=[RiskView(reason=one.reason, points=one.points, text=one.text) for one in call.risk.signs],
         supervisors=dict(call.supervisors),
+        node=call.node,
         waiting_tools=[
             WaitingToolView(key=one.key, tool=one.tool, arguments=one.arguments, within_s=one.within_s)
             for one in call.waiting.values()

@@ -30,10 +30,11 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """Which parts work; new calls are welcome where all do."""
+    """Which parts work; new calls are welcome where all do. ``degraded``: what does without, and how."""
 
     ready: bool
     parts: dict[str, bool]
+    degraded: dict[str, str] = {}
 
 
 @router.get("/healthz", summary="Is the process alive?")
@@ -52,7 +53,7 @@ async def readyz(parts: PartsDep, response: Response) -> Ready:
     working = {**parts.node.ready(), "store": await _store_works(parts)}
     ready = all(working.values())
     response.status_code = 200 if ready else 503
-    return Ready(ready=ready, parts=working)
+    return Ready(ready=ready, parts=working, degraded=dict(parts.node.degraded()))
 
 
 @router.get(

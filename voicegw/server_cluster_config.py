@@ -1,0 +1,137 @@
+"""What is published on one node is in force on all that share its database.
+
+The node that publishes announces it while its transaction is still open, because that is when it knows. Who is told
+reads the database until it says what was announced, for a moment at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from voicegw.api.in_force import in_force
+from voicegw.api.installation import Documents, Installer, TrunkSwitch, check_all
+from voicegw.base.clock import Clock
+from voicegw.base.errors import ConfigError
+from voicegw.storage.config import StoreConfig
+from voicegw.storage.errors import StoreUnavailable
+from voicegw.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+DOCUMENTS: Final = "documents"
+TRUNKS: Final = "trunks"
+_PATIENCE_S: Final = 5.0
+_AGAIN_S: Final = 0.1
+
+
+class Followed:
+    """An Installer that tells the other nodes, and hears what those tell. Lives in the runtime's loop."""
+
+    def __init__(self, store: StoreConfig, installer: Installer, trunks: TrunkSwitch, clock: Clock) -> None:
+        self._store = store
+        self._installer = installer
+        self._trunks = trunks
+        self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
+        self._in_force = ""
+        self.announce: Callable[[str, str], None] = lambda _part, _digest: None
+
+    # ------------------------------------------------------------ published here
+
+    async def rehearse(self, documents: Documents) -> None:
+        """See :class:`~voicegw.api.installation.Installer`."""
+        await self._installer.rehearse(documents)
+
+    async def install(self, documents: Documents) -> None:
+        """See the protocol."""
+        await self._installer.install(documents)
+        self._in_force = digest_of(documents)
+        self.announce(DOCUMENTS, self._in_force)
+
+    async def changed_here(self) -> None:
+        """The API has changed a trunk."""
+        await self._trunks.changed()
+        self.announce(TRUNKS, "")
+
+    # ------------------------------------------------------------ published elsewhere
+
+    def changed(self, part: str, digest: str) -> None:
+        """Another node has published something."""
+        self._begin(part, digest)
+
+    def refresh(self) -> None:
+        """Something may have been published that nobody could tell us."""
+        self._begin(DOCUMENTS, "")
+        self._begin(TRUNKS, "")
+
+    async def close(self) -> None:
+        """Stop."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _begin(self, part: str, digest: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._follow(part, digest), name=f"published {part}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self, part: str, digest: str) -> None:
+        try:
+            async with self._turn:
+                if part == DOCUMENTS:
+                    await self._take_documents(digest)
+                else:
+                    await self._trunks.changed()
+        except StoreUnavailable as error:
+            log.warning("what another node has published is not in force yet: %s", error)
+        except ConfigError as error:
+            log.error("what another node has published does not work here: %s", error)
+
+    async def _take_documents(self, digest: str) -> None:
+        store = Store(self._store)
+        try:
+            documents = await self._read(store, digest)
+        finally:
+            await store.close()
+        found = digest_of(documents)
+        if found == self._in_force or not documents.agents:
+            return
+        check_all(documents)
+        await self._installer.install(documents)
+        self._in_force = found
+        log.info("what another node has published is in force", extra={"agents": len(documents.agents)})
+
+    async def _read(self, store: Store, digest: str) -> Documents:
+        """What is published, as soon as it is what was announced."""
+        deadline = self._clock.monotonic() + _PATIENCE_S
+        while True:
+            async with store.read() as unit:
+                documents = await in_force(unit)
+            if not digest or digest_of(documents) == digest or self._clock.monotonic() > deadline:
+                return documents
+            await asyncio.sleep(_AGAIN_S)
+
+
+class FollowedTrunks:
+    """The :class:`~voicegw.api.installation.TrunkSwitch` of it."""
+
+    def __init__(self, followed: Followed) -> None:
+        self._followed = followed
+
+    async def changed(self) -> None:
+        """See the protocol."""
+        await self._followed.changed_here()
+
+
+def digest_of(documents: Documents) -> str:
+    """The same for the same documents on every node."""
+    content = msgspec.json.encode([sorted(documents.agents.items()), sorted(documents.dialplans.items())])
+    return hashlib.sha256(content).hexdigest()
