@@ -21,11 +21,13 @@ _ROOT = Path(__file__).parents[2]
 class ApiDesk:
     """Every answer must be the expected one; ``took_ms`` is that of the last request."""
 
-    def __init__(self, server: FaultServer, namespace: Namespace | None, url: str) -> None:
+    def __init__(self, server: FaultServer, namespace: Namespace | None, url: str, token: str = "") -> None:
+        """``token``: of a login at another node with the same store."""
         self._server = server
         args = [sys.executable, "-m", "tests.interop.api_client", url]
         self._args = namespace.command(args) if namespace is not None else args
         self.took_ms = 0.0
+        self.token = token
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -64,12 +66,17 @@ class ApiDesk:
         return [event["data"] for event in self._exchange({"watch": path, "until": until})["events"]]
 
     def _log_in(self) -> None:
+        if not self.token:
+            self._set_up()
+        login = {"Authorization": f"Bearer {self.token}"}
+        self._exchange({"login": login, "method": "GET", "path": "/healthz"})
+
+    def _set_up(self) -> None:
         self._server.wait_logged("/setup#")
         link = re.search(r"/setup#([\w-]+)", self._server.process.output)
         assert link is not None
         self.post("/v1/setup", {"token": link.group(1), "name": "ada", "password": PASSWORD}, 201)
-        token = self.post("/v1/session", {"name": "ada", "password": PASSWORD}, 200)["token"]
-        self._exchange({"login": {"Authorization": f"Bearer {token}"}, "method": "GET", "path": "/healthz"})
+        self.token = self.post("/v1/session", {"name": "ada", "password": PASSWORD}, 200)["token"]
 
     def _ask(self, status: int, **request: Any) -> Any:
         got = self._exchange(request)

@@ -42,6 +42,7 @@ class Namespace:
     """Lives while the ``with`` block does; ``command`` turns a command line into one that runs inside."""
 
     address = ADDRESS
+    setup: tuple[str, ...] = _SETUP
 
     def __enter__(self) -> Self:
         # Containers often take CAP_SYS_ADMIN even from root and leave user namespaces.
@@ -51,14 +52,14 @@ class Namespace:
 
     def _open(self, as_user: list[str]) -> bool:
         # cat holds the namespace open until its standard input ends: with the test, however the test ends.
-        script = " && ".join((*_SETUP, "echo ready", "exec cat"))
+        script = " && ".join((*self.setup, "echo ready", "exec cat"))
         self._holder = subprocess.Popen(
             ["unshare", "--net", *as_user, "sh", "-c", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        self._enter = ["--user", "--preserve-credentials"] if as_user else []
+        self.as_user = ["--user", "--preserve-credentials"] if as_user else []
         self.inside = Inside(self._holder.pid, ("user", "net") if as_user else ("net",))
         assert self._holder.stdout is not None
         if self._holder.stdout.readline() == b"ready\n":
@@ -68,7 +69,7 @@ class Namespace:
 
     def command(self, args: list[str]) -> list[str]:
         """``args`` so that they run inside; the process keeps the pid of the command line."""
-        return ["nsenter", "--net", *self._enter, f"--target={self._holder.pid}", "--", *args]
+        return ["nsenter", "--net", *self.as_user, f"--target={self._holder.pid}", "--", *args]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -120,6 +120,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/guard/bans"): Row(P.CONFIG_READ),
     ("POST", "/v1/guard/bans"): Row(P.TRUNKS, body={"host": "127.0.0.1"}, unlimited=True),
     ("DELETE", "/v1/guard/bans/{host}"): Row(P.TRUNKS, path={"host": "nobody"}, unlimited=True),
+    ("GET", "/v1/nodes"): Row(P.CONFIG_READ),
     ("GET", "/v1/node"): Row(P.OPERATE),
     ("POST", "/v1/node/drain"): Row(P.OPERATE, body={"farewell": "transfer"}, unlimited=True),
     ("POST", "/v1/node/reload"): Row(P.OPERATE, unlimited=True),

@@ -249,6 +249,8 @@ def test_the_longest_call_is_that_of_the_trunk_that_carries_it() -> None:
 @pytest.mark.parametrize("cause", list(HangupCause))
 def test_every_cause_is_judged_by_the_side_at_fault(cause: HangupCause) -> None:
     blamed = is_trunk_side(LegEnded(OUT, cause), has_rung=False)
-    names = {"network"} | ({"operator"} if cause.value.name in ("credentials_refused", "name_not_found") else set())
+    names = {"network"} | (
+        {"operator"} if cause.value.name in ("credentials_refused", "name_not_found", "trunk_full") else set()
+    )
     assert blamed is (cause.value.side.value in names)
     assert not is_trunk_side(LegEnded(OUT, cause, 603), has_rung=False)

@@ -46,6 +46,7 @@ async def healthz() -> Health:
 @router.get(
     "/readyz",
     responses={503: {"model": Ready, "description": "some part does not work"}},
+    response_model_exclude_defaults=True,
     summary="Should it get calls?",
 )
 async def readyz(parts: PartsDep, response: Response) -> Ready:
