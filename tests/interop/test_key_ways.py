@@ -88,6 +88,7 @@ def test_keys_by_info_go_in_order_each_after_the_answer_to_the_last(tmp_path: Pa
         said = sipp.messages
     assert "telephone-event" not in sipp.final_answers()[0].body
     assert log.keys == "12#"
+    assert [fact["digits"] for fact in log.all("KeysWereSent")] == [PRESSED]
     infos = sipp.received("INFO")
     assert [info.body.split()[:2] for info in infos] == [[f"Signal={key}", "Duration=160"] for key in PRESSED]
     numbers = [int(info.header("CSeq").split()[0]) for info in infos]

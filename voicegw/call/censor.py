@@ -18,6 +18,7 @@ from voicegw.call.facts import (
     ConsentWasGiven,
     ConsentWasRefused,
     DisclosureWasMade,
+    KeysWereSent,
     KeyWasPressed,
     MessageWasReceived,
     SlotWasFilled,
@@ -108,6 +109,8 @@ class Censor:
             case MessageWasReceived() if name == "text":
                 clean = self._redactor.caller(value)
                 return HIDDEN if self.sensitive and fact.leg == "caller" else clean
+            case KeysWereSent() if name == "digits":
+                return HIDDEN if self.sensitive else self._redactor.text(value)
             case KeyWasPressed():
                 return KEY if self.sensitive else self._redactor.key(value)
             case _:

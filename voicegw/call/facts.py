@@ -30,6 +30,7 @@ from voicegw.call.people_facts import (
     CallWasOrdered,
     FarEndWasReferred,
     FarEndWasReplaced,
+    KeysWereSent,
     MessageWasReceived,
     ReferralHasFailed,
     SupervisorHasJoined,
@@ -57,6 +58,7 @@ __all__ = [
     "CallerWasMoved",
     "FarEndWasReferred",
     "FarEndWasReplaced",
+    "KeysWereSent",
     "MediaHasMoved",
     "MediaQualityHasChanged",
     "MediaWasMeasured",
@@ -380,6 +382,7 @@ AnyFact: TypeAlias = (
     | CallerBargedIn
     | CallerWasBackground
     | KeyWasPressed
+    | KeysWereSent
     | SlotWasFilled
     | WebhookWasCalled
     | WebhookHasReturned

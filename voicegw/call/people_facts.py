@@ -69,6 +69,19 @@ class FarEndWasReplaced(Fact, frozen=True):
     uri: str
 
 
+class KeysWereSent(Fact, frozen=True):
+    """Keys of ours went to a leg: all of them, or those before a refusal. ``leg``: its role in the call.
+
+    ``way``: info (SIP INFO) or audio (telephone events, or tones). ``sip_status``: of the last INFO, 408 where no
+    answer came; 0 for keys that went with the audio, which nobody acknowledges.
+    """
+
+    leg: str
+    digits: str
+    way: str
+    sip_status: int = 0
+
+
 class MessageWasReceived(Fact, frozen=True):
     """The far end of a leg sent text (SIP MESSAGE)."""
 

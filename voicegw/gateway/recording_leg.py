@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 
 from voicegw.base.errors import RemoteProtocolError
@@ -61,8 +62,8 @@ class RecordingLeg(SipLeg):
     def answer_streams(self, local_ip: str, ports: Mapping[int, int]) -> tuple[bytes, tuple[RecordedStream, ...]]:
         """Our answer to the open offer. Raises NotAcceptable where none of its streams suits us."""
         (offer, due), self.due, self.remote_offer = (self.remote_offer, self.due), None, b""
-        description = sdp.parse(offer)
-        answer = answer_streams(description, local_ip, ports, self._preferences, self._security_of)
+        description, codecs = sdp.parse(offer), self.keys.pick(self._preferences)
+        answer = answer_streams(description, local_ip, ports, codecs, self._security_of)
         if due is Due.INVITE and not answer.streams:
             raise NotAcceptable("nothing to record")
         before = {stream.place: stream.session for stream in self.streams}
@@ -70,10 +71,10 @@ class RecordingLeg(SipLeg):
         if anew:  # whose stream begins anew may begin our reports on it anew, too
             for place in anew:
                 self._keys.pop(place, None)
-            answer = answer_streams(description, local_ip, ports, self._preferences, self._security_of)
+            answer = answer_streams(description, local_ip, ports, codecs, self._security_of)
         self._local, sent = self._local.publish(answer.description)
-        self.streams = answer.streams
-        return sdp.serialize(sent), answer.streams
+        self.streams = self._with_keys(answer.streams)
+        return sdp.serialize(sent), self.streams
 
     def _security_of(self, place: int) -> Security:
         if self._security is None:
@@ -94,8 +95,13 @@ class RecordingLeg(SipLeg):
         offer, self._open_offer = self._open_offer or self._local.last, None
         if offer is None:
             raise RemoteProtocolError("an answer without an offer")
-        self.streams = agreed_streams(offer, sdp.parse(answer))
+        self.streams = self._with_keys(agreed_streams(offer, sdp.parse(answer)))
         return self.streams
+
+    def _with_keys(self, streams: tuple[RecordedStream, ...]) -> tuple[RecordedStream, ...]:
+        """The same, with tones taken for keys where that is set."""
+        has_tones = self.keys.has_tones
+        return tuple(replace(one, session=replace(one.session, key_tones=has_tones)) for one in streams)
 
 
 def read_recording(event: InviteReceived) -> RecordingOffer:

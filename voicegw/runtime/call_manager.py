@@ -134,12 +134,17 @@ class CallManager:
                 self._post(event.leg_id, e.ReferProgressed(event.leg_id, event.status, event.final))
             case LegStreamsOffered() | LegStreamsChanged() | LegMetadata():
                 self._post(event.leg_id, RecordingClientSaid(event))
-            case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage() | LegTrunkFailed():
+            case (
+                LegReferred()
+                | LegReferralFailed()
+                | LegReplaced()
+                | LegMessage()
+                | LegKeysSent()
+                | LegTrunkFailed()
+            ):
                 self._post(event.leg_id, event)
             case LegInfo():
                 self._pressed(event)
-            case LegKeysSent():
-                self._post(event.leg_id, m.DtmfSent(event.leg_id, event.digits))
             case LegRefused():
                 record_refused(self._services, event.invited, event.cause, event.source)
             case _:

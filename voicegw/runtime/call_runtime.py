@@ -18,7 +18,14 @@ from voicegw.call.censor import Censor
 from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
-from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced, LegTrunkFailed
+from voicegw.gateway.events import (
+    LegKeysSent,
+    LegMessage,
+    LegReferralFailed,
+    LegReferred,
+    LegReplaced,
+    LegTrunkFailed,
+)
 from voicegw.media import messages as m
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import Reason
@@ -178,7 +185,14 @@ class CallRuntime(CallTask):
                 | mail_types.SpeechDone()
             ):
                 self._side.on_child(mail)
-            case LegReferred() | LegReferralFailed() | LegReplaced() | LegMessage() | LegTrunkFailed():
+            case (
+                LegReferred()
+                | LegReferralFailed()
+                | LegReplaced()
+                | LegMessage()
+                | LegKeysSent()
+                | LegTrunkFailed()
+            ):
                 self._far_end_changed(mail)
             case mail_types.RecordingClientSaid():
                 pass  # only recording sessions have clients, and they take this themselves
@@ -214,6 +228,8 @@ class CallRuntime(CallTask):
             case m.DtmfReceived() if mail.leg_id != self.leg_id:
                 if not self._side.on_key(mail.leg_id, mail.digit):
                     self.handle(e.KeyPressed(mail.leg_id, mail.digit))
+            case m.DtmfSent(leg_id, digits) if digits:
+                self._book.note(f.KeysWereSent(self._record.whose(leg_id)[0], digits, "audio"))
             case m.ToneHeard():
                 self._book.note(f.ToneWasHeard(self._record.whose(mail.leg_id)[0], mail.tone))
                 if (cause := TONE_CAUSES.get(mail.tone)) is not None:

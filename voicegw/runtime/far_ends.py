@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import TypeAlias, assert_never
 
 from voicegw.call import facts as f
-from voicegw.gateway.events import LegMessage, LegReferralFailed, LegReferred, LegReplaced, LegTrunkFailed
+from voicegw.gateway.events import (
+    LegKeysSent,
+    LegMessage,
+    LegReferralFailed,
+    LegReferred,
+    LegReplaced,
+    LegTrunkFailed,
+)
 
-FarEndChange: TypeAlias = LegReferred | LegReferralFailed | LegReplaced | LegMessage | LegTrunkFailed
+FarEndChange: TypeAlias = LegReferred | LegReferralFailed | LegReplaced | LegMessage | LegKeysSent | LegTrunkFailed
 
 
 def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
@@ -21,6 +28,8 @@ def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
             return f.FarEndWasReplaced(leg, party)
         case LegMessage(_, text):
             return f.MessageWasReceived(leg, text)
+        case LegKeysSent(_, digits, status):
+            return f.KeysWereSent(leg, digits, "info", status)
         case LegTrunkFailed(_, trunk, cause, status, reason, next_trunk):
             return f.TrunkHasFailed(leg, trunk, cause.value.name, status, reason, next_trunk)
         case _:
@@ -32,7 +41,7 @@ def note_of(change: FarEndChange) -> str:
     match change:
         case LegReplaced():
             return "The caller has handed the line to somebody else, who is on it from now on."
-        case LegReferred() | LegReferralFailed() | LegMessage() | LegTrunkFailed():
+        case LegReferred() | LegReferralFailed() | LegMessage() | LegKeysSent() | LegTrunkFailed():
             return ""
         case _:
             assert_never(change)

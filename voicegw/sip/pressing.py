@@ -10,12 +10,16 @@ from typing import Final
 
 from voicegw.sip.bodies import DTMF_RELAY
 from voicegw.sip.core import Core
-from voicegw.sip.events import KeysSent, SipCallHandle
+from voicegw.sip.counters import SipCounter
+from voicegw.sip.events import EndedBy, KeysSent, SipCallHandle
 from voicegw.sip.info_keys import KEYS, KeyOrder, KeyOrders, write_info_key
 from voicegw.sip.sip_call import Asked, SipCall, SipCallState
 from voicegw.sip.timers import Timer
+from voicegw.sip.transaction import Outcome
 
 GAP_MS: Final = 100
+_LOST: Final = (408, 481)
+"""Who answers so does not know the dialog any more, or does not reach it (RFC 3261 §12.2.1.2, RFC 5057 §5.1)."""
 MAX_WAITING: Final = 256
 """Keys of one call: with a key a quarter of a second, more than anybody waits for."""
 
@@ -51,7 +55,7 @@ class PressingSide:
         orders.free_at = now + (key.duration_ms + GAP_MS) / 1000
         asked = Asked(
             lambda response, at: self._answered(call, orders, response.status, at),
-            lambda _outcome, at: self._answered(call, orders, 408, at),
+            lambda outcome, at: self._unanswered(call, orders, outcome, at),
         )
         extra = (("Content-Type", DTMF_RELAY),)
         self._core.request_in_dialog(call.dialog, "INFO", asked, now, extra, write_info_key(key))
@@ -66,6 +70,9 @@ class PressingSide:
         """A refusal ends the order: a number with a digit missing is another number."""
         if status < 200 or call.handle not in self._core.calls:
             return
+        if status in _LOST:
+            self._lose(call, orders, status, EndedBy.DIALOG_LOST, now)
+            return
         order = orders.waiting[0]
         order.sent += status < 300
         if status >= 300 or order.sent == len(order.digits):
@@ -73,3 +80,18 @@ class PressingSide:
             self._core.emit(KeysSent(call.handle, order.digits[: order.sent], status))
         if orders.waiting:
             self._go_on(call, orders, now)
+
+    def _unanswered(self, call: SipCall, orders: KeyOrders, outcome: Outcome, now: float) -> None:
+        """No answer: the peer is gone."""
+        if call.handle in self._core.calls:
+            self._core.counters.add(SipCounter.NO_RESPONSE)
+            timed_out = outcome is Outcome.TIMEOUT
+            ended_by = EndedBy.NO_RESPONSE if timed_out else EndedBy.TRANSPORT_ERROR
+            self._lose(call, orders, 408, ended_by, now)
+
+    def _lose(self, call: SipCall, orders: KeyOrders, status: int, ended_by: EndedBy, now: float) -> None:
+        order = orders.waiting[0]
+        orders.waiting.clear()
+        self._core.emit(KeysSent(call.handle, order.digits[: order.sent], status))
+        if call.state is SipCallState.CONFIRMED:
+            self._core.lose(call, ended_by, now)

@@ -23,6 +23,7 @@ from voicegw.call.facts import (
     CallWasOrdered,
     ConsentWasRefused,
     Entry,
+    KeysWereSent,
     KeyWasPressed,
     SlotWasFilled,
     SupervisorSpoke,
@@ -39,7 +40,7 @@ MAX_QUEUED_LINES = 50_000
 """About 20 MB: minutes of a busy server on a disk that has stopped answering."""
 
 _SPOKEN = (
-    *(CallerSpoke, AgentSpoke, SupervisorSpoke, ParticipantSpoke, KeyWasPressed, SlotWasFilled),
+    *(CallerSpoke, AgentSpoke, SupervisorSpoke, ParticipantSpoke, KeyWasPressed, KeysWereSent, SlotWasFilled),
     *(WebhookWasCalled, TransferHasBegun, AnnouncementWasMade, CallWasOrdered),
 )
 """What may repeat the conversation."""

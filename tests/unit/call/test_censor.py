@@ -69,6 +69,8 @@ def test_a_sensitive_answer_its_value_and_its_read_back() -> None:
     censor = Censor()
     censor.sensitive = True
     assert censor.take(f.KeyWasPressed("5")) == [f.KeyWasPressed("•")]
+    sent = f.KeysWereSent("callee", "5678", "info", 200)
+    assert censor.take(sent) == [f.KeysWereSent("callee", HIDDEN, "info", 200)]
     slot = f.SlotWasFilled("birthday", "19840302", confirmed=False, sensitive=True)
     assert censor.take(slot) == [f.SlotWasFilled("birthday", HIDDEN, confirmed=False, sensitive=True)]
     assert censor.take(heard("one nine eight four oh three oh two", sensitive=True)) == [

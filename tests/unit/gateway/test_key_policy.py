@@ -13,6 +13,7 @@ from voicegw.base.ids import LegId
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegInfo, LegKeysSent
 from voicegw.gateway.key_policy import KeyPolicy
+from voicegw.gateway.recording_leg import RecordingLeg
 from voicegw.gateway.trunk_calls import Speech
 from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.sdp.negotiate import DEFAULT_PREFERENCES, MediaSession
@@ -47,6 +48,21 @@ def test_events_are_offered_and_taken_and_tones_count_as_it_is_set(policy: KeyPo
 def test_a_peer_without_events_has_tones_where_they_are_allowed(policy: KeyPolicy) -> None:
     _, session = agreed(policy, offered=True, with_events=False)
     assert (session.dtmf_payload_type, session.key_tones) == (-1, TONES[policy])
+
+
+@pytest.mark.parametrize("policy", KeyPolicy)
+@pytest.mark.parametrize("with_events", [True, False])
+def test_the_streams_of_a_recording_session_obey_it_too(policy: KeyPolicy, with_events: bool) -> None:
+    offer = sdp(5000, formats="0 101" if with_events else "0")
+    leg = Speech(DEFAULT_PREFERENCES, keys=policy).leg(LEG, os.urandom, offer, recording=True)
+    assert isinstance(leg, RecordingLeg)
+    said, (stream,) = leg.answer_streams("127.0.0.1", {0: 40_000})
+    taken = with_events and EVENTS[policy]
+    assert (b"telephone-event" in said) is taken
+    assert (stream.session.dtmf_payload_type >= 0, stream.session.key_tones) == (taken, TONES[policy])
+    leg.repeat_offer()
+    (again,) = leg.accept_streams(sdp(5000, formats="0 101" if taken else "0"))
+    assert again.session.key_tones is TONES[policy]
 
 
 def test_a_trunk_says_or_the_node_does() -> None:

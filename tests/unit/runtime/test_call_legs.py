@@ -9,6 +9,8 @@ import pytest
 from tests.scenarios.house import LEG, House
 from voicegw.base.errors import LocalError
 from voicegw.call import events as e
+from voicegw.call import facts as f
+from voicegw.gateway.events import LegKeysSent
 from voicegw.media import messages as m
 from voicegw.runtime.call_legs import CallLegs, configuration_of
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
@@ -69,6 +71,16 @@ def test_keys_are_pressed_by_signalling_where_they_go_that_way_else_with_the_aud
     legs.press(LEG, "34")
     assert house.signalling.said == ["press 34"]
     assert house.worker.commands[-1] == m.SendDtmf(LEG, "12")
+
+
+def test_the_record_says_which_keys_were_sent_and_how_far_they_came() -> None:
+    house = House([[]])
+    house.call.handle(e.CallOffered(LEG))
+    house.call.handle(m.DtmfSent(LEG, "12#"))
+    house.call.handle(m.DtmfSent(LEG, ""))  # of a worker that died: nobody knows
+    house.call.handle(LegKeysSent(LEG, "7", 415))
+    sent = house.facts.of(f.KeysWereSent)
+    assert sent == [f.KeysWereSent("caller", "12#", "audio"), f.KeysWereSent("caller", "7", "info", 415)]
 
 
 @pytest.mark.parametrize(("events", "may", "expected"), [(-1, True, True), (-1, False, False), (101, True, False)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.sip.raw_peer import PEER, RawPeer
-from voicegw.sip.events import KeysSent
+from voicegw.sip.events import CallEnded, EndedBy, KeysSent
 from voicegw.sip.info_keys import InfoKey, read_info_key, write_info_key
 from voicegw.sip.message import Request
 from voicegw.sip.parser import parse
@@ -80,12 +80,35 @@ def test_a_refusal_ends_its_order_and_the_next_one_goes_on() -> None:
     assert peer.events == [KeysSent(handle, "1", 415)]
 
 
-def test_silence_ends_an_order() -> None:
+def ended(peer: RawPeer) -> tuple[KeysSent, EndedBy]:
+    """The last two things that were told: how far keys came, and how the call ended."""
+    told, end = peer.events[-2:]
+    assert isinstance(told, KeysSent)
+    assert isinstance(end, CallEnded)
+    return told, end.ended_by
+
+
+def test_silence_ends_the_call() -> None:
     peer = RawPeer()
     handle, _ = peer.call()
     assert peer.agent.send_keys(handle, "1", peer.now)
     peer.wait(33)
-    assert peer.events[-1] == KeysSent(handle, "", 408)
+    assert ended(peer) == (KeysSent(handle, "", 408), EndedBy.NO_RESPONSE)
+
+
+@pytest.mark.parametrize("status", [408, 481])
+def test_who_does_not_know_the_call_any_more_gets_a_bye(status: int) -> None:
+    """RFC 3261 §12.2.1.2, RFC 5057 §5.1."""
+    peer = RawPeer()
+    handle, _ = peer.call()
+    assert peer.agent.send_keys(handle, "12", peer.now)
+    assert peer.agent.send_keys(handle, "9", peer.now)
+    answer(peer, pressed(peer.taken()), 200)
+    (bye,) = answer(peer, pressed(peer.wait(REST_S)), status)
+    assert bye.startswith(b"BYE ")
+    assert ended(peer) == (KeysSent(handle, "1", status), EndedBy.DIALOG_LOST)
+    peer.wait(1)
+    assert isinstance(peer.events[-1], CallEnded), "nothing more is pressed"
 
 
 def test_nothing_is_pressed_or_told_after_the_end_of_the_call() -> None:
