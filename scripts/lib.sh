@@ -145,6 +145,7 @@ setup_tests() {
         rtpengine=rtpengine-daemon svwar=sipvicious sipsak=sipsak linphonec=linphone-cli ip=iproute2 psql=postgresql chromium=chromium \
         node=nodejs npm=npm redis-server=redis-server promtool=prometheus tcpdump=tcpdump sngrep=sngrep
     ensure_kamailio_modules outbound tls websocket
+    if ! has_library libspandsp.so.2; then apt_install libspandsp2; fi
     ensure_venv
     once dev "requirements-dev.lock requirements-nodeps.lock pyproject.toml" install_locked requirements-dev.lock
     once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip

@@ -1,5 +1,9 @@
 """G.711 μ-law and A-law for arrays of any shape (ITU-T G.711, tables 1a/1b and 2a/2b).
 
+To which step a sample on a decision value belongs the Recommendation leaves open. Here it is the outer one; below zero
+the outer one of the μ-law and the inner one of the A-law. SpanDSP does the same, to the bit. The software of ITU-T
+G.191 has another answer for the 127 negative decision values of the μ-law, and the same for everything else.
+
 Both directions are one table lookup: 256 entries to decode, 65536 to encode, built when the module is imported.
 Segment arithmetic on every sample would be several numpy passes a tick; a lookup is one.
 """
@@ -13,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ULAW_SILENCE: Final = 0xFF
-"""The μ-law code of zero. 0x7F is the other zero; it decodes to 0 too and is never produced here."""
+"""The μ-law code of zero. 0x7F is the other zero: what is a little below it, and decodes to 0 too."""
 ALAW_SILENCE: Final = 0xD5
 """The A-law code nearest to zero: A-law has no zero, this one decodes to +8."""
 

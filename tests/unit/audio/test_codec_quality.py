@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from fractions import Fraction
 
 import av
@@ -17,6 +18,24 @@ from voicegw.testing.probe_sounds import voice
 Pcm = NDArray[np.int16]
 EVERY_CODE = np.arange(256).astype(np.uint8)
 EVERY_SAMPLE = np.arange(-32768, 32768).astype(np.int16)
+
+
+def by_spandsp(law: Law) -> tuple[NDArray[np.uint8], Pcm]:
+    """Every sample encoded and every code decoded by a second library that is none of ours."""
+    library = ctypes.CDLL("libspandsp.so.2")
+    pointer, integer = ctypes.c_void_p, ctypes.c_int
+    library.g711_init.restype, library.g711_init.argtypes = pointer, [pointer, integer]
+    coder = library.g711_init(None, 1 if law is Law.ULAW else 0)
+    codes, levels = np.zeros(len(EVERY_SAMPLE), np.uint8), np.zeros(len(EVERY_CODE), np.int16)
+    for work, out, given in (
+        (library.g711_encode, codes, EVERY_SAMPLE),
+        (library.g711_decode, levels, EVERY_CODE),
+    ):
+        work.argtypes = [pointer, pointer, pointer, integer]
+        assert work(coder, out.ctypes.data, given.ctypes.data, len(given)) == len(given)
+    library.g711_free.argtypes = [pointer]
+    library.g711_free(coder)
+    return codes, levels
 
 
 def by_ffmpeg(name: str, data: bytes, rate_hz: int = 8000) -> Pcm:
@@ -45,6 +64,13 @@ def log_spectral_distance_db(clean: Pcm, coded: Pcm, delay: int) -> float:
     window = np.hanning(size)
     levels = [20 * np.log10(np.abs(np.fft.rfft(x * window, axis=1)) + 50) for x in (first, second)]
     return float(np.sqrt(((levels[0] - levels[1]) ** 2).mean(axis=1)).mean())
+
+
+@pytest.mark.parametrize("law", list(Law))
+def test_g711_is_that_of_spandsp_to_the_bit_for_every_sample_and_every_code(law: Law) -> None:
+    codes, levels = by_spandsp(law)
+    assert np.array_equal(encode(EVERY_SAMPLE, law), codes)
+    assert np.array_equal(decode(EVERY_CODE, law), levels)
 
 
 @pytest.mark.parametrize(("law", "name"), [(Law.ULAW, "pcm_mulaw"), (Law.ALAW, "pcm_alaw")])
