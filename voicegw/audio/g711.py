@@ -1,8 +1,8 @@
 """G.711 μ-law and A-law for arrays of any shape (ITU-T G.711, tables 1a/1b and 2a/2b).
 
-To which step a sample on a decision value belongs the Recommendation leaves open. Here it is the outer one; below zero
-the outer one of the μ-law and the inner one of the A-law. SpanDSP does the same, to the bit. The software of ITU-T
-G.191 has another answer for the 127 negative decision values of the μ-law, and the same for everything else.
+To which step a sample on a decision value belongs the Recommendation leaves open. Here it is the outer one, below
+zero the outer one of the μ-law and the inner one of the A-law. SpanDSP does the same, to the bit. The software of
+ITU-T G.191 has another answer for the 127 negative decision values of the μ-law, and the same for everything else.
 
 Both directions are one table lookup: 256 entries to decode, 65536 to encode, built when the module is imported.
 Segment arithmetic on every sample would be several numpy passes a tick; a lookup is one.

@@ -64,12 +64,12 @@ async def caller_audio(tts: TtsProvider, text: str, voice: str, seed: int = 1) -
     return received
 
 
-def on_the_line(pcm: bytes, seed: int = 1) -> bytes:
+def on_the_line(pcm: bytes, seed: int = 1, rate_hz: int = RATE_HZ) -> bytes:
     """Synthetic speech as a handset sends it: at its level, and with a breath of noise around and under it."""
     speech = np.frombuffer(pcm, "<i2").astype(np.float64)
     level = np.sqrt(np.mean(speech**2)) if len(speech) else 1.0
     speech *= 32768.0 * 10.0 ** (SPEECH_DBFS / 20.0) / max(float(level), 1.0)
-    line = np.pad(speech, (round(LEAD_S * RATE_HZ), round(TAIL_S * RATE_HZ)))
+    line = np.pad(speech, (round(LEAD_S * rate_hz), round(TAIL_S * rate_hz)))
     line += np.random.default_rng(seed).normal(0.0, LINE_NOISE_RMS, len(line))
     return np.clip(np.rint(line), -32768, 32767).astype("<i2").tobytes()
 
