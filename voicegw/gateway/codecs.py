@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from voicegw.audio.libraries import has_g722, has_opus
-from voicegw.sdp.codec_choice import G722, OPUS, PCMA, PCMU, with_keys
+from voicegw.sdp.codec_choice import CN, G722, OPUS, PCMA, PCMU, with_keys
 from voicegw.sdp.codecs import Codec
 
 log = logging.getLogger(__name__)
@@ -39,3 +39,9 @@ def preferences(names: Iterable[str]) -> tuple[Codec, ...]:
     """
     codecs = tuple(CODECS[name] for name in names if _speakable(name))
     return with_keys(codecs or (PCMU, PCMA))
+
+
+def with_noise(codecs: tuple[Codec, ...], *, wanted: bool) -> tuple[Codec, ...]:
+    """``codecs`` with comfort noise (RFC 3389), or without."""
+    others = tuple(codec for codec in codecs if codec != CN)
+    return (*others, CN) if wanted else others

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from voicegw.base.errors import ConfigError
 from voicegw.base.srtp_suites import SRTP_SUITES
-from voicegw.gateway.codecs import CODECS, DEFAULT, preferences
+from voicegw.gateway.codecs import CODECS, DEFAULT, preferences, with_noise
 from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.key_policy import KeyPolicy
@@ -78,6 +78,9 @@ class SipConfig:
     who was in the old dialog, or on its way, knows its Call-ID and tags."""
     codecs: tuple[str, ...] = DEFAULT
     """Audio codecs, best first in our own offers: PCMU, PCMA, G722, opus. In answers the caller's order counts."""
+    comfort_noise: str = "off"
+    """How our own pauses are sent, for phones and wherever a trunk does not say: off (as audio like all else) or
+    send (as comfort noise, RFC 3389, to peers that take it). Many PBXs take missing packets for a dead line."""
     dtmf: str = "auto"
     """By which way keys come and go, for phones and wherever a trunk does not say: auto (telephone events, else
     tones; INFO counts where it comes), rfc4733 (events only), info (SIP INFO only) or inband (tones only)."""
@@ -125,6 +128,8 @@ class SipConfig:
         TargetPolicy(self.forward_to)
         SessionTimerPolicy(self.session_expires_s, self.min_se_s)
         self._check_srtp()
+        if self.comfort_noise not in ("off", "send"):
+            raise ConfigError(f"comfort_noise is {self.comfort_noise!r}", fix="take off or send")
         unknown = [name for name in self.codecs if name not in CODECS]
         if unknown or not self.codecs:
             known = ", ".join(CODECS)
@@ -188,4 +193,4 @@ class SipConfig:
     @property
     def preferences(self) -> tuple[Codec, ...]:
         """The codecs for offers and answers; keypad events come along, unless ``dtmf`` leaves them out."""
-        return preferences(self.codecs)
+        return with_noise(preferences(self.codecs), wanted=self.comfort_noise == "send")

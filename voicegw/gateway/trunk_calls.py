@@ -9,6 +9,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId, RandomBytes
 from voicegw.gateway.attempts import Dialled
 from voicegw.gateway.caller_id import CallerOut, present
+from voicegw.gateway.codecs import with_noise
 from voicegw.gateway.events import LegInvited
 from voicegw.gateway.invitation import read_invitation
 from voicegw.gateway.key_policy import KeyPolicy
@@ -21,6 +22,7 @@ from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_headers import outgoing
 from voicegw.gateway.trunk_table import OutRoute, RouteRefused
 from voicegw.gateway.way import DIRECT, Way
+from voicegw.sdp.codec_choice import CN
 from voicegw.sdp.codecs import Codec
 from voicegw.sdp.negotiate import DEFAULT_PTIME_MS
 from voicegw.sip.address import Address
@@ -179,8 +181,10 @@ class TrunkCalls:
         if trunk is None:
             return self._node
         settings = trunk.settings
+        codecs = trunk.codecs or self._node.codecs
+        noise = settings.comfort_noise == "send" if settings.comfort_noise else CN in self._node.codecs
         return Speech(
-            trunk.codecs or self._node.codecs,
+            with_noise(codecs, wanted=noise),
             settings.ptime_ms,
             settings.refer.outgoing,
             settings.max_call_s,

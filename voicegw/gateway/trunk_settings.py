@@ -99,6 +99,9 @@ class TrunkSettings(StrictModel):
     # what is spoken
     codecs: tuple[CodecName, ...] = ()
     """Best first; empty: the node's."""
+    comfort_noise: Literal["", "off", "send"] = ""
+    """Pauses of ours as comfort noise (RFC 3389), where the peer takes it; empty: as ``sip.comfort_noise`` has
+    it."""
     ptime_ms: Literal[10, 20, 30, 40, 60] = 20
     """Audio a packet that we ask for."""
     dtmf: Literal["", "auto", "rfc4733", "info", "inband"] = ""

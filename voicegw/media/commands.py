@@ -38,6 +38,7 @@ class ConfigureLeg(Message, frozen=True):
     mixed, for good. ``dtmf_payload_type`` is -1 when not negotiated. These two numbers are the peer's and go out
     with our packets; the ``receive`` ones are ours, -1 where they are the same. Both are taken from the peer: many
     send under the number that they were offered, whatever they answered. Keys are measured in ``dtmf_clock_hz``.
+    ``noise_payload_type``: pauses of ours are sent as comfort noise under this number; -1 as audio like all else.
     ``other_codecs``: what else the peer may change to without a word, (payload type, name).
     ``ptime_ms`` is of our packets; ``send`` / ``receive`` follow the direction attribute (both false when on hold).
     ``inband_keys``: keys are tones in the audio, both ways. ``progress``: tell what the network plays (ToneHeard).
@@ -71,6 +72,7 @@ class ConfigureLeg(Message, frozen=True):
     rtcp_mux: bool = False
     rtcp_ip: str = ""
     rtcp_port: int = 0
+    noise_payload_type: int = -1
 
 
 class CloseLeg(Message, frozen=True):

@@ -230,7 +230,7 @@ class RtpReceiver:
         if settings is None or not settings.receive:
             return self._reject(leg, "rtp_unexpected")
         is_key = packet.payload_type in (settings.dtmf_payload_type, settings.dtmf_receive_payload_type)
-        is_noise = packet.payload_type == _COMFORT_NOISE
+        is_noise = packet.payload_type in (_COMFORT_NOISE, settings.noise_payload_type)
         is_audio = self._bank.received.codec_of(leg.row, packet.payload_type) is not None
         if not (is_audio or is_key or is_noise):
             return self._reject(leg, "rtp_wrong_payload_type")

@@ -11,11 +11,12 @@ nothing else between them, packets leave evenly from tick to tick.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
@@ -26,6 +27,7 @@ from voicegw.media.filling import Pcm
 from voicegw.media.leg import Leg
 from voicegw.media.messages import DtmfSent, Event
 from voicegw.media.secure import SecurePorts
+from voicegw.media.silence import Silences
 from voicegw.media.sockets import Address
 from voicegw.media.wide import OPUS
 from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE
@@ -78,6 +80,7 @@ class RtpSender:
         self._bank = bank
         self._clock = clock
         self._counters = counters
+        self._silences = Silences()
         self.stale = False
         """A leg began or ended sending digits: :meth:`plan` is due."""
         self.plan((), ())
@@ -90,10 +93,12 @@ class RtpSender:
             (index, leg) for legs in (narrow, wide) for index, leg in enumerate(legs) if not _is_plain(leg)
         ]
         self._all_plain = not self._alone
+        self._silences.plan(narrow, wide)
         self._narrow = np.array([index for index, leg in enumerate(narrow) if _is_plain(leg)], np.intp)
         self._wide = np.array([index for index, leg in enumerate(wide) if _is_plain(leg)], np.intp)
         plain = [*(narrow[index] for index in self._narrow), *(wide[index] for index in self._wide)]
         self._rows = np.array([leg.row for leg in plain], np.intp)
+        self._plain = plain
         self._wide_rows = [leg.row for leg in plain[len(self._narrow) :]]
         room = np.zeros((len(plain), _ROW_BYTES), np.uint8)
         self._payloads = room[:, HEADER_BYTES:_PACKET_BYTES]
@@ -118,21 +123,29 @@ class RtpSender:
     def prepare(self, narrow: Pcm, wide: Pcm, events: list[Event]) -> None:
         """Make the packets of frames, one for each planned leg: (n, 160) and (m, 320)."""
         bank, count, payloads = self._bank, len(self._narrow), self._payloads
+        silent, begun = self._silences.listen(narrow, wide)
+        if begun:
+            bank.marker[begun] = bank.marking = True
         payloads[:count] = bank.encode(self._rows[:count], narrow if self._all_plain else narrow[self._narrow])
         if self._wide_rows:
-            payloads[count:] = bank.wide.encode(self._wide_rows, wide[self._wide])
-        self._write_headers()
+            self._encode_wide(payloads[count:], wide, silent)
+        self._write_headers(silent)
         self._failed = []
-        self._ready = [*self._open, *self._seal()] if self._sealed else self._open
-        if self._alone:
+        spoken = [(row, one) for row, one in self._open if row not in silent] if silent else self._open
+        self._ready = [*spoken, *self._seal(silent)] if self._sealed else spoken
+        if self._alone or silent:
             self._ready = self._ready.copy()
+            for leg in self._plain if silent else ():
+                self._add_noise(leg, silent.get(leg.row, b""))
             for index, leg in self._alone:
-                self._prepare_alone(leg, (wide if leg.wide_out else narrow)[index], events)
+                self._prepare_alone(leg, (wide if leg.wide_out else narrow)[index], silent, events)
 
-    def _seal(self) -> list[tuple[int, _Shipment]]:
+    def _seal(self, silent: Container[int]) -> list[tuple[int, _Shipment]]:
         """Encrypt the plain packets of the legs with SRTP. A key that is worn out encrypts no more."""
         ready: list[tuple[int, _Shipment]] = []
         for one in self._sealed:
+            if one.row in silent:
+                continue
             size = one.secure.seal(one.place, _PACKET_BYTES)
             if size:
                 ready.append((one.row, (one.secure.send_sealed, one.memory[:size], one.target)))
@@ -154,7 +167,14 @@ class RtpSender:
             self._counters.add("rtp_send_errors", len(set(failed)))
         return Departure(first_at, last_at, self._order, frozenset(failed))
 
-    def _write_headers(self) -> None:
+    def _encode_wide(self, payloads: NDArray[np.uint8], wide: Pcm, silent: Container[int]) -> None:
+        """A coder does not hear what is not sent: the decoder at the other end does not, either."""
+        spoken = [place for place, row in enumerate(self._wide_rows) if row not in silent]
+        rows = [self._wide_rows[place] for place in spoken]
+        if rows:
+            payloads[spoken] = self._bank.wide.encode(rows, wide[self._wide[spoken]])
+
+    def _write_headers(self, silent: Mapping[int, bytes]) -> None:
         """What changes in the headers from tick to tick: sequence number, timestamp and, seldom, the marker."""
         bank, rows = self._bank, self._rows
         sequence = bank.sequence[rows]
@@ -164,9 +184,15 @@ class RtpSender:
             bank.marker[rows] = bank.marking = False
         self._words[:, 0] = first
         self._words[:, 1] = (self._first_timestamps + bank.elapsed) & _TIMESTAMP_MASK
-        bank.sequence[rows] = sequence + 1
+        bank.sequence[rows] = sequence + (~np.isin(rows, list(silent)) if silent else 1)
 
-    def _prepare_alone(self, leg: Leg, frame: Pcm, events: list[Event]) -> None:
+    def _add_noise(self, leg: Leg, payload: bytes) -> None:
+        """Comfort noise, where any is due."""
+        if payload and leg.settings is not None:
+            number = leg.settings.noise_payload_type
+            self._add_packet(leg, number, self._bank.timestamp(leg.row), payload, marker=False)
+
+    def _prepare_alone(self, leg: Leg, frame: Pcm, silent: Mapping[int, bytes], events: list[Event]) -> None:
         """A leg that sends a digit, or packets that are not 20 ms."""
         row = leg.row
         timestamp = self._bank.timestamp(row)
@@ -175,6 +201,9 @@ class RtpSender:
             if key is not None:
                 self._add_packet(leg, leg.key_payload_type, key.timestamp, key.payload, marker=key.marker)
                 return
+        if row in silent:
+            self._add_noise(leg, silent[row])
+            return
         if row in self._bank.wide.senders:
             self._prepare_opus(leg, frame)
             return

@@ -194,6 +194,7 @@ def configuration_of(
         inband_keys=session.tones and session.key_tones and session.dtmf_payload_type < 0,
         opus=session.opus,
         other_codecs=session.other_codecs,
+        noise_payload_type=session.noise_payload_type,
     )
 
 

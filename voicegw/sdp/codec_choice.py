@@ -15,7 +15,8 @@ G722 = Codec("G722", 8_000, 9)
 OPUS = Codec("opus", 48_000, 111, channels=2, fmtp=OUR_PARAMETERS)
 DTMF = Codec(TELEPHONE_EVENT, 8_000, 101, fmtp="0-16")
 DTMF_48 = Codec(TELEPHONE_EVENT, 48_000, 110, fmtp="0-16")
-"""Payload types are the ones of our own offers."""
+CN = Codec("CN", 8_000, 13)
+"""Comfort noise (RFC 3389). Payload types are the ones of our own offers."""
 _LISTS_CACHED = 256
 """The node's and each trunk's."""
 
@@ -31,11 +32,13 @@ def with_keys(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
 class CodecChoice:
     """What is spoken: our codecs under the payload types and the spelling of the peer.
 
+    ``noise`` is comfort noise of the clock of the audio.
     ``others`` are what else both have: the peer may change to them without a word. ``parameters``: the peer's fmtp.
     """
 
     audio: Codec
     dtmf: Codec | None
+    noise: Codec | None
     others: tuple[Codec, ...]
     parameters: str
 
@@ -44,13 +47,14 @@ def choose(theirs: tuple[Codec, ...], ours: tuple[Codec, ...]) -> CodecChoice | 
     """The first of ``theirs`` that is among ``ours``; None for nothing in common."""
     known = _by_encoding(ours)
     shared = [(own, their) for their in theirs if (own := known.get(their.encoding)) is not None]
-    audio = [(own, their) for own, their in shared if own.name != TELEPHONE_EVENT]
+    audio = [(own, their) for own, their in shared if own.name not in (TELEPHONE_EVENT, CN.name)]
     if not audio:
         return None
     own, their = audio[0]
     return CodecChoice(
         audio=_as_they_say(own, their),
         dtmf=_keys_for(own, [(mine, yours) for mine, yours in shared if mine.name == TELEPHONE_EVENT]),
+        noise=_noise_for(own, shared),
         others=tuple(_as_they_say(mine, yours) for mine, yours in audio[1:] if mine is not own),
         parameters=their.fmtp,
     )
@@ -74,3 +78,15 @@ def _keys_for(audio: Codec, events: list[tuple[Codec, Codec]]) -> Codec | None:
             if own.clock_hz == clock_hz:
                 return _as_they_say(own, their)
     return None
+
+
+def _noise_for(audio: Codec, shared: list[tuple[Codec, Codec]]) -> Codec | None:
+    """Comfort noise has the clock of the audio that it stands for (RFC 3389 §4)."""
+    return next(
+        (
+            _as_they_say(own, their)
+            for own, their in shared
+            if own.name == CN.name and own.clock_hz == audio.clock_hz
+        ),
+        None,
+    )

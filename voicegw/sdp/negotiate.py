@@ -42,6 +42,8 @@ DEFAULT_PREFERENCES = (PCMU, PCMA, DTMF)
 DEFAULT_PTIME_MS = 20
 PTIMES_MS = (10, 20, 30, 40, 60)
 """Packet times that we send, by the wish of the peer."""
+MAX_PTIME_MS = 120
+"""The longest packets that we take, of whatever codec (RFC 8866 §6.5): the longest of Opus (RFC 7587 §3.1)."""
 _PROTOCOLS = (*PLAIN_PROFILES, *SECURE_PROFILES)
 _Protect = Callable[[MediaDescription], tuple[SrtpKeys | None, Attributes]]
 """What protection a section agrees, and what we say to that; raises Unprotected."""
@@ -84,6 +86,8 @@ class MediaSession:
     """Keys may be among them where no events are agreed."""
     opus: OpusParameters = NO_WISHES
     other_codecs: tuple[tuple[int, str], ...] = ()
+    noise_payload_type: int = -1
+    """Under which the peer takes comfort noise for our pauses (RFC 3389); -1 where that was not agreed."""
 
     @property
     def rate_hz(self) -> int:
@@ -163,7 +167,7 @@ def make_answer(
     media = choice.media
     way = answer_direction(direction_of(offer, media), direction)
     chosen = choice.codecs
-    codecs = (chosen.audio,) if chosen.dtmf is None else (chosen.audio, chosen.dtmf)
+    codecs = (chosen.audio, *filter(None, (chosen.dtmf, chosen.noise)))
     port = rtp_port if media.port else 0
     audio = _audio(port, media.protocol, codecs, way, choice.ptime_ms, (*choice.crypto, *mux_attribute(media)))
     sections = tuple(
@@ -199,7 +203,7 @@ def _audio_of(offer: SessionDescription) -> MediaDescription:
 
 def _session(choice: _Choice, way: str, ours: tuple[Codec, ...], reports: ReportPlace) -> MediaSession:
     """Return the outcome; ``way`` is our direction, ``ours`` has the numbers under which we receive."""
-    audio, dtmf = choice.codecs.audio, choice.codecs.dtmf
+    audio, dtmf, noise = choice.codecs.audio, choice.codecs.dtmf, choice.codecs.noise
     others = ((_number_of(codec, ours), codec.name) for codec in choice.codecs.others)
     return MediaSession(
         remote_ip=choice.remote_ip,
@@ -217,6 +221,7 @@ def _session(choice: _Choice, way: str, ours: tuple[Codec, ...], reports: Report
         dtmf_clock_hz=DTMF.clock_hz if dtmf is None else dtmf.clock_hz,
         opus=parse_opus(choice.codecs.parameters),
         other_codecs=tuple((number, name) for number, name in others if number >= 0),
+        noise_payload_type=-1 if noise is None else noise.payload_type,
     )
 
 
@@ -238,6 +243,7 @@ def _audio(
         if codec.fmtp:
             attributes.append(("fmtp", f"{codec.payload_type} {codec.fmtp}"))
     attributes.append(("ptime", str(ptime_ms)))
+    attributes.append(("maxptime", str(MAX_PTIME_MS)))
     attributes.append((direction, None))
     attributes += more
     formats = tuple(str(codec.payload_type) for codec in codecs)

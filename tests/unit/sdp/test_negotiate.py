@@ -50,6 +50,7 @@ def test_an_offer() -> None:
         "a=rtpmap:101 telephone-event/8000",
         "a=fmtp:101 0-16",
         "a=ptime:20",
+        "a=maxptime:120",
         "a=sendrecv",
         "a=rtcp-mux",
     ]
@@ -66,6 +67,7 @@ def test_an_answer_takes_the_offerers_first_codec_and_its_numbers() -> None:
         "a=rtpmap:96 telephone-event/8000",
         "a=fmtp:96 0-16",
         "a=ptime:20",
+        "a=maxptime:120",
         "a=sendrecv",
     ]
     assert got.session == MediaSession("192.0.2.9", 6000, "PCMA", 8, 8, 96, 96)
