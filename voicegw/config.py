@@ -24,6 +24,7 @@ from voicegw.cluster.config import ClusterConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
 from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.config import SipConfig
+from voicegw.gateway.hep_config import ObservabilityConfig
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.inference.asr.faster_whisper_config import WhisperConfig
 from voicegw.inference.asr.openai_transcription_config import TranscriptionConfig
@@ -191,6 +192,7 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
     api: ApiConfig = field(default_factory=ApiConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    observability: ObservabilityConfig = field(default_factory=ObservabilityConfig)
 
     @property
     def turn(self) -> TurnConfig:

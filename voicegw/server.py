@@ -20,6 +20,7 @@ from voicegw.config import Config
 from voicegw.dialplan.load import load_dialplan
 from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.events import LegEvent
+from voicegw.gateway.hep import HepTap
 from voicegw.gateway.shared_lines import SharedLines
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.gateway.trunk_desk import TrunkDesk
@@ -39,7 +40,7 @@ from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.fact_meter import FactMeter
 from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.http_client import HttpxClient
-from voicegw.runtime.node import Node
+from voicegw.runtime.node import Closable, Node
 from voicegw.runtime.prompt_files import PromptFiles
 from voicegw.runtime.services import CallServices, FactListener, Music, Signalling
 from voicegw.runtime.speech import Speech
@@ -167,6 +168,11 @@ def build(
         phones=config.phones,
         trunks=trunks,
     )
+    closables: tuple[Closable, ...] = (http,)
+    if config.observability.hep.to:
+        hep = HepTap(config.observability.hep, counters, gateway.wire.local_address, clock)
+        gateway.taps.add(hep)
+        closables += (hep,)
     media = MediaPool(
         command_lines(
             config.media,
@@ -210,7 +216,7 @@ def build(
         browsers.on_event = manager.on_leg_event
     doors = () if sockets is None else (sockets,)
     levels = (log.gauges, speech.gauges, *(door.gauges for door in doors))
-    parts = (gateway, media, speech, models, manager, store, counters, (http,), log)
+    parts = (gateway, media, speech, models, manager, store, counters, closables, log)
     return Node(*parts, levels=levels, doors=doors)
 
 

@@ -81,7 +81,7 @@ class SipGateway:
             config, self._handle, random, clock, counters, credentials, reception, self.trunks
         )
         self._agent, self.snapshot, self.admits = driver.agent, driver.snapshot, driver.admits
-        self.wire, self.guard = driver.wire, driver.guard
+        self.wire, self.guard, self.taps = driver.wire, driver.guard, driver.taps
         self.is_settled, self.take_trace = driver.traces.settled, driver.traces.take
         self.take_first_trace = driver.traces.take_first
         self._report = on_event

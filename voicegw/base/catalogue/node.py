@@ -36,6 +36,8 @@ NODE: Final[tuple[Metric, ...]] = (
     level("cluster_nodes", "Nodes of the cluster that are alive."),
     level("cluster_calls", "Calls of all nodes that this one knows of."),
     level("cluster_leases_held", "What this node alone may do: registrations, for example."),
+    counted("hep_packets_sent", "SIP messages that were copied to Homer."),
+    counted("hep_packets_dropped", "Those that were not: no room, nobody there, or too long."),
     level("recordings_bytes", "What the recordings take."),
     level("recordings_limit_bytes", "What they may take; 0: no limit of their own."),
     level("recordings_disk_free_bytes", "Room on the disk of the recordings."),

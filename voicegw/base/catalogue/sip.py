@@ -106,6 +106,9 @@ SIP: Final[tuple[Metric, ...]] = (
     level("trunk_calls_limit", "How many calls a trunk may have; 0: no limit.", "trunk"),
     level("trunk_registered", "1 while our registration at a trunk holds.", "trunk"),
     level("trunk_round_trip_seconds", "How long a trunk took to answer its last OPTIONS.", "trunk"),
+    counted("audiosocket_calls", "Calls that came by AudioSocket."),
+    counted("audiosocket_frames_unknown", "Frames of a kind that AudioSocket does not know."),
+    level("audiosocket_connections", "Connections of AudioSocket at this moment."),
     level("phones_registered", "Phones that are registered here."),
     level(
         "certificate_expiry_timestamp_seconds",

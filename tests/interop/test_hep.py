@@ -1,0 +1,41 @@
+"""A call's signalling at a collector that we did not write: sngrep takes it apart, tcpdump reads what it kept."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.interop.fault_server import FaultServer
+from tests.interop.process import Process
+from voicegw.testing.ports import free_port, is_bound
+
+pytestmark = [pytest.mark.interop, pytest.mark.realtime]
+
+
+def test_sngrep_sees_the_call(tmp_path: Path) -> None:
+    port, kept = free_port(), tmp_path / "hep.pcap"
+    hep = {"hep": {"to": f"127.0.0.1:{port}", "capture_id": 77, "password": "homer"}}
+    args = ["sngrep", "-F", "-N", "-q", "-L", f"udp:127.0.0.1:{port}", "-O", str(kept)]
+    server = FaultServer(tmp_path, settings={"observability": hep})
+    with Process(args, tmp_path / "sngrep.log", env={"TERM": "dumb"}) as sngrep, server:
+        server.wait(lambda: is_bound(port), 10, f"sngrep listens: {sngrep.output}")
+        with server.phone() as phone:
+            assert phone.dial() == 200
+            server.wait_facts(phone, "AgentSpoke")
+            assert phone.heard().any()
+            phone.hang_up()
+            server.wait_ended(phone)
+            call_id = phone.call_id
+
+            def seen() -> str:
+                read = subprocess.run(["tcpdump", "-A", "-n", "-r", str(kept)], capture_output=True, text=True)
+                return read.stdout
+
+            server.wait(lambda: "BYE" in seen() and seen().count(call_id) >= 7, 10, f"the call: {seen()}")
+    text = seen()
+    for message in ("INVITE sip:", "SIP/2.0 100", "SIP/2.0 180", "SIP/2.0 200", "ACK sip:", "BYE sip:"):
+        assert message in text
+    assert f".{server.port} > 127.0.0.1." in text and f" > 127.0.0.1.{server.port}:" in text
+    assert server.counters.get("hep_packets_dropped", 0) == 0

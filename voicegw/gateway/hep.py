@@ -1,0 +1,119 @@
+"""A copy of every SIP message for Homer. It never waits: what cannot go at once is dropped and counted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from voicegw.base.clock import Clock
+from voicegw.base.metrics import Counters
+from voicegw.gateway.hep_config import HepConfig
+from voicegw.gateway.hep_packet import HepIdentity, hep_packet
+from voicegw.gateway.trace_message import call_id_of
+from voicegw.sip.address import Address
+
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN_S: Final = 30.0
+"""After the collector's name was not found."""
+_SECRET_HEADERS: Final = re.compile(
+    rb"^((?:proxy-)?authorization[ \t]*:)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
+)
+_SECRET_LINES: Final = re.compile(rb"^((?:a=(?:crypto|key-mgmt|ice-pwd):|k=))([^\r\n]*)", re.MULTILINE)
+_VISIBLE: Final = re.compile(rb"[^\s]")
+
+
+class HepTap:
+    """A :class:`voicegw.sip.tap.Tap`. ``here`` tells how a peer reaches us. Needs a running loop from the first
+    message on."""
+
+    def __init__(
+        self, config: HepConfig, counters: Counters, here: Callable[[Address], Address], clock: Clock
+    ) -> None:
+        self._config = config
+        self._counters = counters
+        self._here = here
+        self._clock = clock
+        self._identity = HepIdentity(config.capture_id, config.password.encode())
+        self._socket: socket.socket | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    def received(self, data: bytes, source: Address) -> None:
+        """See :class:`voicegw.sip.tap.Tap`."""
+        self._pass_on(source, self._here(source), data)
+
+    def sent(self, data: bytes, destination: Address) -> None:
+        """See :class:`voicegw.sip.tap.Tap`."""
+        self._pass_on(self._here(destination), destination, data)
+
+    async def close(self) -> None:
+        """Send nothing any more."""
+        self._is_closed = True
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _pass_on(self, source: Address, destination: Address, data: bytes) -> None:
+        if self._socket is None:
+            self._open()
+            if self._socket is None:
+                self._counters.add("hep_packets_dropped")
+                return
+        message = data if self._config.secrets else without_secrets(data)
+        try:
+            packet = hep_packet(self._identity, source, destination, self._clock.wall(), call_id_of(data), message)
+            self._socket.send(packet)
+        except (OSError, ValueError):  # a full buffer, nobody there, no address: Homer goes without
+            self._counters.add("hep_packets_dropped")
+        else:
+            self._counters.add("hep_packets_sent")
+
+    def _open(self) -> None:
+        """At once where the collector is an address, else as soon as its name is found."""
+        if self._is_closed or self._looking is not None:
+            return
+        host, port = self._config.place
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            self._looking = asyncio.get_running_loop().create_task(self._look_up(host, port), name="hep collector")
+            return
+        self._connect(found[0][0], found[0][4])
+
+    async def _look_up(self, host: str, port: int) -> None:
+        while self._socket is None:
+            try:
+                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+            except OSError as error:
+                log.warning("the collector of HEP is not found: %s", error, extra={"host": host})
+                await asyncio.sleep(LOOK_AGAIN_S)
+            else:
+                self._connect(found[0][0], found[0][4])
+
+    def _connect(
+        self, family: int, address: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+    ) -> None:
+        made = socket.socket(family, socket.SOCK_DGRAM)
+        made.setblocking(False)
+        made.connect(address)
+        self._socket = made
+
+
+def without_secrets(data: bytes) -> bytes:
+    """The message with x in place of what is secret, of the same length: it is still read as it was."""
+    if b"uthorization" not in data and b"UTHORIZATION" not in data and b"\na=" not in data and b"\nk=" not in data:
+        return data
+    head, blank, body = data.partition(b"\r\n\r\n")
+    return _SECRET_HEADERS.sub(_blot, head) + blank + _SECRET_LINES.sub(_blot, body)
+
+
+def _blot(match: re.Match[bytes]) -> bytes:
+    return match.group(1) + _VISIBLE.sub(b"x", match.group(2))

@@ -1,0 +1,44 @@
+"""The settings of what a node shows to others: a copy of its signalling for Homer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from voicegw.base.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class HepConfig:
+    """Every SIP message in and out, to a collector of HEP version 3 by UDP."""
+
+    to: str = ""
+    """HOST:PORT of the collector (Homer listens at 9060); empty for none."""
+    capture_id: int = 2001
+    """The number of this node there."""
+    password: str = ""
+    """What the collector wants to see; it travels in clear, as all of HEP does."""
+    secrets: bool = False
+    """Send credentials and keys of SRTP as they are. Else they are blotted out, character by character: whoever has
+    them could call in our name, or listen."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work; raises ConfigError."""
+        host, _, port = self.to.rpartition(":")
+        if self.to and not (host and port.isdecimal() and 0 < int(port) < 65536):
+            raise ConfigError(f"to is {self.to!r}", fix="write HOST:PORT, such as homer:9060")
+        if not 0 <= self.capture_id < 2**32:
+            raise ConfigError(f"capture_id is {self.capture_id}", fix="a number from 0 to 4294967295")
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port of ``to``."""
+        host, _, port = self.to.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservabilityConfig:
+    """Who else is shown what goes on. Metrics need no setting: they are part of the API."""
+
+    hep: HepConfig = field(default_factory=HepConfig)
+    """A copy of the signalling for Homer."""
