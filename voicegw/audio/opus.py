@@ -26,6 +26,10 @@ MAX_PACKET_BYTES: Final = 1500
 
 _Pcm = NDArray[np.int16]
 
+_ROOM: Final = RATE_HZ * LONGEST_MS // 1000
+"""Samples of the longest packet. libopus reads and writes where each coder has them, whose address is known: to ask
+an array for its own takes as long as to copy a frame."""
+
 _VOIP: Final = 2048
 _SET_BITRATE: Final = 4002
 _SET_MAX_BANDWIDTH: Final = 4004
@@ -82,6 +86,7 @@ class Encoder:
             raise LocalError(f"libopus cannot make an encoder: error {error.value}")
         self._encode = library.opus_encode
         self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
+        self._room, self._address = _room()
         self._settings: EncoderSettings | None = None
         self.change(settings)
 
@@ -105,10 +110,11 @@ class Encoder:
 
     def encode(self, pcm: _Pcm) -> bytes:
         """A packet of 10, 20, 40 or 60 ms of PCM; empty where nothing need be sent (DTX)."""
-        samples = np.ascontiguousarray(pcm)
-        size = self._encode(self._encoder, samples.ctypes.data, len(samples), self._packet, MAX_PACKET_BYTES)
+        count = len(pcm)
+        self._room[:count] = pcm
+        size = self._encode(self._encoder, self._address, count, self._packet, MAX_PACKET_BYTES)
         if size < 0:
-            raise LocalError(f"libopus cannot encode {len(samples)} samples: error {size}")
+            raise LocalError(f"libopus cannot encode {count} samples: error {size}")
         return self._packet.raw[:size] if size > _SILENT_BYTES else b""
 
 
@@ -147,7 +153,7 @@ class StereoEncoder:
 class Decoder:
     """One stream on its way in; LocalError where libopus is not installed or refuses.
 
-    ``pcm`` of each method is where the samples go, a contiguous array as long as the time that is wanted.
+    ``pcm`` of each method is where the samples go, as long as the time that is wanted.
     """
 
     def __init__(self) -> None:
@@ -157,6 +163,7 @@ class Decoder:
         if error.value:
             raise LocalError(f"libopus cannot make a decoder: error {error.value}")
         self._decode = library.opus_decode
+        self._room, self._address = _room()
 
     def __del__(self) -> None:
         if getattr(self, "_decoder", None):
@@ -176,10 +183,17 @@ class Decoder:
 
     def _run(self, packet: bytes | None, pcm: _Pcm, fec: int) -> None:
         size = 0 if packet is None else len(packet)
-        count = self._decode(self._decoder, packet, size, pcm.ctypes.data, len(pcm), fec)
+        count = self._decode(self._decoder, packet, size, self._address, len(pcm), fec)
         if count != len(pcm):
             pcm[:] = 0
             raise RemoteProtocolError(f"torn Opus packet: {count}")
+        pcm[:] = self._room[:count]
+
+
+def _room() -> tuple[_Pcm, ctypes.c_void_p]:
+    """Samples and their address."""
+    samples = np.zeros(_ROOM, np.int16)
+    return samples, ctypes.c_void_p(samples.ctypes.data)
 
 
 def duration_ms(packet: bytes) -> float:

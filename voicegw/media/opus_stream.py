@@ -154,6 +154,8 @@ class OpusSender:
     def packets(self, frame: Pcm) -> list[tuple[int, bytes]]:
         """Take a frame. Returns packets, and how long before the end of the frame each begins, in samples at 8 kHz;
         an empty one is silence that need not be sent (RFC 7587 §3.1.3)."""
+        if not len(self._waiting) and len(frame) == self._size:
+            return [(len(frame) // 2, self._encoder.encode(frame))]
         self._waiting = np.concatenate([self._waiting, frame]) if len(self._waiting) else frame
         made = []
         while len(self._waiting) >= self._size:
