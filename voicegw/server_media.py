@@ -39,8 +39,9 @@ from voicegw.ports.recorder import (
 )
 from voicegw.recording.opus_file import SUFFIX, StereoOpusFile
 from voicegw.recording.quota import DiskQuota
+from voicegw.recording.seal_format import Content
 from voicegw.recording.seal_keys import SealPublicKey
-from voicegw.recording.seal_writer import SealedWavFile
+from voicegw.recording.seal_writer import SealedPart, SealedWavFile
 from voicegw.recording.wav_file import StereoWavFile
 from voicegw.recording.writer import (
     Discarded,
@@ -63,9 +64,12 @@ class DiskRecorder:
         self._writer = RecordingWriter(open_file=self._open, quota=quota)
 
     def _open(self, path: str, rate_hz: int) -> RecordingFile:
-        if self._seal_to:
-            return SealedWavFile(path, self._seal_to, rate_hz)
-        return StereoOpusFile(path, rate_hz) if path.endswith(SUFFIX) else StereoWavFile(path, rate_hz)
+        is_opus, keys = path.endswith(SUFFIX), self._seal_to
+        if not keys:
+            return StereoOpusFile(path, rate_hz) if is_opus else StereoWavFile(path, rate_hz)
+        if not is_opus:
+            return SealedWavFile(path, keys, rate_hz)
+        return StereoOpusFile(path, rate_hz, lambda final: SealedPart(final, keys, rate_hz, Content.OGG))
 
     def start(self, call_id: CallId, path: str, rate_hz: int = 8000) -> bool:
         return self._writer.start(call_id, path, rate_hz)

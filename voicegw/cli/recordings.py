@@ -9,8 +9,8 @@ from pathlib import Path
 
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.config import Config, load_config
-from voicegw.recording.seal_files import rewrap, seal_wav
-from voicegw.recording.seal_format import MAX_HEADER_BYTES, SealError, parse_header
+from voicegw.recording.seal_files import rewrap, seal_recording
+from voicegw.recording.seal_format import MAX_HEADER_BYTES, Content, SealError, parse_header
 from voicegw.recording.seal_keys import (
     KeyRing,
     SealPrivateKey,
@@ -73,12 +73,13 @@ def _info(path: Path) -> int:
         print(f"{path}: {error}")
         return 1
     names = " ".join(wrapped.key_id.hex() for wrapped in header.recipients)
-    print(f"{path}: {header.rate} Hz, {header.channels} channels, sealed to {names}")
+    kind = "WAV" if header.content is Content.PCM else "Opus in Ogg"
+    print(f"{path}: {kind}, {header.rate} Hz, {header.channels} channels, sealed to {names}")
     return 0
 
 
 def _unseal(path: Path, out: Path, keys: KeyRing, *, cut: bool) -> int:
-    """Write the WAV; one without its end mark only where that is wished."""
+    """Write the audio file; one without its end mark only where that is wished."""
     reader = open_recording(path, keys)
     try:
         if not reader.complete and not cut:
@@ -100,7 +101,7 @@ def _unseal(path: Path, out: Path, keys: KeyRing, *, cut: bool) -> int:
 
 def _seal(paths: Sequence[Path], recipients: Sequence[SealPublicKey]) -> int:
     for path in paths:
-        print(seal_wav(path, recipients))
+        print(seal_recording(path, recipients))
     return 0
 
 

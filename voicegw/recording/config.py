@@ -19,7 +19,7 @@ class RecordingConfig:
     because a server without an administrator has nobody to keep a key for."""
     format: str = "wav"
     """wav, or opus: in Ogg, an eighth of the room, and as much work again for the media worker as a call by Opus.
-    It needs the system's libopus, and cannot be sealed."""
+    It needs the system's libopus."""
     keep_free_mb: int = 500
     """Recordings stop, and no new ones begin, while the disk has less room than this: calls, their facts and the
     log need it more. 0: they take all of it."""
@@ -33,8 +33,6 @@ class RecordingConfig:
         """Refuse what cannot work; raises ConfigError."""
         if self.format not in FORMATS:
             raise ConfigError(f"recordings cannot be {self.format!r}", fix=f"one of: {', '.join(FORMATS)}")
-        if self.format == "opus" and self.seal_to:
-            raise ConfigError("sealed recordings are WAV files", fix="take format: wav, or no seal_to")
         for name in ("keep_free_mb", "max_total_mb"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}", fix="take 0 for no limit")

@@ -5,34 +5,32 @@ The left channel is what the caller said, the right one what the caller was sent
 
 from __future__ import annotations
 
-import fcntl
 import os
 import struct
-from pathlib import Path
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from voicegw.audio.opus import CLOCK_HZ, StereoEncoder
 from voicegw.recording.ogg_pages import BEGIN, END, OggPages, fits
-from voicegw.recording.wav_file import part_path
+from voicegw.recording.part_file import PartFile, PlainPart
 
 SUFFIX: Final = ".opus"
 BITRATE: Final = 32_000
 """Of both channels: transparent for telephone speech."""
 _FRAME_MS: Final = 20
-_MODE: Final = 0o640
 _BYTES: Final = 2
 
 
 class StereoOpusFile:
-    """An open ``.part`` file, locked while open. Every method may raise OSError; it stays closable after that.
+    """An open recording. Every method may raise OSError; it stays closable after that.
 
-    Making one raises LocalError where libopus is not installed.
+    Making one raises LocalError where libopus is not installed. ``open_part`` makes the file of the path, sealed or
+    not.
     """
 
-    def __init__(self, path: str, rate_hz: int = 8000) -> None:
-        self.path = path
+    def __init__(self, path: str, rate_hz: int = 8000, open_part: Callable[[str], PartFile] = PlainPart) -> None:
         self.samples = 0
         self._rate_hz = rate_hz
         self._frame = rate_hz * _FRAME_MS // 1000
@@ -42,15 +40,18 @@ class StereoOpusFile:
         self._waiting = b""
         self._packets: list[bytes] = []
         self._pages = OggPages(int.from_bytes(os.urandom(4), "little"))
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(part_path(path), os.O_RDWR | os.O_CREAT | os.O_TRUNC, _MODE)
+        self._part = open_part(path)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._write(self._pages.page([_head(self._skip, rate_hz)], 0, BEGIN))
-            self._write(self._pages.page([_tags()], 0))
+            self._part.write(self._pages.page([_head(self._skip, rate_hz)], 0, BEGIN))
+            self._part.write(self._pages.page([_tags()], 0))
         except OSError:
             self.abandon()
             raise
+
+    @property
+    def path(self) -> str:
+        """Its final name."""
+        return self._part.path
 
     def append(self, left: bytes, right: bytes) -> None:
         """Add equally long 16-bit mono stretches; a page follows with :meth:`checkpoint`."""
@@ -69,32 +70,31 @@ class StereoOpusFile:
         """Let readers see what is there."""
         if self._packets:
             packets, self._packets = self._packets, []
-            self._write(self._pages.page(packets, self._encoded * CLOCK_HZ // self._rate_hz))
+            self._part.write(self._pages.page(packets, self._encoded * CLOCK_HZ // self._rate_hz))
 
     def finish(self, *, sync: bool) -> None:
         """Write the last page and give the file its final name, atomically; ``sync`` waits for the disk."""
         try:
-            tail = self._encoder.lookahead + self._frame - 1  # what is still inside of the encoder comes out, too
-            self._encode(bytes(2 * _BYTES * tail))
-            last = min(self._skip + self.samples * CLOCK_HZ // self._rate_hz, self._position)
-            packets, self._packets = self._packets, []
-            self._write(self._pages.page(packets, last, END))
-            if sync:
-                os.fsync(self._fd)
-            Path(part_path(self.path)).replace(self.path)
-        finally:
+            self._end()
+        except OSError:
             self.abandon()
+            raise
+        self._part.finish(sync=sync)
+
+    def _end(self) -> None:
+        tail = self._encoder.lookahead + self._frame - 1  # what is still inside of the encoder comes out, too
+        self._encode(bytes(2 * _BYTES * tail))
+        last = min(self._skip + self.samples * CLOCK_HZ // self._rate_hz, self._position)
+        packets, self._packets = self._packets, []
+        self._part.write(self._pages.page(packets, last, END))
 
     def discard(self) -> None:
         """Close the file and remove it."""
-        try:
-            Path(part_path(self.path)).unlink()
-        finally:
-            self.abandon()
+        self._part.discard()
 
     def abandon(self) -> None:
         """Close and leave the ``.part`` file as it is."""
-        os.close(self._fd)
+        self._part.abandon()
 
     @property
     def _position(self) -> int:
@@ -112,11 +112,6 @@ class StereoOpusFile:
                 self.checkpoint()
             self._packets.append(packet)
             self._encoded += self._frame
-
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:  # a disk that is nearly full takes a part first and refuses only the next write
-            view = view[os.write(self._fd, view) :]
 
 
 def _head(skip: int, rate_hz: int) -> bytes:

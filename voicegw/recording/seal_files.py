@@ -11,9 +11,9 @@ from typing import BinaryIO, Final
 from voicegw.audio import wav_header
 from voicegw.base.errors import LocalError
 from voicegw.recording.seal_format import (
-    CHUNK_BYTES,
     MAX_HEADER_BYTES,
     ChunkCipher,
+    Content,
     SealHeader,
     parse_header,
 )
@@ -24,20 +24,22 @@ from voicegw.recording.seal_writer import SUFFIX, make_header
 
 _MODE: Final = 0o640
 _COPY_BYTES: Final = 1 << 20
+_OPUS_HEAD: Final = 28
+"""Where the first packet begins: behind the header of an Ogg page with one segment (RFC 3533 §6)."""
 
 
-def seal_wav(path: Path, recipients: Sequence[SealPublicKey]) -> Path:
+def seal_recording(path: Path, recipients: Sequence[SealPublicKey]) -> Path:
     """Seal a finished recording, read it back, and only then remove the plain file; returns the new path.
 
-    A crash in between leaves the plain file, the sealed one or both. Raises LocalError, also for a file that is no
-    WAV of 16-bit samples.
+    A crash in between leaves the plain file, the sealed one or both. Raises LocalError, also for a file that is
+    neither a WAV of 16-bit samples nor Opus in Ogg.
     """
     final = path.with_name(path.name + SUFFIX)
     try:
-        rate, channels = _layout(path)
-        data_key, header = make_header(recipients, rate, channels)
+        rate, channels, content = _layout(path)
+        data_key, header = make_header(recipients, rate, channels, content)
         with path.open("rb") as plain:
-            plain.seek(wav_header.HEADER_BYTES)
+            plain.seek(wav_header.HEADER_BYTES if content is Content.PCM else 0)
             _replace(final, lambda out: _seal_stream(plain, out, ChunkCipher(data_key, header), header))
         _compare(path, final, data_key)
         path.unlink()
@@ -46,23 +48,27 @@ def seal_wav(path: Path, recipients: Sequence[SealPublicKey]) -> Path:
     return final
 
 
-def _layout(path: Path) -> tuple[int, int]:
-    """Rate and channels of a file with our own header."""
+def _layout(path: Path) -> tuple[int, int, Content]:
+    """Rate and channels of a file with our own header, and which kind it is."""
     with path.open("rb") as file:
         head = file.read(wav_header.HEADER_BYTES)
     if len(head) < wav_header.HEADER_BYTES:
         raise LocalError(f"{path}: no recording")
+    if head.startswith(b"OggS") and head[_OPUS_HEAD : _OPUS_HEAD + 8] == b"OpusHead":
+        rate = int.from_bytes(head[_OPUS_HEAD + 12 : _OPUS_HEAD + 16], "little")
+        return rate, head[_OPUS_HEAD + 9], Content.OGG
     channels, rate = int.from_bytes(head[22:24], "little"), int.from_bytes(head[24:28], "little")
     data = path.stat().st_size - wav_header.HEADER_BYTES
     if head != wav_header.header(rate, channels, data) or not 1 <= channels <= 8 or data % (2 * channels):
         raise LocalError(f"{path}: no complete recording of voicegw")
-    return rate, channels
+    return rate, channels, Content.PCM
 
 
 def _seal_stream(plain: BinaryIO, out: BinaryIO, cipher: ChunkCipher, header: SealHeader) -> None:
     out.write(header.to_bytes())
     number = 0
-    while len(chunk := plain.read(CHUNK_BYTES)) == CHUNK_BYTES:
+    size = header.chunk_bytes
+    while len(chunk := plain.read(size)) == size:
         out.write(cipher.seal(number, chunk, last=False))
         number += 1
     out.write(cipher.seal(number, chunk, last=True))
@@ -95,7 +101,7 @@ def rewrap(path: Path, keys: KeyRing, recipients: Sequence[SealPublicKey]) -> No
             old = parse_header(file.read(MAX_HEADER_BYTES))
             data_key = open_header(old, keys)
             wrapped = tuple(wrap(data_key, recipient, old.fixed) for recipient in recipients)
-            new = SealHeader(old.file_id, wrapped, old.rate, old.channels, old.chunk_bytes)
+            new = SealHeader(old.file_id, wrapped, old.rate, old.channels, old.chunk_bytes, old.content)
             file.seek(old.size)
             _replace(path, lambda out: _copy_body(file, out, new))
     except OSError as error:

@@ -2,9 +2,9 @@
 
 ::
 
-    fixed part   8 magic · 4 chunk bytes · 4 sample rate · 1 channels · 1 recipients · 2 zero · 16 file id   (36)
+    fixed part   8 magic · 4 chunk bytes · 4 sample rate · 1 channels · 1 recipients · 2 content · 16 file id   (36)
     recipient    8 key id · 32 X25519 ephemeral key · 1088 ML-KEM ciphertext · 48 wrapped data key    (1176 each)
-    chunks       chunk bytes of 16-bit PCM sealed with AES-256-GCM, 16 bytes of tag each, the last one shorter
+    chunks       chunk bytes of the content sealed with AES-256-GCM, 16 bytes of tag each, the last one shorter
 
 Integers are big-endian. The chunks follow the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár (2015):
 the nonce is the chunk's number and a flag for the last one, so that chunks which are cut off, removed, repeated or
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -31,12 +32,23 @@ FILE_ID_BYTES: Final = 16
 CHUNK_BYTES: Final = 16384
 """Half a second of stereo: what a kill may lose, since a chunk is sealed only when it is full. Larger ones would
 lose more, smaller ones cost more (7 µs each, of which 5 are the call)."""
+OGG_CHUNK_BYTES: Final = 2048
+"""The same half second of Opus at 32 kbit/s."""
 MAX_CHUNK_BYTES: Final = 1 << 20
 SAMPLE_BYTES: Final = 2
 _FIXED: Final = struct.Struct(">8sIIBBH16s")
 _NONCE: Final = struct.Struct(">7xIB")
 MAX_RECIPIENTS: Final = 255
 MAX_HEADER_BYTES: Final = FIXED_BYTES + MAX_RECIPIENTS * Wrapped.SIZE
+
+
+class Content(IntEnum):
+    """What the chunks hold."""
+
+    PCM = 0
+    """16-bit samples of all channels in turn; readers get a WAV file."""
+    OGG = 1
+    """The bytes of an Ogg file with Opus (RFC 7845)."""
 
 
 class SealError(LocalError):
@@ -60,17 +72,19 @@ class SealHeader:
     rate: int
     channels: int
     chunk_bytes: int = CHUNK_BYTES
+    content: Content = Content.PCM
 
     @property
     def fixed(self) -> bytes:
         """The part that every chunk and wrapped key vouches for; the recipients are not in it: they may change."""
-        return _FIXED.pack(MAGIC, self.chunk_bytes, self.rate, self.channels, 0, 0, self.file_id)
+        return self._packed(0)
 
     def to_bytes(self) -> bytes:
         """The whole header."""
-        count = len(self.recipients)
-        fixed = _FIXED.pack(MAGIC, self.chunk_bytes, self.rate, self.channels, count, 0, self.file_id)
-        return fixed + b"".join(wrapped.to_bytes() for wrapped in self.recipients)
+        return self._packed(len(self.recipients)) + b"".join(wrapped.to_bytes() for wrapped in self.recipients)
+
+    def _packed(self, count: int) -> bytes:
+        return _FIXED.pack(MAGIC, self.chunk_bytes, self.rate, self.channels, count, self.content, self.file_id)
 
     @property
     def size(self) -> int:
@@ -87,14 +101,14 @@ def parse_header(data: bytes) -> SealHeader:
     """Read a header at the start of ``data``; raises SealDamaged."""
     if not is_sealed(data) or len(data) < FIXED_BYTES:
         raise SealDamaged("not a sealed recording")
-    _, chunk, rate, channels, count, zero, file_id = _FIXED.unpack_from(data)
-    if zero or not 1 <= channels <= 8 or not rate or not 0 < chunk <= MAX_CHUNK_BYTES:
+    _, chunk, rate, channels, count, content, file_id = _FIXED.unpack_from(data)
+    if content not in tuple(Content) or not 1 <= channels <= 8 or not rate or not 0 < chunk <= MAX_CHUNK_BYTES:
         raise SealDamaged("the header of the sealed recording is damaged")
     if chunk % (channels * SAMPLE_BYTES) or len(data) < FIXED_BYTES + count * Wrapped.SIZE:
         raise SealDamaged("the header of the sealed recording is damaged")
     places = range(FIXED_BYTES, FIXED_BYTES + count * Wrapped.SIZE, Wrapped.SIZE)
     recipients = tuple(Wrapped.from_bytes(data[at : at + Wrapped.SIZE]) for at in places)
-    return SealHeader(file_id, recipients, rate, channels, chunk)
+    return SealHeader(file_id, recipients, rate, channels, chunk, Content(content))
 
 
 def is_sealed(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Reads recordings as WAV bytes, from any position, whether they are sealed or not."""
+"""Reads recordings as the bytes of a WAV or Ogg file, from any position, whether they are sealed or not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from voicegw.recording.seal_format import (
     MAX_HEADER_BYTES,
     TAG_BYTES,
     ChunkCipher,
+    Content,
     SealDamaged,
     SealHeader,
     SealKeyMissing,
@@ -24,11 +25,11 @@ from voicegw.recording.seal_keys import KeyRing
 
 
 class RecordingReader(Protocol):
-    """A recording as the bytes of a WAV file. Not thread-safe; close it."""
+    """A recording as the bytes of an audio file, WAV or Opus in Ogg. Not thread-safe; close it."""
 
     @property
     def size(self) -> int:
-        """Of the whole WAV, in bytes."""
+        """Of the whole audio file, in bytes."""
         ...
 
     @property
@@ -105,7 +106,8 @@ class SealedReader:
             except SealDamaged:
                 self._last = b""
         data = self._whole * header.chunk_bytes + len(self._last)
-        self._head = wav_header.header(header.rate, header.channels, data)
+        is_pcm = header.content is Content.PCM
+        self._head = wav_header.header(header.rate, header.channels, data) if is_pcm else b""
         self.size = len(self._head) + data
 
     def read(self, offset: int, length: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 from typing import Final
@@ -11,14 +10,9 @@ import numpy as np
 
 from voicegw.audio import wav_header
 from voicegw.recording.layout import CHANNELS, FRAME_BYTES
+from voicegw.recording.part_file import open_part, part_path
 
 _SILENCE: Final = bytes(64 * 1024)
-_MODE: Final = 0o640
-
-
-def part_path(path: str) -> str:
-    """Where the recording lives until it is complete."""
-    return path + ".part"
 
 
 class StereoWavFile:
@@ -32,10 +26,8 @@ class StereoWavFile:
         self.path = path
         self._rate_hz = rate_hz
         self.samples = 0
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(part_path(path), os.O_RDWR | os.O_CREAT | os.O_TRUNC, _MODE)
+        self._fd = open_part(path)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._write(wav_header.header(rate_hz, CHANNELS, 0))
         except OSError:
             self.abandon()

@@ -17,7 +17,9 @@ from voicegw.storage.rejected import RejectedFacts
 from voicegw.storage.spool import SpooledFact
 from voicegw.storage.tool_ledger import entries_in_ledger, erase_in_ledger, forget_in_ledger
 
-_RECORDINGS = (".wav", ".wav.sealed", ".wav.part", ".wav.sealed.part", ".opus", ".opus.part")
+_RECORDINGS = tuple(
+    kind + sealed + part for kind in (".wav", ".opus") for sealed in ("", ".sealed") for part in ("", ".part")
+)
 
 
 class Scope(Enum):

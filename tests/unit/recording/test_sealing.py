@@ -262,7 +262,7 @@ def test_rewrapping_gives_it_to_other_keys_and_leaves_the_sound(tmp_path: Path) 
 def test_a_plain_recording_is_sealed_read_back_and_removed(tmp_path: Path, samples: int) -> None:
     plain = plain_wav(tmp_path, samples)
     content = plain.read_bytes()
-    path = seal_files.seal_wav(plain, [KEY.public_key()])
+    path = seal_files.seal_recording(plain, [KEY.public_key()])
     assert not plain.exists() and sorted(tmp_path.iterdir()) == [path]
     assert read_all(path) == content
 
@@ -272,7 +272,7 @@ def test_what_is_no_recording_is_left_alone(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_bytes(content)
         with pytest.raises(LocalError):
-            seal_files.seal_wav(path, [KEY.public_key()])
+            seal_files.seal_recording(path, [KEY.public_key()])
         assert path.read_bytes() == content
 
 
@@ -280,7 +280,7 @@ def test_if_it_cannot_be_read_back_the_plain_file_stays(tmp_path: Path, monkeypa
     plain = plain_wav(tmp_path, 5000)
     monkeypatch.setattr(SealedReader, "read", lambda *_: b"something else")
     with pytest.raises(LocalError, match="is kept"):
-        seal_files.seal_wav(plain, [KEY.public_key()])
+        seal_files.seal_recording(plain, [KEY.public_key()])
     assert plain.exists()
 
 

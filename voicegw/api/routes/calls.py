@@ -180,7 +180,7 @@ async def recording(
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.end}/{size}"
     start, length = (wanted.start, wanted.length) if wanted else (0, size)
     body = parts.recordings.read(found.path, start, length)
-    kind = "audio/ogg" if found.path.endswith(".opus") else "audio/wav"
+    kind = "audio/ogg" if found.path.removesuffix(".sealed").endswith(".opus") else "audio/wav"
     return StreamingResponse(body, 206 if wanted else 200, headers, kind)
 
 
