@@ -1,0 +1,4 @@
+{{- define "voicegw.labels" -}}
+app.kubernetes.io/name: voicegw
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
