@@ -1,0 +1,100 @@
+"""The Helm chart, rendered: what Kubernetes would be given, and what the server would read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.docker.chart import Chart
+from tests.unit.docker.files import DOCKER
+from voicegw.config import Config, load_config
+
+CHART = DOCKER / "helm" / "voicegw"
+AGENT = "name: night\nsteps:\n  - hangup: Goodbye.\n"
+
+
+def rendered(**values: Any) -> dict[str, dict[str, Any]]:
+    """The objects by their kind; config maps by the end of their names."""
+    found = Chart(CHART, values).objects()
+    assert all(one["apiVersion"] and one["metadata"]["labels"] for one in found)
+    return {
+        one["metadata"]["name"].removeprefix("line-") if one["kind"] == "ConfigMap" else one["kind"]: one
+        for one in found
+    }
+
+
+def configuration(work: Path, objects: dict[str, dict[str, Any]]) -> Config:
+    path = work / "voicegw.yaml"
+    path.write_text(objects["config"]["data"]["voicegw.yaml"])
+    return load_config(path)
+
+
+def container(objects: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    pod = objects["StatefulSet"]["spec"]["template"]["spec"]
+    return pod, pod["containers"][0]
+
+
+def test_as_it_comes_it_is_a_configuration_and_a_hardened_pod(tmp_path: Path) -> None:
+    objects = rendered()
+    assert set(objects) == {"config", "agents", "trunks", "StatefulSet", "Service", "PodDisruptionBudget"}
+    config = configuration(tmp_path, objects)
+    assert config.store.url == "sqlite:////data/voicegw.sqlite" and config.drain.deadline_s == 1800
+    pod, server = container(objects)
+    assert pod["hostNetwork"] is True and pod["securityContext"]["runAsNonRoot"] is True
+    assert server["securityContext"]["readOnlyRootFilesystem"] is True
+    assert server["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    mounted = {one["name"] for one in server["volumeMounts"]}
+    given = {one["name"] for one in pod["volumes"]} | {"data"}
+    assert mounted == given
+    assert {(one["hostPort"], one["protocol"]) for one in server["ports"]} >= {(5060, "UDP"), (5060, "TCP")}
+    assert objects["StatefulSet"]["spec"]["replicas"] == 2
+    selector = objects["StatefulSet"]["spec"]["selector"]["matchLabels"]
+    assert selector.items() <= objects["StatefulSet"]["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_readiness_is_admission_and_a_pod_that_goes_is_drained_first() -> None:
+    pod, server = container(rendered(drain={"deadlineSeconds": 600}))
+    assert server["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "api"}
+    assert "api" in {one["name"] for one in server["ports"]}
+    assert server["livenessProbe"]["exec"]["command"][-1] == "/opt/voicegw/healthcheck.py"
+    assert server["lifecycle"]["preStop"]["exec"]["command"][:3] == ["voicegw", "drain", "--wait"]
+    assert pod["terminationGracePeriodSeconds"] >= 600 + 30 + 63 + 20
+    assert server["args"][-1] == server["lifecycle"]["preStop"]["exec"]["command"][-1]
+
+
+def test_the_values_of_a_site_reach_the_server(tmp_path: Path) -> None:
+    objects = rendered(
+        sip={"port": 5080, "advertisedIp": "203.0.113.9"},
+        agents={"night.yaml": AGENT},
+        dialplan="routes:\n  - name: all\n    agent: night\n",
+        trunks={"carrier.yaml": "name: carrier\nhosts: [192.0.2.1]\n"},
+        config={"store": {"url": "postgresql://v:s@db/v", "spool": "/data/spool"}, "transfer": {"ring_s": 20}},
+        nodeSelector={"voice": "yes"},
+        envSecret="passwords",
+    )
+    config = configuration(tmp_path, objects)
+    assert (config.sip.listen_port, config.sip.advertised_ip) == (5080, "203.0.113.9")
+    assert config.store.url.startswith("postgresql:") and config.transfer.ring_s == 20
+    assert config.paths.agents == "/etc/voicegw/agents"
+    assert objects["agents"]["data"] == {"night.yaml": AGENT}
+    assert yaml.safe_load(objects["config"]["data"]["dialplan.yaml"])["routes"][0]["agent"] == "night"
+    pod, server = container(objects)
+    assert pod["nodeSelector"] == {"voice": "yes"}
+    assert server["envFrom"] == [{"secretRef": {"name": "passwords"}}]
+    assert server["env"][0]["value"] == "127.0.0.1:5080"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("hpa", "HorizontalPodAutoscaler"), ("keda", "ScaledObject")])
+def test_it_scales_by_calls(kind: str, name: str) -> None:
+    objects = rendered(autoscaling={"kind": kind, "callsPerPod": 80})
+    spec = objects[name]["spec"]
+    assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "line"}
+    assert "replicas" not in objects["StatefulSet"]["spec"], "one of the two decides"
+    if kind == "hpa":
+        metric = spec["metrics"][0]["pods"]
+        assert metric["metric"]["name"] == "voicegw_calls_active" and metric["target"]["averageValue"] == "80"
+    else:
+        assert spec["triggers"][0]["metadata"]["query"] == 'sum(voicegw_calls_active{namespace="voice"})'
