@@ -1,4 +1,4 @@
-"""Whether the server in this container answers SIP: a real OPTIONS through its socket, by the standard library alone.
+"""Whether the server in this container answers SIP: a real OPTIONS to its socket, by the standard library alone.
 
 Any final answer is a sign of life, a 503 too: a server that drains must not be restarted. Usage: healthcheck.py
 [HOST [PORT]], 127.0.0.1 and 5060 if left out, or VOICEGW_SIP of the environment as HOST:PORT.

@@ -143,7 +143,7 @@ setup_runtime() {
 setup_tests() {
     ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core kamailio=kamailio \
         rtpengine=rtpengine-daemon svwar=sipvicious sipsak=sipsak linphonec=linphone-cli ip=iproute2 psql=postgresql chromium=chromium \
-        node=nodejs npm=npm redis-server=redis-server promtool=prometheus tcpdump=tcpdump sngrep=sngrep
+        node=nodejs npm=npm redis-server=redis-server systemd-analyze=systemd promtool=prometheus tcpdump=tcpdump sngrep=sngrep
     ensure_kamailio_modules outbound tls websocket
     if ! has_library libspandsp.so.2; then apt_install libspandsp2; fi
     ensure_venv
