@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +17,18 @@ def namespace() -> Iterator[Namespace]:
         yield inside
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server on loopback whose agent greets, asks for keys and repeats them."""
-    with Server(tmp_path) as running:
+@pytest.fixture(scope="session")
+def standing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on loopback for all tests of this process that want nothing special of one."""
+    with Server(tmp_path_factory.mktemp("standing")) as running:
         yield running
+
+
+@pytest.fixture
+def server(standing_server: Server) -> Iterator[Server]:
+    """A server on loopback whose agent greets, asks for keys and repeats them; of its calls, those of this test."""
+    yield standing_server
+    standing_server.forget_calls()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,10 @@ class _Place:
     cwd: Path
     log: Path
     environ: dict[str, str]
-    inside: Inside | None
+    inside: Inside | None = None
+    errors: Path | None = None
+    """Its standard error, if that is not to go to the log as well."""
+    stdin: Path = Path(os.devnull)
 
 
 class ForkedServer(Process):
@@ -54,6 +58,19 @@ class ForkedServer(Process):
         self.log = log
         log.touch()
         self._popen = _Fork(args, _Place(cwd, log, dict(os.environ), namespace.inside if namespace else None))
+
+
+def run_forked(args: list[str], cwd: Path, *, stdin: Path, within_s: float) -> subprocess.CompletedProcess[str]:
+    """``voicegw ARGS`` from its start to its end; raises :class:`subprocess.TimeoutExpired`."""
+    with tempfile.TemporaryDirectory() as folder:
+        output, errors = Path(folder) / "output", Path(folder) / "errors"
+        fork = _Fork(args, _Place(cwd, output, dict(os.environ), errors=errors, stdin=stdin))
+        try:
+            status = fork.wait(within_s)
+        except subprocess.TimeoutExpired:
+            fork.kill()
+            raise
+        return subprocess.CompletedProcess(args, status, output.read_text(), errors.read_text())
 
 
 class _Fork:
@@ -90,11 +107,17 @@ def _run(args: list[str], place: _Place) -> None:
     os.chdir(place.cwd)
     os.environ.clear()
     os.environ.update(place.environ)
-    with place.log.open("wb") as output, Path(os.devnull).open("rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
+    errors = place.errors or place.log
+    with place.stdin.open("rb") as given, place.log.open("ab") as output, errors.open("ab") as complaints:
+        os.dup2(given.fileno(), 0)
         os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
+        os.dup2(complaints.fileno(), 2)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for as long as the process lives
     if place.inside is not None:
         place.inside.join()
+    if args[0] == "serve":
+        from tests.interop.warm_server import lay_out_store  # loaded in the process that forks, and only there
+
+        lay_out_store(place.cwd)
     fork_workers()
     sys.exit(main(args))

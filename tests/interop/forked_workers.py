@@ -45,7 +45,7 @@ def _start(args: Sequence[str], *, env: Mapping[str, str] | None = None, **optio
     if list(args[:2]) != [sys.executable, "-m"] or args[2] not in MODULES:
         return _popen(args, env=env, **options)
     module, *arguments = args[2:]
-    return _Fork(module, arguments, options["pass_fds"], env)
+    return _Fork(module, arguments, options["pass_fds"], env, apart=options.get("start_new_session", False))
 
 
 class _Fork:
@@ -54,12 +54,20 @@ class _Fork:
     stdin = stdout = stderr = None
 
     def __init__(
-        self, module: str, arguments: list[str], keep: Sequence[int], env: Mapping[str, str] | None
+        self,
+        module: str,
+        arguments: list[str],
+        keep: Sequence[int],
+        env: Mapping[str, str] | None,
+        *,
+        apart: bool,
     ) -> None:
         self.args = [module, *arguments]
         self.returncode: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
+            if apart:
+                os.setsid()
             _become(module, arguments, keep, os.environ if env is None else env)
 
     def poll(self) -> int | None:

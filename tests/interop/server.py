@@ -98,6 +98,7 @@ class Server:
         self._namespace = namespace
         self._fresh = fresh
         self._routes = [*routes, {"name": "everything", "agent": agent}]
+        self._past: frozenset[Path] = frozenset()
         self._write_files(agent, settings or {})
 
     @property
@@ -121,7 +122,7 @@ class Server:
         while len(logs := self.ended()) < count:
             assert time.monotonic() < deadline, f"{len(logs)} of {count} calls ended\n{self.process.output}"
             time.sleep(_POLL_S)
-        assert len(list((self._home / "calls").glob("*.jsonl"))) == count, self.process.output
+        assert len(self._call_files()) == count, self.process.output
         return sorted(logs, key=lambda log: str(log.one("CallWasOffered")["started_at"]))
 
     def call(self, within_s: float = 10.0) -> CallLog:
@@ -156,12 +157,24 @@ class Server:
     def ended(self) -> list[CallLog]:
         """The logs of calls that have ended so far."""
         logs = []
-        for path in (self._home / "calls").glob("*.jsonl"):
+        for path in self._call_files():
             entries = [json.loads(line) for line in path.read_text().splitlines()]
             facts = [entry["data"] for entry in entries]
             if facts and facts[-1]["fact"] == "CallHasEnded":
                 logs.append(CallLog(facts, tuple(entry["at_ms"] for entry in entries)))
         return logs
+
+    def forget_calls(self, within_s: float = 20.0) -> None:
+        """Wait until no call is up. From here on only later ones count: the next test begins."""
+        deadline = time.monotonic() + within_s
+        while len(self.ended()) < len(files := self._call_files()):
+            assert time.monotonic() < deadline, f"a call goes on\n{self.process.output}"
+            time.sleep(_POLL_S)
+        self._past |= files
+        assert self.process.running and self.complaints() == [], self.process.output
+
+    def _call_files(self) -> frozenset[Path]:
+        return frozenset((self._home / "calls").glob("*.jsonl")) - self._past
 
     def _write_files(self, agent: str, settings: dict[str, Any]) -> None:
         (self._home / "agents").mkdir(parents=True)

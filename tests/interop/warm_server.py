@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import anyio._backends._asyncio  # noqa: F401 - what httpx imports at its first client
 import httpcore  # noqa: F401
 
 from voicegw.config import load_config
+from voicegw.storage.config import StoreConfig
+from voicegw.storage.store import Store
 
-with tempfile.TemporaryDirectory() as folder:
-    empty = Path(folder) / "voicegw.yaml"
-    empty.write_text("{}")
-    load_config(empty)  # makes the model of the file
+_STORE: Final = Path("var/voicegw.sqlite")
+"""Where a server has its store that is told of no other."""
+
+
+async def _migrate(path: Path) -> None:
+    store = Store(StoreConfig(url=f"sqlite:///{path}"))
+    await store.start()
+    await store.close()
+
+
+with tempfile.TemporaryDirectory() as _folder:
+    _configuration, _file = Path(_folder) / "voicegw.yaml", Path(_folder) / "store.sqlite"
+    _configuration.write_text("{}")
+    load_config(_configuration)  # makes the model of such files
+    asyncio.run(_migrate(_file))
+    _empty_store: Final = _file.read_bytes()
+
+
+def lay_out_store(home: Path) -> None:
+    """An empty store where a server would make one: its migrations take longer than all else of its start."""
+    path = home / _STORE
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(_empty_store)
