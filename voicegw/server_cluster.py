@@ -103,7 +103,7 @@ class ClusterPart:
         """Tell those who watch at this node of the calls of all."""
         hub.share()
         self._hub = hub
-        self.node.heart.on_registry = lambda registry: hub.compare(registry, lambda: last_fact(0, 0.0))
+        self.node.on_registry = lambda registry: hub.compare(registry, lambda: last_fact(0, 0.0))
 
     def follow(self, followed: Followed) -> None:
         """What is published elsewhere is put in force here, and the other way round."""

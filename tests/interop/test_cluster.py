@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,16 @@ class Caller:
         )
         self.host = ""
 
-    def talks(self) -> None:
-        """Until both ways are heard."""
+    def is_answered(self) -> None:
+        """Until it is, and audio comes."""
         port = self.sipp.answered_port()
         body = self.sipp.received("SIP/2.0 200", "INVITE")[0].body
         self.host = next(line.split()[-1] for line in body.splitlines() if line.startswith("c="))
         self._phone.start(self.host, port)
+        until(lambda: self._phone.packets() > 0, "audio comes")
+
+    def talks(self) -> None:
+        """Until the agent is heard."""
         until(lambda: self._phone.speech_s() > 0.3, "the agent is heard")
 
     def goes_on(self) -> None:
@@ -80,17 +85,18 @@ class World:
         self._stack = stack
         self.servers = {name: self._server(name, host) for name, host in zip(NAMES, hosts, strict=True)}
         self.desks: dict[str, ApiDesk] = {}
+        stack.enter_context(self.servers["a"])
+        with ThreadPoolExecutor() as starting:
+            list(starting.map(stack.enter_context, (self.servers["b"], self.servers["c"])))
         for name, host in zip(NAMES, hosts, strict=True):
-            server, token = self.servers[name], self.desks["a"].token if self.desks else ""
-            stack.enter_context(server)
-            desk = ApiDesk(server, host, f"http://127.0.0.1:{API_PORT}", token)
+            token = self.desks["a"].token if self.desks else ""
+            desk = ApiDesk(self.servers[name], host, f"http://127.0.0.1:{API_PORT}", token)
             self.desks[name] = stack.enter_context(desk)
 
     def _server(self, name: str, host: Host) -> FaultServer:
         home = self.work / name
         home.mkdir()
         settings: dict[str, dict[str, Any]] = {
-            "sip": {"listen_port": SIP_PORT},
             "api": {"enabled": True, "listen_port": API_PORT, "key_file": str(self.work / "secrets.key")},
             "store": {"url": f"sqlite:///{self.work / 'store.sqlite'}"},
             "cluster": {"redis": self.redis.url, "node": name},
@@ -110,17 +116,17 @@ class World:
 
     @contextmanager
     def caller(self, hold_ms: int = LONG_MS) -> Iterator[Caller]:
-        """A call that is up and heard both ways."""
+        """A call that is up."""
         caller = Caller(self, hold_ms)
         try:
-            caller.talks()
+            caller.is_answered()
             yield caller
         finally:
             caller.close()
 
     def call(self) -> str:
         """A whole call; the node that took it."""
-        with self.caller(hold_ms=300) as caller:
+        with self.caller(hold_ms=500) as caller:
             caller.sipp.passed()
             return self.name_of(caller.host)
 
@@ -155,16 +161,22 @@ def balancer(world: World) -> Iterator[Process]:
         yield kamailio
 
 
+@pytest.mark.timeout(240)
 def test_three_nodes_are_one_to_callers_and_supervisors(world: World) -> None:
     with world.caller() as one, world.caller() as two, world.caller() as three:
         callers = {world.name_of(caller.host): caller for caller in (one, two, three)}
         assert set(callers) == set(NAMES), "the balancer goes by turns"
+        for caller in callers.values():
+            caller.talks()
         for at in NAMES:
             until(lambda at=at: sorted(world.live(at).values()) == list(NAMES), "every node shows every call")  # type: ignore[misc]
         controlled_from_another_node(world, callers)
         redis_goes_and_comes(world, callers)
         one_drains(world, callers)
         one_dies(world, callers)
+        for call_id in world.live("a"):
+            world.desks["a"].post(f"/v1/live/calls/{call_id}/end")
+        until(lambda: not world.live("b"), "all calls are over")
 
 
 def controlled_from_another_node(world: World, callers: dict[str, Caller]) -> None:
@@ -175,13 +187,13 @@ def controlled_from_another_node(world: World, callers: dict[str, Caller]) -> No
         known = world.desks[at].get("/v1/live/calls")["items"]
         newest = max((call for call in known if call["node"] == owner), key=lambda call: str(call["started_at"]))
         world.desks[at].post(f"/v1/live/calls/{newest['id']}/end")
-        extra.sipp.wait_for("BYE") if not extra.sipp.received("BYE") else None
+        extra.sipp.wait_for("BYE")
         until(lambda: newest["id"] not in world.live(at), "it is over for all")
 
 
 def redis_goes_and_comes(world: World, callers: dict[str, Caller]) -> None:
     world.redis.stop()
-    until(lambda: "cluster" in world.desks["a"].get("/readyz")["degraded"], "it says what does not work")
+    until(lambda: "cluster" in world.desks["a"].get("/readyz").get("degraded", {}), "it says what does not work")
     world.call()
     for caller in callers.values():
         caller.goes_on()
@@ -192,8 +204,8 @@ def redis_goes_and_comes(world: World, callers: dict[str, Caller]) -> None:
 
 def one_drains(world: World, callers: dict[str, Caller]) -> None:
     world.desks["b"].post("/v1/node/drain", {"deadline_s": 600}, 200)
-    until(lambda: world.nodes("a")["b"][0] == "draining", "the others know that it drains")
-    assert {world.call() for _ in range(4)} == {"a", "c"}
+    until(lambda: world.nodes("a").get("b", ("", 0))[0] == "draining", "the others know that it drains")
+    assert {world.call() for _ in range(2)} == {"a", "c"}
     callers["b"].goes_on()
     assert world.nodes("a")["b"] == ("draining", 1)
 
@@ -205,7 +217,7 @@ def one_dies(world: World, callers: dict[str, Caller]) -> None:
     assert world.call() == "a", "a call that finds it silent goes to the next"
     until(lambda: set(world.nodes("a")) == {"a", "b"}, "the others know that it is gone", 10.0)
     until(lambda: died not in world.live("a") and died not in world.live("b"), "its call is over")
-    until(lambda: world.desks["a"].get(f"/v1/calls/{died}")["cause"] == "node_lost", "the store says so")
+    until(lambda: world.desks["a"].get(f"/v1/calls/{died}")["call"]["cause"] == "node_lost", "the store says so")
     assert time.monotonic() - began >= 2.0
-    assert {world.call() for _ in range(3)} == {"a"}
+    assert {world.call() for _ in range(2)} == {"a"}
     callers["a"].goes_on()

@@ -11,7 +11,7 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
-from voicegw.call.facts import Entry
+from voicegw.call.facts import CallHasEnded, Entry
 from voicegw.cluster.counters import ClusterCounter
 from voicegw.cluster.messages import (
     Answered,
@@ -87,6 +87,8 @@ class Bus:
         self._is_current = False
         self._number = 0
         self._waiting: dict[int, tuple[Owner, asyncio.Future[Answered]]] = {}
+        self.owners: dict[CallId, Owner] = {}
+        """Whose the running calls of other nodes are, as their facts tell."""
 
     # ------------------------------------------------------------ telling
 
@@ -154,9 +156,12 @@ class Bus:
         match message:
             case FactTold():
                 owner = Owner.parse(message.origin)
+                self._note_owner(owner, message.call_id, message.entry)
                 self._listener.fact(owner, message.call_id, message.entry, one.position)
             case CallsLost():
                 self._forsake(Owner.parse(message.owner))
+                for call_id, _ in message.ended:
+                    self.owners.pop(call_id, None)
                 self._listener.lost(message, one.position)
             case ConfigChanged():
                 if self._is_current and message.origin != str(self._owner):
@@ -169,6 +174,12 @@ class Bus:
                 pass
             case _:
                 assert_never(message)
+
+    def _note_owner(self, owner: Owner, call_id: CallId, entry: Entry) -> None:
+        if isinstance(entry.data, CallHasEnded):
+            self.owners.pop(call_id, None)
+        elif owner != self._owner:
+            self.owners[call_id] = owner
 
     # ------------------------------------------------------------ requests
 

@@ -137,4 +137,5 @@ class Heart:
     async def _look_at_registry(self) -> None:
         found = await self._shared.calls()
         self.registry = {call.call_id: owner for owner, calls in found.items() for call in calls}
-        self.on_registry(self.registry)
+        if self._contact.may_fence(self._now()):  # before that, not all nodes may have written theirs
+            self.on_registry(self.registry)

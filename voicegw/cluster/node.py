@@ -18,7 +18,7 @@ from voicegw.cluster.config import ClusterConfig
 from voicegw.cluster.heart import EndLost, Heart
 from voicegw.cluster.leases import Leases
 from voicegw.cluster.lines import SharedLines
-from voicegw.cluster.roll import Roll
+from voicegw.cluster.roll import Absent, Roll
 from voicegw.cluster.tasks import Tasks
 from voicegw.ports.cluster import NodeInfo, NodeState, Owner, Roster, SharedState
 
@@ -85,6 +85,16 @@ class ClusterNode:
             ttl_s=config.node_ttl_ms / 1000,
         )
 
+        self.heart.on_registry = self._compare
+        self._absent = Absent()
+        self.on_registry: Callable[[Mapping[CallId, Owner]], None] = lambda _registry: None
+        """Told of the calls of all nodes, every so often."""
+
+    def _compare(self, registry: Mapping[CallId, Owner]) -> None:
+        for call_id in self._absent.look(self.bus.owners, registry):
+            self.bus.owners.pop(call_id, None)
+        self.on_registry(registry)
+
     def describe(self) -> NodeInfo:
         """This node as it tells of itself."""
         place, now = self._place, self._standing()
@@ -108,7 +118,7 @@ class ClusterNode:
 
     def node_of(self, call_id: CallId) -> Owner | None:
         """Whose call it is; None: nobody's, or this node's."""
-        owner = self.heart.registry.get(call_id)
+        owner = self.bus.owners.get(call_id) or self.heart.registry.get(call_id)
         return owner if owner != self.owner else None
 
     def is_here(self, call_id: CallId) -> bool:
@@ -116,15 +126,16 @@ class ClusterNode:
         return self._roll.has(call_id)
 
     def nodes(self) -> Sequence[NodeInfo]:
-        """All nodes, this one as it is now; any thread may ask."""
-        others = [info for info in self.roster.nodes if info.name != self.owner.name]
+        """All nodes, this one as it is now; only this one while nobody is heard. Any thread may ask."""
+        known = self.roster.nodes if self.heart.has_contact else ()
+        others = [info for info in known if info.name != self.owner.name]
         return sorted([*others, self.describe()], key=lambda info: info.name)
 
     def gauges(self) -> Mapping[str, float]:
         """Levels for metrics; any thread may ask."""
         return {
             "cluster_contact": float(self.heart.has_contact),
-            "cluster_nodes": float(len(self.nodes()) if self.heart.has_contact else 1),
+            "cluster_nodes": float(len(self.nodes())),
             "cluster_calls": float(len(self.heart.registry)),
             "cluster_leases_held": float(self.leases.held),
         }
