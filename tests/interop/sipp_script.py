@@ -6,6 +6,8 @@ What differs from the usual is all that a test has to write. Media are described
 
 from __future__ import annotations
 
+from pathlib import Path
+
 _OURS = """\
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 Max-Forwards: 70
@@ -112,6 +114,11 @@ def answer(status: str, *headers: str, body: str = "", tag: str = "", contact: s
 def pause(ms: int) -> str:
     """Let the call go on."""
     return f'<pause milliseconds="{ms}"/>\n'
+
+
+def play(capture: Path, ms: int) -> str:
+    """Send the audio of a capture, and let the call go on for so long."""
+    return f'<nop><action><exec play_pcap_audio="{capture}"/></action></nop>\n{pause(ms)}'
 
 
 def _ack(cseq: int, headers: tuple[str, ...]) -> str:
