@@ -33,8 +33,9 @@ class ImpairmentRelay:
         self._count = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="impairment relay")
-        self.received = 0
-        self.delivered = 0
+        self.received = self.delivered = 0
+        self.lost = 0
+        """Packets of both directions that the model took away."""
 
     @property
     def port(self) -> int:
@@ -73,7 +74,9 @@ class ImpairmentRelay:
         if sock is self._near:
             self._peer = source
         self.received += 1
-        for arrival in self._paths[sock].arrivals(time.monotonic()):
+        arrivals = self._paths[sock].arrivals(time.monotonic())
+        self.lost += not arrivals
+        for arrival in arrivals:
             self._count += 1
             heapq.heappush(self._waiting, (arrival, self._count, sock, data))
 

@@ -174,6 +174,8 @@ class Sipp:
         args += ["-r", str(load.rate), "-m", str(load.calls), "-l", "100000", "-d", str(load.hold_ms)]
         args += ["-nostdin", "-skip_rlimit", "-timeout", f"{300 + load.hold_ms // 1000}s"]
         args += ["-timer_resol", "1", "-buff_size", "4194304"]
+        # It gives up after some stalls of the machine; ours are told by the set-up times.
+        args += ["-watchdog_minor_maxtriggers", "1000000", "-watchdog_major_maxtriggers", "1000000"]
         args += ["-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv", "-fd", "1"]
         if load.echo_port:
             args += ["-rtp_echo", "-mi", "127.0.0.1", "-mp", str(load.echo_port)]

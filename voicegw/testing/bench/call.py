@@ -143,6 +143,7 @@ def real_verdicts(result: RealCall) -> dict[str, bool]:
     minutes = _by_minute(result.shifts)
     frames = result.recorded / _FRAME_SAMPLES - (result.media.packets_sent if result.media else 0)
     return {
+        "the call lasts as long as it should": result.passed,
         "the way there and back is as long at the end as at the beginning, within two frames": (
             bool(minutes) and abs(minutes[-1] - minutes[0]) <= 2 * _FRAME_MS
         ),

@@ -1,0 +1,77 @@
+"""Calls by sipp through bad networks: a relay between it and the server loses, delays, overtakes and doubles audio.
+
+sipp sends back what it hears, so that the agent's words cross each network twice: what the recording has on its
+left is what became of its right.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.interop.server import CallLog, Server
+from tests.interop.sipp_peer import Sipp
+from tests.interop.sound import Samples, speech_seconds
+from voicegw.rtp.stats import mos
+from voicegw.testing.impairment import CATALOGUE
+from voicegw.testing.impairment_relay import ImpairmentRelay
+from voicegw.testing.ports import free_ports
+from voicegw.testing.speech_distance import spectral_distance_db
+
+pytestmark = [pytest.mark.interop, pytest.mark.realtime]
+
+HOLD_MS = 8000
+NETWORKS = {
+    "clean": ("none", 1.5),
+    "loss": ("loss 10 %", 5.0),
+    "bursts": ("bursts 10 %", 6.0),
+    "jitter": ("jitter 20 ms", 3.0),
+    "all": ("all of it", 5.0),
+}
+"""Of the catalogue, by the name that is called, and how far the words may be from what they were, in dB."""
+
+DELAY_MS = (20, 400)
+"""Of one way, whatever the jitter buffer thinks of this machine."""
+
+
+def test_the_record_says_what_the_network_did_and_the_words_come_through(server: Server, tmp_path: Path) -> None:
+    relays: dict[str, ImpairmentRelay] = {}
+    with ExitStack() as stack:
+        phones = []
+        for seed, (called, (network, _)) in enumerate(NETWORKS.items()):
+            audio = free_ports(4)
+            relay = ImpairmentRelay(("127.0.0.1", free_ports(2)), ("127.0.0.1", audio), CATALOGUE[network], seed)
+            relays[called] = stack.enter_context(relay)
+            values = {"rtp_port": str(relay.port), "hold_ms": str(HOLD_MS)}
+            echo = ("-rtp_echo", "-mp", str(audio))
+            phone = Sipp(tmp_path, "uac", target=server.address, service=called, values=values, extra=echo)
+            phones.append(stack.enter_context(phone))
+        for phone in phones:
+            phone.passed()
+    for called, (_, most_db) in NETWORKS.items():
+        log = server.called(called)
+        check_figures(called, log, relays[called])
+        # What a busy machine makes late is missing, too.
+        most_db += 0.2 * log.one("MediaWasMeasured")["packets_late"]
+        check_words(called, *server.recording(log), most_db)
+
+
+def check_figures(called: str, log: CallLog, relay: ImpairmentRelay) -> None:
+    """The record against what the relay counted. A machine that is busy adds jitter and late packets of its own."""
+    found, network = log.one("MediaWasMeasured"), CATALOGUE[NETWORKS[called][0]]
+    sent, lost, late = (found[f"packets_{name}"] for name in ("sent", "lost", "late"))
+    assert sent >= 0.7 * HOLD_MS / 20, called
+    assert lost == pytest.approx(relay.lost, abs=8), called
+    assert lost + found["packets_received"] == pytest.approx(sent, abs=30), called
+    missing = (relay.lost + late) / sent
+    assert mos(missing + 0.02, DELAY_MS[1]) <= found["mos"] <= mos(missing - 0.02, DELAY_MS[0]), called
+    if network.jitter_ms:
+        assert 0.2 * network.jitter_ms <= found["jitter_ms"] <= 3 * network.jitter_ms, called
+
+
+def check_words(called: str, caller: Samples, agent: Samples, most_db: float) -> None:
+    assert speech_seconds(agent) >= 3, called
+    assert speech_seconds(caller) >= 2.5, called
+    assert spectral_distance_db(agent, caller, 8000) <= most_db, called
