@@ -69,7 +69,7 @@ class NodeGauges:
         counted = dict.fromkeys(CallState, 0)
         for call in self._node.manager.calls():
             counted[call_state(leg.state for leg in tuple(call.machine.legs.values()))] += 1
-        return {f"calls_{state.value}": float(count) for state, count in counted.items()}
+        return {f"calls_by_state_{state.value}": float(count) for state, count in counted.items()}
 
 
 def _trunk(trunk: TrunkStatus) -> Gauges:

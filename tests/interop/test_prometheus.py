@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from tests.interop.fault_server import FaultServer
 from tests.interop.prometheus_peer import DOCKER, Prometheus
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import silence, speech, speech_seconds, ulaw_encode
+from voicegw.cli.main import main
 from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -38,7 +42,9 @@ def test_the_rules_are_good_and_the_alerts_do_what_they_say() -> None:
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-def test_every_panel_and_rule_can_be_asked_while_there_are_calls(tmp_path: Path) -> None:
+def test_every_panel_and_rule_can_be_asked_while_there_are_calls(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     port = free_port()
     api = {"enabled": True, "listen_port": port, "key_file": "secrets.key"}
     server = FaultServer(tmp_path, settings={"api": api})
@@ -56,6 +62,7 @@ def test_every_panel_and_rule_can_be_asked_while_there_are_calls(tmp_path: Path)
             with Sipp(tmp_path, "uac_rtp_stream", target=server.address, calls=2, values=values) as sipp:
                 prometheus.wait_value("voicegw_calls_active", 1)
                 prometheus.wait_value("voicegw_first_media_seconds_count", 2)
+                _look_at_the_top(f"http://127.0.0.1:{port}", desk, tmp_path, capsys)
                 sipp.passed()
             prometheus.wait_value("voicegw_calls_ended_total{cause='caller_hangup'}", 2)
             prometheus.wait_value("voicegw_first_speech_seconds_count", 2)
@@ -66,6 +73,33 @@ def test_every_panel_and_rule_can_be_asked_while_there_are_calls(tmp_path: Path)
         for log in server.calls(2):
             caller, agent = server.recording(log)
             assert speech_seconds(caller) > 0.5 and speech_seconds(agent) > 1
+
+
+def _look_at_the_top(url: str, desk: ApiDesk, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``voicegw top`` as a script and as a person use it."""
+    key = work / "top.key"
+    key.write_text(desk.post("/v1/keys", {"name": "top", "scopes": ["metrics", "live"]}, 201)["secret"])
+    words = ["top", "--url", url, "--key-file", str(key)]
+    assert main([*words, "--once", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["calls"]["states"]["active"] == len(told["running"]) == 2
+    assert {call["agent"] for call in told["running"]} == {"short"}
+    assert told["workers"][0]["up"] and told["workers"][0]["legs"] == 2
+    assert [trunk["trunk"] for trunk in told["trunks"]] == ["carrier"]
+    ours, theirs = pty.openpty()
+    watched = subprocess.Popen(
+        [sys.executable, "-m", "voicegw", *words], stdin=theirs, stdout=theirs, stderr=theirs, cwd=DOCKER.parent
+    )
+    os.close(theirs)
+    shown = b""
+    while b"worker" not in shown or b"carrier" not in shown:
+        shown += os.read(ours, 65536)  # fails when it ends before
+    os.write(ours, b"q")
+    while b"\x1b[?1049l" not in shown:
+        shown += os.read(ours, 65536)
+    assert watched.wait(20) == 0
+    os.close(ours)
+    assert shown.startswith(b"\x1b[?1049h") and b"offered" in shown
 
 
 def _ask_every_panel(prometheus: Prometheus) -> None:

@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_control(commands)
+    _add_top(commands)
     _add_backup(commands)
     _add_check(commands)
     _add_route_test(commands)
@@ -71,6 +72,17 @@ def _add_serve(commands: _Commands) -> None:
     parser = commands.add_parser("serve", help="answer calls until Ctrl-C, then drain")
     _add_config(parser)
     parser.set_defaults(command="serve")
+
+
+def _add_top(commands: _Commands) -> None:
+    parser = commands.add_parser("top", help="watch a running server: calls, latency, MOS, workers, trunks")
+    _add_config(parser)
+    parser.add_argument("--url", help="of its API; else where the configuration says")
+    parser.add_argument("--key-file", type=Path, help="a file with a key; else the variable VOICEGW_API_KEY")
+    parser.add_argument("--every", type=float, default=2.0, metavar="S", help="look so often, in seconds")
+    parser.add_argument("--once", action="store_true", help="look once")
+    parser.add_argument("--json", action="store_true", help="look once, and tell it as JSON")
+    parser.set_defaults(command="top")
 
 
 def _add_control(commands: _Commands) -> None:

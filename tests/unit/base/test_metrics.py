@@ -63,6 +63,15 @@ def test_names_follow_the_conventions() -> None:
             assert metric.name.endswith(_UNITS), f"{metric.name} has no unit"
 
 
+def test_no_name_in_the_code_can_mean_two_metrics() -> None:
+    for metric in CATALOGUE:
+        for source in metric.sources:
+            values = metric.values or ("somebody",) if "*" in source else ("",)
+            for value in values:
+                found = find(source.replace("*", value))
+                assert found is not None and found[0] is metric, f"{source} with {value!r} is taken for {found}"
+
+
 def test_the_table_for_people_is_the_catalogue() -> None:
     written = (ROOT / "docs/operations.md").read_text()
     assert table() in written, "python -m voicegw.testing.metrics_table"

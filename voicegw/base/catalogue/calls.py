@@ -65,7 +65,7 @@ CALLS: Final[tuple[Metric, ...]] = (
     timed("first_media_seconds", "From the INVITE to the first audio packet that is believed.", SIGNALLING_S),
     timed("first_speech_seconds", "From the INVITE to the first word of the agent.", SIGNALLING_S),
     level("calls_active", "Calls at this moment."),
-    level("calls", "Calls at this moment, by state.", "state", values=STATES),
+    level("calls_by_state", "Calls at this moment, by state.", "state", "voicegw_calls", STATES),
     # ------------------------------------------------------------ the store
     counted("store_facts_stored", "Facts that the database took."),
     counted("store_facts_dropped", "Facts that were lost because the disk was behind or broken."),
