@@ -20,7 +20,7 @@ from voicegw.cluster.messages import Answered, CallsLost, ConfigChanged
 from voicegw.cluster.node import ClusterNode, Place, Standing
 from voicegw.config import Config
 from voicegw.gateway.trunk_watch import TrunkWatch
-from voicegw.ports.cluster import Hold, LinePool, NodeState, Owner, SharedCall
+from voicegw.ports.cluster import Hold, LinePool, NodeState, Owner, SharedCall, SharedState
 from voicegw.runtime.drain import NodeState as DrainState
 from voicegw.runtime.node import Node
 from voicegw.server_cluster_config import Followed
@@ -59,15 +59,11 @@ class ClusterPart:
 
     def __init__(self, config: Config, counters: Counters, clock: Clock | None = None) -> None:
         """Raises ConfigError."""
-        # A second of loading that a server on its own does not spend.
-        from voicegw.cluster.redis import RedisShared
-
         self._config = config
         self._counters = counters
         self._clock = clock or SystemClock()
         self._ending = LostCalls(config.store, self._clock)
-        cluster = config.cluster
-        shared = RedisShared(cluster.redis, cluster.name, password=_password(config), kept=cluster.events)
+        cluster, shared = config.cluster, shared_state(config)
         place = Place(cluster.node or socket.gethostname(), _sip(config), _api(config), __version__)
         self.node = ClusterNode(
             cluster, shared, place, self._standing, self, self._ending.end, self._clock, counters
@@ -177,6 +173,17 @@ class ClusterPart:
     async def asked(self, what: str, body: bytes) -> Answered:
         """See the protocol."""
         return await carry_out(self._control, what, body)
+
+
+def shared_state(config: Config) -> SharedState:
+    """What the nodes of the configuration's cluster share; raises ConfigError."""
+    try:
+        # A second of loading that a server on its own does not spend, and a package that it need not have.
+        from voicegw.cluster.redis import RedisShared
+    except ImportError:
+        raise ConfigError("the package redis is not installed", fix="pip install 'voicegw[redis]'") from None
+    cluster = config.cluster
+    return RedisShared(cluster.redis, cluster.name, password=_password(config), kept=cluster.events)
 
 
 class LostCalls:

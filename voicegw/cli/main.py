@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_phone(commands)
     _add_trunk(commands)
     _add_store(commands)
+    _add_nodes(commands)
     return parser
 
 
@@ -115,6 +116,15 @@ def _add_backup(commands: _Commands) -> None:
     restore.add_argument("--verify", action="store_true", help="only look whether the backup is whole")
     for name, one in (("backup", backup), ("restore", restore)):
         one.set_defaults(command="backup", action=name)
+
+
+def _add_nodes(commands: _Commands) -> None:
+    parser = commands.add_parser("nodes", help="the nodes of the cluster")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--dispatcher", action="store_true", help="as the list of Kamailio's dispatcher")
+    _add_config(parser)
+    parser.set_defaults(command="nodes")
 
 
 def _add_check(commands: _Commands) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from voicegw.base.catalogue import CALLS, MEDIA, NODE, SIP, SPEECH, Metric
+from voicegw.base.catalogue import CALLS, CLUSTER, MEDIA, NODE, SIP, SPEECH, Metric
 
 PLACE: Final = Path("docs/operations.md")
 _FAMILIES: Final = (
@@ -15,6 +15,7 @@ _FAMILIES: Final = (
     ("Media", MEDIA),
     ("Speech, models, tools", SPEECH),
     ("The node", NODE),
+    ("The cluster", CLUSTER),
 )
 _FEW: Final = 8
 _TABLE: Final = re.compile(r"### Calls, store and API\n.*?(?=\n## |\Z)", re.DOTALL)

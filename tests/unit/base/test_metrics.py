@@ -11,6 +11,7 @@ import pytest
 
 from voicegw.base.catalogue import CATALOGUE, Kind, find
 from voicegw.base.metrics import Counters, HistogramState, difference
+from voicegw.cluster.counters import ClusterCounter
 from voicegw.gateway.sip_counters import LocatingCounter
 from voicegw.gateway.trunk_desk import TrunkCounter
 from voicegw.sip.counters import SipCounter
@@ -80,7 +81,7 @@ def test_the_table_for_people_is_the_catalogue() -> None:
 def test_everything_that_is_counted_is_in_the_catalogue() -> None:
     unknown = {name: places for name, places in _counted().items() if not _is_known(name)}
     assert not unknown, "write them into voicegw/base/catalogue, with HELP, and into docs/operations.md"
-    for enumeration in (SipCounter, LocatingCounter, TrunkCounter):
+    for enumeration in (SipCounter, LocatingCounter, TrunkCounter, ClusterCounter):
         for counter in enumeration:
             assert find(counter) is not None, counter
 

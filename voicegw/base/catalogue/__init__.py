@@ -10,15 +10,16 @@ from functools import lru_cache
 from typing import Final
 
 from voicegw.base.catalogue.calls import CALLS
+from voicegw.base.catalogue.cluster import CLUSTER
 from voicegw.base.catalogue.media import MEDIA
 from voicegw.base.catalogue.metric import ANY, SIGNALLING_S, Kind, Metric
 from voicegw.base.catalogue.node import NODE
 from voicegw.base.catalogue.sip import SIP
 from voicegw.base.catalogue.speech import SPEECH
 
-__all__ = ["CALLS", "CATALOGUE", "MEDIA", "NODE", "SIP", "SPEECH", "Kind", "Metric", "bounds_of", "find"]
+__all__ = ["CALLS", "CATALOGUE", "CLUSTER", "MEDIA", "NODE", "SIP", "SPEECH", "Kind", "Metric", "bounds_of", "find"]
 
-CATALOGUE: Final[tuple[Metric, ...]] = (*CALLS, *SIP, *MEDIA, *SPEECH, *NODE)
+CATALOGUE: Final[tuple[Metric, ...]] = (*CALLS, *SIP, *MEDIA, *SPEECH, *NODE, *CLUSTER)
 _EXACT: Final = {source: metric for metric in CATALOGUE for source in metric.sources if ANY not in source}
 _PATTERNS: Final = sorted(
     ((source.partition(ANY), metric) for metric in CATALOGUE for source in metric.sources if ANY in source),
