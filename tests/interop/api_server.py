@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from tests.unit.api.rig import PASSWORD, FakeControl, FakeInstaller, FakeOriginator
+from tests.unit.api.rig import PASSWORD, FakeControl, FakeInstaller, FakeNode, FakeOriginator
 from tests.unit.storage.sample_call import sample_call
 from voicegw.api.config import ApiConfig
 from voicegw.api.sealed_recordings import SealedRecordings
@@ -47,6 +47,7 @@ class ApiServer:
             recordings=SealedRecordings(directory, KeyRing()),
             node_files=NodeFiles(directory / "spool", directory, tools=directory / "tools.sqlite"),
             browsers=BrowserLegs(),
+            board=FakeNode(),
         )
         settings = {"requests_per_minute": 1_000_000, **config}
         api = ApiConfig(listen_port=port, key_file=str(directory / "secrets.key"), **settings)
