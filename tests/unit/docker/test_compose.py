@@ -104,7 +104,11 @@ def test_the_addresses_of_the_full_one_fit_together() -> None:
     assert trunks["asterisk"].settings.hosts == (fixed["asterisk"],)
     script = document["services"]["asterisk"]["command"][-1]
     assert f"contact=sip:{fixed['kamailio']}" in script and f"match={subnet}" in script
-    config = load_config(DOCKER / "full/voicegw.yaml")
+    for name in ("a", "b"):
+        config = load_config(DOCKER / f"full/voicegw-{name}.yaml")
+        here = fixed[f"voicegw-{name}"]
+        assert (config.cluster.node, config.cluster.advertise) == (name, f"{here}:5060")
+        assert (config.cluster.redis, config.cluster.api_url) == ("redis://redis:6379/0", f"http://{here}:8080")
     password = document["services"]["postgres"]["environment"]["POSTGRES_PASSWORD"].partition(":-")[2].rstrip("}")
     assert config.store.url == f"postgresql://voicegw:{password}@postgres:5432/voicegw"
 

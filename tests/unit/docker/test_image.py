@@ -18,7 +18,7 @@ from voicegw.config import load_config
 
 BUILD, FINAL = 0, 1
 CONFIGURATIONS = sorted(
-    path for path in DOCKER.rglob("voicegw.yaml") if "helm" not in path.parts and "grafana" not in path.parts
+    path for path in DOCKER.rglob("voicegw*.yaml") if "helm" not in path.parts and "grafana" not in path.parts
 )
 
 
