@@ -93,8 +93,12 @@ def take_recordings(server: Server) -> None:
 
 def answered_ports(sipp: Sipp) -> list[int]:
     """Wait for the 200 to the INVITE; the ports that it names, 0 for what it refuses."""
-    body = sipp.wait_for("SIP/2.0 200", "INVITE").body
-    return [int(port) for port in re.findall(r"^m=\w+ (\d+) ", body, re.MULTILINE)]
+    return ports_in(sipp.wait_for("SIP/2.0 200", "INVITE").body)
+
+
+def ports_in(description: str) -> list[int]:
+    """The ports of its sections, in their order."""
+    return [int(port) for port in re.findall(r"^m=\w+ (\d+) ", description, re.MULTILINE)]
 
 
 def speak(sipp: Sipp, server: Server, *said: tuple[RtpPeer, Samples]) -> None:

@@ -9,20 +9,22 @@ from typing import Any
 import pytest
 
 from tests.interop.api_desk import ApiDesk
-from tests.interop.fault_server import FaultServer
+from tests.interop.fault_server import MEDIA, FaultServer
 from tests.interop.recording_client import (
     INACTIVE,
     METADATA,
     Voice,
     answered_ports,
     forks,
+    ports_in,
     speak,
+    streams,
     take_recordings,
 )
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sipp_peer import Sipp
-from tests.interop.sipp_script import answered, expect, pause, refused, request, script
+from tests.interop.sipp_script import answer, answered, expect, pause, refused, request, script
 from tests.interop.sound import seconds_with, tone
 from voicegw.testing.ports import free_port
 
@@ -76,6 +78,36 @@ def test_two_voices_are_recorded_each_on_its_side_and_one_pauses(tmp_path: Path,
     ]
     assert log.cause == "caller_hangup" and not log.all("AgentSpoke")
     assert not alice.packets and not bob.packets, "the recorder says nothing"
+
+
+def test_a_session_goes_on_when_its_media_worker_is_killed(tmp_path: Path) -> None:
+    with RtpPeer() as alice, RtpPeer() as bob:
+        voices = (Voice(alice.port, 96), Voice(bob.port, 97))
+        story = script(
+            forks(1, voices, METADATA),
+            answered(),
+            expect("INVITE") + answer("200 OK", body=streams(voices, 2)) + expect("ACK"),
+            pause(3000),
+            bye(2),
+        )
+        server = FaultServer(tmp_path, expected=("media worker lost", "stalled", "prepare recogniser"))
+        folder = server.home / "recordings"
+        take_recordings(server)
+        with server:
+            with Sipp(tmp_path, story, target=server.address) as sipp:
+                speak(sipp, server, (alice, tone(ALICE_HZ, 3)), (bob, tone(BOB_HZ, 3)))
+                server.wait(lambda: any(folder.glob("*.part")), 10, "the recording")
+                server.kill_workers(MEDIA)
+                moved = ports_in(sipp.wait_for("INVITE ").body)
+                for voice, port, hz in zip((alice, bob), moved, (ALICE_HZ, BOB_HZ), strict=True):
+                    voice.start((server.host, port), tone(hz, 3))
+                sipp.passed()
+            log = server.call()
+            left, right = server.recording(log)
+    assert log.cause == "caller_hangup"
+    assert "media worker" in log.one("RecordingHasFailed")["reason"]
+    assert log.one("RecordingHasEnded")["path"].endswith("-2.wav")
+    assert seconds_with(left, ALICE_HZ) >= 1.5 and seconds_with(right, BOB_HZ) >= 1.5
 
 
 def test_the_api_tells_who_was_recorded(tmp_path: Path) -> None:

@@ -85,6 +85,9 @@ class FakeSignalling:
         self.said.append(f"accept streams {sorted(ports)}")
         return self.streams
 
+    def move_streams(self, leg_id: LegId, local_ip: str, ports: Mapping[int, int]) -> None:
+        self.said.append(f"move streams {local_ip} {dict(ports)}")
+
     def reject(self, leg_id: LegId, cause: HangupCause) -> None:
         self.said.append(f"reject {cause.value.name}")
 

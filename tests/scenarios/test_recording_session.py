@@ -272,6 +272,32 @@ def test_silence_of_one_is_patience_and_silence_of_all_is_the_end() -> None:
     play(story())
 
 
+def test_it_goes_on_in_another_media_worker_and_the_client_is_told_of_all_streams_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        session = Session(tmp_path)
+        await session.begin()
+        house = session.house
+        one, two = session.leg(0), session.leg(1)
+        path = next(command.path for command in house.worker.commands if isinstance(command, m.StartRecording))
+        house.call.post(m.RecordingStarted(house.call.call_id, path, 0.0))
+        await house.settle()
+        for leg, port in ((one, 50_000), (two, 50_002)):
+            house.call.post(m.LegMoved(leg, port))
+        await house.settle()
+        assert [said for said in house.signalling.said if said.startswith("move")] == [
+            "move streams 192.0.2.2 {0: 50000, 1: 50002}"
+        ]
+        assert [fact.reason for fact in session.of(f.RecordingHasFailed)] == ["the media worker failed"]
+        again = [command for command in house.worker.commands if isinstance(command, m.StartRecording)][-1]
+        assert again.path == path.replace(".wav", "-2.wav")
+        assert len(session.of(f.MediaHasMoved)) == 2
+        await session.speak(1, "we go on")
+        assert [fact.text for fact in session.of(ParticipantSpoke)] == ["we go on"]
+        assert not any(said.startswith("hangup") for said in house.signalling.said)
+
+    play(story())
+
+
 @pytest.mark.parametrize(
     ("happened", "cause"),
     [(e.ShutdownRequested(), HangupCause.DRAINING), (e.MediaLost(), HangupCause.MEDIA_LOST)],

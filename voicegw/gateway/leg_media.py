@@ -67,9 +67,7 @@ class LegMedia:
                 leg.moving = False
                 self._refreshed(leg, event)
             case ua.ReinviteRefused():
-                if leg.moving:  # it goes on sending to a place where nobody listens
-                    log.error("the peer does not follow our media", extra={"leg_id": leg.leg_id})
-                    self._hangup(leg.leg_id, HangupCause.MEDIA_LOST)
+                self.refused(leg)
             case ua.ProgressReceived():
                 self._progressed(leg, event)
             case ua.OfferReceived():
@@ -86,10 +84,19 @@ class LegMedia:
     def move(self, leg: SipLeg, local_ip: str, local_port: int) -> None:
         """Our audio is received elsewhere: tell the peer by re-INVITE, now or as soon as one may be sent."""
         leg.place_media(local_ip, local_port)
-        body = leg.moved()
+        self.tell_moved(leg, leg.moved())
+
+    def tell_moved(self, leg: SipLeg, body: bytes) -> None:
+        """``body`` says where our audio is received from now on; empty for nothing to say."""
         if body:
             leg.moving = True
             self._offer_move(leg, body, _MOVE_TRIES)
+
+    def refused(self, leg: SipLeg) -> None:
+        """Our re-INVITE was refused. A peer that does not follow goes on sending to where nobody listens."""
+        if leg.moving:
+            log.error("the peer does not follow our media", extra={"leg_id": leg.leg_id})
+            self._hangup(leg.leg_id, HangupCause.MEDIA_LOST)
 
     def _offer_move(self, leg: SipLeg, body: bytes, tries: int) -> None:
         """Nothing may be offered before the ACK, or while another change is under way (RFC 3261 §14.1)."""

@@ -13,6 +13,7 @@ from voicegw.gateway.leg import SipLeg, has_other_keys
 from voicegw.gateway.leg_security import LegSecurity
 from voicegw.sdp import description as sdp
 from voicegw.sdp.codecs import Codec
+from voicegw.sdp.move import sections_moved_to
 from voicegw.sdp.negotiate import DEFAULT_PTIME_MS, NotAcceptable
 from voicegw.sdp.recording import RecordedStream, agreed_streams, answer_streams, wanted_places
 from voicegw.sdp.security import PLAIN, Security
@@ -89,6 +90,16 @@ class RecordingLeg(SipLeg):
             raise RemoteProtocolError("nothing is agreed yet", 488)
         self._open_offer = self._local.last
         return sdp.serialize(self._local.last)
+
+    def moved_streams(self, local_ip: str, ports: Mapping[int, int]) -> bytes:
+        """Our side with its streams at other ports, by the numbers of their sections; empty before anything is agreed.
+
+        It is no open offer: the answer to it is for :meth:`accept_streams`.
+        """
+        if self._local.last is None:
+            return b""
+        self._local, sent = self._local.publish(sections_moved_to(self._local.last, local_ip, ports))
+        return sdp.serialize(sent)
 
     def accept_streams(self, answer: bytes) -> tuple[RecordedStream, ...]:
         """What the client's answer to our side, said again, agreed; RemoteProtocolError where it agreed nothing."""

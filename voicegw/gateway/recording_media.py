@@ -13,6 +13,7 @@ from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId
 from voicegw.gateway.events import LegConfirmed, LegEvent, LegMetadata, LegStreamsChanged, LegStreamsOffered
 from voicegw.gateway.leg import SipLeg
+from voicegw.gateway.leg_media import LegMedia
 from voicegw.gateway.recording_leg import Due, RecordingLeg
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.sdp.recording import RecordedStream
@@ -22,15 +23,20 @@ log = logging.getLogger(__name__)
 
 
 class RecordingMedia:
-    """What ``LegMedia`` is for other legs, for those that only record. ``legs``: all of the gateway's."""
+    """What ``media`` is for other legs, for those that only record. ``legs``: all of the gateway's."""
 
     def __init__(
-        self, driver: SipDriver, on_event: Callable[[LegEvent], None], legs: Mapping[LegId, SipLeg]
+        self,
+        driver: SipDriver,
+        on_event: Callable[[LegEvent], None],
+        legs: Mapping[LegId, SipLeg],
+        media: LegMedia,
     ) -> None:
         self._driver = driver
         self._agent = driver.agent
         self._on_event = on_event
         self._legs = legs
+        self._media = media
 
     def accept_streams(
         self, leg_id: LegId, local_ip: str, ports: Mapping[int, int]
@@ -55,6 +61,15 @@ class RecordingMedia:
         self._answer(leg.handle, due, body)
         return streams
 
+    def move_streams(self, leg_id: LegId, local_ip: str, ports: Mapping[int, int]) -> None:
+        """Receive the streams elsewhere (RFC 3264 §8.3.1), ``ports`` by the section's number.
+
+        A client that takes no offer of ours (RFC 7866 §7.2 lets it be offered) is hung up on.
+        """
+        leg = self._legs.get(leg_id)
+        if isinstance(leg, RecordingLeg):
+            self._media.tell_moved(leg, leg.moved_streams(local_ip, ports))
+
     def handle(self, leg: RecordingLeg, event: ua.UserAgentEvent) -> None:
         """Something came from the client of ``leg``."""
         match event:
@@ -68,8 +83,12 @@ class RecordingMedia:
                 self._offered(leg, event.handle, Due.REINVITE, event.body)
             case ua.OfferReceived():
                 self._offered(leg, event.handle, Due.OFFER, event.body)
-            case ua.ReinviteAnswered() if event.body:
-                self._answered(leg, event.body)
+            case ua.ReinviteAnswered():
+                leg.moving = False
+                if event.body:
+                    self._answered(leg, event.body)
+            case ua.ReinviteRefused():
+                self._media.refused(leg)
             case _:
                 pass
 

@@ -101,8 +101,8 @@ class SipGateway:
         self._media = LegMedia(driver, self._tell, self.hangup)
         self._door = Door(driver, self.trunks, self._tell, counters)
         self._moves = LegMoves(driver, self._legs, policy, self._tell, self, random)
-        self._recordings = RecordingMedia(driver, self._tell, self._legs.by_id)
-        self.accept_streams = self._recordings.accept_streams
+        self._recordings = RecordingMedia(driver, self._tell, self._legs.by_id, self._media)
+        self.accept_streams, self.move_streams = self._recordings.accept_streams, self._recordings.move_streams
         self._incoming = incoming = IncomingLegs(
             driver, self._legs, calls, self._door, self._moves, self._tell, random, replaceable=config.replaceable
         )

@@ -52,7 +52,7 @@ class SignallingWithAudioSocket:
         self._inner = signalling
         self._own = connections
         self.dial, self.media_route = signalling.dial, signalling.media_route
-        self.accept_streams = signalling.accept_streams
+        self.accept_streams, self.move_streams = signalling.accept_streams, signalling.move_streams
         self.is_settled = signalling.is_settled
         self.take_trace, self.take_first_trace = signalling.take_trace, signalling.take_first_trace
 

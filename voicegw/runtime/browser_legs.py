@@ -108,7 +108,7 @@ class SignallingWithBrowsers:
         self.ring = sip.ring
         self.may_hear_early, self.early = sip.may_hear_early, sip.early
         self.accept = sip.accept
-        self.accept_streams = sip.accept_streams
+        self.accept_streams, self.move_streams = sip.accept_streams, sip.move_streams
         self.reject = sip.reject
         self.media_address = sip.media_address
         self.media_bind_address, self.far_host = sip.media_bind_address, sip.far_host

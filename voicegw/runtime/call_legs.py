@@ -138,9 +138,13 @@ class CallLegs:
         if not self._services.signalling.send_keys(leg_id, digits):
             self._services.media.send(m.SendDtmf(leg_id, digits))
 
-    def moved(self, leg_id: LegId, port: int) -> None:
-        """Another media worker has the leg, as it was configured, at this port."""
+    def settle(self, leg_id: LegId, port: int) -> None:
+        """Another media worker has the leg, as it was configured, at this port; its peer is still to be told."""
         self._places[leg_id] = self._places[leg_id][0], port
+
+    def moved(self, leg_id: LegId, port: int) -> None:
+        """The same, and the peer is told."""
+        self.settle(leg_id, port)
         if leg_id in self.sessions:
             self._services.signalling.move_media(leg_id, *self._places[leg_id])
 

@@ -194,7 +194,7 @@ class CallRuntime(CallTask):
                 | LegTrunkFailed()
             ):
                 self._far_end_changed(mail)
-            case mail_types.RecordingClientSaid():
+            case mail_types.RecordingClientSaid() | mail_types.StreamsMoved():
                 pass  # only recording sessions have clients, and they take this themselves
             case m.Message():
                 self._handle_media(mail)

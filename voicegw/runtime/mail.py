@@ -101,6 +101,11 @@ class RecordingClientSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamsMoved:
+    """All that another media worker took over of a recording session has its ports there."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLookedUp:
     """What was found out about the caller while it rang, by name."""
 
@@ -138,6 +143,7 @@ ChildMail: TypeAlias = (
 )
 Mail: TypeAlias = (
     RecordingClientSaid
+    | StreamsMoved
     | CallEvent
     | MediaMail
     | ChildMail

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from voicegw.base.causes import HangupCause
 from voicegw.base.ids import CallId, LegId, token
 from voicegw.call import commands as c
 from voicegw.call import events as e
@@ -49,6 +48,8 @@ class RecordingRuntime(CallRuntime):
         config = replace(services.call_config, max_duration_s=services.call_config.max_bridged_s)
         self._session = r.RecordingMachine(limited(config, offer.max_call_s), services.supervision)
         super().__init__(call_id, offer, services, on_gone, adopt, self._session)
+        self._moving = False
+        """Some of its streams are elsewhere than the client knows."""
         self._notes = RecordingNotes(self._book, services.counters)
         self._ears = StreamEars(call_id, services, self._tasks, self._book, self.post, self._speaker)
 
@@ -76,10 +77,10 @@ class RecordingRuntime(CallRuntime):
                 super().handle(mail)
             case mail_types.AsrReported() if self._side.others is not None:
                 self._side.others.on_asr(mail)
-            case m.LegMoved():
-                # Clients need not take offers of ours, and the ports of before hear nothing: they may call again.
-                self._recorder.lose("the media worker failed")
-                super().handle(e.EndRequested(HangupCause.MEDIA_LOST))
+            case m.LegMoved() if self._session.stream_of(mail.leg_id) is not None:
+                self._stream_moved(mail)
+            case mail_types.StreamsMoved():
+                self._go_on()
             case m.LegClosed():
                 super().handle(mail)
                 self._record.streams.pop(mail.leg_id, None)
@@ -127,9 +128,7 @@ class RecordingRuntime(CallRuntime):
 
     def _answer_streams(self) -> None:
         """Every stream has its port: answer, or take it that all stays as it was."""
-        places = {stream.place: self._legs.place_of(stream.leg_id) for stream in self._session.streams}
-        local_ip = next((ip for ip, _ in places.values()), "")
-        ports = {place: port for place, (_, port) in places.items()}
+        local_ip, ports = self._ports()
         streams = self._services.signalling.accept_streams(self.leg_id, local_ip, ports)
         if streams is None:
             self._tell(r.StreamsRefused())
@@ -153,6 +152,26 @@ class RecordingRuntime(CallRuntime):
         for leg_id, gone in before.items():
             if leg_id not in kept and gone.sink:
                 self._book.note(StreamHasEnded(self._record.streams[leg_id]))
+
+    def _stream_moved(self, moved: m.LegMoved) -> None:
+        """Its media worker died, and another one goes on. The other streams follow at once: the client is told of
+        all of them together."""
+        self._book.note(f.MediaHasMoved("stream"))
+        self._legs.settle(moved.leg_id, moved.port)
+        if not self._moving:
+            self._moving = True
+            self.post(mail_types.StreamsMoved())
+
+    def _go_on(self) -> None:
+        self._moving = False
+        self._recorder.go_on("the media worker failed")
+        local_ip, ports = self._ports()
+        self._services.signalling.move_streams(self.leg_id, local_ip, ports)
+
+    def _ports(self) -> tuple[str, dict[int, int]]:
+        """Where the streams are received, by the numbers of their sections."""
+        places = {stream.place: self._legs.place_of(stream.leg_id) for stream in self._session.streams}
+        return next((ip for ip, _ in places.values()), ""), {place: port for place, (_, port) in places.items()}
 
     def _told(self, stream: RecordedStream) -> r.AgreedStream:
         who = self._notes.speaker(stream.label)

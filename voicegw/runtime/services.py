@@ -55,6 +55,10 @@ class Signalling(Protocol):
         """Answer the open offer of a recording client; the streams that are agreed, or None for none of it."""
         ...
 
+    def move_streams(self, leg_id: LegId, local_ip: str, ports: Mapping[int, int], /) -> None:
+        """Receive the streams of a recording client elsewhere; one that does not follow is hung up on."""
+        ...
+
     def reject(self, leg_id: LegId, cause: HangupCause) -> None:
         """Refuse the INVITE."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from voicegw.sdp.description import MediaDescription, SessionDescription, connection_for
@@ -13,6 +15,15 @@ def moved_to(description: SessionDescription, ip: str, port: int) -> SessionDesc
     LocalError where ``ip`` is no address.
     """
     media = tuple(_moved(section, port) for section in description.media)
+    return replace(description, media=media, connection=connection_for(ip))
+
+
+def sections_moved_to(description: SessionDescription, ip: str, ports: Mapping[int, int]) -> SessionDescription:
+    """The same where every section has a port of its own: ``ports``, by the section's number.
+
+    A section that has none there is refused from now on.
+    """
+    media = tuple(_moved(section, ports.get(place, 0)) for place, section in enumerate(description.media))
     return replace(description, media=media, connection=connection_for(ip))
 
 
