@@ -59,7 +59,9 @@ _EVENTS = st.one_of(
     st.builds(requests, st.sampled_from(list(TransferKind)), st.booleans(), st.booleans()),
     st.sampled_from([e.MediaOpened(TARGET), e.MediaRefused(TARGET), e.MediaOpened(BOSS), e.MediaRefused(BOSS)]),
     st.builds(e.SessionAgreed, st.sampled_from([CALLER, TARGET, BOSS]), st.booleans()),
-    st.sampled_from([e.LegRinging(TARGET, 180), e.LegConfirmed(BOSS), e.TransferAbandoned()]),
+    st.sampled_from(
+        [e.LegRinging(TARGET, 180), e.LegRedialled(TARGET), e.LegConfirmed(BOSS), e.TransferAbandoned()]
+    ),
     st.builds(e.ReferAnswered, st.just(CALLER), st.sampled_from([202, 405, 603])),
     st.builds(e.ReferProgressed, st.just(CALLER), st.sampled_from([0, 100, 200, 486]), st.booleans()),
     st.sampled_from([e.BriefingFinished(TARGET), e.KeyPressed(TARGET, "1"), e.KeyPressed(TARGET, "2")]),

@@ -174,9 +174,46 @@ def test_where_a_trunk_fails_the_next_one_reaches_the_target_and_the_record_says
         assert house.signalling.dialled == [leg], "it is the same call to the target"
         await answered(house)
         assert house.worker.heard_by(LEG) == {leg} and house.worker.heard_by(leg) == {LEG}
-        assert steps(house) == ["begun", "dialled", "ringing", "answered", "connected"]
+        assert steps(house) == ["begun", "dialled", "ringing", "ringing", "answered", "connected"], "by both"
         assert house.facts.of(f.TrunkHasFailed) == [
             f.TrunkHasFailed("callee", "cheap", "peer_overloaded", 503, "full", "dear")
+        ]
+
+    play(story())
+
+
+def test_a_trunk_that_fails_after_early_media_leaves_no_silence() -> None:
+    """The caller has heard the first trunk; until the next one can be heard we are heard."""
+
+    async def story() -> None:
+        house = await moving("desk")
+        leg = target_of(house)
+        house.call.post(EarlyMediaOffered(leg, SESSION))
+        house.call.post(m.MediaLatched(leg, "192.0.2.7", 4000, house.clock.monotonic()))
+        await house.run(2.0)
+        assert house.worker.heard_by(LEG) == {leg}
+        house.call.post(LegTrunkFailed(leg, "cheap", HangupCause.PEER_OVERLOADED, 503, "full", "dear"))
+        await house.settle()
+        for _ in range(8):
+            assert house.worker.heard_by(LEG) == {ANNOUNCER}
+            assert ANNOUNCER in house.worker.announced
+            await house.run(1.0)
+        assert house.facts.of(f.AnnouncementWasMade)[-1].text == TARGETS.connecting
+        house.call.post(e.LegRinging(leg, 183))
+        house.call.post(EarlyMediaOffered(leg, replace(SESSION, remote_ip="192.0.2.8")))
+        house.call.post(m.MediaLatched(leg, "192.0.2.8", 4000, house.clock.monotonic()))
+        await house.settle()
+        assert house.worker.heard_by(LEG) == {leg}
+        await answered(house)
+        assert house.worker.heard_by(LEG) == {leg} and house.worker.heard_by(leg) == {LEG}
+        assert steps(house) == [
+            "begun",
+            "dialled",
+            "early_media",
+            "ringing",
+            "early_media",
+            "answered",
+            "connected",
         ]
 
     play(story())

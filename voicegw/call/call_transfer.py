@@ -17,6 +17,7 @@ from voicegw.call.transfer_request import TransferFailure, TransferRequest, fail
 TransferEvent: TypeAlias = (
     e.TransferAbandoned
     | e.LegRinging
+    | e.LegRedialled
     | e.MediaHeard
     | e.ReferAnswered
     | e.ReferProgressed
@@ -88,6 +89,8 @@ class CallTransfer:
                 return transfer.take(TransferInput.ABANDONED, now)
             case e.LegRinging():
                 return self._leg_ringing(event)
+            case e.LegRedialled():
+                return self._leg_redialled(event, transfer)
             case e.MediaHeard():
                 return self._media_heard(event, transfer)
             case e.ReferAnswered():
@@ -130,6 +133,14 @@ class CallTransfer:
             return []
         leg.step(LegTrigger.RING)
         return [c.RecordFact(f.TransferHasProgressed("ringing", event.status))]
+
+    def _leg_redialled(self, event: e.LegRedialled, transfer: Transfer) -> list[c.CallCommand]:
+        """What was heard of the target came by a trunk that has failed."""
+        leg = self._legs.get(event.leg_id)
+        if leg is None or not self.is_target(leg.leg_id) or leg.answered or leg.over:
+            return []
+        leg.step(LegTrigger.RETRY)
+        return transfer.quiet_again()
 
     def _media_heard(self, event: e.MediaHeard, transfer: Transfer) -> list[c.CallCommand]:
         """The target's side can be heard before it answers: an announcement, say, or the ringing of its network."""

@@ -141,6 +141,13 @@ class LegRinging:
 
 
 @dataclass(frozen=True, slots=True)
+class LegRedialled:
+    """A trunk could not carry a leg of ours, whatever was heard of it so far, and the next one is tried."""
+
+    leg_id: LegId
+
+
+@dataclass(frozen=True, slots=True)
 class MediaHeard:
     """The first audio of a leg arrived, whether it is answered or not."""
 
@@ -238,6 +245,7 @@ CallEvent: TypeAlias = (
     | TransferRequested
     | TransferAbandoned
     | LegRinging
+    | LegRedialled
     | MediaHeard
     | ReferAnswered
     | ReferProgressed

@@ -45,6 +45,7 @@ class LegTrigger(Enum):
 
     RING = "ring"
     PROGRESS = "progress"
+    RETRY = "retry"
     ANSWER = "answer"
     HOLD = "hold"
     RESUME = "resume"
@@ -62,6 +63,7 @@ LEG_TABLE: TransitionTable[LegState, LegTrigger] = TransitionTable(
         (_S.TRYING, _T.RING): _S.RINGING,
         (_S.TRYING, _T.PROGRESS): _S.EARLY_MEDIA,
         (_S.RINGING, _T.PROGRESS): _S.EARLY_MEDIA,
+        **{(state, _T.RETRY): _S.TRYING for state in (_S.TRYING, _S.RINGING, _S.EARLY_MEDIA)},
         (_S.TRYING, _T.ANSWER): _S.CONNECTED,
         (_S.RINGING, _T.ANSWER): _S.CONNECTED,
         (_S.EARLY_MEDIA, _T.ANSWER): _S.CONNECTED,

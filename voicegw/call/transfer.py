@@ -290,6 +290,13 @@ class Transfer:
         self._early = True
         return [c.ComfortCaller(Comfort.NONE), c.RecordFact(f.TransferHasProgressed("early_media", 0))]
 
+    def quiet_again(self) -> list[c.CallCommand]:
+        """The target cannot be heard any more, and is called by another way: until it can, the caller hears us."""
+        if self.state is not _S.DIALLING or not self._early:
+            return []
+        self._early = False
+        return [c.ComfortCaller(Comfort.RINGBACK)]
+
     def drop(self, failure: TransferFailure) -> list[c.CallCommand]:
         """The call is ending; one that nothing has come of yet has failed."""
         if not TRANSFER.accepts(self.state, _I.CALLER_GONE):

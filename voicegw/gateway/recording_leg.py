@@ -92,7 +92,7 @@ class RecordingLeg(SipLeg):
         return sdp.serialize(self._local.last)
 
     def moved_streams(self, local_ip: str, ports: Mapping[int, int]) -> bytes:
-        """Our side with its streams at other ports, by the numbers of their sections; empty before anything is agreed.
+        """Our side with its streams at other ports, by the numbers of their sections; empty before there is any.
 
         It is no open offer: the answer to it is for :meth:`accept_streams`.
         """

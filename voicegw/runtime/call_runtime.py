@@ -207,6 +207,8 @@ class CallRuntime(CallTask):
     def _far_end_changed(self, mail: FarEndChange) -> None:
         self._book.note(fact_of(mail, self._record.whose(mail.leg_id)[0]))
         self._side.on_far_end(mail)
+        if isinstance(mail, LegTrunkFailed):
+            self.handle(e.LegRedialled(mail.leg_id))
 
     def _handle_media(self, mail: mail_types.MediaMail) -> None:
         match mail:
