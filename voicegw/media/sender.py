@@ -113,7 +113,7 @@ class RtpSender:
             if leg.secure is None:
                 self._open.append((leg.row, (leg.send, memory[:_PACKET_BYTES].data, _target(leg))))
             else:
-                place = seal_place(memory)
+                place = seal_place(memory.data)
                 self._sealed.append(_Sealed(leg.row, leg.secure, memory.data, place, _target(leg)))
         self._ready: list[tuple[int, _Shipment]] = []
         self._failed: list[int] = []

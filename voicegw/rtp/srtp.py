@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from voicegw.base.errors import LocalError
 from voicegw.base.srtp_suites import SRTP_SUITES
 
@@ -100,7 +97,7 @@ class _Stream:
         """Where packets are protected or unprotected, in place."""
 
 
-def seal_place(memory: NDArray[np.uint8]) -> SealPlace:
+def seal_place(memory: memoryview) -> SealPlace:
     """Where :meth:`SrtpSender.seal` works: contiguous bytes, at an address that is a multiple of four."""
     return ffi.from_buffer("char[]", memory)
 

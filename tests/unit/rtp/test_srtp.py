@@ -51,7 +51,7 @@ def test_sealed_where_it_lies_a_packet_is_the_same() -> None:
         room = np.zeros((3, 172 + SEAL_BYTES), np.uint8)
         for sequence, row in enumerate(room):
             row[:172] = np.frombuffer(packet(sequence), np.uint8)
-            size = sender.seal(seal_place(row), 172)
+            size = sender.seal(seal_place(row.data), 172)
             assert row[:size].tobytes() == protected(other, packet(sequence))
 
 
