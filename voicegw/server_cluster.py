@@ -26,7 +26,7 @@ from voicegw.runtime.node import Node
 from voicegw.server_cluster_config import Followed
 from voicegw.server_cluster_control import ClusterControl, carry_out
 from voicegw.storage.config import StoreConfig
-from voicegw.storage.errors import StoreUnavailable
+from voicegw.storage.errors import Refused, StoreUnavailable
 from voicegw.storage.lost_calls import end_lost_calls, last_fact
 from voicegw.storage.store import Store
 
@@ -202,7 +202,7 @@ class LostCalls:
         try:
             async with asyncio.timeout(_STORE_S):
                 stored = await self._write(call_ids)
-        except (StoreUnavailable, TimeoutError) as error:
+        except (StoreUnavailable, Refused, TimeoutError) as error:
             log.warning("the calls of node %s are ended in the store later: %s", owner.name, error)
             self._begin(self._insist(call_ids))
             stored = {}
@@ -230,6 +230,9 @@ class LostCalls:
                 return
             except StoreUnavailable:
                 continue
+            except Refused as error:
+                log.error("the calls of a dead node stay open in the store: %s", error)
+                return
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name="end lost calls")

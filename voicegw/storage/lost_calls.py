@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import select
 
@@ -15,6 +16,8 @@ from voicegw.storage.intake import Intake
 from voicegw.storage.spool import SpooledFact
 from voicegw.storage.store import Store
 from voicegw.storage.tables.calls import calls
+
+_LONGEST_MS: Final = 2**31 - 1
 
 
 def last_fact(seq: int, duration_ms: float) -> Entry:
@@ -36,13 +39,18 @@ async def end_lost_calls(
     async with store.write() as unit:
         open_calls = await unit.connection.execute(select(*columns).where(these).order_by(calls.c.id))
         entries = {
-            CallId(row.id): last_fact(row.head_seq + 1, float(max(0, now_wall_ms - row.started_wall_ms)))
+            CallId(row.id): last_fact(row.head_seq + 1, _duration_ms(row.started_wall_ms, now_wall_ms))
             for row in open_calls
         }
         batch = [_spooled(call_id, entry, now_wall_ms, random) for call_id, entry in entries.items()]
         if batch:
             await Intake("").take(unit.connection, batch)
     return entries
+
+
+def _duration_ms(started_wall_ms: int, now_wall_ms: int) -> float:
+    """What a column can hold, even where a node comes back to a database that was put aside for months."""
+    return float(min(max(0, now_wall_ms - started_wall_ms), _LONGEST_MS))
 
 
 def _spooled(call_id: CallId, entry: Entry, wall_ms: int, random: RandomBytes) -> SpooledFact:

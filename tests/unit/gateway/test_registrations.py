@@ -170,3 +170,23 @@ def test_an_outbound_proxy_is_passed() -> None:
         await rig.leave()
 
     rigged(scenario)
+
+
+def test_what_is_frozen_sends_nothing_until_it_thaws() -> None:
+    async def scenario(rig: Rig) -> None:
+        rig.put("carrier", expires_s=1)
+        rig.registrations.freeze({"carrier"})
+        rig.registrations.refresh("carrier")
+        rig.put("carrier", "other", expires_s=1)
+        rig.registrations.freeze({"carrier"})
+        await rig.answer(await rig.asked(), 200)
+        assert await rig.changes.get() == ("other", True, "")
+        rig.registrations.freeze(())
+        while True:
+            await rig.answer(await rig.asked(), 200)
+            if (await rig.changes.get())[0] == "carrier":
+                break
+        await rig.node.gateway.watch.close()
+        rig.registrations.stop()
+
+    rigged(scenario)

@@ -20,6 +20,7 @@ from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.gateway.trunk_watch import LOOK_UP_S, enrolment_of, health_plan_of, instance_of
 from voicegw.gateway.way import Way
+from voicegw.ports.cluster import Hold
 from voicegw.sip.message import Request
 from voicegw.sip.uri import SipUri
 
@@ -129,6 +130,12 @@ class Rig:
         data = "\r\n".join([f"SIP/2.0 {status} Because", *copied, *extra, "Content-Length: 0", "", ""])
         await self.server.send(data.encode(), self.address)
 
+    async def registered(self) -> None:
+        """Let us register."""
+        while not any(one.registered for one in self.gateway.watch.snapshot().registrations):
+            await self.answer(await self.asked("REGISTER"), 200)
+            await asyncio.sleep(0.01)
+
     async def until(self, up: bool) -> str:
         """Wait until the desk has the trunk up or down; why it is down."""
         while (state := self.desk.snapshot()[0]).up is not up:
@@ -226,5 +233,29 @@ def test_a_node_that_is_drained_is_not_registered_and_registers_again() -> None:
         while (await rig.asked("REGISTER")).headers.get("Expires") != "3600":
             pass  # on a slow machine the last one came twice
         assert rig.gateway.admits()
+
+    rigged(scenario, register_there=True)
+
+
+def test_only_the_node_that_holds_it_registers_and_one_that_lost_it_takes_it_back() -> None:
+    async def scenario(rig: Rig) -> None:
+        watch, wanted = rig.gateway.watch, []
+        watch.on_registrars = wanted.append
+        hold = Hold.NONE
+        watch.hold = lambda _name: hold
+        watch.holds_changed()
+        assert wanted == [frozenset({"carrier"})] and watch.snapshot().registrations == ()
+        hold = Hold.HELD
+        watch.holds_changed()
+        await rig.registered()
+        hold = Hold.FROZEN
+        watch.holds_changed()
+        assert [one.registered for one in watch.snapshot().registrations] == [True]
+        hold = Hold.NONE
+        watch.holds_changed()
+        while (last := await rig.asked("REGISTER")).headers.get("Expires") != "0":
+            pass
+        await rig.answer(last, 200)
+        assert watch.snapshot().registrations == () and rig.desk.snapshot()[0].up
 
     rigged(scenario, register_there=True)
