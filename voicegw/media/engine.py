@@ -24,7 +24,7 @@ from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaC
 from voicegw.media.crossing import Crossing
 from voicegw.media.ear_level import Flags
 from voicegw.media.echo import EchoWatch
-from voicegw.media.filling import Pcm
+from voicegw.media.filling import Pcm, Rows
 from voicegw.media.key_tones import KeyTones
 from voicegw.media.leg import Call, Leg
 from voicegw.media.line import LineStage
@@ -77,7 +77,8 @@ class MediaEngine:
         self._sender = RtpSender(self._bank, clock, self.counters)
         self._speech = SpeechDetector(config, vad) if vad is not None else None
         self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter, self.counters)
-        self._line = LineStage(config.max_legs, line) if line is not None else None
+        cancels = config.line_processing.echo_cancel != "off"
+        self._line = LineStage(config.max_legs, line, cancels=cancels) if line is not None else None
         self._crossing = Crossing(config.max_legs, self._bank, self._line)
         self._tones = KeyTones(config.max_legs)
         self._progress = ToneDetector(config.max_legs)
@@ -198,11 +199,18 @@ class MediaEngine:
         everyone = len(plan.listening) == len(plan.rows)
         rows = plan.rows if everyone else plan.rows[plan.listening]
         frames = heard if everyone else heard[plan.listening]
-        edges = self._speech.process(rows, frames, now, self._echo.own(rows, frames))
+        edges = self._speech.process(rows, frames, now, self._own(plan, rows, frames))
         if edges:
             self._tell_taps()
         for edge in edges:
             self._tell_speech(plan.leg_of_row[edge.row], edge, now)
+
+    def _own(self, plan: TickPlan, rows: Rows, frames: Pcm) -> Flags | None:
+        """Which of the frames are more than echo can be."""
+        if self._line is None:
+            return self._echo.own(rows, frames)
+        came = self._crossing.as_came[plan.listening]
+        return self._line.own(rows, frames, self._echo.own(rows, came))
 
     def _tell_speech(self, leg: Leg, edge: SpeechEdge, now: float) -> None:
         # The frame that is heard now came into the jitter buffer this much ago: the caller spoke then.
@@ -242,6 +250,7 @@ class MediaEngine:
         for plane in plan.planes:
             plane.sources[len(plane.legs) :] = 0
             playing += [(playout, row) for playout, row, frame in plane.playouts if playout.fill(frame)]
+            plane.beds.lay(plane.sources)
         return playing
 
     def _settle_playouts(self, plan: TickPlan, playing: list[tuple[Playout, int]], departure: Departure) -> None:

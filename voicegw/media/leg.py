@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from voicegw.base.ids import CallId, LegId
-from voicegw.call.edges import AGENT, Edge
+from voicegw.call.edges import AGENT, ANNOUNCER, MUSIC, Edge
 from voicegw.media.config import FRAME_MS, SAMPLE_RATE_HZ
+from voicegw.media.ducking import Duck
 from voicegw.media.latch import SourceLatch
 from voicegw.media.messages import ConfigureLeg, SendDtmf
 from voicegw.media.playout import Playout
@@ -130,6 +131,8 @@ class Voice:
     """A leg that hears the voice and can be sent audio now: while there is none, the playout stands still."""
     source: int = -1
     """Where the playout is in the mixer's sources."""
+    duck: Duck = field(default_factory=Duck)
+    """How loud it is, where others speak over it."""
 
 
 @dataclass(slots=True)
@@ -165,7 +168,9 @@ class Call:
             voice.playout.retune(rate_hz)
 
     def voice(self, name: str) -> Voice:
-        """The voice of this name, made if there is none."""
+        """The voice of this name, made if there is none; music comes with the voice that it is under."""
+        if name == MUSIC:
+            self.voice(ANNOUNCER)
         if name not in self.voices:
             self.voices[name] = Voice(Playout(self.call_id, self.rate_hz or SAMPLE_RATE_HZ))
         return self.voices[name]

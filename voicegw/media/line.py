@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voicegw.audio.levels import SILENCE_DBOV, level_dbov
 from voicegw.audio.rate_change import RateChanger
@@ -27,6 +28,8 @@ _REACH_MS: Final = 420
 """Later ones than this are brought near; the canceller's own search ends at 500 to 520 ms."""
 _NEAR_MS: Final = 200
 _LOOK_TICKS: Final = 25
+_LEARNING_TICKS: Final = 400
+"""Eight seconds of our speech: AEC3 left no burst after the sixth."""
 
 
 _FIRST_ROW: Final = np.array([0], np.intp)
@@ -72,8 +75,13 @@ class _Line:
 class LineStage:
     """The lines of the worker."""
 
-    def __init__(self, capacity: int, make: LineProcessors) -> None:
+    def __init__(self, capacity: int, make: LineProcessors, *, cancels: bool = True) -> None:
+        """``cancels``: the processors take echo away."""
         self._make = make
+        self._cancels = cancels
+        self._left = EchoGate(capacity)
+        """Of the echo that is left."""
+        self._taught = np.zeros(capacity, np.int64)
         self._lines: dict[int, _Line] = {}
         self._watch = EchoGate(capacity, EchoGateConfig(longest_ms=_LONGEST_MS))
         self._levels = np.full(capacity, SILENCE_DBOV, np.float32)
@@ -83,6 +91,8 @@ class LineStage:
         """The row belongs to another leg."""
         self._lines.pop(row, None)
         self._watch.reset(row)
+        self._left.reset(row)
+        self._taught[row] = 0
 
     def plan(self, legs: Sequence[Leg]) -> None:
         """The negotiated legs of the worker; those whose speech is detected are telephones, and cleaned."""
@@ -106,6 +116,16 @@ class LineStage:
                 cleaned[place] = line.clean(frames[place])
         return cleaned
 
+    def own(self, rows: Rows, cleaned: Pcm, own: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """Which frames are more than echo: those that were as they came (``own``), and those of which much is left.
+
+        A canceller has to hear some seconds of us first, in which bursts of echo are left that are like words.
+        """
+        if own is None or not self._cancels:
+            return own
+        more = self._left.own(rows, level_dbov(cleaned)) & (self._taught[rows] > _LEARNING_TICKS)
+        return own | more
+
     def sent(self, rows: Rows, *shipped: tuple[Sequence[Leg], Pcm]) -> None:
         """The frames (legs, samples) of this tick; what is sent to the rest of ``rows`` is silence."""
         self._levels[rows] = SILENCE_DBOV
@@ -115,7 +135,10 @@ class LineStage:
                     self._lines[leg.row].sent(frame)
             if legs:
                 self._levels[[leg.row for leg in legs]] = level_dbov(frames)
-        self._watch.sent(rows, self._levels[rows])
+        levels = self._levels[rows]
+        self._watch.sent(rows, levels)
+        self._left.sent(rows, levels)
+        self._taught[rows] += levels > self._left.config.loud_dbov
         self._ticks += 1
         for row, line in self._lines.items() if self._ticks % _LOOK_TICKS == 0 else ():
             delay_ms = self._watch.delay_ms(row)

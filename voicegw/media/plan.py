@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from voicegw.base.ids import CallId, LegId
-from voicegw.call.edges import RECORDED_IN, RECORDED_OUT, is_ear
+from voicegw.call.edges import ANNOUNCER, MUSIC, RECORDED_IN, RECORDED_OUT, is_ear
 from voicegw.media.config import FRAME_MS, SAMPLE_RATE_HZ, WIDE_HZ
+from voicegw.media.ducking import Beds, Duck
 from voicegw.media.filling import Pcm, Rows
-from voicegw.media.leg import Call, Leg
+from voicegw.media.leg import Call, Leg, Voice
 from voicegw.media.mixer import Edge, MixMatrix
 from voicegw.media.playout import Playout
 
@@ -26,6 +27,8 @@ class Plane:
     senders: tuple[Leg, ...]
     sources: Pcm
     mix: MixMatrix
+    beds: Beds
+    """Music that is put under the voices before all is mixed."""
     playouts: tuple[tuple[Playout, int, Pcm], ...]
     """Playouts that somebody can be sent now, the row of that leg, and the frame among the sources to fill."""
     taps: tuple[tuple[CallId, str, int], ...]
@@ -96,12 +99,15 @@ def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
     sink_of = {leg.leg_id: place for place, leg in enumerate(senders)}
     sinks = _Sinks(len(senders))
     edges: list[Edge] = []
+    beds: list[tuple[Duck, int, int]] = []
     count = len(legs)
     for call in calls:
         for voice in call.voices.values():
             voice.source, voice.mouth = count, None
             count += 1
         edges += _call_edges(call, source_of, sink_of, sinks)
+        if MUSIC in call.voices:
+            beds.append(_bed(call.voices[MUSIC], call.voices[ANNOUNCER]))
     frame_samples = rate_hz * FRAME_MS // 1000
     sources = np.zeros((count, frame_samples), np.int16)
     voices = [voice for call in calls for voice in call.voices.values()]
@@ -112,6 +118,7 @@ def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
         senders=senders,
         sources=sources,
         mix=MixMatrix(edges, sinks.count, frame_samples),
+        beds=Beds(beds, frame_samples),
         playouts=tuple(
             (voice.playout, voice.mouth.row, sources[voice.source]) for voice in voices if voice.mouth is not None
         ),
@@ -119,6 +126,12 @@ def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
         tapped=np.array([leg.row for leg in tapped], np.intp),
         recorded=tuple(call for call in calls if call.recording),
     )
+
+
+def _bed(music: Voice, over: Voice) -> tuple[Duck, int, int]:
+    """Music plays wherever the voice over it is heard."""
+    music.mouth = over.mouth
+    return music.duck, music.source, over.source
 
 
 def _listens(leg: Leg) -> bool:

@@ -56,6 +56,11 @@ class Announcer:
         """Play audio of ``rate_hz``."""
         self._queue(self._begin(finished), pcm, final=True, rate_hz=rate_hz)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being said or played."""
+        return self._current is not None
+
     def stop(self) -> None:
         """Fall silent now."""
         if self._current is not None:
