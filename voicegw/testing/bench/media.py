@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-rows", action="store_true", help="only what the options below ask for")
     parser.add_argument("--workers", type=int, choices=(1, 2), default=2, help="2: compare two with one")
     parser.add_argument("--worker-legs", type=int, default=100, help="of each worker of that comparison")
-    parser.add_argument("--growth-ticks", type=int, default=10_000, help="watch memory for so long; 0: do not")
+    parser.add_argument("--growth-ticks", type=int, default=20_000, help="watch memory for so long; 0: do not")
     parser.add_argument("--drift-minutes", type=int, default=60, help="of media time, 3 or more; 0: do not")
     return parser
 
