@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tests.interop import options_ping
 from tests.interop.process import Process, descendants
+from tests.interop.sound import Samples, read_wav
 from voicegw.testing.ports import free_port, free_ports
 
 SHIPPED: Final = Path(__file__).parents[2] / "asterisk"
@@ -29,13 +29,17 @@ class Asterisk:
     those that ship are changed in their addresses only, as their first lines say.
     """
 
-    def __init__(self, work: Path, voicegw: str, audiosocket: str = "127.0.0.1:9") -> None:
+    def __init__(
+        self, work: Path, voicegw: str, audiosocket: str = "127.0.0.1:9", *, with_passwords: bool = False
+    ) -> None:
         assert _PROGRAM.exists(), "Asterisk is missing: scripts/test puts it there"
         self.port = free_port()
         self.home = work / "asterisk"
         for folder in _FOLDERS:
             (self.home / folder).mkdir(parents=True)
         self._write(voicegw, audiosocket)
+        if with_passwords:
+            self._keep_the_trunk_with_passwords()
 
     @property
     def address(self) -> str:
@@ -62,6 +66,22 @@ class Asterisk:
             time.sleep(_POLL_S)
         return answer
 
+    def wait_for_trunk(self, name: str, within_s: float = 30.0) -> None:
+        """Until it knows that voicegw is there, which may have come up after it was looked for."""
+        deadline = time.monotonic() + within_s
+        while "Not in use" not in (found := self.command(f"pjsip show endpoint {name}")):
+            assert self.process.running and time.monotonic() < deadline, f"{found}\n{self.process.output}"
+            self.command(f"pjsip qualify {name}")
+            time.sleep(_POLL_S)
+
+    def heard(self, within_s: float = 40.0) -> Samples:
+        """What the caller of the context ``kept`` heard, once that call is over."""
+        deadline = time.monotonic() + within_s
+        while "End MixMonitor Recording" not in self.process.output:
+            assert self.process.running and time.monotonic() < deadline, self.process.output
+            time.sleep(_POLL_S)
+        return read_wav(self.home / "heard.wav")[0]
+
     def _write(self, voicegw: str, audiosocket: str) -> None:
         etc = self.home / "etc"
         values = {
@@ -78,12 +98,19 @@ class Asterisk:
         for source in SHIPPED.glob("*.conf"):
             (etc / "voicegw" / source.name).write_text(_replaced(source.read_text(), shipped))
 
+    def _keep_the_trunk_with_passwords(self) -> None:
+        """As a reader does it who needs the second trunk only."""
+        folder = self.home / "etc" / "voicegw"
+        text = (folder / "pjsip_voicegw.conf").read_text()
+        sections = re.split(r"^(?=\[)", text, flags=re.MULTILINE)
+        kept = [section for section in sections if not section.startswith(("[voicegw]\n", "[voicegw]("))]
+        (folder / "pjsip_voicegw.conf").write_text("".join(kept))
+        plan = folder / "extensions_voicegw.conf"
+        plan.write_text(plan.read_text().replace("Return(voicegw)", "Return(voicegw-auth)"))
+
     def __enter__(self) -> Self:
-        args = [str(_PROGRAM), "-f", "-C", str(self.home / "etc" / "asterisk.conf")]
+        args = [str(_PROGRAM), "-f", "-vvv", "-C", str(self.home / "etc" / "asterisk.conf")]
         self.process = Process(args, self.home / "asterisk.log", cwd=self.home)
-        if not options_ping.ping("127.0.0.1", self.port, _START_S):
-            self.process.kill()
-            raise AssertionError(f"asterisk does not answer:\n{self.process.output}")
         self.wait_for("core waitfullybooted", "fully booted", _START_S)
         return self
 
