@@ -9,6 +9,7 @@ import pytest
 
 from tests.interop.fault_server import FaultServer
 from tests.interop.process import Process
+from voicegw.cli.main import main
 from voicegw.testing.ports import free_port, is_bound
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -18,7 +19,8 @@ def test_sngrep_sees_the_call(tmp_path: Path) -> None:
     port, kept = free_port(), tmp_path / "hep.pcap"
     hep = {"hep": {"to": f"127.0.0.1:{port}", "capture_id": 77, "password": "homer"}}
     args = ["sngrep", "-F", "-N", "-q", "-L", f"udp:127.0.0.1:{port}", "-O", str(kept)]
-    server = FaultServer(tmp_path, settings={"observability": hep})
+    ladder = {"ladder": {"full_text": True}}
+    server = FaultServer(tmp_path, settings={"observability": hep, "sip": ladder})
     with Process(args, tmp_path / "sngrep.log", env={"TERM": "dumb"}) as sngrep, server:
         server.wait(lambda: is_bound(port), 10, f"sngrep listens: {sngrep.output}")
         with server.phone() as phone:
@@ -39,3 +41,15 @@ def test_sngrep_sees_the_call(tmp_path: Path) -> None:
         assert message in text
     assert f".{server.port} > 127.0.0.1." in text and f" > 127.0.0.1.{server.port}:" in text
     assert server.counters.get("hep_packets_dropped", 0) == 0
+    _ladder_is_a_capture_as_well(server, tmp_path / "call.pcap", call_id)
+
+
+def _ladder_is_a_capture_as_well(server: FaultServer, capture: Path, call_id: str) -> None:
+    """The same messages from the record of the call, taken apart by tcpdump: checksums are right."""
+    (log,) = server.ended()
+    call = log.one("CallWasOffered")["call_id"]
+    assert main(["store", "ladder", call, "-c", str(server.configuration), "--pcap", str(capture)]) == 0
+    read = subprocess.run(["tcpdump", "-A", "-n", "-v", "-r", str(capture)], capture_output=True, text=True).stdout
+    assert "bad" not in read.replace("bad udp cksum 0x0000", "") and read.count("proto UDP (17)") >= 7
+    assert read.count(f"Call-ID: {call_id}") >= 7
+    assert f"127.0.0.1.{server.port} > " in read and "BYE sip:" in read

@@ -267,6 +267,7 @@ def _add_store(commands: _Commands) -> None:
     ladder = actions.add_parser("ladder", help="the SIP messages of a call, drawn with arrows")
     ladder.add_argument("call", metavar="ID", help="of the call")
     ladder.add_argument("--json", action="store_true", help="as JSON")
+    ladder.add_argument("--pcap", type=Path, metavar="FILE", help="into a packet capture, where texts were kept")
     migrate = actions.add_parser("migrate", help="bring the tables up to date, as a start of the server does")
     for one in (verify, export, erase, import_, dump, rejected, ladder, migrate):
         _add_config(one)

@@ -15,6 +15,7 @@ import msgspec
 
 from voicegw.api.installation import AGENT, DIALPLAN, Documents, check_all
 from voicegw.api.ladder import ladder
+from voicegw.api.ladder_pcap import began_at, ladder_pcap
 from voicegw.api.ladder_text import ladder_text
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import LocalError
@@ -219,8 +220,13 @@ async def _ladder(config: Config, arguments: argparse.Namespace) -> int:
     async with _opened(config) as store, store.read() as unit:
         await unit.calls.get(arguments.call)
         events = await unit.calls.events(arguments.call, limit=100_000)
-    found = ladder(one.entry for one in events if one.entry is not None)
-    if arguments.json:
+    entries = [one.entry for one in events if one.entry is not None]
+    found = ladder(entries)
+    if arguments.pcap is not None:
+        kept = sum(bool(step.text) for step in found.steps)
+        await asyncio.to_thread(arguments.pcap.write_bytes, ladder_pcap(found, began_at(entries)))
+        print(f"{kept} of {len(found.steps)} messages: of the others no text was kept (sip.ladder.full_text)")
+    elif arguments.json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
         print(ladder_text(found), end="")

@@ -132,6 +132,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/calls/{call_id}/events"): Row(P.TRANSCRIPTS, CALL),
     ("GET", "/v1/calls/{call_id}/ladder"): Row(P.CALLS_READ, CALL),
     ("GET", "/v1/calls/{call_id}/ladder/text"): Row(P.CALLS_READ, CALL),
+    ("GET", "/v1/calls/{call_id}/ladder/pcap"): Row(P.CALLS_READ, CALL),
     ("GET", "/v1/calls/{call_id}/recording"): Row(P.RECORDINGS, CALL),
     ("GET", "/v1/live/calls"): Row(P.LIVE),
     ("GET", "/v1/live/calls/{call_id}"): Row(P.LIVE, LIVE),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+from dataclasses import replace
+
 from tests.unit.api.rig import Rig
-from voicegw.api.ladder import ladder
+from voicegw.api.ladder import Ladder, Step, ladder
+from voicegw.api.ladder_pcap import ladder_pcap
 from voicegw.api.ladder_text import ladder_text
 from voicegw.call.facts import Entry, SipStep, SipWasTraced
 
@@ -53,6 +57,28 @@ def test_the_legs_of_a_call_are_drawn_side_by_side() -> None:
 
 def test_a_ladder_without_messages_says_so() -> None:
     assert "not kept" in ladder_text(ladder([]))
+
+
+def test_a_capture_has_the_messages_whose_text_was_kept() -> None:
+    places = {"sender_address": "[2001:db8::1]:5060", "receiver_address": "[2001:db8::2]:5061"}
+    six = Step(250.5, "a", "b", "BYE", text="BYE", **places)
+    four = replace(six, sender_address="192.0.2.1:5060", receiver_address="192.0.2.2:5061")
+    named, untold = replace(six, sender_address="phone:5060"), replace(six, text="")
+    made = ladder_pcap(Ladder((six, four, named, untold), complete=True), 1_700_000_000.0)
+    assert made[:4] == b"\xd4\xc3\xb2\xa1" and len(made) == 24 + 16 + 40 + 8 + 3 + 16 + 20 + 8 + 3
+    assert struct.unpack("<IIII", made[24:40]) == (1_700_000_000, 250_500, 51, 51)
+    v6, v4 = made[40:91], made[107:]
+    assert v6[0] >> 4 == 6 and v6[48:] == v4[28:] == b"BYE" and v4[0] == 0x45
+    assert struct.unpack("!HH", v4[20:24]) == (5060, 5061)
+    assert _sum(v4[:20]) == _sum(v6[8:40] + struct.pack("!II", 11, 17) + v6[40:]) == 0xFFFF
+
+
+def _sum(data: bytes) -> int:
+    """Ones' complement sum: all ones over what has a right checksum."""
+    total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
 
 
 def test_by_http(rig: Rig) -> None:

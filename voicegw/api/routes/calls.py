@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import AwareDatetime
 
@@ -24,6 +24,8 @@ from voicegw.api.call_views import (
 )
 from voicegw.api.hearing import RECORDING, TRANSCRIPT, note_hearing
 from voicegw.api.ladder import Ladder, ladder
+from voicegw.api.ladder_pcap import CONTENT_TYPE as PCAP
+from voicegw.api.ladder_pcap import began_at, ladder_pcap
 from voicegw.api.ladder_text import ladder_text
 from voicegw.api.paging import NumberPosition, TimePosition, decode_cursor, encode_cursor
 from voicegw.api.parts import Parts, PartsDep
@@ -31,6 +33,7 @@ from voicegw.api.permissions import Permission, Scope
 from voicegw.api.problems import forbidden, not_found
 from voicegw.api.ranges import parse_range
 from voicegw.api.recordings import NoRecording
+from voicegw.call.facts import Entry
 from voicegw.storage.call_records import CallCursor, CallFilter, CallLimits, CallSummary, StoredState
 from voicegw.storage.store import Unit
 
@@ -144,11 +147,28 @@ async def ladder_as_text(call_id: Id, parts: PartsDep, visitor: Reader) -> Plain
     return PlainTextResponse(ladder_text(await _ladder(parts, visitor, call_id)))
 
 
+@router.get(
+    "/{call_id}/ladder/pcap",
+    response_class=Response,
+    responses={**refusals(404), 200: {"description": "a capture", "content": {PCAP: {}}}},
+    summary="Get the signalling of a call as a packet capture",
+)
+async def ladder_as_pcap(call_id: Id, parts: PartsDep, visitor: Reader) -> Response:
+    """The messages whose text was kept (``sip.ladder.full_text``), for tcpdump, Wireshark and sngrep."""
+    entries = await _entries(parts, visitor, call_id)
+    headers = {"Content-Disposition": f'attachment; filename="{call_id}.pcap"'}
+    return Response(ladder_pcap(ladder(entries), began_at(entries)), media_type=PCAP, headers=headers)
+
+
 async def _ladder(parts: Parts, visitor: Visitor, call_id: str) -> Ladder:
+    return ladder(await _entries(parts, visitor, call_id))
+
+
+async def _entries(parts: Parts, visitor: Visitor, call_id: str) -> list[Entry]:
     async with parts.store.read() as unit:
         await visible(unit, visitor.who.scope, call_id)
         found = await unit.calls.events(call_id, limit=100_000)
-    return ladder(one.entry for one in found if one.entry is not None)
+    return [one.entry for one in found if one.entry is not None]
 
 
 @router.get(
