@@ -72,7 +72,7 @@ def _place(address: str) -> tuple[bytes, int]:
 
 def _checksum(data: bytes) -> int:
     """Of the internet (RFC 1071)."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data[: len(data) // 2 * 2])) + (data[-1] << 8) * (
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data[: len(data) // 2 * 2])) + (data[-1] << 8) * (
         len(data) % 2
     )
     while total >> 16:
