@@ -140,16 +140,26 @@ setup_runtime() {
     once runtime "requirements.lock requirements-nodeps.lock pyproject.toml" install_locked requirements.lock
 }
 
-setup_tests() {
+# The programs that tests talk to.
+install_peers() {
     ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core kamailio=kamailio \
         rtpengine=rtpengine-daemon svwar=sipvicious sipsak=sipsak linphonec=linphone-cli ip=iproute2 psql=postgresql chromium=chromium \
         node=nodejs npm=npm redis-server=redis-server systemd-analyze=systemd promtool=prometheus tcpdump=tcpdump sngrep=sngrep
     ensure_kamailio_modules outbound tls websocket
     if ! has_library libspandsp.so.2; then apt_install libspandsp2; fi
+}
+
+setup_tests() {
     ensure_venv
+    # apt and pip beside one another: each has one core's work and waits for somebody's server in between.
+    install_peers &
+    local peers=$!
+    trap wait EXIT # a failure here leaves no apt behind that still installs
     once dev "requirements-dev.lock requirements-nodeps.lock pyproject.toml" install_locked requirements-dev.lock
     once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip
     once llama "tests/interop/requirements-llama.lock" install_llama
+    trap - EXIT
+    wait "$peers"
     once sipjs "tests/interop/sipjs/package-lock.json" install_sipjs
     once asterisk "scripts/asterisk-peer" install_asterisk
 }
