@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.interop import forked_server
 from tests.interop.namespace import Namespace
 from tests.interop.server import Server
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whoever has the longest tests begins with them, so that none is left over at the end.
+
+    xdist's "worksteal" gives each of its processes an equal slice of the list.
+    """
+    forked_server.get_ready()
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("long")]
+    rest = iter([item for item in items if not item.get_closest_marker("long")])
+    size = len(items) // count
+    order: list[pytest.Item] = []
+    for number in range(count):
+        mine = long[number::count]
+        order += [*mine, *itertools.islice(rest, size - len(mine))]
+    items[:] = [*order, *rest]
 
 
 @pytest.fixture

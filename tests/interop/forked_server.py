@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 
 from tests.interop.forked_workers import MODULES, fork_workers
@@ -35,6 +36,11 @@ _forks.set_forkserver_preload(
         "tests.interop.warm_server",
     ]
 )
+
+
+def get_ready() -> None:
+    """Begin with the imports, in their process, before the first server asks for them."""
+    forkserver.ensure_running()
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ def ask(server: FaultServer, phone: RawPhone, desk: ApiDesk) -> tuple[str, dict[
     return call_id, wait_waiting(server, desk, call_id)
 
 
+@pytest.mark.long
 def test_a_tool_runs_when_a_supervisor_says_so_by_the_api_and_not_when_they_refuse(tmp_path: Path) -> None:
     scripts = (
         Script(words("warm")),

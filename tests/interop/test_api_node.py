@@ -91,6 +91,7 @@ def part(sound: Samples, from_ms: float, until_ms: float) -> Samples:
     return sound[int((from_ms + 250) / 1000 * RATE_HZ) : int((until_ms - 250) / 1000 * RATE_HZ)]
 
 
+@pytest.mark.long
 def test_a_supervisor_goes_through_all_modes_and_the_agent_knows_what_was_said(
     tmp_path: Path, namespace: Namespace
 ) -> None:

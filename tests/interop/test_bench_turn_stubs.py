@@ -13,6 +13,7 @@ from voicegw.testing.bench._turn_stubs import SCENARIOS, measure
 pytestmark = [pytest.mark.realtime, pytest.mark.speech]
 
 
+@pytest.mark.long
 def test_a_caller_is_answered_and_interrupts_and_the_stubs_account_for_it(tmp_path: Path) -> None:
     slow = next(scenario for scenario in SCENARIOS if scenario.name == "slow, speculating")
     (outcome,) = asyncio.run(measure(tmp_path, Load(calls=1, parallel=1, lines=2, warm_up_lines=0), [slow]))

@@ -202,6 +202,7 @@ def running(work: Path, namespace: Namespace) -> Iterator[World]:
         yield World(work, server, chat, caller, browser)
 
 
+@pytest.mark.long
 def test_all_modes_by_browser_and_a_browser_that_is_lost(world: World) -> None:
     desk, caller = world.desk, world.caller
     desk.begin(world.setup_link)

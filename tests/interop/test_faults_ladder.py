@@ -55,6 +55,7 @@ def clerk(tmp_path: Path, base_url: str) -> FaultServer:
     return server
 
 
+@pytest.mark.long
 def test_model_and_voice_die_and_the_menu_is_heard_all_the_same_and_prompts_outlive_the_server(
     tmp_path: Path,
 ) -> None:

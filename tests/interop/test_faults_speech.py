@@ -27,6 +27,7 @@ def spoken(work: Path, text: str) -> Samples:
     return resample(audio.mono(), audio.rate, 8000).astype(np.int16)
 
 
+@pytest.mark.long
 def test_a_killed_recogniser_is_admitted_and_the_keypad_offered(tmp_path: Path) -> None:
     with FaultServer(tmp_path) as server, server.phone() as phone:
         assert phone.dial() == 200

@@ -75,6 +75,7 @@ def test_a_caller_is_put_through_to_a_registered_phone(
     assert seconds_with(desk.heard(), DESK_HZ) == 0
 
 
+@pytest.mark.long
 def test_a_supervisor_is_called_at_a_registered_phone(tmp_path: Path, namespace: Namespace) -> None:
     with (
         controlled(tmp_path, namespace, {"phones": phones()}) as running,

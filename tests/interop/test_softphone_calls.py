@@ -43,6 +43,7 @@ def check_recording(path: Path) -> None:
     assert speech_seconds(ours) <= 0.2  # where the tone begins and ends
 
 
+@pytest.mark.long
 def test_softphone_calls_baresip(tmp_path: Path, namespace: Namespace) -> None:
     with Baresip(tmp_path, namespace, far_end(tmp_path)) as baresip:
         baresip.do([])
@@ -52,6 +53,7 @@ def test_softphone_calls_baresip(tmp_path: Path, namespace: Namespace) -> None:
     check_recording(tmp_path / "call.wav")
 
 
+@pytest.mark.long
 def test_softphone_calls_pyvoip(tmp_path: Path) -> None:
     with PyVoip(tmp_path, "answer", ("127.0.0.1", 9), far_end(tmp_path), seconds=_CALL_S) as pyvoip:
         pyvoip.ready()

@@ -84,6 +84,7 @@ def calling(caller: Baresip, steps: list[Step]) -> Iterator[Future[Any]]:
         story.result()
 
 
+@pytest.mark.long
 def test_a_phone_goes_through_all_modes_by_its_keys(
     tmp_path: Path, namespace: Namespace, house: Controlled
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_phone_goes_through_all_modes_by_its_keys(
     assert log.one("SupervisorHasLeft")["had_taken_over"] is False
 
 
+@pytest.mark.long
 def test_a_phone_is_called_and_lost_and_the_agent_goes_on(
     tmp_path: Path, namespace: Namespace, house: Controlled
 ) -> None:
