@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import types
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from voicegw.base.ids import CallId, UtteranceId
 from voicegw.config import load_config
 from voicegw.media import messages as m
 from voicegw.media.config import MediaConfig
+from voicegw.media.line import LineStage
 from voicegw.media.line_config import LineConfig
 from voicegw.server_media import line_processors
 
@@ -205,6 +207,24 @@ def test_a_quiet_voice_is_raised(tmp_path: Path) -> None:
     quiet = apply_gain(voice, db_to_gain(-38 - float(level_dbov(voice))))
     raised = through(LineConfig(gain_control="webrtc"), quiet)
     assert level_dbov(raised[len(raised) // 2 :]) > -38 + 6
+
+
+def test_what_is_left_counts_only_after_the_canceller_has_learned() -> None:
+    stage, rows = LineStage(1, Makers()), np.array([0], np.intp)
+    sure, unsure = np.array([True]), np.array([False])
+    loud = tone(500)[np.newaxis]
+    leg = types.SimpleNamespace(row=0)
+    assert stage.own(rows, loud, None) is None, "nobody asks"
+    assert not stage.own(rows, loud, unsure)
+    assert stage.own(rows, loud, sure)
+    for _ in range(450):
+        stage.own(rows, np.zeros_like(loud), unsure)
+        stage.sent(rows, ((leg,), loud))  # type: ignore[arg-type]
+    assert stage.own(rows, loud, unsure)
+    stage.reset(0)
+    assert not stage.own(rows, loud, unsure)
+    only_noise = LineStage(1, Makers(), cancels=False)
+    assert not only_noise.own(rows, loud, unsure)
 
 
 def test_off_is_off() -> None:
