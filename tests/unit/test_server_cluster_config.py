@@ -1,0 +1,106 @@
+"""What one node publishes is in force on the others that share its database, and nothing older than it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.unit.api.rig import FakeInstaller
+from tests.unit.gateway.nodes import until
+from voicegw.api.in_force import in_force
+from voicegw.api.installation import AGENT, DIALPLAN
+from voicegw.base.clock import SystemClock
+from voicegw.server_cluster_config import DOCUMENTS, TRUNKS, Followed, FollowedTrunks, digest_of
+from voicegw.storage.config import StoreConfig
+from voicegw.storage.store import Store
+
+AGENT_TEXT = "name: desk\ngreeting: Hello.\nsteps:\n  - say: {text: Hello}\n"
+ROUTES = "routes: [{name: all, agent: desk}]\n"
+
+
+class Trunks:
+    """Counts how often the store's trunks were put in force."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def changed(self) -> None:
+        self.times += 1
+
+
+class Side:
+    """A node as far as its configuration goes."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self.installer, self.trunks = FakeInstaller(), Trunks()
+        self.followed = Followed(config, self.installer, self.trunks, SystemClock())
+
+
+def run(path: Path, scenario: Callable[[Store, Side, Side], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        config = StoreConfig(url=f"sqlite:///{path}/store.sqlite")
+        store, a, b = Store(config), Side(config), Side(config)
+        a.followed.announce = b.followed.changed
+        await store.start()
+        async with asyncio.timeout(20):
+            await scenario(store, a, b)
+        await b.followed.close()
+        await store.close()
+
+    asyncio.run(whole())
+
+
+async def publish(store: Store, a: Side, greeting: str) -> None:
+    """As the API does: what is put in force is announced before it is committed."""
+    async with store.write() as unit:
+        for kind, name, text in (
+            (AGENT, "desk", AGENT_TEXT.replace("Hello.", greeting)),
+            (DIALPLAN, "dialplan", ROUTES),
+        ):
+            saved = await unit.documents.save(kind, name, text.encode(), author="ada", now_wall_ms=1)
+            await unit.documents.publish(kind, name, saved.version, author="ada", now_wall_ms=1)
+        await a.followed.install(await in_force(unit))
+
+
+async def installed(b: Side, times: int) -> None:
+    await until(lambda: len(b.installer.installed) >= times)
+
+
+def test_what_is_published_on_one_is_in_force_on_the_other(tmp_path: Path) -> None:
+    async def scenario(store: Store, a: Side, b: Side) -> None:
+        await publish(store, a, "First.")
+        await installed(b, 1)
+        await publish(store, a, "Second.")
+        await installed(b, 2)
+        assert [digest_of(one) for one in b.installer.installed] == [
+            digest_of(one) for one in a.installer.installed
+        ]
+        assert "Second." in b.installer.installed[-1].agents["desk"]
+
+    run(tmp_path, scenario)
+
+
+def test_what_is_in_force_already_is_left_alone(tmp_path: Path) -> None:
+    async def scenario(store: Store, a: Side, b: Side) -> None:
+        await publish(store, a, "First.")
+        await installed(b, 1)
+        b.followed.changed(DOCUMENTS, digest_of(b.installer.installed[0]))
+        b.followed.refresh()
+        await until(lambda: b.trunks.times > 0)
+        assert len(b.installer.installed) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_a_changed_trunk_is_told(tmp_path: Path) -> None:
+    async def scenario(store: Store, a: Side, b: Side) -> None:
+        await FollowedTrunks(a.followed).changed()
+        await until(lambda: b.trunks.times > 0)
+        assert a.trunks.times == 1
+        told: list[str] = []
+        a.followed.announce = lambda part, _digest: told.append(part)
+        await a.followed.changed_here()
+        assert told == [TRUNKS]
+
+    run(tmp_path, scenario)
