@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from redis import asyncio as aioredis
@@ -28,6 +28,7 @@ _RESP2: Final = 2
 _nodes: Final = msgspec.json.Decoder(NodeInfo)
 _calls: Final = msgspec.json.Decoder(SharedCall)
 _json: Final = msgspec.json.Encoder()
+T = TypeVar("T")
 
 
 class RedisShared:
@@ -64,7 +65,7 @@ class RedisShared:
         known, replaced, lost = await _asked(pipe.execute())
         owners = [Owner(name.decode(), mark.decode()) for name, mark in sorted(known.items())]
         signs = await _asked(self._redis.mget([self._key("node:" + one.name) for one in owners])) if owners else []
-        infos = [_nodes.decode(sign) if sign else None for sign in signs]
+        infos = [_decoded(_nodes, sign) if sign else None for sign in signs]
         alive = [info for info, owner in zip(infos, owners, strict=True) if info and info.mark == owner.mark]
         here = {info.owner for info in alive}
         left = {Owner.parse(text.decode()) for text in (*replaced, *lost)}
@@ -99,7 +100,9 @@ class RedisShared:
         for owner in owners:
             pipe.hvals(self._key(f"calls:{owner}"))
         found = await _asked(pipe.execute())
-        return {owner: tuple(_calls.decode(row) for row in rows) for owner, rows in zip(owners, found, strict=True)}
+        return {
+            owner: tuple(_decoded(_calls, row) for row in rows) for owner, rows in zip(owners, found, strict=True)
+        }
 
     async def take_lines(self, owner: Owner, holder: str, lines: Sequence[Line]) -> str:
         """See the protocol."""
@@ -115,7 +118,7 @@ class RedisShared:
     async def claim_lost(self, by: Owner, owner: Owner, claim_s: float) -> tuple[SharedCall, ...] | None:
         """See the protocol."""
         rows = await self._run(scripts.CLAIM_LOST, str(by), owner.name, owner.mark, _ms(claim_s))
-        return None if rows is None else tuple(_calls.decode(row) for row in rows)
+        return None if rows is None else tuple(_decoded(_calls, row) for row in rows)
 
     async def settle_lost(self, by: Owner, owner: Owner, news: Sequence[bytes]) -> bool:
         """See the protocol."""
@@ -174,6 +177,14 @@ class RedisShared:
         if run is None:
             run = self._scripts[script] = self._redis.register_script(script)
         return await _asked(run(keys=[self._prefix], args=list(arguments)))
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+    """What a node has written; raises ProviderError for what none of ours writes."""
+    try:
+        return decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise ProviderError("redis", f"holds what is none of ours: {error}", retryable=True) from None
 
 
 def _ms(seconds: float) -> int:
