@@ -52,9 +52,9 @@ def test_every_panel_and_rule_can_be_asked_while_there_are_calls(
     server.use_agent(tmp_path / "short.yaml")
     server.write_trunk("carrier", hosts=["127.0.0.9"], carries=["+49*"], health={"options_s": 1})
     sound = tmp_path / "digits.ulaw"
-    words = np.concatenate([silence(2.5), speech("one five nine zero", tmp_path), silence(6.0)])
+    words = np.concatenate([silence(1.5), speech("one five nine zero", tmp_path), silence(6.0)])
     sound.write_bytes(ulaw_encode(words))
-    values = {"ulaw": str(sound), "hold_ms": "6500"}
+    values = {"ulaw": str(sound), "hold_ms": "4500"}
     with server, ApiDesk(server, None, f"http://127.0.0.1:{port}") as desk:
         key = desk.post("/v1/keys", {"name": "prometheus", "scopes": ["metrics"]}, 201)["secret"]
         with Prometheus(tmp_path, f"127.0.0.1:{port}", key) as prometheus:

@@ -58,13 +58,13 @@ class SetUpClock:
         elif data.startswith(_RESPONSE) and self._under_way:
             call_id = call_id_of(data)
             set_up = self._under_way.get(call_id)
-            if set_up is not None and set_up.is_ours is not sent and _OF_INVITE.search(data):
+            if set_up is not None and set_up.is_ours is not sent and _is_of_invite(data):
                 self._responded(call_id, set_up, data[8:11])
 
     def _invited(self, data: bytes, *, sent: bool) -> None:
         """Of a call that is begun: not again for a retransmission, for credentials, or within the call."""
         call_id = call_id_of(data)
-        if call_id in self._under_way or _TAGGED.search(data.partition(b"\r\n\r\n")[0]):
+        if call_id in self._under_way or _is_in_dialog(data):
             return
         self._under_way[call_id] = _SetUp(sent, self._now())
         if len(self._under_way) > _MOST:
@@ -94,3 +94,19 @@ class SetUpClock:
             set_up.told.add(stage)
             way = "outgoing" if set_up.is_ours else "incoming"
             self._counters.observe(f"sip_{way}_setup_seconds_{stage}", self._now() - since)
+
+
+def _is_of_invite(response: bytes) -> bool:
+    """By its CSeq. Nearly everybody spells the header as the standard does, and a search costs ten times as much."""
+    _, usual, rest = response.partition(b"\r\nCSeq: ")
+    if usual:
+        return rest.partition(b"\r\n")[0].endswith(b" INVITE")
+    return _OF_INVITE.search(response) is not None
+
+
+def _is_in_dialog(invite: bytes) -> bool:
+    """Whether its To has a tag."""
+    _, usual, rest = invite.partition(b"\r\nTo: ")
+    if usual:
+        return b";tag=" in rest.partition(b"\r\n")[0]
+    return _TAGGED.search(invite.partition(b"\r\n\r\n")[0]) is not None
