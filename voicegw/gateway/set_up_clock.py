@@ -97,7 +97,7 @@ class SetUpClock:
 
 
 def _is_of_invite(response: bytes) -> bool:
-    """By its CSeq. Nearly everybody spells the header as the standard does, and a search costs ten times as much."""
+    """By its CSeq. Nearly everybody spells the header as the standard does, and a search costs much more."""
     _, usual, rest = response.partition(b"\r\nCSeq: ")
     if usual:
         return rest.partition(b"\r\n")[0].endswith(b" INVITE")
