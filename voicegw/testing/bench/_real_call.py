@@ -93,7 +93,12 @@ async def real_call(home: Path, seconds: float, every_s: float, tell: Callable[[
     paths = {"dialplan": str(home / "dialplan.yaml"), "agents": str(home / "agents")}
     own = {name: str(home / name) for name in ("calls", "recordings", "cache")}
     result = RealCall()
-    node = NodeProcess(home, {"paths": {**paths, **own}, "call": {"max_duration_s": seconds + 300}})
+    # sipp's scenario has no answer to a refresh of the session, which would come after a quarter of an hour.
+    sections: dict[str, dict[str, object]] = {
+        "sip": {"session_expires_s": 0},
+        "call": {"max_duration_s": seconds + 300},
+    }
+    node = NodeProcess(home, sections | {"paths": {**paths, **own}})
     async with node:
         began = time.monotonic()
         load = Load(rate=1, calls=1, hold_ms=round(seconds * 1000), echo_port=free_ports(4), key="1")
