@@ -214,10 +214,9 @@ def build(
     manager.on_caller_heard = meter.media_heard
     if browsers is not None:
         browsers.on_event = manager.on_leg_event
-    doors = () if sockets is None else (sockets,)
-    levels = (log.gauges, speech.gauges, *(door.gauges for door in doors))
+    levels = (log.gauges, speech.gauges, *(() if sockets is None else (sockets.gauges,)))
     parts = (gateway, media, speech, models, manager, store, counters, closables, log)
-    return Node(*parts, levels=levels, doors=doors)
+    return Node(*parts, levels=levels, audiosocket=sockets)
 
 
 def _own_lines(config: Config, counters: Counters) -> LinePool | None:

@@ -60,6 +60,7 @@ def make_api(
         phones=phones,
         line=NodeLine(node.gateway, SystemClock()),
         board=lifecycle,
+        audiosocket=node.audiosocket,
     )
     service = ApiService(config.api, config.store, wiring, SystemClock())
     if cluster is not None:

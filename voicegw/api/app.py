@@ -21,6 +21,7 @@ from voicegw.api.guard import Guard
 from voicegw.api.parts import Parts
 from voicegw.api.problems import ApiProblem, FieldProblem, Problem
 from voicegw.api.routes import (
+    announce,
     audit,
     browser,
     bundles,
@@ -94,6 +95,7 @@ def create_app(parts: Parts) -> FastAPI:
         (phones, parts.phones),
         (line, parts.line),
         (node, parts.board),
+        (announce, parts.announcer),
     )
     for module in (*_ROUTERS, *(module for module, part in optional if part is not None)):
         app.include_router(module.router)

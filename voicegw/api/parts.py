@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from voicegw.api.announcer import Announcer
 from voicegw.api.browser_audio import BrowserAudio
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
@@ -82,6 +83,8 @@ class Parts:
     """Trunks and guard; None: there is no line."""
     board: NodeBoard | None = None
     """The node as a whole; None: there is none."""
+    announcer: Announcer | None = None
+    """Takes word of calls to come by AudioSocket; None: nobody listens for such."""
     hearings: OnceAMinute = field(default_factory=OnceAMinute)
     logins: RateLimit = field(default_factory=lambda: RateLimit(burst=10, per_minute=20))
     """Guesses for each address."""

@@ -21,6 +21,8 @@ import httpx
 import uvicorn
 
 from voicegw.api import accounts, publishing
+from voicegw.api.announcer import BridgedAnnouncer
+from voicegw.api.announcer import Door as AudioSocketDoor
 from voicegw.api.app import create_app
 from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, BridgedOriginator, BridgedTrunks
 from voicegw.api.browser_audio import BrowserAudio, ice_accounts
@@ -85,6 +87,8 @@ class Wiring:
     """Trunks and guard; lives in the runtime's loop."""
     board: NodeBoard | None = None
     """The node as a whole; lives in the runtime's loop."""
+    audiosocket: AudioSocketDoor | None = None
+    """Listeners for calls by AudioSocket; live in the runtime's loop."""
 
 
 class ApiService:
@@ -228,6 +232,7 @@ class ApiService:
             phones=BridgedPhones(bridge, wiring.phones) if wiring.phones else None,
             line=BridgedLine(bridge, wiring.line) if wiring.line else None,
             board=BridgedNode(bridge, wiring.board) if wiring.board else None,
+            announcer=BridgedAnnouncer(bridge, wiring.audiosocket) if wiring.audiosocket else None,
             requests=RateLimit(burst=max(1, per_minute // 4), per_minute=per_minute),
         )
 

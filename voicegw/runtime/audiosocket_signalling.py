@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
+from uuid import UUID
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
+from voicegw.gateway.audiosocket.announcements import Announcement
 from voicegw.gateway.loopback import LOOPBACK
-from voicegw.runtime.node import Door
 from voicegw.runtime.services import Signalling
 from voicegw.sdp.negotiate import MediaSession
 
@@ -37,11 +38,23 @@ class Connections(Protocol):
         ...
 
 
-class AudioSocketDoor(Connections, Door, Protocol):
-    """What a node has of them."""
+class AudioSocketDoor(Connections, Protocol):
+    """What a node has of them: a second way in for calls."""
+
+    async def start(self) -> None:
+        """Let calls in; raises LocalError where that cannot be."""
+        ...
 
     def gauges(self) -> dict[str, float]:
         """Levels for metrics; any thread may ask."""
+        ...
+
+    def announce(self, uuid: UUID, announcement: Announcement) -> None:
+        """The connection of this name will be this call. Raises LocalError for one too many."""
+        ...
+
+    async def close(self) -> None:
+        """End what is left."""
         ...
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from voicegw.agents.agent import Agent
 from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.metrics import Counters
+from voicegw.runtime.audiosocket_signalling import AudioSocketDoor
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore
 from voicegw.runtime.drain import DrainOrder
@@ -59,18 +60,6 @@ class Gateway(Protocol):
 
     def close(self) -> None:
         """End what is left and close the socket."""
-        ...
-
-
-class Door(Protocol):
-    """Another way in for calls than the SIP gateway."""
-
-    async def start(self) -> None:
-        """Let calls in; raises LocalError where that cannot be."""
-        ...
-
-    async def close(self) -> None:
-        """End what is left."""
         ...
 
 
@@ -138,9 +127,9 @@ class Node:
         call_log: CallLog,
         clock: Clock | None = None,
         levels: Iterable[Callable[[], dict[str, float]]] = (),
-        doors: tuple[Door, ...] = (),
+        audiosocket: AudioSocketDoor | None = None,
     ) -> None:
-        """``levels``: further gauges; any thread may ask for them."""
+        """``levels``: further gauges; any thread may ask for them. ``audiosocket``: a second way in for calls."""
         self.gateway = gateway
         self.media = media
         self.speech = speech
@@ -152,7 +141,7 @@ class Node:
         self._call_log = call_log
         self.drainer = Drainer(gateway, manager, clock or SystemClock(), counters)
         self._levels = tuple(levels)
-        self._doors = doors
+        self.audiosocket = audiosocket
         self._preparing: set[asyncio.Task[None]] = set()
         self.address: object = None
 
@@ -163,8 +152,8 @@ class Node:
             raise failure
         await self.models.start()
         await self._prepare()
-        for door in self._doors:
-            await door.start()
+        if self.audiosocket is not None:
+            await self.audiosocket.start()
         self.address = self.gateway.start()
         log.info("voicegw answers", extra={"address": str(self.address)})
 
@@ -211,8 +200,8 @@ class Node:
         await self.drainer.close()
         await self.gateway.leave()
         self.gateway.close()
-        for door in self._doors:
-            await door.close()
+        if self.audiosocket is not None:
+            await self.audiosocket.close()
         for preparing in self._preparing:
             preparing.cancel()
         if not await self._idle_within(LAST_WORDS_S):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -38,6 +39,7 @@ from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry, RecordingHasEnded, encode_entry
+from voicegw.gateway.audiosocket.announcements import Announcement
 from voicegw.gateway.guard import Ban, BanReason
 from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.trunk_desk import TrunkState
@@ -123,6 +125,19 @@ class FakeOriginator:
             raise Refused(self.refuses)
         self.made.append(call)
         return CallId(f"out{len(self.made)}")
+
+
+@dataclass
+class FakeAnnouncer:
+    """Keeps what is said about calls to come."""
+
+    said: dict[UUID, Announcement] = field(default_factory=dict)
+    refuses: str = ""
+
+    async def announce(self, uuid: UUID, announcement: Announcement) -> None:
+        if self.refuses:
+            raise Refused(self.refuses)
+        self.said[uuid] = announcement
 
 
 @dataclass
@@ -215,6 +230,7 @@ class Rig:
         self.runner = asyncio.Runner()
         self.clock = ManualClock(wall=START_WALL)
         self.installer, self.control, self.originator = FakeInstaller(), FakeControl(), FakeOriginator()
+        self.announcer = FakeAnnouncer()
         self.phones, self.line, self.board = FakePhones(), FakeLine(), FakeNode()
         self.browser_legs, self.peers = BrowserLegs(), Fakes()
         self._random = random.Random(4711)
@@ -356,6 +372,7 @@ class Rig:
             node=Node(counters=lambda: {"calls_offered": 3}, gauges=lambda: {"calls_active": 1.0}),
             control=self.control,
             originator=self.originator,
+            announcer=self.announcer,
             phones=self.phones,
             line=self.line,
             board=self.board,

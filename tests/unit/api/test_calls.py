@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from tests.unit.api.rig import Rig
+from voicegw.gateway.audiosocket.announcements import Announcement
 
 
 @pytest.fixture
@@ -98,6 +101,17 @@ def test_a_call_is_made_once_for_a_key(kept: Rig) -> None:
     other = kept.post("/v1/calls", "ada", json={**body, "to": "+49302"}, headers=again)
     assert other.status_code == 422
     assert kept.post("/v1/calls", "ada", json=body).json()["call_id"] == "out2"
+
+
+def test_a_call_by_audiosocket_is_announced(kept: Rig) -> None:
+    name = "40325ec2-5efd-4bd3-805f-53576e581d13"
+    body = {"uuid": name, "calling": "+4930123", "headers": {"X-Queue": "gold"}}
+    assert kept.post("/v1/audiosocket/calls", "ada", json=body).status_code == 204
+    assert kept.announcer.said[UUID(name)] == Announcement(calling="+4930123", headers={"X-Queue": "gold"})
+    assert kept.post("/v1/audiosocket/calls", "ada", json={"uuid": "7"}).status_code == 422
+    kept.announcer.refuses = "too many"
+    refused = kept.post("/v1/audiosocket/calls", "ada", json=body)
+    assert refused.status_code == 409 and refused.json()["detail"] == "too many"
 
 
 def test_a_refused_call_frees_its_key(kept: Rig) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi.routing import APIRoute, APIWebSocketRoute
@@ -127,6 +128,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("DELETE", "/v1/node/drain"): Row(P.OPERATE, unlimited=True),
     ("GET", "/v1/calls"): Row(P.CALLS_READ),
     ("POST", "/v1/calls"): Row(P.ORIGINATE, body=MISTAKE),
+    ("POST", "/v1/audiosocket/calls"): Row(P.ORIGINATE, body={"uuid": str(UUID(int=7))}, unlimited=True),
     ("GET", "/v1/calls/{call_id}"): Row(P.CALLS_READ, CALL),
     ("GET", "/v1/calls/{call_id}/transcript"): Row(P.TRANSCRIPTS, CALL),
     ("GET", "/v1/calls/{call_id}/events"): Row(P.TRANSCRIPTS, CALL),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -46,6 +47,7 @@ class House:
 
     def __init__(self, **settings: object) -> None:
         listener = AudioSocketListener(port=0, called="7100", **settings)  # type: ignore[arg-type]
+        self.phones: list[Phone] = []
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self.counters = Counters()
         config = AudioSocketConfig((listener,), id_s=0.2)
@@ -62,7 +64,9 @@ class House:
 
     async def connect(self) -> Phone:
         reader, writer = await asyncio.open_connection(*self.legs.addresses[0])
-        return Phone(reader, writer)
+        phone = Phone(reader, writer)
+        self.phones.append(phone)
+        return phone
 
 
 class Phone:
@@ -96,6 +100,8 @@ async def _house(**settings: object) -> AsyncIterator[House]:
     try:
         yield house
     finally:
+        for phone in house.phones:
+            phone.close()
         await house.legs.close()
 
 
@@ -142,7 +148,6 @@ async def test_a_call_from_its_name_to_its_end() -> None:
         phone.send(Kind.TERMINATE)
         assert await house.event() == LegEnded(invited.leg_id, HangupCause.CALLER_HANGUP)
         assert house.legs.gauges() == {"audiosocket_connections": 0.0}
-        phone.close()
         transport.close()
 
 
@@ -155,7 +160,6 @@ async def test_the_agent_hangs_up_and_the_dialplan_goes_on() -> None:
         house.legs.hangup(leg_id, HangupCause.AGENT_HANGUP)
         assert (await phone.rest())[-1] == Frame(Kind.TERMINATE)
         assert await house.event() == LegEnded(leg_id, HangupCause.AGENT_HANGUP)
-        phone.close()
 
 
 @in_loop
@@ -177,7 +181,6 @@ async def test_what_was_announced_is_the_call() -> None:
         invited = await house.invited()
         assert (invited.called, invited.calling, invited.display_name) == ("7005", "+4930123", "Ada")
         assert invited.headers == {"X-Queue": "gold"}
-        phone.close()
 
 
 def _say_nothing(_phone: Phone) -> None:
@@ -207,13 +210,13 @@ def _wide_audio(phone: Phone) -> None:
 async def test_who_breaks_the_protocol_is_told_and_let_go(
     speak: Callable[[Phone], None], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING)
     async with _house() as house:
         phone = await house.connect()
         speak(phone)
         assert (await phone.rest())[-1].kind == Kind.ERROR
         assert house.counters.get("audiosocket_faults") == 1
         assert "audiosocket" in caplog.text
-        phone.close()
 
 
 @in_loop
@@ -226,7 +229,6 @@ async def test_a_fault_in_a_call_ends_it() -> None:
         ended = await house.event()
         assert isinstance(ended, LegEnded) and ended.leg_id == leg_id
         assert ended.cause is HangupCause.PEER_ERROR and "a key" in ended.reason_text
-        phone.close()
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -239,7 +241,6 @@ async def test_who_may_not_connect_is_hung_up_on(full: bool) -> None:
         phone.send(Kind.ID, NAME.bytes)
         assert await phone.rest() == [Frame(Kind.TERMINATE)]
         assert house.counters.get(REFUSED) == 1 and house.events.empty()
-        phone.close()
 
 
 @in_loop
