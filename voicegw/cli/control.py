@@ -40,12 +40,14 @@ def connected(path: Path) -> Iterator[Ask]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_PATIENCE_S)
         _connect(connection, path)
-        with connection.makefile("rwb") as stream:
+        with connection.makefile("rb") as answers:
 
             def ask(order: Mapping[str, Any]) -> Any:
-                stream.write(json.dumps(order).encode() + b"\n")
-                stream.flush()
-                line = stream.readline()
+                try:
+                    connection.sendall(json.dumps(order).encode() + b"\n")
+                    line = answers.readline()
+                except ConnectionError:
+                    line = b""
                 if not line:
                     raise LocalError("the server has ended")
                 answer = json.loads(line)
@@ -83,7 +85,7 @@ def _drain(ask: Ask, arguments: argparse.Namespace) -> int:
         time.sleep(_LOOK_S)
         try:
             status = ask({"do": "status"})
-        except (LocalError, ConnectionError):
+        except LocalError:
             if not arguments.stop:
                 raise
             break  # it was told to end with its last call
