@@ -156,10 +156,14 @@ setup_tests() {
     local peers=$!
     trap wait EXIT # a failure here leaves no apt behind that still installs
     once dev "requirements-dev.lock requirements-nodeps.lock pyproject.toml" install_locked requirements-dev.lock
-    once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip
-    once llama "tests/interop/requirements-llama.lock" install_llama
     trap - EXIT
     wait "$peers"
+}
+
+# What only interop tests call, in environments of its own; after setup_tests.
+setup_foreign() {
+    once pyvoip "tests/interop/requirements-pyvoip.lock" install_pyvoip
+    once llama "tests/interop/requirements-llama.lock" install_llama
     once sipjs "tests/interop/sipjs/package-lock.json" install_sipjs
     once asterisk "scripts/asterisk-peer" install_asterisk
 }
