@@ -7,6 +7,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -63,8 +64,11 @@ class DnsStub:
                 data, source = self._socket.recvfrom(4096)
             except TimeoutError:
                 continue
-            query = dns.message.from_wire(data)
-            question = query.question[0]
+            try:
+                query = dns.message.from_wire(data)
+                question = query.question[0]
+            except (dns.exception.DNSException, IndexError):
+                continue  # for whoever had this port before
             key = (question.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype))
             self.questions.append(key)
             if not self.silent:

@@ -78,6 +78,8 @@ class ControlSocket:
         self._audit = audit
         self._server: asyncio.Server | None = None
         self._notes: set[asyncio.Task[None]] = set()
+        self._visits: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        """Who is connected, and what serves them."""
 
     async def start(self) -> None:
         """Listen."""
@@ -89,17 +91,25 @@ class ControlSocket:
             why = error.strerror or str(error)
             log.warning("there is no control socket at %s: %s; set paths.control", self._path, why)
             return
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=_LONGEST)
+        self._server = await asyncio.start_unix_server(self._welcome, sock=listener, limit=_LONGEST)
 
     async def close(self) -> None:
-        """Stop, and remove the file."""
+        """Stop, remove the file, and let everybody go who is connected: whoever waits for our end sees it."""
         if self._server is None or self._path is None:
             return
         self._server.close()
+        for writer in self._visits.values():
+            writer.close()
         with suppress(FileNotFoundError):
             self._path.unlink()
-        if self._notes:
-            await asyncio.wait(self._notes)
+        if going := {*self._notes, *self._visits}:
+            await asyncio.wait(going)
+
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A task of our own: those of asyncio cannot be waited for, and complain when they are cancelled."""
+        task = asyncio.create_task(self._serve(reader, writer), name="control socket")
+        self._visits[task] = writer
+        task.add_done_callback(self._visits.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         actor = _who(writer.get_extra_info("socket"))
