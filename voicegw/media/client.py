@@ -20,6 +20,7 @@ import msgspec
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
 from voicegw.base.messages import FrameDecoder, frame
+from voicegw.media.config import ONE_THREAD
 from voicegw.media.messages import (
     Command,
     Event,
@@ -216,8 +217,7 @@ class _Worker:
                 [*command_line, "--fd", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                # Products as small as ours are slower on several cores, and the worker has one.
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                env={**os.environ, **ONE_THREAD},
                 start_new_session=True,  # Ctrl-C is the gateway's to handle: it drains, then says Shutdown
             )
         return cls(process, ours)

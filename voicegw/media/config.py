@@ -18,6 +18,11 @@ FRAME_SAMPLES = SAMPLE_RATE_HZ * FRAME_MS // 1000
 """One tick at 8 kHz: the frame of G.711 that every telephone sends by default (RFC 3551 §4.5)."""
 WIDE_FRAME_SAMPLES = WIDE_HZ * FRAME_MS // 1000
 FRAME_S = FRAME_MS / 1000
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Environment of whatever ticks an engine: products as small as ours are slower on several cores, and it has one.
+
+With two such processes on two cores the threads of each would spin on the other's core, and a tick last a second.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from voicegw.media.config import ONE_THREAD
 from voicegw.testing.bench._media_rig import Load, rig
 from voicegw.testing.bench._report import show
 from voicegw.testing.bench._speech_packets import CODECS, make_speech
@@ -48,6 +49,7 @@ class Ticker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, **ONE_THREAD},
         )
         self._read()
 
