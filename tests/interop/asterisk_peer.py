@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -14,7 +15,8 @@ from tests.interop.sound import Samples, read_wav
 from voicegw.testing.ports import free_port, free_ports
 
 SHIPPED: Final = Path(__file__).parents[2] / "asterisk"
-_PROGRAM: Final = Path(sys.prefix) / "peers" / "asterisk" / "asterisk"
+_PROGRAM: Final = Path(os.environ.get("ASTERISK_PEER", Path(sys.prefix) / "peers" / "asterisk")) / "asterisk"
+"""``ASTERISK_PEER`` names the folder of another version that ``scripts/asterisk-peer`` has unpacked."""
 _OURS: Final = Path(__file__).parent / "asterisk"
 _START_S: Final = 30.0
 _POLL_S: Final = 0.05

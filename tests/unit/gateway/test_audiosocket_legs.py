@@ -6,6 +6,8 @@ import asyncio
 import functools
 import logging
 import os
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec
@@ -92,6 +94,12 @@ class Phone:
     def close(self) -> None:
         self._writer.close()
 
+    def reset(self) -> None:
+        """Close as a program does that has not read all that it was sent."""
+        linger = struct.pack("ii", 1, 0)
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self._writer.transport.abort()
+
 
 @asynccontextmanager
 async def _house(**settings: object) -> AsyncIterator[House]:
@@ -162,13 +170,14 @@ async def test_the_agent_hangs_up_and_the_dialplan_goes_on() -> None:
         assert await house.event() == LegEnded(leg_id, HangupCause.AGENT_HANGUP)
 
 
+@pytest.mark.parametrize("leave", [Phone.close, Phone.reset])
 @in_loop
-async def test_who_leaves_before_the_answer_has_cancelled() -> None:
+async def test_who_leaves_before_the_answer_has_cancelled(leave: Callable[[Phone], None]) -> None:
     async with _house() as house:
         phone = await house.connect()
         phone.send(Kind.ID, NAME.bytes)
         leg_id = (await house.invited()).leg_id
-        phone.close()
+        leave(phone)
         assert await house.event() == LegEnded(leg_id, HangupCause.CALLER_CANCELLED)
 
 

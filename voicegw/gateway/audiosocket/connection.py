@@ -107,8 +107,9 @@ class Connection(asyncio.Protocol):
         self._transport = None
         if self._deadline is not None:
             self._deadline.cancel()
-        fault = self._fault or (f"connection lost: {exc}" if exc is not None else "")
-        self._owner.ended(self, fault)
+        # A channel of Asterisk's hangs up by closing, with audio of ours unread: TCP tells us so by a reset.
+        has_closed = exc is None or isinstance(exc, ConnectionResetError | BrokenPipeError)
+        self._owner.ended(self, self._fault or ("" if has_closed else f"connection lost: {exc}"))
 
     # ------------------------------------------------------------ frames
 
