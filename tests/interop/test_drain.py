@@ -66,7 +66,7 @@ def test_a_server_is_drained_undrained_and_ends_with_its_last_call(
             assert main(["drain", "-c", str(server.configuration), "--stop", "--wait"]) == 0
             sipp.passed()
         assert server.process.wait(15) == 0
-        log = server.ended()[-1]
+        (log,) = (ended for ended in server.ended() if ended.all("CallWasAnswered"))
         caller, agent = server.recording(log)
     assert log.cause == "caller_hangup"
     assert seconds_with(caller, CALLER_HZ) >= HOLD_S - 2

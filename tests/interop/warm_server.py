@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import gc
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -10,7 +12,9 @@ from typing import Final
 import anyio._backends._asyncio  # noqa: F401 - what httpx imports at its first client
 import httpcore  # noqa: F401
 
+from voicegw.audio.rate_change import RateChanger
 from voicegw.config import load_config
+from voicegw.inference.vad import silero
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.store import Store
 
@@ -30,6 +34,16 @@ with tempfile.TemporaryDirectory() as _folder:
     load_config(_configuration)  # makes the model of such files
     asyncio.run(_migrate(_file))
     _empty_store: Final = _file.read_bytes()
+
+# What every media worker computes when it starts.
+silero._load = functools.cache(silero._load)
+silero.SileroVad(1)
+RateChanger(1, 8000, 16_000)
+RateChanger(1, 16_000, 8000)
+
+# What is imported stays. A fork that looked for garbage among it would copy every page that it looks at.
+gc.collect()
+gc.freeze()
 
 
 def lay_out_store(home: Path) -> None:

@@ -7,6 +7,7 @@ a windowed sinc that passes what is below 3.4 kHz, takes 60 dB off what is above
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -45,6 +46,7 @@ class RateChanger:
         return result
 
 
+@cache
 def _matrix(past: int, frame: int, source_hz: int, target_hz: int) -> _Float:
     """(past + frame, frame at the other rate): column n weighs the input for output sample n."""
     inputs = (np.arange(past + frame) - past)[:, np.newaxis] / source_hz
@@ -55,4 +57,5 @@ def _matrix(past: int, frame: int, source_hz: int, target_hz: int) -> _Float:
     window = np.i0(beta * np.sqrt(np.maximum(1 - (distance / _DELAY_S) ** 2, 0))) / np.i0(beta)
     weights = np.where(np.abs(distance) <= _DELAY_S, np.sinc(2 * cutoff * distance) * window, 0)
     matrix: _Float = (weights / weights.sum(axis=0)).astype(np.float32)
+    matrix.setflags(write=False)  # all changers of these rates share it
     return matrix
