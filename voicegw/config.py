@@ -7,6 +7,7 @@ embedded server: everything on this machine, nothing to install but what ``scrip
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,7 @@ from pydantic import BaseModel, Field, create_model
 
 from voicegw.api.config import ApiConfig
 from voicegw.base.errors import ConfigError
+from voicegw.base.personal import Disclosure
 from voicegw.call.call_config import CallConfig
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
@@ -24,7 +26,6 @@ from voicegw.cluster.config import ClusterConfig
 from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
 from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.config import SipConfig
-from voicegw.gateway.hep_config import ObservabilityConfig
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.inference.asr.faster_whisper_config import WhisperConfig
 from voicegw.inference.asr.openai_transcription_config import TranscriptionConfig
@@ -37,6 +38,7 @@ from voicegw.media.config import MediaConfig
 from voicegw.recording.config import RecordingConfig
 from voicegw.runtime.drain import DrainConfig
 from voicegw.runtime.house_texts import TextsConfig
+from voicegw.runtime.observability_config import ObservabilityConfig
 from voicegw.runtime.privacy_config import PrivacyConfig
 from voicegw.storage.config import StoreConfig, absolute_url
 from voicegw.turn.barge_in import BargeInConfig
@@ -47,6 +49,8 @@ from voicegw.turn.speculation import SpeculationConfig
 SHIPPED_DIALPLANS = Path(__file__).resolve().parent.parent / "dialplans"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
+DISCLOSURES = tuple(one.value for one in Disclosure)
+_KEY_OF_THIS_START = os.urandom(32)
 
 
 def _at_least(name: str, value: float, least: int) -> None:
@@ -134,6 +138,11 @@ class LogConfig:
     """debug, info, warning or error."""
     format: str = "text"
     """text for people, json for machines."""
+    personal: str = "keep"
+    """Numbers, addresses of people, names, words and keys: ``keep``, ``hash`` (pseudonyms) or ``drop``."""
+    personal_key_env: str = ""
+    """The variable of the environment that has the key of pseudonyms. Empty: a key of this start, after which the
+    same caller has another pseudonym."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
@@ -141,6 +150,17 @@ class LogConfig:
             raise ConfigError(f"there is no log level {self.level!r}", fix=f"one of: {', '.join(LOG_LEVELS)}")
         if self.format not in LOG_FORMATS:
             raise ConfigError(f"there is no log format {self.format!r}", fix=f"one of: {', '.join(LOG_FORMATS)}")
+        if self.personal not in DISCLOSURES:
+            raise ConfigError(f"personal is {self.personal!r}", fix=f"one of: {', '.join(DISCLOSURES)}")
+
+    def key(self, environment: Mapping[str, str]) -> bytes:
+        """That of pseudonyms; raises ConfigError where its variable is not set."""
+        if not self.personal_key_env:
+            return _KEY_OF_THIS_START
+        if not environment.get(self.personal_key_env):
+            name = self.personal_key_env
+            raise ConfigError(f"log: the environment variable {name} is not set", fix=f"set {name} for the server")
+        return environment[self.personal_key_env].encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from voicegw.inference.settings import EngineSettings
 from voicegw.media.pool import MediaPool
 from voicegw.ports.cluster import LinePool, Owner
 from voicegw.ports.http import HttpClient
+from voicegw.ports.tracing import Tracing
 from voicegw.recording.recovery import recover_partial, remove_recording
 from voicegw.recording.seal_keys import read_public_keys
 from voicegw.runtime.audiosocket_signalling import AudioSocketDoor, SignallingWithAudioSocket
@@ -147,6 +148,7 @@ def build(
     """
     counters, clock, http = counters or Counters(), SystemClock(), http or HttpxClient()
     meter = FactMeter(counters, clock, on_fact)
+    listener, tracer, exporter = _traced(config, meter, clock, counters)
     make_directory(str(Path(config.paths.tools).parent), "the directory of paths.tools")
     models = make_llm_parts(config, http, clock, counters)
     store = DialplanStore(lambda: load_installation(config, http, models))
@@ -168,7 +170,7 @@ def build(
         phones=config.phones,
         trunks=trunks,
     )
-    closables: tuple[Closable, ...] = (http,)
+    closables: tuple[Closable, ...] = (http, *exporter)
     if config.observability.hep.to:
         hep = HepTap(config.observability.hep, counters, gateway.wire.local_address, clock)
         gateway.taps.add(hep)
@@ -201,7 +203,7 @@ def build(
         recordings,
         config.call,
         config.turn,
-        meter,
+        listener,
         redactor=config.privacy.redactor,
         transfers=config.transfer,
         music=make_music(config.transfer.music),
@@ -209,6 +211,7 @@ def build(
         texts=HouseTexts(config.texts),
         eot=speech.eot,
         recording_format=config.recording.format,
+        tracing=tracer,
     )
     manager = CallManager(services, store, config.limits.max_calls)
     manager.on_caller_heard = meter.media_heard
@@ -217,6 +220,18 @@ def build(
     levels = (log.gauges, speech.gauges, *(() if sockets is None else (sockets.gauges,)))
     parts = (gateway, media, speech, models, manager, store, counters, closables, log)
     return Node(*parts, levels=levels, audiosocket=sockets)
+
+
+def _traced(
+    config: Config, then: FactListener, clock: Clock, counters: Counters
+) -> tuple[FactListener, Tracing | None, tuple[Closable, ...]]:
+    """Who hears of facts first, what traces calls, and what is closed with it."""
+    if not config.observability.otlp.url:
+        return then, None, ()
+    from voicegw.server_traces import make_tracer  # an extra
+
+    tracer, exporter = make_tracer(config.observability.otlp, clock, counters, config.log.key(os.environ), then)
+    return tracer, tracer, (exporter,)
 
 
 def _own_lines(config: Config, counters: Counters) -> LinePool | None:

@@ -1,8 +1,8 @@
-"""The settings of what a node shows to others: a copy of its signalling for Homer."""
+"""The settings of the copy of the signalling for Homer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from voicegw.base.errors import ConfigError
 
@@ -34,11 +34,3 @@ class HepConfig:
         """Host and port of ``to``."""
         host, _, port = self.to.rpartition(":")
         return host.strip("[]"), int(port)
-
-
-@dataclass(frozen=True, slots=True)
-class ObservabilityConfig:
-    """Who else is shown what goes on. Metrics need no setting: they are part of the API."""
-
-    hep: HepConfig = field(default_factory=HepConfig)
-    """A copy of the signalling for Homer."""

@@ -27,6 +27,7 @@ from voicegw.gateway.events import (
     LegTrunkFailed,
 )
 from voicegw.media import messages as m
+from voicegw.ports.tracing import trace_var
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import Reason
 from voicegw.runtime.agent_side import AgentSide
@@ -114,6 +115,8 @@ class CallRuntime(CallTask):
         return self._machine
 
     def _begin(self) -> None:
+        if self._services.tracing is not None:
+            trace_var.set(self._services.tracing.trace(self.call_id, self._offer.headers, self._offer.trunk))
         self._record.begin(self.call_id, self._offer, self._routed)
         self._look_up.note_told()
 

@@ -6,11 +6,13 @@ import asyncio
 import importlib
 import json
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import httpx
 
 from voicegw.base.errors import ProviderError
 from voicegw.ports.http import HttpResponse
+from voicegw.ports.tracing import Value, WorkKind, working
 
 
 class HttpxClient:
@@ -32,6 +34,16 @@ class HttpxClient:
         timeout_s: float,
     ) -> HttpResponse:
         """Send and wait for the whole answer. ``timeout_s`` bounds all of it, not each read as httpx's own does."""
+        with working(method, WorkKind.ELSEWHERE, _told(method, url)) as work:
+            answer = await self._bounded(method, url, {**headers, **work.headers}, json_body, timeout_s)
+            work.tell("http.response.status_code", answer.status)
+            if answer.status >= 400:
+                work.failed(str(answer.status))
+            return answer
+
+    async def _bounded(
+        self, method: str, url: str, headers: Mapping[str, str], json_body: object | None, timeout_s: float
+    ) -> HttpResponse:
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._exchange(method, url, headers, json_body)
@@ -62,3 +74,13 @@ class HttpxClient:
                     raise ProviderError("webhook", message, retryable=False)
             text = content.decode(response.encoding or "utf-8", "replace")
             return HttpResponse(response.status_code, dict(response.headers), text)
+
+
+def _told(method: str, url: str) -> dict[str, Value]:
+    """What a trace may know of a request: path and query have what the caller said."""
+    told: dict[str, Value] = {"http.request.method": method}
+    try:
+        place = urlsplit(url)
+        return told | {"url.scheme": place.scheme, "server.address": place.hostname or ""}
+    except ValueError:  # no address at all: the request says so
+        return told

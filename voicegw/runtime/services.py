@@ -23,6 +23,7 @@ from voicegw.gateway.sip_traces import Trace
 from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
 from voicegw.ports.eot import EotModel
+from voicegw.ports.tracing import Tracing
 from voicegw.ports.tts import SpokenChunk, TtsRequest
 from voicegw.runtime.house_texts import HouseTexts
 from voicegw.sdp.negotiate import MediaSession
@@ -219,3 +220,5 @@ class CallServices:
     """Makes what keeps card numbers and patterns out of one call's facts."""
     recording_format: str = "wav"
     """The suffix of recordings, which says what the media worker makes of them."""
+    tracing: Tracing | None = None
+    """Where calls are traced."""

@@ -29,6 +29,7 @@ from voicegw.ports.tools import (
     ToolRunner,
     ToolStatus,
 )
+from voicegw.ports.tracing import WorkKind, working
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,13 @@ class ToolDesk:
 
 
 async def _run(job: Job) -> ToolResult:
-    return await job.runner.run(job.request)
+    name = job.tool.spec.name
+    told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name}
+    with working(f"execute_tool {name}", WorkKind.HERE, told) as work:
+        result = await job.runner.run(job.request)
+        if result.status is not ToolStatus.DONE:
+            work.failed(result.status.value)
+        return result
 
 
 def _intent(job: Job, now_wall: float) -> ToolIntent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 
@@ -16,12 +16,18 @@ _MAX_REFUSAL_BYTES = 64 * 1024
 
 
 class Exchange:
-    """``provider`` is the name in errors. Close it in any case; before the end that cancels the work."""
+    """``provider`` is the name in errors, ``headers`` go with the request.
 
-    def __init__(self, provider: str, client: httpx.AsyncClient, patience: Patience) -> None:
+    Close it in any case; before the end that cancels the work.
+    """
+
+    def __init__(
+        self, provider: str, client: httpx.AsyncClient, patience: Patience, headers: Mapping[str, str]
+    ) -> None:
         self._provider = provider
         self._client = client
         self._patience = patience
+        self._headers = headers
         self._response: httpx.Response | None = None
         self._pieces: AsyncIterator[bytes] | None = None
         self._tail_s = _TAIL_S
@@ -80,7 +86,7 @@ class Exchange:
             self._response = None
 
     async def _post(self, url: str, body: bytes) -> httpx.Response:
-        request = self._client.build_request("POST", url, content=body)
+        request = self._client.build_request("POST", url, content=body, headers=self._headers)
         loop = asyncio.get_running_loop()
         begin = loop.time()
         try:

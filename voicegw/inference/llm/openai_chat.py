@@ -19,6 +19,7 @@ from voicegw.inference.llm.patience import Patience
 from voicegw.inference.llm.refusals import refusal, refuses_usage
 from voicegw.inference.llm.request import encode_request
 from voicegw.inference.llm.sse import SseDecoder
+from voicegw.inference.llm.traced_answer import TracedAnswer
 from voicegw.ports.llm import LlmCapabilities, LlmEvent, LlmRequest, TextDelta, ToolCallRequested
 
 log = logging.getLogger(__name__)
@@ -91,19 +92,24 @@ class OpenAiChat:
 
     async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmEvent, None]:
         """See :meth:`voicegw.ports.llm.Llm.stream`."""
-        patience = Patience(self._config)
-        exchange = Exchange(self.name, self._client(), patience)
+        patience, traced = Patience(self._config), TracedAnswer(self._config, request)
+        exchange = Exchange(self.name, self._client(), patience, traced.headers)
         answer, decoder = ChatAnswer(self.name), SseDecoder()
         try:
             await self._ask(exchange, request)
             while not answer.done:
                 piece = await (exchange.tail() if answer.finished else exchange.piece())
                 for event in self._events(piece, decoder, answer, patience):
+                    traced.take(event)
                     yield event
             # Reading the last empty piece is what lets the connection live on for the next turn.
             while await exchange.tail():
                 pass
+        except ProviderError as error:
+            traced.failed(error)
+            raise
         finally:
+            traced.end()
             await exchange.close()
 
     def _client(self) -> httpx.AsyncClient:

@@ -1,0 +1,1 @@
+"""What goes on in calls, for tools that others wrote: OpenTelemetry."""
