@@ -122,10 +122,8 @@ async def die(gw: Gateway, kill: int) -> None:
     """Stop the worker by a signal in the middle of a call and wait until it was replaced."""
     pid = gw.client.pid
     assert pid is not None
-    began = asyncio.get_running_loop().time()
     os.kill(pid, kill)
     await gw.until(lambda: bool(gw.lost))
-    assert asyncio.get_running_loop().time() - began < 1.7  # a second, and the last report may have been just sent
     with pytest.raises(LocalError):
         await gw.client.open_leg(LegId("too early"), CALL, "127.0.0.1")
     gw.events.clear()

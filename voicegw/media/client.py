@@ -37,12 +37,32 @@ from voicegw.media.pipe import Pipe
 _log = logging.getLogger(__name__)
 
 _STALL_S: Final = 1.0
+_LOOK_S: Final = 0.25
+"""Between two looks whether it has reported."""
 _START_S: Final = 20.0
 """A new worker imports numpy and loads the VAD model before its first report; slow disks exist."""
 _RESTART_PAUSE_S: Final = 0.2
 """Between a death and the next start: a worker that dies at once must not spin."""
 _STOP_S: Final = 3.0
 _OPEN_S: Final = 2.0
+
+
+class Silence:
+    """How long a worker has been silent, in looks that found no news.
+
+    A look that comes late counts for no more than one in time: where our own loop stood still, most likely the
+    whole machine did, and the worker could not report either. By the clock it would be killed for that.
+    """
+
+    def __init__(self, heard_at: float) -> None:
+        self._heard_at = heard_at
+        self._looks = 0
+
+    def look(self, heard_at: float) -> float:
+        """Seconds of silence; ``heard_at`` is when the worker last reported, by any clock that goes on."""
+        self._looks = self._looks + 1 if heard_at == self._heard_at else 0
+        self._heard_at = heard_at
+        return self._looks * _LOOK_S
 
 
 class MediaClient:
@@ -152,15 +172,16 @@ class MediaClient:
     async def _watch(self, worker: _Worker) -> str:
         """Hand out events until the worker is lost; why it was."""
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.heard_at, patience = time.monotonic(), _START_S
+        self.heard_at = time.monotonic()
         worker.pipe.listen(lambda data: self._digest(worker, data, lost), lambda reason: _settle(lost, reason))
+        silence = Silence(self.heard_at)
         while True:
-            left = self.heard_at + patience - time.monotonic()
-            await asyncio.wait({lost}, timeout=min(left, _STALL_S))
+            await asyncio.wait({lost}, timeout=_LOOK_S)
             if lost.done():
                 return lost.result()
+            silent_s = silence.look(self.heard_at)
             patience = _STALL_S if self._ready.is_set() else _START_S
-            if time.monotonic() - self.heard_at >= patience:
+            if silent_s >= patience:
                 return f"no report for {patience:.0f} s"
 
     def _digest(self, worker: _Worker, data: bytes, lost: asyncio.Future[str]) -> None:
@@ -173,9 +194,9 @@ class MediaClient:
 
     def _take(self, event: Event) -> None:
         match event:
-            case LegOpened(leg_id, port) if leg_id in self._opening:
+            case LegOpened(leg_id, port) if self._is_awaited(leg_id):
                 self._resolve(leg_id, port)
-            case LegFailed(leg_id, reason) if leg_id in self._opening:
+            case LegFailed(leg_id, reason) if self._is_awaited(leg_id):
                 self._reject(leg_id, reason)
             case WorkerReport():
                 self.heard_at = time.monotonic()
@@ -184,6 +205,11 @@ class MediaClient:
                 self._on_event(event)
             case _:
                 self._on_event(event)
+
+    def _is_awaited(self, leg_id: LegId) -> bool:
+        """Not by those whose patience has just ended: they do not know yet, and nobody would close their leg."""
+        future = self._opening.get(leg_id)
+        return future is not None and not future.done()
 
     def _resolve(self, leg_id: LegId, port: int) -> None:
         future = self._opening.pop(leg_id)
