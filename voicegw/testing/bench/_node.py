@@ -37,10 +37,14 @@ class NodeProcess:
         home: Path,
         sections: Mapping[str, Mapping[str, object]] | None = None,
         program: Sequence[str] = ("-c", _RUN, "serve"),
+        *,
+        environment: Mapping[str, str] | None = None,
+        core: int = -1,
     ) -> None:
         """``sections`` are laid over the bench's own: loopback, a free SIP port, everything in ``home``.
 
-        ``program`` is what Python runs; ``--config FILE`` is appended.
+        ``program`` is what Python runs; ``--config FILE`` is appended. ``core``: the only processor that the server
+        and its workers have; -1: all.
         """
         self.host, self.port = "127.0.0.1", free_port()
         self.calls = home / "calls"
@@ -48,6 +52,8 @@ class NodeProcess:
         self._log = home / "node.log"
         self._config = home / "voicegw.yaml"
         self._program = program
+        self._environment = environment
+        self._core = core
         own: dict[str, dict[str, object]] = {
             "sip": {"listen_ip": self.host, "listen_port": self.port},
             "media": {"port_low": RTP_PORTS[0], "port_high": RTP_PORTS[1]},
@@ -112,11 +118,13 @@ class NodeProcess:
         raise LocalError(f"the server did not start: {self.output[-2000:]}")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
+        pinned = ["taskset", "-c", str(self._core)] if self._core >= 0 else []
         with self._log.open("wb") as log:
             return subprocess.Popen(
-                [sys.executable, *self._program, "--config", str(self._config)],
+                [*pinned, sys.executable, *self._program, "--config", str(self._config)],
                 stdin=subprocess.DEVNULL,
                 stderr=log,
+                env=self._environment,
                 start_new_session=True,
             )
 
