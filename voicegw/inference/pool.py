@@ -2,7 +2,9 @@
 
 A process that dies (its socket ends) or stalls (no answer to a ping, or no progress on a job somebody waits for)
 fails its jobs with ``retryable=True`` and is replaced: at once the first time, later and later if it keeps dying
-young. Results of jobs that are no longer known are refused by their id and counted.
+young. Time in which a process waited for a processor, or in which the pool itself had none to look at the answers,
+does not count: on a machine with too much to do, killing and loading engines would only add to it.
+Results of jobs that are no longer known are refused by their id and counted.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -18,6 +20,7 @@ from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import StreamId
 from voicegw.base.metrics import Counters
+from voicegw.base.starvation import starved_s
 from voicegw.inference.job import Job
 from voicegw.inference.messages import Command, Event, Ping, Pong, StreamFailed, WorkerReady, WorkerRefused
 from voicegw.inference.process import WorkerProcess, WorkerSpec, least_loaded
@@ -61,13 +64,16 @@ class WorkerPool:
         *,
         clock: Clock | None = None,
         counters: Counters | None = None,
+        starvation: Callable[[int], float] = starved_s,
     ) -> None:
+        """``starvation``: seconds that the process of an id has waited for a processor since its beginning."""
         self.name = name
         self.counters = counters or Counters()
         self.ready_info: WorkerReady | None = None
         self._spec = spec
         self._config = config or PoolConfig()
         self._clock = clock or SystemClock()
+        self._starvation = starvation
         self._processes: list[WorkerProcess] = []
         self._definitions: dict[str, Command] = {}
         self._homeless: dict[StreamId, Job] = {}
@@ -144,9 +150,10 @@ class WorkerPool:
         """From now on somebody waits for a result of the job."""
         job.waiting_since = self._clock.monotonic()
 
-    def check(self, now: float) -> None:
-        """Look at every deadline once: the watchdog, on whatever clock."""
+    def check(self, now: float, late_s: float = 0.0) -> None:
+        """Look at every deadline once: the watchdog, on whatever clock. ``late_s``: so late do we look."""
         for process in self._processes:
+            self._excuse(process, late_s)
             if reason := self._stalled(process, now):
                 self.counters.add(f"{self.name}_worker_stalled")
                 log.warning("%s worker %d stalled: %s", self.name, process.pid, reason)
@@ -157,6 +164,11 @@ class WorkerPool:
         for job in list(self._homeless.values()):
             if now - job.opened_at > self._config.stall_after_s:
                 job.deliver(StreamFailed(job.stream_id, "no worker is alive", True))
+
+    def _excuse(self, process: WorkerProcess, late_s: float) -> None:
+        starved = self._starvation(process.pid)
+        process.excuse(max(starved - process.starved_s, late_s, 0.0))
+        process.starved_s = starved
 
     def _stalled(self, process: WorkerProcess, now: float) -> str:
         patience = self._config.stall_after_s
@@ -172,9 +184,12 @@ class WorkerPool:
         return ""
 
     async def _watch(self) -> None:
+        every_s = self._config.ping_every_s
         while True:
-            await asyncio.sleep(self._config.ping_every_s)
-            self.check(self._clock.monotonic())
+            slept_at = self._clock.monotonic()
+            await asyncio.sleep(every_s)
+            now = self._clock.monotonic()
+            self.check(now, max(now - slept_at - every_s, 0.0))
 
     async def _keep_one(self) -> None:
         """One place in the pool: run a process in it, replace it when it ends, until the place is given up."""

@@ -48,6 +48,8 @@ class WorkerProcess:
         """When the last event that was not a Pong arrived."""
         self.ping_sent_at: float | None = None
         """When the ping went out that is not answered yet."""
+        self.starved_s = 0.0
+        """How long it had waited for a processor when we last looked."""
         self._process = process
         self._reader = reader
         self._writer = writer
@@ -83,6 +85,16 @@ class WorkerProcess:
     def behind(self) -> bool:
         """Whether the worker has stopped reading."""
         return self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES
+
+    def excuse(self, seconds: float) -> None:
+        """In this time nothing could be expected of it: all that is waited for began so much later."""
+        self.started_at += seconds
+        self.progress_at += seconds
+        if self.ping_sent_at is not None:
+            self.ping_sent_at += seconds
+        for job in self.jobs.values():
+            if job.waiting_since is not None:
+                job.waiting_since += seconds
 
     def write(self, command: Command) -> None:
         """Send without waiting; a worker that is gone is noticed by the reader."""

@@ -20,8 +20,13 @@ QUIET = PoolConfig(ping_every_s=3600.0)
 """The test is the watchdog."""
 
 
-def run(test: Callable[[WorkerPool], Awaitable[None]], config: PoolConfig = QUIET, *arguments: str) -> WorkerPool:
-    pool = WorkerPool("obedient", WorkerSpec(MODULE, arguments), config)
+def run(
+    test: Callable[[WorkerPool], Awaitable[None]],
+    config: PoolConfig = QUIET,
+    *arguments: str,
+    starvation: Callable[[int], float] = lambda _pid: 0.0,
+) -> WorkerPool:
+    pool = WorkerPool("obedient", WorkerSpec(MODULE, arguments), config, starvation=starvation)
 
     async def body() -> None:
         await pool.start()
@@ -44,7 +49,7 @@ async def answer(job: Job) -> list[StreamEvent]:
     async def drain() -> list[StreamEvent]:
         return [event async for event in job.events()]
 
-    return await asyncio.wait_for(drain(), 10.0)
+    return await asyncio.wait_for(drain(), 30.0)
 
 
 def test_a_job_gets_its_own_events_and_ends() -> None:
@@ -73,7 +78,7 @@ def test_a_killed_worker_fails_its_jobs_and_is_replaced() -> None:
     async def body(pool: WorkerPool) -> None:
         job = ask(pool, "silence")
         os.kill(pool.pids[0], signal.SIGKILL)
-        events = await asyncio.wait_for(answer(job), 1.0)
+        events = await answer(job)
         assert isinstance(events[-1], StreamFailed) and events[-1].retryable
         after = ask(pool, "again")
         assert isinstance((await answer(after))[-1], StreamEnded)
@@ -94,6 +99,26 @@ def test_a_stopped_worker_is_found_by_the_watchdog() -> None:
         assert isinstance(events[-1], StreamFailed) and events[-1].retryable
 
     assert run(body).counters.get("obedient_worker_stalled") == 1
+
+
+def test_a_worker_that_has_no_processor_is_not_stalled() -> None:
+    starved = [0.0]
+
+    async def body(pool: WorkerPool) -> None:
+        os.kill(pool.pids[0], signal.SIGSTOP)
+        job = ask(pool, "one")
+        pool.expect(job)
+        now = asyncio.get_running_loop().time() + 100.0
+        job.waiting_since = now
+        pool.check(now)
+        starved[0] = 2.0
+        pool.check(now + 4.9)
+        pool.check(now + 5.9, late_s=1.0)
+        assert not job.over, "of 5.9 s it could have worked in 2.9"
+        pool.check(now + 6.1)
+        assert isinstance((await answer(job))[-1], StreamFailed)
+
+    assert run(body, starvation=lambda _pid: starved[0]).counters.get("obedient_worker_stalled") == 1
 
 
 def test_a_job_without_progress_is_found_although_pings_are_answered() -> None:
