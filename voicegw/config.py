@@ -27,6 +27,7 @@ from voicegw.dialplan.checked import StrictModel, load_yaml, read_text
 from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.phone_config import PhonesConfig
+from voicegw.gateway.tolls.config import TollConfig
 from voicegw.inference.asr.faster_whisper_config import WhisperConfig
 from voicegw.inference.asr.openai_transcription_config import TranscriptionConfig
 from voicegw.inference.llm.config import ChainConfig, ChatServerConfig
@@ -187,6 +188,7 @@ class Config:
 
     sip: SipConfig = field(default_factory=SipConfig)
     phones: PhonesConfig = field(default_factory=PhonesConfig)
+    tolls: TollConfig = field(default_factory=TollConfig)
     audiosocket: AudioSocketConfig = field(default_factory=AudioSocketConfig)
     media: MediaConfig = field(default_factory=MediaConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)

@@ -23,6 +23,7 @@ from voicegw.gateway.events import LegEvent
 from voicegw.gateway.hep import HepTap
 from voicegw.gateway.shared_lines import SharedLines
 from voicegw.gateway.sip_leg import SipGateway
+from voicegw.gateway.toll_desk import TollDesk
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_files import load_trunks
 from voicegw.inference.pool import WorkerPool, pool_levels
@@ -159,7 +160,8 @@ def build(
     log = make_fact_sinks(config, counters)
     lines = SharedLines(cluster or _own_lines(config, counters), config.limits.max_calls_per_number)
     found = load_trunks(Path(config.paths.trunks), os.environ).values()
-    trunks = TrunkDesk(found, config.sip.strangers, counters, lines)
+    tolls = TollDesk(config.tolls, clock, counters)
+    trunks = TrunkDesk(found, config.sip.strangers, counters, lines, tolls)
     gateway = SipGateway(
         config.sip,
         lambda event: manager.on_leg_event(event),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from voicegw.agents.tools.approval import Approvals, NothingWaits, Verdict
-from voicegw.api.control import Mode, OutgoingCall, Refused, Supervisor, TransferKind
+from voicegw.api.control import CallBarred, Mode, OutgoingCall, Refused, Supervisor, TransferKind
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import CallId
 from voicegw.call.supervision import SupervisorMode
+from voicegw.gateway.sip_leg import SipGateway
+from voicegw.gateway.tolls.calls import Payer
+from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.runtime.browser_legs import BROWSER, SCHEME, browser_uri
 from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.node import Node
@@ -19,14 +23,24 @@ from voicegw.sip.dialling import call_target
 def node_control(node: Node) -> NodeControl:
     """Control of the calls of a node."""
     assert isinstance(node.models, LlmParts)
-    return NodeControl(RuntimeControl(node.manager, os.urandom), node.models.desk.approvals)
+    assert isinstance(node.gateway, SipGateway)
+    return NodeControl(
+        RuntimeControl(node.manager, os.urandom), node.models.desk.approvals, node.gateway.trunks.check
+    )
 
 
 class NodeControl:
     """Implements the API's CallControl and Originator. Both sides refuse with the same classes."""
 
-    def __init__(self, control: RuntimeControl, approvals: Approvals) -> None:
-        """``approvals``: where tools of the calls wait for a person."""
+    def __init__(
+        self,
+        control: RuntimeControl,
+        approvals: Approvals,
+        check: Callable[[str, Payer], None] = lambda _uri, _payer: None,
+    ) -> None:
+        """``approvals``: where tools of the calls wait for a person. ``check`` raises RouteRefused for a call that
+        no trunk may carry."""
+        self._check = check
         self._control = control
         self._approvals = approvals
 
@@ -72,4 +86,10 @@ class NodeControl:
             to = call_target(call.to, call.trunk)
         except RemoteProtocolError as error:
             raise Refused(str(error)) from None
-        return self._control.originate(to, call.agent, call.calling, dict(call.variables))
+        payer = Payer(call.agent, call.user, call.key)
+        try:
+            self._check(to, payer)
+        except RouteRefused as refused:
+            if refused.barred is not None:
+                raise CallBarred(refused.barred) from None
+        return self._control.originate(to, call.agent, call.calling, dict(call.variables), payer)

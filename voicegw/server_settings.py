@@ -52,6 +52,7 @@ class LiveSettings:
             (("log.level",), self._log),
             (CALLS, self._calls),
             (SIP, self._sip),
+            (("tolls",), self._tolls),
         )
 
     def split(self, new: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -130,6 +131,10 @@ class LiveSettings:
             )
 
         self._node.manager.change(change)
+
+    async def _tolls(self, config: Config) -> None:
+        assert isinstance(self._node.gateway, SipGateway)
+        self._node.gateway.trunks.tolls.use(config.tolls)
 
     async def _sip(self, config: Config) -> None:
         assert isinstance(self._node.gateway, SipGateway)

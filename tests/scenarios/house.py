@@ -24,6 +24,7 @@ from voicegw.call.edges import AGENT
 from voicegw.call.facts import AnyFact, Entry
 from voicegw.call.transfer import TransferConfig
 from voicegw.gateway.sip_traces import Trace
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions, AsrPartial
 from voicegw.ports.eot import EotModel
@@ -122,6 +123,7 @@ class FakeSignalling:
         display_name: str = "",
         headers: Sequence[tuple[str, str]] = (),
         withheld: bool = False,
+        payer: Payer = NOBODY,
     ) -> None:
         self.said.append(f"dial {target_uri}")
         self.dialled.append(leg_id)

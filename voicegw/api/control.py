@@ -12,9 +12,10 @@ from typing import Protocol
 
 from voicegw.base.ids import CallId
 from voicegw.call.transfer_request import TransferKind
-from voicegw.runtime.orders import NoSuchCall, Refused
+from voicegw.runtime.orders import CallBarred, NoSuchCall, Refused
 
 __all__ = [
+    "CallBarred",
     "CallControl",
     "Mode",
     "NoSuchCall",
@@ -53,6 +54,10 @@ class OutgoingCall:
     calling: str = ""
     trunk: str = ""
     variables: tuple[tuple[str, str], ...] = ()
+    user: str = ""
+    """Who ordered it, by name."""
+    key: str = ""
+    """With which API key, by its id; empty for a session."""
 
 
 class Originator(Protocol):

@@ -97,6 +97,12 @@ def forbidden(detail: str) -> ApiProblem:
     return ApiProblem(HTTPStatus.FORBIDDEN, detail)
 
 
+def barred_call(field: str, detail: str, fix: str) -> ApiProblem:
+    """403: a rule of the node, whoever asks."""
+    error = FieldProblem(field=field, detail=detail, fix=fix)
+    return ApiProblem(HTTPStatus.FORBIDDEN, f"the toll rules do not allow this call: {detail}", [error])
+
+
 def not_found(what: str) -> ApiProblem:
     """404: not there, or not for you; which of the two is not told."""
     return ApiProblem(HTTPStatus.NOT_FOUND, f"there is no such {what}")

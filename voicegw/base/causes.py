@@ -132,6 +132,21 @@ class HangupCause(Enum):
     NOT_ALLOWED = Cause(
         "not_allowed", 403, 21, Side.OPERATOR, True, "no trunk may carry a call to this number", Heard.AGENT_AGAIN
     )
+    TOLL_BARRED = Cause(
+        "toll_barred", 403, 21, Side.OPERATOR, True, "the toll rules do not allow this call", Heard.AGENT_AGAIN
+    )
+    TOLL_LIMIT = Cause(
+        "toll_limit",
+        503,
+        42,
+        Side.OPERATOR,
+        True,
+        "the toll rules allow no more such calls at present",
+        Heard.AGENT_AGAIN,
+    )
+    BUDGET_SPENT = Cause(
+        "budget_spent", 403, 29, Side.OPERATOR, True, "the money for such calls is spent", Heard.HOUSE_TEXT
+    )
     CREDENTIALS_REFUSED = Cause(
         "credentials_refused",
         403,

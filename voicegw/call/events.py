@@ -117,7 +117,9 @@ class MediaLost:
 
 @dataclass(frozen=True, slots=True)
 class ShutdownRequested:
-    """The server drains: part politely."""
+    """The server drains, or has another ``cause`` not to go on: part politely."""
+
+    cause: HangupCause = HangupCause.DRAINING
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from voicegw.base.ids import CallId, UtteranceId
 from voicegw.call.fact import Fact
 from voicegw.call.line_facts import (
     AudioWasMissing,
+    CallWasBarred,
     MediaHasMoved,
     MediaQualityHasChanged,
     MediaWasMeasured,
@@ -52,6 +53,7 @@ from voicegw.call.recording_facts import (
 __all__ = [
     "AnnouncementWasMade",
     "AudioWasMissing",
+    "CallWasBarred",
     "CallWasOrdered",
     "CalleeSpoke",
     "CallerWasConnected",
@@ -429,6 +431,7 @@ AnyFact: TypeAlias = (
     | ParticipantSpoke
     | SipWasTraced
     | TrunkHasFailed
+    | CallWasBarred
     | CallHasEnded
 )
 

@@ -99,6 +99,18 @@ class SipWasTraced(Fact, frozen=True):
     dropped: int = 0
 
 
+class CallWasBarred(Fact, frozen=True):
+    """A toll rule did not allow a call of ours, or, where it was ``running``, not any longer. ``rule`` is empty for
+    what holds for every call, ``limit`` the setting. ``ended``: it was, or never began."""
+
+    leg: str
+    rule: str
+    limit: str
+    why: str
+    running: bool
+    ended: bool
+
+
 class TrunkHasFailed(Fact, frozen=True):
     """A trunk could not carry a call of ours, and ``next_trunk`` tried after it. ``cause``: of the catalogue,
     ``status`` and ``reason``: what the trunk said, 0 and "" where it said nothing."""

@@ -137,7 +137,7 @@ class CallMachine:
             case e.MediaLost():
                 return self._end_all(HangupCause.MEDIA_LOST)
             case e.ShutdownRequested():
-                return self._part(HangupCause.DRAINING, now)
+                return self._part(event.cause, now)
             case e.SupervisorOffered():
                 return self._supervisor_offered(event)
             case e.SupervisorChose():

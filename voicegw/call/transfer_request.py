@@ -89,6 +89,9 @@ _BY_CAUSE: Final = {
     HangupCause.TRUNK_DOWN: TransferFailure.UNREACHABLE,
     HangupCause.TRUNK_FULL: TransferFailure.NOT_POSSIBLE,
     HangupCause.NOT_ALLOWED: TransferFailure.NOT_POSSIBLE,
+    HangupCause.TOLL_BARRED: TransferFailure.NOT_POSSIBLE,
+    HangupCause.TOLL_LIMIT: TransferFailure.NOT_POSSIBLE,
+    HangupCause.BUDGET_SPENT: TransferFailure.NOT_POSSIBLE,
 }
 
 

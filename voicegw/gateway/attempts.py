@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.gateway.way import Way
 from voicegw.sip.address import Address
 from voicegw.sip.headers import NameAddr
@@ -40,6 +41,7 @@ class Trip:
     headers: Sequence[tuple[str, str]]
     withheld: bool
     media_port: int
+    payer: Payer = NOBODY
     tried: list[str] = field(default_factory=list)
     bound: str = ""
     """This machine's address that the media socket has, once the first INVITE is out."""

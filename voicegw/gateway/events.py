@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
+from voicegw.gateway.tolls.calls import Barred
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.sdp.recording import RecordedStream
 from voicegw.sip.parties import NOBODY, Parties
@@ -208,6 +209,16 @@ class LegTrunkFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class LegBarred:
+    """A toll rule does not allow a call of ours, or not any more where it runs. ``ends``: it is to end."""
+
+    leg_id: LegId
+    barred: Barred
+    running: bool = False
+    ends: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded:
     """The last event of a leg. ``sip_status`` is the final status of a refused INVITE, else 0.
 
@@ -240,5 +251,6 @@ LegEvent: TypeAlias = (
     | LegReferralFailed
     | LegReplaced
     | LegTrunkFailed
+    | LegBarred
     | LegEnded
 )

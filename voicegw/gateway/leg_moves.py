@@ -16,6 +16,7 @@ from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import LegId, RandomBytes, token
 from voicegw.gateway.events import (
     LegAnswered,
+    LegBarred,
     LegEnded,
     LegEvent,
     LegMediaChanged,
@@ -28,6 +29,7 @@ from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_table import LegTable
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.target_policy import TargetPolicy
+from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.sip import events as ua
 from voicegw.sip.events import SipCallHandle
 from voicegw.sip.headers import NameAddr
@@ -121,6 +123,10 @@ class LegMoves:
             headers += [("Replaces", event.replaces), ("Require", "replaces")]
         try:
             dial(move.scout, event.target, *place, us, headers=headers)
+        except RouteRefused as refused:
+            if refused.barred is not None:
+                self._report(LegBarred(leg.leg_id, refused.barred))
+            self._fail(move, refused.cause.value.sip_status, refused.cause)
         except (LocalError, RemoteProtocolError):
             self._fail(move, _UNAVAILABLE, HangupCause.UNREACHABLE)
 

@@ -80,6 +80,7 @@ class NextTrunk:
                 self._driver.now,
                 withheld=trip.withheld,
                 tried=trip.tried,
+                payer=trip.payer,
             )
         except (RouteRefused, LocalError, RemoteProtocolError) as refused:
             log.info("no other trunk takes the call: %s", refused, extra={"leg_id": leg.leg_id})

@@ -20,6 +20,7 @@ from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.phone_ringing import PhoneRinging
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.gateway.trunk_calls import Departure, Speech, TrunkCalls
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.gateway.way import DIRECT, Way
@@ -73,12 +74,14 @@ class Placing:
         account: str = "",
         way: Way = DIRECT,
         withheld: bool = False,
+        payer: Payer = NOBODY,
     ) -> None:
         """Call ``target_uri`` with an offer of our own. LegRinging, LegEarlyMedia, LegAnswered and LegEnded follow.
 
         A number (tel:) goes by the trunk that carries it, and so does the URI of a trunk's host: the trunk says how
         the caller is shown (``withheld``: not at all), and what of ``headers`` passes. ``account`` names the
-        credentials that answer challenges to a call of no trunk, ``way`` how it travels. Where a server is silent,
+        credentials that answer challenges to a call of no trunk, ``way`` how it travels, ``payer`` on whose behalf
+        it is placed, for the toll rules. Where a server is silent,
         cannot be reached or answers 503, the next one is tried, as long as there is one (RFC 3263 §4.3).
 
         RouteRefused where no trunk may carry the call, RemoteProtocolError for a URI that is none, LocalError for a
@@ -93,9 +96,17 @@ class Placing:
             self._ringing.begin(leg_id, phone, call)
             return
         departure = self._calls.depart(
-            leg_id, target_uri, sender, headers, self._driver.now, account=account, way=way, withheld=withheld
+            leg_id,
+            target_uri,
+            sender,
+            headers,
+            self._driver.now,
+            account=account,
+            way=way,
+            withheld=withheld,
+            payer=payer,
         )
-        self._call(leg_id, departure, place, Trip(target_uri, sender, headers, withheld, local_port))
+        self._call(leg_id, departure, place, Trip(target_uri, sender, headers, withheld, local_port, payer))
 
     def call_off(self, leg: SipLeg, cause: HangupCause) -> None:
         """End a leg of which nobody else has heard yet: its server is still looked for."""
@@ -172,6 +183,11 @@ class Placing:
         """The called side named somebody else (3xx): the same leg calls there."""
         log.info("redirected", extra={"leg_id": leg.leg_id, "target": dialled.target_uri})
         self._legs.detach(leg)
+        try:
+            self._calls.desk.redirect(leg.leg_id, dialled.target_uri)
+        except RouteRefused as refused:
+            self._give_up(leg, LegEnded(leg.leg_id, refused.cause, reason_text=str(refused)))
+            return
         self._place_later(leg, dialled)
 
     def _invite(self, leg: SipLeg, attempts: Attempts) -> None:

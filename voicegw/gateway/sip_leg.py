@@ -16,7 +16,7 @@ from voicegw.base.ids import LegId, RandomBytes
 from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.door import Door
-from voicegw.gateway.events import LegEnded, LegEvent
+from voicegw.gateway.events import LegBarred, LegEnded, LegEvent
 from voicegw.gateway.incoming_legs import IncomingLegs
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_media import LegMedia
@@ -41,6 +41,7 @@ from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.sip_requests import SipRequests
 from voicegw.gateway.stray_messages import StrayMessages
 from voicegw.gateway.target_policy import TargetPolicy
+from voicegw.gateway.tolls.book import Overrun
 from voicegw.gateway.trunk_calls import Speech, TrunkCalls
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_watch import TrunkWatch
@@ -98,6 +99,7 @@ class SipGateway:
         )
         policy = TargetPolicy(config.forward_to)
         self._outgoing = OutgoingCalls(driver, self.servers, policy, random, counters)
+        self.trunks.tolls.on_overrun = self._overrun
         self._media = LegMedia(driver, self._tell, self.hangup)
         self._door = Door(driver, self.trunks, self._tell, counters)
         self._moves = LegMoves(driver, self._legs, policy, self._tell, self, random)
@@ -152,6 +154,7 @@ class SipGateway:
         for leg_id, leg in list(self._legs.by_id.items()):
             self.hangup(leg_id, HangupCause.DRAINING)
             self._end(leg, LegEnded(leg_id, HangupCause.DRAINING))
+        self.trunks.tolls.close()
         self.watch.stop()
         self.servers.close()
         self._driver.close()
@@ -164,7 +167,8 @@ class SipGateway:
     def gauges(self) -> dict[str, float]:
         """Levels for metrics. Any thread may ask."""
         passed_over = float(len(self.servers.listed))
-        return {**self.watch.gauges(), **self.snapshot().gauges(), "sip_servers_passed_over": passed_over}
+        levels = {**self.watch.gauges(), **self.snapshot().gauges(), **self.trunks.tolls.gauges()}
+        return {**levels, "sip_servers_passed_over": passed_over}
 
     @property
     def active_legs(self) -> int:
@@ -238,6 +242,7 @@ class SipGateway:
                 self._media.handle(leg, event)
             case ua.Answered():
                 self._outgoing.note_alive(leg)
+                self.trunks.tolls.answered(leg.leg_id)
                 leg.attempts = leg.trip = None
                 self._media.handle(leg, event)
             case (
@@ -256,6 +261,13 @@ class SipGateway:
         """Tell the runtime, unless the leg is one that it does not know of."""
         if not self._moves.takes(event):
             self._report(event)
+
+    def _overrun(self, overrun: Overrun) -> None:
+        """A call of ours may not go on: the runtime ends it with a word, we do where that takes too long."""
+        if overrun.cut:
+            self.hangup(overrun.leg_id, overrun.barred.cause)
+        else:
+            self._tell(LegBarred(overrun.leg_id, overrun.barred, running=True, ends=overrun.ends))
 
     def _end(self, leg: SipLeg, event: LegEnded) -> None:
         if self._legs.remove(leg) and not leg.is_untold:

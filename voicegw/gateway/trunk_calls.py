@@ -17,6 +17,7 @@ from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_security import NO_SRTP, LegSecurity, MediaSecurity, warn_of
 from voicegw.gateway.recording_leg import RecordingLeg, read_recording
 from voicegw.gateway.target_policy import TargetPolicy, policy_of
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_headers import outgoing
@@ -127,12 +128,13 @@ class TrunkCalls:
         way: Way = DIRECT,
         withheld: bool = False,
         tried: Collection[str] = (),
+        payer: Payer = NOBODY,
     ) -> Departure:
         """The way of a call out, past the trunks ``tried``. ``account`` and ``way`` are for calls of no trunk.
 
         Raises RouteRefused, RemoteProtocolError for a URI that is none, LocalError for a header unfit for one.
         """
-        route = self.desk.route(leg_id, target_uri, now, tried)
+        route = self.desk.route(leg_id, target_uri, now, tried, payer)
         if route.trunk is None:
             return self.direct(route.target, sender, headers, way, account)
         dialled, name = self._dialled(route, sender, headers, withheld), route.trunk.name
@@ -156,8 +158,11 @@ class TrunkCalls:
 
     def refer_target(self, target_uri: str) -> str:
         """How a peer is told to call somebody: a number as the trunk that carries it would call it, without what is
-        only for us. Raises RouteRefused."""
-        target = SipUri.parse(self.desk.best(target_uri).target)
+        only for us. Raises RouteRefused, also where a toll rule holds for such calls of ours."""
+        best = self.desk.best(target_uri)
+        if best.trunk is not None:
+            self.desk.tolls.refer(best.trunk.name, best.number)
+        target = SipUri.parse(best.target)
         return str(SipUri(target.host, target.user, target.port, target.params.without("transport"), target.scheme))
 
     def refer_headers(self, leg_id: LegId, headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

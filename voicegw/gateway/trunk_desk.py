@@ -16,11 +16,15 @@ from voicegw.base.ids import LegId
 from voicegw.base.metrics import Counters
 from voicegw.gateway.shared_lines import SharedLines
 from voicegw.gateway.token_bucket import Rate, TokenBucket
+from voicegw.gateway.toll_desk import TollDesk
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_numbers import to_inside
 from voicegw.gateway.trunk_table import OutRoute, RouteRefused, TrunkTable
 from voicegw.gateway.way import Way
 from voicegw.sip.address import Address, is_literal
 from voicegw.sip.digest import Credentials
+from voicegw.sip.parties import number_of
 
 UNKNOWN_RATE = Rate(1e9, 1e9)
 _MESSAGES_A_CALL = 10
@@ -51,10 +55,16 @@ class TrunkDesk:
     """``strangers``: what becomes of calls of no trunk: ``open``, ``refuse`` (403) or ``silent``."""
 
     def __init__(
-        self, trunks: Iterable[Trunk], strangers: str, counters: Counters, shared: SharedLines | None = None
+        self,
+        trunks: Iterable[Trunk],
+        strangers: str,
+        counters: Counters,
+        shared: SharedLines | None = None,
+        tolls: TollDesk | None = None,
     ) -> None:
-        """``shared``: lines that other nodes take as well."""
+        """``shared``: lines that other nodes take as well. ``tolls``: what calls out may cost."""
         self.shared = shared or SharedLines()
+        self.tolls = tolls or TollDesk(counters=counters)
         self._trunks = tuple(trunks)
         self._strangers = strangers
         self._counters = counters
@@ -184,10 +194,13 @@ class TrunkDesk:
         self._take(leg_id, trunk, "in", now)
         return trunk
 
-    def route(self, leg_id: LegId, uri: str, now: float, tried: Collection[str] = ()) -> OutRoute:
+    def route(
+        self, leg_id: LegId, uri: str, now: float, tried: Collection[str] = (), payer: Payer = NOBODY
+    ) -> OutRoute:
         """The way of a call out, with a line of its trunk taken; trunks that were ``tried`` are passed over.
 
-        Raises RouteRefused where nothing may or can carry it, RemoteProtocolError for what is no URI.
+        Raises RouteRefused where nothing may or can carry it, or ``payer`` may not have it carried;
+        RemoteProtocolError for what is no URI.
         """
         refused: RouteRefused | None = None
         for route in self._routes(uri):
@@ -198,11 +211,16 @@ class TrunkDesk:
             try:
                 self._require_up(route.trunk)
                 self._take(leg_id, route.trunk, "out", now)
+                self.tolls.begin(leg_id, route.trunk.name, route.number, payer, again=bool(tried))
             except RouteRefused as error:
+                if error.barred is not None:
+                    self.release(leg_id)
                 refused = refused or error
                 continue
             return route
-        raise refused or RouteRefused(HangupCause.TRUNK_DOWN, "every trunk that carries the number was tried")
+        if refused is not None:
+            raise self.tolls.noted(refused)
+        raise RouteRefused(HangupCause.TRUNK_DOWN, "every trunk that carries the number was tried")
 
     def has_other(self, uri: str, tried: Collection[str]) -> bool:
         """Whether a trunk that was not tried carries the call, and is up. Raises RemoteProtocolError for no URI."""
@@ -214,6 +232,28 @@ class TrunkDesk:
         ways = self._routes(uri)
         return next((way for way in ways if way.trunk is None or way.trunk.name not in self._down), ways[0])
 
+    def check(self, uri: str, payer: Payer = NOBODY) -> None:
+        """Raises RouteRefused, as :meth:`route` would, for a call that the toll rules would not allow now."""
+        refused: RouteRefused | None = None
+        for route in self._routes(uri):
+            if route.trunk is None:
+                return
+            try:
+                self.tolls.check(route.trunk.name, route.number, payer)
+            except RouteRefused as error:
+                refused = refused or error
+            else:
+                return
+        if refused is not None:
+            raise refused
+
+    def redirect(self, leg_id: LegId, uri: str) -> None:
+        """The called side sends a call of ours on to ``uri``; raises RouteRefused where the toll rules do not allow
+        that. Who may be named at all is not decided here."""
+        trunk = self.trunk_of(leg_id)
+        if trunk is not None:
+            self.tolls.redirect(leg_id, trunk.name, to_inside(trunk.settings.numbering, number_of(uri)))
+
     def trunk_of(self, leg_id: LegId) -> Trunk | None:
         """By which a leg came or goes, as it is set now; None for no trunk, or one that is gone."""
         name = self._lines.get(leg_id)
@@ -222,6 +262,7 @@ class TrunkDesk:
     def release(self, leg_id: LegId) -> None:
         """The leg is over; one of no trunk has nothing to give back."""
         self.shared.release(leg_id)
+        self.tolls.ended(leg_id)
         name = self._lines.pop(leg_id, None)
         if name is not None:
             self._calls[name] -= 1
@@ -231,6 +272,7 @@ class TrunkDesk:
         line = self._lines.pop(leg_id, None)
         self.release(name)
         self.shared.rename(leg_id, name)
+        self.tolls.rename(leg_id, name)
         if line is not None:
             self._lines[name] = line
 

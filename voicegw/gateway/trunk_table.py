@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
+from voicegw.gateway.tolls.calls import Barred
 from voicegw.gateway.trunk_config import Network, Trunk
 from voicegw.gateway.trunk_numbers import longest_match, to_inside, to_trunk
 from voicegw.gateway.way import DIRECT, Way
@@ -23,11 +24,12 @@ from voicegw.sip.uri import TelUri, escape_user, parse_uri
 
 
 class RouteRefused(LocalError):
-    """A call may not come or go; ``cause`` says why."""
+    """A call may not come or go; ``cause`` says why, and ``barred`` which toll rule, where it is one."""
 
-    def __init__(self, cause: HangupCause, message: str) -> None:
+    def __init__(self, cause: HangupCause, message: str, barred: Barred | None = None) -> None:
         super().__init__(message)
         self.cause = cause
+        self.barred = barred
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class OutRoute:
     trunk: Trunk | None
     target: str
     way: Way = DIRECT
+    number: str = ""
+    """Of a trunk: whom it calls, in E.164 where the country is known."""
 
 
 class TrunkTable:
@@ -124,7 +128,7 @@ def _at(trunk: Trunk, number: str) -> OutRoute:
     port = f":{settings.port}" if settings.port and not settings.outbound_proxies and not settings.domain else ""
     phone = ";user=phone" if settings.numbering.user_phone else ""
     target = f"sip:{user}@{trunk.domain}{port}{phone}{trunk.transport_parameter}"
-    return OutRoute(trunk, target, trunk.way)
+    return OutRoute(trunk, target, trunk.way, to_inside(settings.numbering, number))
 
 
 def _carries(trunk: Trunk, number: str) -> int:

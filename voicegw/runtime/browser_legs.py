@@ -16,6 +16,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
 from voicegw.gateway.events import LegAnswered, LegEnded, LegEvent
 from voicegw.gateway.loopback import LOOPBACK
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.runtime.services import Signalling
 from voicegw.sdp.codec_choice import PCMU
 from voicegw.sdp.negotiate import MediaSession
@@ -136,6 +137,7 @@ class SignallingWithBrowsers:
         display_name: str = "",
         headers: Sequence[tuple[str, str]] = (),
         withheld: bool = False,
+        payer: Payer = NOBODY,
     ) -> None:
         """See :class:`Signalling`."""
         if target_uri.startswith(SCHEME):
@@ -150,6 +152,7 @@ class SignallingWithBrowsers:
             display_name=display_name,
             headers=headers,
             withheld=withheld,
+            payer=payer,
         )
 
     def move_media(self, leg_id: LegId, local_ip: str, local_port: int) -> None:

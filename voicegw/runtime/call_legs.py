@@ -10,6 +10,8 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import CallId, LegId
 from voicegw.call import events as e
+from voicegw.gateway.events import LegBarred
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.media import messages as m
 from voicegw.runtime.one_way import LineEnds
@@ -30,6 +32,8 @@ class Caller:
     display_name: str = ""
     headers: Sequence[tuple[str, str]] = ()
     withheld: bool = False
+    payer: Payer = NOBODY
+    """On whose behalf it calls."""
 
 
 class CallLegs:
@@ -40,7 +44,7 @@ class CallLegs:
         call_id: CallId,
         services: CallServices,
         tasks: ChildTasks,
-        post: Callable[[e.CallEvent], None],
+        post: Callable[[e.CallEvent | LegBarred], None],
         adopt: Callable[[LegId], None],
     ) -> None:
         self._call_id = call_id
@@ -118,9 +122,12 @@ class CallLegs:
                 display_name=to_wire(caller.display_name),
                 headers=[(name, to_wire(value)) for name, value in caller.headers],
                 withheld=caller.withheld,
+                payer=caller.payer,
             )
         except RouteRefused as refused:
             log.warning("call refused: %s", refused, extra={"leg_id": leg_id})
+            if refused.barred is not None:
+                self._post(LegBarred(leg_id, refused.barred))
             self._post(e.LegEnded(leg_id, refused.cause))
         except (LocalError, RemoteProtocolError) as error:
             log.warning("cannot call %s: %s", uri, error)

@@ -21,6 +21,7 @@ from voicegw.dialplan.compile import RouteRequest
 from voicegw.dialplan.match import Reject, RouteDecision, ToAgent, ToRecorder
 from voicegw.gateway.events import (
     LegAnswered,
+    LegBarred,
     LegConfirmed,
     LegEarlyMedia,
     LegEnded,
@@ -43,6 +44,7 @@ from voicegw.gateway.events import (
     LegTrunkFailed,
 )
 from voicegw.gateway.token_bucket import Rate, TokenBucket
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.media import messages as m
 from voicegw.runtime.call_runtime import CallRuntime
 from voicegw.runtime.dialplan_store import DialplanStore
@@ -141,6 +143,7 @@ class CallManager:
                 | LegMessage()
                 | LegKeysSent()
                 | LegTrunkFailed()
+                | LegBarred()
             ):
                 self._post(event.leg_id, event)
             case LegInfo():
@@ -157,9 +160,14 @@ class CallManager:
             self._post(event.leg_id, m.DtmfReceived(event.leg_id, key.digit, key.duration_ms))
 
     def originate(
-        self, uri: str, agent: str, calling: str = "", told: Mapping[str, str] = MappingProxyType({})
+        self,
+        uri: str,
+        agent: str,
+        calling: str = "",
+        told: Mapping[str, str] = MappingProxyType({}),
+        payer: Payer = NOBODY,
     ) -> CallId:
-        """Call ``uri`` and let ``agent``, who is ``told`` this, talk with whoever answers.
+        """Call ``uri`` and let ``agent``, who is ``told`` this, talk with whoever answers. ``payer`` ordered it.
 
         The facts of the call tell how that goes.
 
@@ -181,7 +189,7 @@ class CallManager:
             raise LocalError("every line of this server is taken")
         self._services.counters.add("calls_originated")
         call_id, leg_id = CallId(token(self._services.random, 16)), LegId(token(self._services.random, 16))
-        call = self._open(call_id, Offer(leg_id, "", called, calling, "", {}, uri, told=told))
+        call = self._open(call_id, Offer(leg_id, "", called, calling, "", {}, uri, told=told, payer=payer))
         call.post(e.CallOffered(leg_id, uri))
         call.note_route("", agent)
         call.post(e.RouteChosen(agent))

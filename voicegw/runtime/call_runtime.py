@@ -19,6 +19,7 @@ from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT_EAR, Edge
 from voicegw.call.machine import CallMachine
 from voicegw.gateway.events import (
+    LegBarred,
     LegKeysSent,
     LegMessage,
     LegReferralFailed,
@@ -26,6 +27,7 @@ from voicegw.gateway.events import (
     LegReplaced,
     LegTrunkFailed,
 )
+from voicegw.gateway.tolls.calls import Payer
 from voicegw.media import messages as m
 from voicegw.ports.tracing import trace_var
 from voicegw.runtime import mail as mail_types
@@ -195,6 +197,7 @@ class CallRuntime(CallTask):
                 | LegMessage()
                 | LegKeysSent()
                 | LegTrunkFailed()
+                | LegBarred()
             ):
                 self._far_end_changed(mail)
             case mail_types.RecordingClientSaid() | mail_types.StreamsMoved():
@@ -212,6 +215,16 @@ class CallRuntime(CallTask):
         self._side.on_far_end(mail)
         if isinstance(mail, LegTrunkFailed):
             self.handle(e.LegRedialled(mail.leg_id))
+        elif isinstance(mail, LegBarred) and mail.running and mail.ends:
+            self._end_barred(mail)
+
+    def _end_barred(self, barred: LegBarred) -> None:
+        """The call may not go on, or what goes on is only a supervisor's leg."""
+        cause = barred.barred.cause
+        if self._machine.supervisors.find(barred.leg_id) is not None:
+            self._services.signalling.hangup(barred.leg_id, cause)
+        else:
+            self.handle(e.ShutdownRequested(cause))
 
     def _handle_media(self, mail: mail_types.MediaMail) -> None:
         match mail:
@@ -303,7 +316,7 @@ class CallRuntime(CallTask):
                 self._legs.open_towards(leg_id, uri)
             case c.InviteLeg(leg_id, uri):
                 self._legs.invite(
-                    leg_id, uri, self._caller if leg_id == self.leg_id else Caller(self._offer.called)
+                    leg_id, uri, self._caller if leg_id == self.leg_id else self._to_supervisor(leg_id)
                 )
             case _:
                 assert_never(command)
@@ -384,7 +397,18 @@ class CallRuntime(CallTask):
     def _caller(self) -> Caller:
         """As whom legs of ours present themselves."""
         offer = self._offer
-        return Caller(offer.calling, offer.display_name, withheld=offer.parties.withheld)
+        return Caller(offer.calling, offer.display_name, withheld=offer.parties.withheld, payer=self._payer)
+
+    def _to_supervisor(self, leg_id: LegId) -> Caller:
+        """As whom we call a supervisor's phone; it is they who pay for it."""
+        presence = self._machine.supervisors.find(leg_id)
+        return Caller(self._offer.called, payer=Payer(user=presence.name if presence is not None else ""))
+
+    @property
+    def _payer(self) -> Payer:
+        """On whose behalf legs of ours are called."""
+        given, caller = self._offer.payer, "" if self._offer.uri else self._offer.calling
+        return Payer(self._machine.agent, given.user, given.key, caller)
 
     def _call_facts(self) -> CallFacts:
         offer = self._offer

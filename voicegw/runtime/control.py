@@ -17,6 +17,7 @@ from voicegw.base.ids import CallId, LegId, RandomBytes, token
 from voicegw.call.states import CallState, Control
 from voicegw.call.supervision import SupervisorInput, SupervisorMode
 from voicegw.call.transfer_request import TransferKind
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.orders import (
     Dismiss,
@@ -74,12 +75,17 @@ class RuntimeControl:
         return self._manager.codes.issue(call_id, name, _input(mode))
 
     def originate(
-        self, uri: str, agent: str, calling: str = "", told: Mapping[str, str] = MappingProxyType({})
+        self,
+        uri: str,
+        agent: str,
+        calling: str = "",
+        told: Mapping[str, str] = MappingProxyType({}),
+        payer: Payer = NOBODY,
     ) -> CallId:
         """Call somebody and let an agent, who is ``told`` this, talk with them; the id is known before the phone
         rings."""
         try:
-            return self._manager.originate(uri, agent, calling, told)
+            return self._manager.originate(uri, agent, calling, told, payer)
         except (LocalError, RemoteProtocolError) as error:
             raise Refused(str(error)) from None
 

@@ -111,5 +111,7 @@ def _outcome(ended: f.CallHasEnded) -> str:
     return "abandoned" if ended.side == "caller" else "refused"
 
 
-_UNWANTED = frozenset({"no_route", "unknown_source", "caller_unproven", "not_allowed"})
+_UNWANTED = frozenset(
+    {"no_route", "unknown_source", "caller_unproven", "not_allowed", "toll_barred", "toll_limit", "budget_spent"}
+)
 """Failures for who calls, but just what the configuration wants: no alarm of ours may ring for a wrong number."""

@@ -6,6 +6,7 @@ from typing import TypeAlias, assert_never
 
 from voicegw.call import facts as f
 from voicegw.gateway.events import (
+    LegBarred,
     LegKeysSent,
     LegMessage,
     LegReferralFailed,
@@ -14,7 +15,9 @@ from voicegw.gateway.events import (
     LegTrunkFailed,
 )
 
-FarEndChange: TypeAlias = LegReferred | LegReferralFailed | LegReplaced | LegMessage | LegKeysSent | LegTrunkFailed
+FarEndChange: TypeAlias = (
+    LegReferred | LegReferralFailed | LegReplaced | LegMessage | LegKeysSent | LegTrunkFailed | LegBarred
+)
 
 
 def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
@@ -32,6 +35,8 @@ def fact_of(change: FarEndChange, leg: str) -> f.AnyFact:
             return f.KeysWereSent(leg, digits, "info", status)
         case LegTrunkFailed(_, trunk, cause, status, reason, next_trunk):
             return f.TrunkHasFailed(leg, trunk, cause.value.name, status, reason, next_trunk)
+        case LegBarred(_, barred, running, ends):
+            return f.CallWasBarred(leg, barred.rule, barred.limit, barred.why, running, ends)
         case _:
             assert_never(change)
 
@@ -41,7 +46,7 @@ def note_of(change: FarEndChange) -> str:
     match change:
         case LegReplaced():
             return "The caller has handed the line to somebody else, who is on it from now on."
-        case LegReferred() | LegReferralFailed() | LegMessage() | LegKeysSent() | LegTrunkFailed():
+        case LegReferred() | LegReferralFailed() | LegMessage() | LegKeysSent() | LegTrunkFailed() | LegBarred():
             return ""
         case _:
             assert_never(change)

@@ -20,7 +20,7 @@ class HouseWords:
     fillers: tuple[str, ...] = ()
     """Said in turn while a reply is awaited."""
     too_long: str = ""
-    """Before a call is ended that has reached the longest time."""
+    """Before a call is ended that has reached the longest time, or that nobody pays for any longer."""
     draining: str = ""
     """Before a call is ended because the server stops."""
     apology: str = ""
@@ -28,7 +28,11 @@ class HouseWords:
 
     def parting(self, cause: HangupCause) -> str:
         """The last words of a call that the server ends."""
-        known = {HangupCause.CALL_TOO_LONG: self.too_long, HangupCause.DRAINING: self.draining}
+        known = {
+            HangupCause.CALL_TOO_LONG: self.too_long,
+            HangupCause.BUDGET_SPENT: self.too_long,
+            HangupCause.DRAINING: self.draining,
+        }
         return known.get(cause, self.apology)
 
     @property

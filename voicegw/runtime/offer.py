@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 from voicegw.base.ids import CallId, LegId
 from voicegw.call import facts as f
+from voicegw.gateway.tolls.calls import NOBODY as NO_PAYER
+from voicegw.gateway.tolls.calls import Payer
 from voicegw.sip.parties import NOBODY, Parties
 
 
@@ -34,6 +36,8 @@ class Offer:
 
     told: Mapping[str, str] = field(default_factory=dict)
     """What the agent is to know from the start, where the call is ours."""
+    payer: Payer = NO_PAYER
+    """Who ordered it, where the call is ours."""
 
     def fact(self, call_id: CallId, wall: float) -> f.CallWasOffered:
         """For the record; ``wall`` is the time of day in seconds since 1970."""

@@ -14,6 +14,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import LegId
 from voicegw.call.supervision import SupervisorInput
 from voicegw.call.transfer_request import TransferKind
+from voicegw.gateway.tolls.calls import Barred
 
 
 class NoSuchCall(LocalError):
@@ -22,6 +23,14 @@ class NoSuchCall(LocalError):
 
 class Refused(LocalError):
     """The call is there, but this cannot be done with it now; the text says why."""
+
+
+class CallBarred(Refused):
+    """A toll rule does not allow the call."""
+
+    def __init__(self, barred: Barred) -> None:
+        super().__init__(str(barred))
+        self.barred = barred
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from voicegw.call.redaction import Redactor
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
 from voicegw.gateway.sip_traces import Trace
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
 from voicegw.ports.eot import EotModel
@@ -95,8 +96,10 @@ class Signalling(Protocol):
         display_name: str = "",
         headers: Sequence[tuple[str, str]] = (),
         withheld: bool = False,
+        payer: Payer = NOBODY,
     ) -> None:
-        """Send an INVITE; raises LocalError and RemoteProtocolError for what cannot be called.
+        """Send an INVITE; raises LocalError and RemoteProtocolError for what cannot be called. ``payer``: on whose
+        behalf.
 
         RouteRefused, a LocalError, says with a cause that no trunk may or can carry it. ``withheld``: the caller
         wishes not to be shown.

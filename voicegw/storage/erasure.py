@@ -46,6 +46,7 @@ UNSPOKEN_KINDS = (
     "MediaQualityHasChanged",
     "SipWasTraced",
     "TrunkHasFailed",
+    "CallWasBarred",
     "TransferHasProgressed",
     "TransferHasFailed",
     "SupervisorHasJoined",

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voicegw.api.access import Allow, Visitor
 from voicegw.api.answers import Name, Words, refusals
-from voicegw.api.control import OutgoingCall, Refused
+from voicegw.api.control import CallBarred, OutgoingCall, Refused
 from voicegw.api.idempotency import once
 from voicegw.api.parts import Parts, PartsDep
 from voicegw.api.permissions import Permission
-from voicegw.api.problems import conflict, invalid, not_found
+from voicegw.api.problems import barred_call, conflict, invalid, not_found
 
 router = APIRouter(prefix="/v1/calls", tags=["calls"])
 Caller = Annotated[Visitor, Depends(Allow(Permission.ORIGINATE))]
@@ -53,7 +53,8 @@ class CallMade(BaseModel):
 async def originate(
     body: NewCall, parts: PartsDep, visitor: Caller, response: Response, key: IdempotencyKey = None
 ) -> CallMade:
-    """Answers before the phone rings. With an ``Idempotency-Key``, a repetition makes no second call."""
+    """Answers before the phone rings; 403 names the toll rule that does not allow the call. With an
+    ``Idempotency-Key``, a repetition makes no second call."""
     if not visitor.who.scope.has_agent(body.agent):
         raise not_found("agent")
     call_id = await once(parts, visitor, key, body.model_dump_json(), lambda: _call(parts, visitor, body))
@@ -72,8 +73,16 @@ async def _call(parts: Parts, visitor: Visitor, body: NewCall) -> str:
     async with parts.store.write() as unit:
         after = {"to": body.to, "agent": body.agent, "trunk": body.trunk}
         await unit.audit.append(visitor.note("call.originate", "call", "", None, after))
-    call = OutgoingCall(body.to, body.agent, body.calling, body.trunk, tuple(body.variables.items()))
+    who = visitor.who
+    variables = tuple(body.variables.items())
+    call = OutgoingCall(body.to, body.agent, body.calling, body.trunk, variables, who.user_name, who.key_id)
     try:
         return await parts.originator.originate(call)
+    except CallBarred as barred:
+        why = barred.barred
+        async with parts.store.write() as unit:
+            after = {"to": body.to, "agent": body.agent, "rule": why.rule, "limit": why.limit}
+            await unit.audit.append(visitor.note("call.refuse", "call", "", None, after))
+        raise barred_call("to", str(why), why.fix) from None
     except Refused as refused:
         raise conflict(str(refused)) from None

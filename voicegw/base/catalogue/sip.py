@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from typing import Final
 
-from voicegw.base.catalogue.metric import SIGNALLING_S, Metric, counted, counted_by, level, timed
+from voicegw.base.catalogue.metric import (
+    SIGNALLING_S,
+    Metric,
+    counted,
+    counted_by,
+    counted_each,
+    level,
+    timed,
+)
 
 STAGES: Final = ("trying", "ringing", "answered", "acknowledged")
 
+TOLL_LIMITS: Final = (
+    "allowed",
+    "denied",
+    "countries",
+    "denied_countries",
+    "denied_kinds",
+    "hours",
+    "calls_per_minute",
+    "calls_per_hour",
+    "calls_at_once",
+    "new_numbers_per_hour",
+    "max_call_s",
+    "spend_per_day",
+    "spend_per_month",
+)
+"""Settings of toll rules that can be the reason for a refusal."""
 SIP: Final[tuple[Metric, ...]] = (
     counted("sip_datagrams_received", "SIP messages that came, by any transport."),
     counted("sip_datagrams_sent", "SIP messages that were sent, by any transport."),
@@ -95,6 +119,21 @@ SIP: Final[tuple[Metric, ...]] = (
     counted("trunk_unknown_source", "Requests from addresses of no trunk.", "trunk_unknown_sources"),
     counted("trunk_full", "Calls for which every line of their trunk was taken.", "trunk_calls_refused_full"),
     counted("trunk_not_allowed", "Calls out that no trunk may carry.", "trunk_calls_not_allowed"),
+    counted_each(
+        "limit",
+        "toll_calls_refused",
+        TOLL_LIMITS,
+        "Calls out that a toll rule did not allow, by the setting that said so.",
+        "toll_calls_refused",
+    ),
+    counted_each(
+        "limit",
+        "toll_calls_overrun",
+        TOLL_LIMITS,
+        "Running calls out that a toll rule did not allow any longer.",
+        "toll_calls_overrun",
+    ),
+    level("toll_budget_spent_ratio", "Part of a budget that is spent, by rule/day and rule/month.", "budget"),
     counted("trunk_down", "Calls out whose trunk was down.", "trunk_calls_refused_down"),
     level("sip_trunks_up", "Trunks that answer."),
     level("sip_trunks_down", "Trunks that do not answer."),
