@@ -10,6 +10,8 @@ import pytest
 from voicegw.agents.tools.approval import Approvals, Asked, Verdict
 from voicegw.api import control as api
 from voicegw.base.ids import CallId
+from voicegw.gateway.toll_desk import refused
+from voicegw.gateway.tolls.calls import Barred, Payer
 from voicegw.ports.tools import IdempotencyKey
 from voicegw.runtime.browser_legs import browser_uri
 from voicegw.runtime.orders import NoSuchCall, Refused
@@ -54,15 +56,16 @@ def test_every_order_is_passed_on() -> None:
         await node.transfer(CALL, ADA, "desk", api.TransferKind.ATTENDED)
         await node.end(CALL, ADA)
         assert await node.originate(api.OutgoingCall("sip:a@b", "demo")) == "new"
-        await node.originate(api.OutgoingCall("+49 30 123", "demo", trunk="main", variables=(("order", "1"),)))
+        ordered = {"variables": (("order", "1"),), "user": "ada", "key": "k1"}
+        await node.originate(api.OutgoingCall("+49 30 123", "demo", trunk="main", **ordered))  # type: ignore[arg-type]
         assert runtime.asked == [
             ("supervise", CALL, "Ada", ADA.address, "takeover"),
             ("whisper_text", CALL, "Ada", "be kind"),
             ("hand_back", CALL, "Ada"),
             ("transfer", CALL, "Ada", "desk", "attended"),
             ("end", CALL, "Ada"),
-            ("originate", "sip:a@b", "demo", "", {}),
-            ("originate", "tel:+4930123;tgrp=main", "demo", "", {"order": "1"}),
+            ("originate", "sip:a@b", "demo", "", {}, Payer("demo")),
+            ("originate", "tel:+4930123;tgrp=main", "demo", "", {"order": "1"}, Payer("demo", "ada", "k1")),
         ]
 
     asyncio.run(story())
@@ -72,6 +75,21 @@ def test_every_order_is_passed_on() -> None:
 def test_refusals_of_the_runtime_are_those_of_the_api(refusal: Exception) -> None:
     with pytest.raises(type(refusal), match="x"):
         asyncio.run(control(refusal)[0].end(CALL, ADA))
+
+
+def test_a_call_that_a_toll_rule_does_not_allow_is_not_placed() -> None:
+    barred = Barred("night", "hours", "such calls are made by day", "change hours")
+
+    def check(uri: str, payer: Payer) -> None:
+        assert (uri, payer) == ("tel:+4930123", Payer("demo", "ada"))
+        raise refused(barred)
+
+    runtime = Runtime()
+    node = NodeControl(runtime, Approvals(), check)  # type: ignore[arg-type]
+    with pytest.raises(api.CallBarred, match="rule 'night'") as told:
+        asyncio.run(node.originate(api.OutgoingCall("+4930123", "demo", user="ada")))
+    assert told.value.barred == barred
+    assert not runtime.asked
 
 
 def test_a_browser_is_ones_own() -> None:
