@@ -73,7 +73,7 @@ class Chart:
             case "include":
                 return self._render(self._named[given[0]])
             case "toYaml":
-                return yaml.safe_dump(given[0], sort_keys=False).rstrip("\n")
+                return yaml.safe_dump(given[0]).rstrip("\n")
             case "nindent":
                 return "\n" + "\n".join(" " * given[0] + line for line in str(given[1]).splitlines())
             case "quote":

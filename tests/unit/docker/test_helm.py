@@ -10,6 +10,7 @@ import yaml
 
 from tests.unit.docker.chart import Chart
 from tests.unit.docker.files import DOCKER
+from tests.unit.docker.render_with_helm import PLACE, VALUES, ordered
 from voicegw.config import Config, load_config
 
 CHART = DOCKER / "helm" / "voicegw"
@@ -35,6 +36,13 @@ def configuration(work: Path, objects: dict[str, dict[str, Any]]) -> Config:
 def container(objects: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     pod = objects["StatefulSet"]["spec"]["template"]["spec"]
     return pod, pod["containers"][0]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_helm_renders_the_same(name: str) -> None:
+    """What Helm itself made of the chart, judged by the schemas of Kubernetes: see ``render_with_helm``."""
+    theirs = list(yaml.safe_load_all((PLACE / f"{name}.yaml").read_text()))
+    assert ordered(Chart(CHART, VALUES[name]).objects()) == theirs, "python -m tests.unit.docker.render_with_helm"
 
 
 def test_as_it_comes_it_is_a_configuration_and_a_hardened_pod(tmp_path: Path) -> None:
