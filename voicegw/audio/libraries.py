@@ -26,3 +26,8 @@ def has_opus() -> bool:
 def has_g722() -> bool:
     """Whether G.722 can be spoken."""
     return find_spec("G722") is not None
+
+
+def has_numba() -> bool:
+    """Whether G.722 of many streams can be compiled."""
+    return find_spec("numba") is not None

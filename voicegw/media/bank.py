@@ -44,7 +44,7 @@ class LegBank:
         self.jitter = JitterBank(capacity, FRAME_SAMPLES, limits)
         self.reception = ReceptionStats(capacity)
         self.noise = ComfortNoise(capacity)
-        self.wide = WideBank(capacity, self.jitter, self.noise, config.opus_complexity)
+        self.wide = WideBank(config, self.jitter, self.noise)
         self.clock = np.ones(capacity, np.int64)
         """Ticks of the RTP clock in a sample at 8 kHz, for what the row sends."""
         self.clock_in = np.ones(capacity, np.int64)

@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 _STALL_S: Final = 1.0
 _LOOK_S: Final = 0.25
 """Between two looks whether it has reported."""
-_START_S: Final = 20.0
-"""A new worker imports numpy and loads the VAD model before its first report; slow disks exist."""
+_START_S: Final = 60.0
+"""A new worker imports numpy, loads the VAD model and may compile a codec before its first report."""
 _RESTART_PAUSE_S: Final = 0.2
 """Between a death and the next start: a worker that dies at once must not spin."""
 _STOP_S: Final = 3.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from voicegw.audio.libraries import has_numba
 from voicegw.base.errors import ConfigError
 from voicegw.media.line_config import LineConfig
 from voicegw.turn.echo_gate_config import EchoGateConfig
@@ -61,6 +62,9 @@ class MediaConfig:
     """Mean time between our RTCP reports (RFC 3550 §6.2 minimum)."""
     opus_complexity: int = 1
     """Effort of the Opus encoder, 0 to 10: 100 µs a frame at 1, 250 at 5, for little that is heard in speech."""
+    g722_compiled: bool = False
+    """G.722 by code that is compiled for all legs at once (extra ``g722``), for more than a hundred of them a core:
+    a sixth of the time of the codec. A worker takes half a second and 90 MB more, the first some ten seconds."""
     echo: EchoGateConfig = field(default_factory=EchoGateConfig)
     """What of a leg's sound may be our own come back: it interrupts nobody."""
     line_processing: LineConfig = field(default_factory=LineConfig)
@@ -106,6 +110,10 @@ class MediaConfig:
             raise ConfigError(f"ear_level_dbov is {self.ear_level_dbov}", fix="0, or from -40 to -10; -23 is usual")
         if not 0 <= self.opus_complexity <= 10:
             raise ConfigError(f"opus_complexity is {self.opus_complexity}", fix="take 1, or from 0 to 10")
+        if self.g722_compiled and not has_numba():
+            raise ConfigError(
+                "g722_compiled needs numba, which is not installed", fix="pip install 'voicegw[g722]'"
+            )
         if not 1 <= self.workers <= 64 or (self.port_high + 1 - self.port_low) < 4 * (self.workers - 1):
             raise ConfigError(
                 f"{self.workers} media workers cannot share the ports {self.port_low}-{self.port_high}",

@@ -1,4 +1,4 @@
-"""The rows whose codec samples at 16 kHz: each has coders of its own, called one after the other.
+"""The rows whose codec samples at 16 kHz: each has coders of its own.
 
 They share everything else with the other rows: what is received waits in the same jitter buffer. G.722 is one byte
 for each tick of a clock of 8 kHz, like G.711 (RFC 3551 §4.5.2); for Opus see :mod:`voicegw.media.opus_stream`.
@@ -13,10 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from voicegw.audio import g722, opus
+from voicegw.audio import opus
+from voicegw.audio.g722_rows import CompiledRows, G722Rows, LibraryRows
 from voicegw.audio.levels import level_dbov
 from voicegw.audio.plc import Concealer
-from voicegw.media.config import WIDE_FRAME_SAMPLES, WIDE_HZ
+from voicegw.media.config import WIDE_FRAME_SAMPLES, WIDE_HZ, MediaConfig
 from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, ComfortNoise, Pcm, Rows, fill_in
 from voicegw.media.messages import ConfigureLeg
 from voicegw.media.opus_stream import OpusReceiver, OpusSender, first_reference
@@ -34,13 +35,13 @@ _LEAST_BITRATE: Final = 6_000
 class WideBank:
     """What is particular about them."""
 
-    def __init__(self, capacity: int, jitter: JitterBank, noise: ComfortNoise, opus_complexity: int) -> None:
+    def __init__(self, config: MediaConfig, jitter: JitterBank, noise: ComfortNoise) -> None:
         self._jitter = jitter
         self._noise = noise
-        self._complexity = opus_complexity
-        self._concealer = Concealer(capacity, WIDE_HZ)
-        self._decoders: dict[int, g722.Decode] = {}
-        self._encoders: dict[int, g722.Encode] = {}
+        self._complexity = config.opus_complexity
+        self._concealer = Concealer(config.max_legs, WIDE_HZ)
+        self._g722: G722Rows = CompiledRows(config.max_legs) if config.g722_compiled else LibraryRows()
+        self._encoding: set[int] = set()  # rows that send G.722
         self.receivers: dict[int, OpusReceiver] = {}
         """Of the rows that receive Opus."""
         self.senders: dict[int, OpusSender] = {}
@@ -53,16 +54,18 @@ class WideBank:
         if codec == OPUS:
             self.receivers[row] = OpusReceiver()
         else:
-            self._decoders[row] = g722.Decoder().decode_bytes
+            self._g722.begin_decoding(row)
         self._concealer.reset(row)
 
     def begin_sending(self, row: int, settings: ConfigureLeg) -> None:
         """What the row sends is of these settings from now on; LocalError where its library is not installed."""
         if settings.codec == G722:
             self.senders.pop(row, None)
-            self._encoders.setdefault(row, g722.Encoder().encode)
+            if row not in self._encoding:
+                self._g722.begin_encoding(row)
+                self._encoding.add(row)
             return
-        self._encoders.pop(row, None)
+        self._encoding.discard(row)
         wish = self._opus_settings(settings)
         if row in self.senders:
             self.senders[row].change(wish, settings.ptime_ms)
@@ -76,19 +79,18 @@ class WideBank:
 
     def end_receiving(self, row: int) -> None:
         """The row receives nothing of this kind any more."""
-        self._decoders.pop(row, None)
         self.receivers.pop(row, None)
 
     def end_sending(self, row: int) -> None:
         """The row sends nothing of this kind any more."""
-        self._encoders.pop(row, None)
+        self._encoding.discard(row)
         self.senders.pop(row, None)
 
     def frames(self, rows: Rows) -> Pcm:
         """What each of ``rows`` says in this tick, (n, 320): decoded, concealed, or silence without a stream."""
         pulled = self._jitter.pull(rows)
         if pulled.due is None and not self.receivers:
-            frames = self._concealer.process(rows, self._decode_whole(rows, pulled.codes), None)
+            frames = self._concealer.process(rows, self._g722.decode(rows, pulled.codes), None)
         else:
             frames = self._decode_each(rows, pulled)
         self._pulls += 1
@@ -96,14 +98,8 @@ class WideBank:
             self._jitter.thin(rows, level_dbov(frames) < QUIET_DBOV, THIN_TICKS)
         return frames
 
-    def _decode_whole(self, rows: Rows, codes: NDArray[np.uint8]) -> Pcm:
-        """All of them at once, where all are G.722 and nothing is missing."""
-        data, size, decoders = codes.tobytes(), codes.shape[1], self._decoders
-        starts = range(0, len(data), size)
-        pcm = [decoders[row](data[at : at + size]) for row, at in zip(rows.tolist(), starts, strict=True)]
-        return np.frombuffer(bytearray().join(pcm), np.int16).reshape(len(rows), WIDE_FRAME_SAMPLES)
-
     def _decode_each(self, rows: Rows, pulled: Pulled) -> Pcm:
+        """The same where some are Opus, or something is missing."""
         frames = np.zeros((len(rows), WIDE_FRAME_SAMPLES), np.int16)
         plain = []
         for place, row in enumerate(rows.tolist()):
@@ -111,24 +107,29 @@ class WideBank:
                 self._decode_opus(row, pulled, place, frames[place])
             else:
                 plain.append(place)
-                self._decode(row, pulled, place, frames[place])
         if plain:
+            self._decode_g722(rows, pulled, plain, frames)
             frames[plain] = self._filled(rows[plain], frames[plain], pulled, plain)
         return frames
+
+    def _decode_g722(self, rows: Rows, pulled: Pulled, places: list[int], frames: Pcm) -> None:
+        """Whole frames at once; a decoder goes on over what did not come."""
+        whole = places
+        if pulled.due is not None:
+            whole = [place for place in places if pulled.present[place].all()]
+            for place in places:
+                present = pulled.present[place]
+                if place not in whole and present.any():
+                    some = self._g722.decode(rows[[place]], pulled.codes[place, present][np.newaxis])
+                    frames[place, np.repeat(present, 2)] = some[0]
+        if whole:
+            frames[whole] = self._g722.decode(rows[whole], pulled.codes[whole])
 
     def _filled(self, rows: Rows, frames: Pcm, pulled: Pulled, places: list[int]) -> Pcm:
         if pulled.due is None:
             return self._concealer.process(rows, frames, None)
         present = np.repeat(pulled.present[places], 2, axis=1)
         return fill_in(self._concealer, rows, frames, present, pulled.due[places], self._noise)
-
-    def _decode(self, row: int, pulled: Pulled, place: int, frame: Pcm) -> None:
-        codes, present = pulled.codes[place], pulled.present[place]
-        if pulled.due is None or present.all():
-            frame[:] = np.frombuffer(self._decoders[row](codes.tobytes()), np.int16)
-        elif present.any():
-            some = self._decoders[row](codes[present].tobytes())
-            frame[np.repeat(present, 2)] = np.frombuffer(some, np.int16)
 
     def _decode_opus(self, row: int, pulled: Pulled, place: int, frame: Pcm) -> None:
         present = pulled.present[place]
@@ -143,9 +144,7 @@ class WideBank:
 
     def encode(self, rows: Sequence[int], frames: Pcm) -> NDArray[np.uint8]:
         """A frame each of (n, 320), of rows that send G.722, as (n, 160) codes."""
-        encoders = self._encoders
-        codes = b"".join([encoders[row](frame) for row, frame in zip(rows, frames, strict=True)])
-        return np.frombuffer(codes, np.uint8).reshape(len(rows), -1)
+        return self._g722.encode(rows, frames)
 
     def refer(
         self,

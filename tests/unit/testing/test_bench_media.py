@@ -55,7 +55,7 @@ def test_each_aim_has_a_verdict() -> None:
     ample = [
         replace(ROW, n=300),
         replace(ROW, n=200, srtp=True),
-        replace(ROW, n=200, codec="G722"),
+        replace(ROW, n=200, codec="G722c"),
         replace(ROW, n=60, codec="opus"),
         ROW,
     ]

@@ -37,7 +37,7 @@ class _Aim:
 
 _CARRIED: Final = (
     _Aim("G.711", ("PCMU", "PCMA"), False, 300),
-    _Aim("G.722", ("G722",), False, 200),
+    _Aim("G.722, compiled", ("G722c",), False, 200),
     _Aim("G.711 by SRTP", ("PCMU", "PCMA"), True, 200),
     _Aim("Opus", ("opus",), False, 60),
 )

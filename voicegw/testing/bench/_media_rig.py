@@ -47,6 +47,11 @@ class Load:
     vad: bool = True
     srtp: bool = False
 
+    @property
+    def config(self) -> MediaConfig:
+        """Of the worker that is to do it."""
+        return MediaConfig(g722_compiled=self.codec.compiled)
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -81,7 +86,7 @@ class MediaRig:
 
     def __init__(self, load: Load, speech: BenchSpeech, config: MediaConfig | None = None) -> None:
         self._load, self._speech = load, speech
-        config = config or MediaConfig()
+        config = config or load.config
         self._clock = ManualClock()
         vad = SileroVad(config.max_legs) if load.vad else None
         self.engine = MediaEngine(config, UdpNetwork(), self._clock, os.urandom, NoRecorder(), vad)

@@ -20,7 +20,6 @@ from typing import Any, Final
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.base.srtp_suites import SRTP_SUITES
 from voicegw.media.client import MediaClient
-from voicegw.media.config import MediaConfig
 from voicegw.media.messages import (
     CloseLeg,
     ConfigureLeg,
@@ -172,7 +171,7 @@ async def measure(load: Load, seconds: float, speech: BenchSpeech) -> Row:
     codec, legs, agent = load.codec, load.legs, speech.agent.tobytes()
     cores = sorted(os.sched_getaffinity(0))
     watch = _Watch()
-    line = command_line(MediaConfig(), vad=load.vad, log_level="warning")
+    line = command_line(load.config, vad=load.vad, log_level="warning")
     client = MediaClient(line, watch.take, _complain)
     await client.start()
     telephones = _Telephones(cores[-1])
@@ -211,7 +210,7 @@ async def measure(load: Load, seconds: float, speech: BenchSpeech) -> Row:
         n=legs,
         vad=load.vad,
         srtp=load.srtp,
-        codec=codec.name,
+        codec=codec.label,
         cpu_us_per_leg_tick=round(cpu_s * 1e6 / (legs * seconds * _TICKS_PER_S), 1),
         departure_jitter_p50_ms=round(result.jitter_p50_ms, 2),
         departure_jitter_p99_ms=round(result.jitter_p99_ms, 2),

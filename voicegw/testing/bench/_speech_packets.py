@@ -24,18 +24,25 @@ _TEXT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class BenchCodec:
-    """``step``: what a packet adds to the timestamp."""
+    """``step``: what a packet adds to the timestamp; ``compiled``: see ``MediaConfig.g722_compiled``."""
 
     name: str
     payload_type: int
     rate_hz: int = 8000
     step: int = 160
+    compiled: bool = False
+
+    @property
+    def label(self) -> str:
+        """Its name in tables."""
+        return f"{self.name}c" if self.compiled else self.name
 
 
 CODECS: Final = {
     "PCMU": BenchCodec("PCMU", 0),
     "PCMA": BenchCodec("PCMA", 8),
     "G722": BenchCodec("G722", 9, 16000),
+    "G722c": BenchCodec("G722", 9, 16000, compiled=True),
     "opus": BenchCodec("opus", 111, 16000, 960),
 }
 

@@ -35,7 +35,7 @@ _STANDARD: Final = (
     *(("PCMU", vad, False, legs) for vad in (False, True) for legs in (100, 200, 300, 400)),
     *(("PCMA", True, False, legs) for legs in (100, 200, 300, 400)),
     *(("PCMU", True, True, legs) for legs in (100, 200, 300)),
-    *(("G722", True, False, legs) for legs in (50, 100, 200)),
+    *((codec, True, False, legs) for codec in ("G722", "G722c") for legs in (50, 100, 200)),
     *(("opus", True, False, legs) for legs in (15, 30, 60)),
 )
 """Codec, VAD, SRTP, legs: enough of each kind for its aim and its line."""
