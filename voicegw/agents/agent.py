@@ -59,11 +59,13 @@ SIGNALLED = frozenset(
         "diversion_reason",
         "subaddress",
         "verified",
+        "attestation",
         "user_to_user",
     ]
 )
 """Variables of every call: the trunk, the caller's name, ``yes`` for a withheld number, whom the caller had
-dialled, who sent the call on and why (RFC 5806), the subaddress, the verdict on a signed number, User-to-User."""
+dialled, who sent the call on and why (RFC 5806), the subaddress, the verdict on a signed number, what its signature
+attests (once it has passed), User-to-User."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,44 @@ class HangupCause(Enum):
         Heard.AGENT_AGAIN,
     )
 
+    # What a trunk that wants signed callers (RFC 8224 §6.2.2) says of those that are not.
+    IDENTITY_MISSING = Cause(
+        "identity_missing", 428, 21, Side.CALLER, True, "the caller's number is not signed", Heard.UNOBTAINABLE
+    )
+    IDENTITY_STALE = Cause(
+        "identity_stale", 403, 21, Side.CALLER, True, "the caller's signature is not fresh", Heard.UNOBTAINABLE
+    )
+    IDENTITY_UNFETCHED = Cause(
+        "identity_unfetched",
+        436,
+        21,
+        Side.CALLER,
+        True,
+        "the certificate of the caller's signature could not be had",
+        Heard.UNOBTAINABLE,
+    )
+    IDENTITY_UNTRUSTED = Cause(
+        "identity_untrusted",
+        437,
+        21,
+        Side.CALLER,
+        True,
+        "the signer of the caller's number is not believed",
+        Heard.UNOBTAINABLE,
+    )
+    IDENTITY_INVALID = Cause(
+        "identity_invalid", 438, 21, Side.CALLER, True, "the caller's signature is wrong", Heard.UNOBTAINABLE
+    )
+    IDENTITY_WEAK = Cause(
+        "identity_weak",
+        403,
+        21,
+        Side.CALLER,
+        True,
+        "the caller's signature attests too little",
+        Heard.UNOBTAINABLE,
+    )
+
     # What other sides say about calls to them.
     PEER_BUSY = Cause("peer_busy", 486, 17, Side.CALLEE, True, "the called party is busy", Heard.AGENT_AGAIN)
     FAX_ANSWERED = Cause("fax_answered", 488, 127, Side.CALLEE, True, "a fax machine answered", Heard.AGENT_AGAIN)

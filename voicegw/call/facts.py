@@ -97,9 +97,10 @@ class CallWasIntroduced(Fact, frozen=True):
     """What the signalling says besides who calls whom; "" and False where it says nothing.
 
     ``trunk``: by which the call came. ``withheld``: the caller does not want to be shown. ``asserted``: the number
-    is the network's word, not the caller's. ``verified``: ``passed``, ``failed`` or ``none`` for a signed number,
-    ``attestation`` what its signature claims. ``diversion_reason`` in the words of RFC 5806.
-    ``source``: the address of a call that was refused at the door.
+    is the network's word, not the caller's. ``verified``: ``passed``, ``failed`` or ``none`` for a signed number.
+    ``attestation``: what its signature claims, proven where it has passed; ``origination_id`` is of the same one,
+    ``signer`` whose certificate it is, ``identity_fault`` why it is not believed. ``diversion_reason`` in the words
+    of RFC 5806. ``source``: the address of a call that was refused at the door.
     """
 
     trunk: str = ""
@@ -113,6 +114,9 @@ class CallWasIntroduced(Fact, frozen=True):
     attestation: str = ""
     user_to_user: str = ""
     source: str = ""
+    origination_id: str = ""
+    signer: str = ""
+    identity_fault: str = ""
 
 
 class CallWasRouted(Fact, frozen=True):

@@ -143,6 +143,11 @@ def _add_route_test(commands: _Commands) -> None:
     parser.add_argument("--trunk", default="", help="the trunk that the call comes by")
     parser.add_argument("--original", default="", help="the number that the caller had dialled at first")
     parser.add_argument("--siprec", action="store_true", help="it is a recording session")
+    verdicts = ("passed", "failed", "none")
+    parser.add_argument("--verified", default="", choices=verdicts, help="what became of the caller's signature")
+    parser.add_argument(
+        "--attestation", default="", choices=("A", "B", "C"), help="what it attests; implies passed"
+    )
     parser.set_defaults(command="route_test")
 
 

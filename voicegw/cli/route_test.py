@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.trunk,
         arguments.original,
         arguments.siprec,
+        arguments.verified or ("passed" if arguments.attestation else ""),
+        arguments.attestation,
     )
     print(explain(dialplan, request).text())
     return 0

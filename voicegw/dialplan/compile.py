@@ -33,6 +33,10 @@ class RouteRequest:
     """Whom the caller had dialled, where somebody sent the call on."""
     recorded: bool = False
     """It is a recording session (RFC 7866): others talk, and we are sent what they say."""
+    verified: str = ""
+    """What became of the caller's signature: ``passed``, ``failed``, ``none``, or "" where nobody looked at it."""
+    attestation: str = ""
+    """What it attests, where it has passed: ``A``, ``B``, ``C``."""
 
 
 class Condition(Protocol):
@@ -88,6 +92,23 @@ class TrunkCondition:
     def failure(self, request: RouteRequest) -> str | None:
         reason = self.test.failure(request.trunk)
         return reason and f"the trunk '{request.trunk}' {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureCondition:
+    """On the caller's signature (STIR). What it attests counts where it has passed, else anybody could claim it."""
+
+    verified: tuple[str, ...] = ()
+    attestation: tuple[str, ...] = ()
+
+    def failure(self, request: RouteRequest) -> str | None:
+        found = request.verified or "none"
+        if self.verified and found not in self.verified:
+            return f"the caller's signature has '{found}' and not {' or '.join(self.verified)}"
+        attested = request.attestation if found == "passed" else ""
+        if self.attestation and attested not in self.attestation:
+            return f"the caller's signature attests '{attested}' and not {' or '.join(self.attestation)}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +259,8 @@ def _conditions(match: MatchBlock, default_zone: str) -> Sequence[Condition]:
         conditions.append(NumberCondition("calling", _text_test(match.calling)))
     if match.trunk:
         conditions.append(TrunkCondition(_text_test(match.trunk)))
+    if match.verified or match.attestation:
+        conditions.append(SignatureCondition(match.verified, match.attestation))
     if match.original_called:
         conditions.append(OriginalCondition(_text_test(match.original_called)))
     conditions += [HeaderCondition(name, _text_test(test)) for name, test in match.header.items()]

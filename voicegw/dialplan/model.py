@@ -16,6 +16,8 @@ from voicegw.dialplan.checked import StrictModel, did_you_mean
 from voicegw.dialplan.safe_regex import compile_safe
 
 Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Verified: TypeAlias = Literal["passed", "failed", "none"]
+Attestation: TypeAlias = Literal["A", "B", "C"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
@@ -120,6 +122,10 @@ class MatchBlock(StrictModel):
     """User part of the caller's URI."""
     trunk: TextMatch | None = None
     """Name of the trunk that the call came by; empty for a call of no trunk."""
+    verified: tuple[Verified, ...] = ()
+    """What became of the caller's signature: one of these must be so; ``none`` also where nobody looked at it."""
+    attestation: tuple[Attestation, ...] = ()
+    """What a signature attests that has been verified: one of these, ``A``, ``B``, ``C``. Claims do not count."""
     original_called: TextMatch | None = None
     """The number that the caller had dialled, where somebody sent the call on (Diversion, History-Info)."""
     header: dict[str, TextMatch] = Field(default_factory=dict)
@@ -127,10 +133,10 @@ class MatchBlock(StrictModel):
     time: tuple[TimeWindow, ...] = ()
     """One window or a list of which one must be open."""
 
-    @field_validator("time", mode="before")
+    @field_validator("time", "verified", "attestation", mode="before")
     @classmethod
     def _one_or_list(cls, value: object) -> object:
-        return [value] if isinstance(value, dict) else value
+        return [value] if isinstance(value, dict | str) else value
 
 
 class Announce(StrictModel):

@@ -10,6 +10,7 @@ from voicegw.base.srtp_suites import SRTP_SUITES
 from voicegw.gateway.codecs import CODECS, DEFAULT, preferences, with_noise
 from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.identity.config import IdentityConfig
 from voicegw.gateway.key_policy import KeyPolicy
 from voicegw.gateway.ladder_config import LadderConfig
 from voicegw.gateway.leg_security import MediaSecurity
@@ -98,6 +99,8 @@ class SipConfig:
     """What unknown addresses may send."""
     ladder: LadderConfig = field(default_factory=LadderConfig)
     """What is kept of the signalling of each call."""
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
+    """How signatures of callers are verified, where a trunk wants that."""
     locating: LocatingConfig = field(default_factory=LocatingConfig)
     """How servers are found, and what happens to those that fail."""
 
@@ -188,7 +191,8 @@ class SipConfig:
     def placed(self, base: Path) -> SipConfig:
         """With the files found from ``base``."""
         listeners = tuple(listener.placed(base) for listener in self.listeners)
-        return replace(self, listeners=listeners, tls_client=self.tls_client.placed(base))
+        identity = self.identity.placed(base)
+        return replace(self, listeners=listeners, tls_client=self.tls_client.placed(base), identity=identity)
 
     @property
     def preferences(self) -> tuple[Codec, ...]:

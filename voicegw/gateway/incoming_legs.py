@@ -10,19 +10,23 @@ from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId, RandomBytes, token
 from voicegw.gateway.child_task import child_task
 from voicegw.gateway.door import Door
-from voicegw.gateway.events import LegEvent
+from voicegw.gateway.events import LegEvent, LegInvited
+from voicegw.gateway.identity.desk import IdentityDesk
+from voicegw.gateway.identity.policy import reason_of
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import refusal_status
 from voicegw.gateway.leg_moves import LegMoves
 from voicegw.gateway.leg_table import LegTable
 from voicegw.gateway.recording_leg import RecordingLeg
 from voicegw.gateway.sip_driver import SipDriver
-from voicegw.gateway.trunk_calls import Arrival, Speech, TrunkCalls
+from voicegw.gateway.trunk_calls import Speech, TrunkCalls
+from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.ports.cluster import Line
 from voicegw.sdp.negotiate import MediaSession, NotAcceptable
 from voicegw.sip import events as ua
 from voicegw.sip.events import SipCallHandle
+from voicegw.sip.message import Request
 from voicegw.sip.sip_call import SipCallState
 
 log = logging.getLogger(__name__)
@@ -40,6 +44,7 @@ class IncomingLegs:
         moves: LegMoves,
         tell: Callable[[LegEvent], None],
         random: RandomBytes,
+        identities: IdentityDesk,
         *,
         replaceable: bool,
     ) -> None:
@@ -51,6 +56,7 @@ class IncomingLegs:
         self._moves = moves
         self._tell = tell
         self._random = random
+        self._identities = identities
         self._replaceable = replaceable
 
     # ---------------------------------------------------------------- the INVITE
@@ -67,34 +73,44 @@ class IncomingLegs:
         allowed = event.request.headers.values("Allow")
         leg.may_refer = arrival.speech.may_refer and (not allowed or "REFER" in map(str.upper, allowed))
         self._legs.add(leg)
-        desk = self._calls.desk
+        trunk = self._calls.desk.trunk_of(leg_id)
+        lines = self._calls.desk.shared.wanted(trunk, arrival.invited.called)
         if arrival.refused is not None:
-            self._refuse(leg, arrival, arrival.refused)
-        elif lines := desk.shared.wanted(desk.trunk_of(leg_id), arrival.invited.called):
+            self._refuse(leg, arrival.invited, arrival.refused)
+        elif lines or self._identities.verifies(trunk):
             leg.is_untold = True
-            child_task(self._admit(leg, arrival, lines), "lines of a call")
+            child_task(self._admit(leg, arrival.invited, event.request, trunk, lines), "admission of a call")
         else:
             self._tell(arrival.invited)
 
-    async def _admit(self, leg: SipLeg, arrival: Arrival, lines: Sequence[Line]) -> None:
-        """Ask for lines that other nodes take as well. Who gives up meanwhile was nobody's call."""
+    async def _admit(
+        self, leg: SipLeg, invited: LegInvited, request: Request, trunk: Trunk | None, lines: Sequence[Line]
+    ) -> None:
+        """Verify the caller, and ask for lines that other nodes take as well. Who gives up meanwhile was nobody's
+        call."""
         try:
-            await self._calls.desk.shared.take(leg.leg_id, lines)
+            if trunk is not None and self._identities.verifies(trunk):
+                verdict = await self._identities.verify(invited, request, trunk)
+                invited = verdict.invited
+                if verdict.refused is not None:
+                    raise verdict.refused
+            if lines and self._legs.get(leg.leg_id) is leg:
+                await self._calls.desk.shared.take(leg.leg_id, lines)
         except RouteRefused as refused:
             if self._legs.get(leg.leg_id) is leg:
-                self._refuse(leg, arrival, refused)
+                self._refuse(leg, invited, refused)
             return
         if self._legs.get(leg.leg_id) is leg:
             leg.is_untold = False
-            self._tell(arrival.invited)
+            self._tell(invited)
 
-    def _refuse(self, leg: SipLeg, arrival: Arrival, refused: RouteRefused) -> None:
+    def _refuse(self, leg: SipLeg, invited: LegInvited, refused: RouteRefused) -> None:
         source = leg.peer
         assert source is not None, "an INVITE came from somewhere"
         log.info("call refused: %s", refused, extra={"source": source.host})
         leg.is_untold = True
         self.reject(leg.leg_id, refused.cause)
-        self._door.refused(arrival.invited, refused.cause, source)
+        self._door.refused(invited, refused.cause, source)
 
     def _leg_of(self, leg_id: LegId, event: ua.InviteReceived, speech: Speech) -> SipLeg:
         leg = speech.leg(leg_id, self._random, event.body, recording=event.recording)
@@ -176,6 +192,7 @@ class IncomingLegs:
         if leg is None or handle is None or self._agent.state_of(handle) is not SipCallState.INVITED:
             return
         leg.cause = cause
-        headers = (("Reason", cause.reason_header),)
-        self._agent.reject(handle, refusal_status(cause), self._driver.now, headers=headers)
+        phrase, more = reason_of(cause)
+        headers = (("Reason", cause.reason_header), *more)
+        self._agent.reject(handle, refusal_status(cause), self._driver.now, phrase, headers)
         self._driver.pump()

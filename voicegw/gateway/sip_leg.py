@@ -17,6 +17,8 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.door import Door
 from voicegw.gateway.events import LegBarred, LegEnded, LegEvent
+from voicegw.gateway.identity.desk import IdentityDesk
+from voicegw.gateway.identity.fetching import Fetch
 from voicegw.gateway.incoming_legs import IncomingLegs
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_media import LegMedia
@@ -57,7 +59,7 @@ class SipGateway:
     """``on_event`` gets every leg event; ``random`` and ``clock`` are the process's own.
 
     ``credentials`` answers challenges for what is dialled under an account; ``phones`` register here; calls come
-    and go by ``trunks``.
+    and go by ``trunks``. ``fetch_certificate``: where certificates of signed callers come from; None: the web.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class SipGateway:
         credentials: FindCredentials = no_credentials,
         phones: PhonesConfig = NO_PHONES,
         trunks: TrunkDesk | None = None,
+        fetch_certificate: Fetch | None = None,
     ) -> None:
         self.trunks = trunks or TrunkDesk((), config.strangers, counters)
         node = _speech_of(config)
@@ -105,8 +108,17 @@ class SipGateway:
         self._moves = LegMoves(driver, self._legs, policy, self._tell, self, random)
         self._recordings = RecordingMedia(driver, self._tell, self._legs.by_id, self._media)
         self.accept_streams, self.move_streams = self._recordings.accept_streams, self._recordings.move_streams
+        self._identities = IdentityDesk(config.identity, clock, counters, fetch_certificate)
         self._incoming = incoming = IncomingLegs(
-            driver, self._legs, calls, self._door, self._moves, self._tell, random, replaceable=config.replaceable
+            driver,
+            self._legs,
+            calls,
+            self._door,
+            self._moves,
+            self._tell,
+            random,
+            self._identities,
+            replaceable=config.replaceable,
         )
         self.ring, self.accept, self.reject = incoming.ring, incoming.accept, incoming.reject
         self.may_hear_early, self.early = incoming.may_hear_early, incoming.early
@@ -156,12 +168,15 @@ class SipGateway:
             self._end(leg, LegEnded(leg_id, HangupCause.DRAINING))
         self.trunks.tolls.close()
         self.watch.stop()
+        self._identities.close()
         self.servers.close()
         self._driver.close()
 
     def use(self, config: SipConfig) -> None:
-        """For calls and messages from now on: limits, the guard's lists, codecs, keys and SRTP of the node."""
+        """For calls and messages from now on: limits, the guard's lists, codecs, keys and SRTP of the node, and
+        whose signatures are believed."""
         self._driver.use(config)
+        self._identities.use(config.identity)
         self._speak(_speech_of(config))
 
     def gauges(self) -> dict[str, float]:

@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from voicegw.base.errors import ConfigError, RemoteProtocolError
 from voicegw.dialplan.checked import StrictModel, did_you_mean
@@ -138,6 +138,27 @@ class CallerIdSettings(StrictModel):
     """When the number is withheld (RFC 3323): never, where the caller withheld it, always."""
     trusted: bool = False
     """Whether its P-Asserted-Identity, Remote-Party-ID and verstat are believed (RFC 3325 §6)."""
+
+
+class IdentitySettings(StrictModel):
+    """Signed callers (STIR, RFC 8224): whether signatures are verified, and which calls are then refused.
+
+    A word alone is the policy. ``docs/identity.md`` is the reference.
+    """
+
+    policy: Literal["off", "inform", "require"] = "off"
+    """``inform``: verify and tell; ``require``: refuse in addition what does not pass."""
+    attestation: Literal["", "A", "B", "C"] = ""
+    """With ``require``: the least that the signature must attest; empty: any, or none (a plain PASSporT)."""
+    unsigned: Literal["refuse", "accept"] = "refuse"
+    """With ``require``: what becomes of calls without an Identity."""
+    unfinished: Literal["refuse", "accept"] = "accept"
+    """With ``require``: of those whose certificate did not come before ``sip.identity.deadline_ms``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return {"policy": value} if isinstance(value, str) else value
 
 
 class HeaderSettings(StrictModel):

@@ -19,6 +19,7 @@ from voicegw.gateway.trunk_sections import (
     HeaderSettings,
     HealthSettings,
     Host,
+    IdentitySettings,
     IpNetwork,
     Line,
     Number,
@@ -112,6 +113,8 @@ class TrunkSettings(StrictModel):
     """Also where SIP is not under TLS, so that anybody on the way can read the keys."""
 
     caller_id: CallerIdSettings = CallerIdSettings()
+    identity: IdentitySettings = IdentitySettings()
+    """Whether signatures of its callers are verified."""
     headers: HeaderSettings = HeaderSettings()
     numbering: NumberSettings = NumberSettings()
     keep_alive_s: int = Field(default=0, ge=0, le=3600)

@@ -263,6 +263,8 @@ class CallManager:
             offer.trunk,
             offer.parties.original_called,
             offer.recorded,
+            offer.parties.verified,
+            offer.parties.attestation,
         )
         return self._store.current.dialplan.route(request)
 

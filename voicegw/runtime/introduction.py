@@ -22,6 +22,9 @@ def introduction(trunk: str, parties: Parties) -> CallWasIntroduced:
         subaddress=parties.subaddress,
         verified=parties.verified,
         attestation=parties.attestation,
+        origination_id=parties.origination_id,
+        signer=parties.signer,
+        identity_fault=parties.identity_fault,
         user_to_user=parties.user_to_user,
     )
 
@@ -37,6 +40,7 @@ def signalled(trunk: str, caller_name: str, parties: Parties) -> Mapping[str, st
         "diversion_reason": parties.diversion_reason,
         "subaddress": parties.subaddress,
         "verified": parties.verified,
+        "attestation": parties.attestation if parties.verified == "passed" else "",
         "user_to_user": parties.user_to_user,
     }
 

@@ -15,7 +15,7 @@ from voicegw.sip.diversion import diversions, history, why
 from voicegw.sip.grammar import from_wire, unescape
 from voicegw.sip.headers import NameAddr
 from voicegw.sip.message import Headers, Request
-from voicegw.sip.stir import passport, verdict
+from voicegw.sip.stir import Passport, passport, word_of
 from voicegw.sip.uri import TelUri, dialled, parse_uri
 from voicegw.sip.user_to_user import user_to_user
 
@@ -42,9 +42,15 @@ class Parties:
     subaddress: str = ""
     """Of the called line (isub, RFC 3966 §5.1)."""
     verified: str = ""
-    """What the network found out about a signed number: ``passed``, ``failed``, ``none`` (verstat)."""
+    """What became of a signed number, with us or in a trusted network: ``passed``, ``failed``, ``none``."""
     attestation: str = ""
-    """What the signature claims, unverified: ``A``, ``B`` or ``C`` (RFC 8588)."""
+    """What the signature attests: ``A``, ``B``, ``C`` (RFC 8588). Only a claim unless ``verified`` is passed."""
+    origination_id: str = ""
+    """Of the same signature: what its signer can find the origin of the call by."""
+    signer: str = ""
+    """Whose certificate it is, where we have verified it."""
+    identity_fault: str = ""
+    """Why we do not believe it."""
     user_to_user: str = ""
 
 
@@ -68,7 +74,8 @@ def read_parties(
     calling = number_of(shown.uri) if shown else ""
     if number_in_display_name and known is None and sender and _is_number(sender.display_text):
         calling = sender.display_text
-    claims = passport(headers)
+    said = word_of(headers, (known, sender) if trusted else ())
+    claims = passport(headers) or Passport()
     uui = user_to_user(headers)
     original, diverted_by, reason = _before(headers, called)
     return Parties(
@@ -81,8 +88,9 @@ def read_parties(
         diverted_by=diverted_by,
         diversion_reason=reason,
         subaddress=subaddress,
-        verified=next((found for one in (known, sender) if one and (found := verdict(one))), "") if trusted else "",
-        attestation=claims.attestation if claims else "",
+        verified=said.verdict,
+        attestation=said.attestation or claims.attestation,
+        origination_id=said.origination_id or claims.origin_id,
         user_to_user=uui[0].text if uui else "",
     )
 

@@ -1,7 +1,7 @@
 """Signed caller identity: Identity (RFC 8224), the PASSporT in it (RFC 8225, RFC 8588), and what a verifier said.
 
-Nothing is verified here. The token is read for the record, and a verdict that the trunk's own network wrote into
-``verstat`` (TS 24.229 §7.2A.20) is told apart from one that is missing.
+Nothing is verified here (:mod:`voicegw.stir` does that). The token is read for the record, and a verdict that the
+trunk's own network wrote into ``verstat`` (TS 24.229 §7.2A.20) is told apart from one that is missing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from voicegw.base.errors import RemoteProtocolError
@@ -18,6 +19,8 @@ from voicegw.sip.uri import TelUri, parse_uri
 
 IDENTITY = "Identity"
 MAX_TOKEN = 16_384
+_ATTESTATIONS = ("Attestation-Info", "P-Attestation-Indicator")
+_ORIGINS = ("Origination-Id", "P-Origination-ID")
 _VERDICTS = {
     "tn-validation-passed": "passed",
     "tn-validation-failed": "failed",
@@ -35,13 +38,41 @@ class Passport:
     dest: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What another network found out before us: ``passed``, ``failed``, ``none``, or "" where it does not say."""
+
+    verdict: str = ""
+    attestation: str = ""
+    origination_id: str = ""
+
+
 def passport(headers: Headers) -> Passport | None:
-    """The claims of the first Identity that can be read; None without one. They are unverified."""
+    """The claims of an Identity that can be read; None without one. They are unverified.
+
+    Of several it is the one that attests least: who verified one of them has said nothing of the others.
+    """
+    found = []
     for value in headers.get_all(IDENTITY):
         token = value.partition(";")[0].strip()
         if len(token) <= MAX_TOKEN and (claims := _claims(token)) is not None:
-            return claims
-    return None
+            found.append(claims)
+    return max(found, key=lambda claims: claims.attestation, default=None)
+
+
+def word_of(headers: Headers, identities: Iterable[NameAddr | None]) -> Word:
+    """What the network wrote into the first of its ``identities`` that has a verstat, and beside it.
+
+    None to read: the network is not believed. The attestation stands in Attestation-Info (TS 24.229 §7.2.18), in
+    P-Attestation-Indicator, or behind the verdict itself; networks differ.
+    """
+    known = [one for one in identities if one is not None]
+    said = next((text for one in known if (text := _verstat(one))), "")
+    if not known:
+        return Word()
+    beside = next((value for name in _ATTESTATIONS if (value := _letter(headers.get(name)))), "")
+    origin = next((value for name in _ORIGINS if (value := (headers.get(name) or "").strip())), "")
+    return Word(_verdict(said), beside or _letter(said.rpartition("passed-")[2]), _word(origin))
 
 
 def verdict(address: NameAddr) -> str:
@@ -49,9 +80,20 @@ def verdict(address: NameAddr) -> str:
 
     It stands in the URI, in the number part of a sip URI, or in the header (implementations do all three).
     """
-    found = address.params.get("verstat") or _uri_verstat(address.uri)
-    said = found.lower()
+    return _verdict(_verstat(address))
+
+
+def _verdict(said: str) -> str:
     return next((verdict for word, verdict in _VERDICTS.items() if said == word or said.startswith(f"{word}-")), "")
+
+
+def _verstat(address: NameAddr) -> str:
+    return (address.params.get("verstat") or _uri_verstat(address.uri)).lower()
+
+
+def _letter(text: str | None) -> str:
+    letter = (text or "").strip().strip('"').upper()
+    return letter if letter in ("A", "B", "C") else ""
 
 
 def _uri_verstat(uri: str) -> str:

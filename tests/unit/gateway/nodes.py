@@ -12,6 +12,7 @@ from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegEvent
+from voicegw.gateway.identity.fetching import Fetch
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.sip_leg import SipGateway
@@ -59,6 +60,7 @@ class Node:
         replaceable: bool = True,
         phones: PhonesConfig | None = None,
         credentials: FindCredentials = no_credentials,
+        fetch: Fetch | None = None,
     ) -> None:
         self.counters = Counters()
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
@@ -78,6 +80,7 @@ class Node:
             counters=self.counters,
             credentials=credentials,
             phones=phones or PhonesConfig(),
+            fetch_certificate=fetch,
         )
         self.address = self.gateway.start()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -42,6 +42,8 @@ class Question(BaseModel):
     trunk: Words = ""
     original_called: Words = ""
     recorded: bool = False
+    verified: Literal["", "passed", "failed", "none"] = ""
+    attestation: Literal["", "A", "B", "C"] = ""
     at: AwareDatetime | None = None
     dialplan: Name = "dialplan"
     text: Annotated[str, Field(max_length=1_000_000)] | None = None
@@ -90,7 +92,15 @@ async def route_test(
         raise wrong_document(error) from None
     at = body.at or datetime.fromtimestamp(parts.clock.wall(), UTC)
     request = RouteRequest(
-        body.called, body.calling, at, tuple(body.headers), body.trunk, body.original_called, body.recorded
+        body.called,
+        body.calling,
+        at,
+        tuple(body.headers),
+        body.trunk,
+        body.original_called,
+        body.recorded,
+        body.verified,
+        body.attestation,
     )
     explanation = explain(dialplan, request)
     decision = explanation.decision
