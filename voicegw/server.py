@@ -38,6 +38,7 @@ from voicegw.recording.seal_keys import read_public_keys
 from voicegw.runtime.audiosocket_signalling import AudioSocketDoor, SignallingWithAudioSocket
 from voicegw.runtime.browser_legs import BrowserLegs, SignallingWithBrowsers
 from voicegw.runtime.call_manager import CallManager
+from voicegw.runtime.capture_house import CaptureHouse
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
 from voicegw.runtime.fact_meter import FactMeter
 from voicegw.runtime.house_texts import HouseTexts
@@ -214,6 +215,7 @@ def build(
         eot=speech.eot,
         recording_format=config.recording.format,
         tracing=tracer,
+        captures=CaptureHouse(config.observability.capture, clock.monotonic),
     )
     manager = CallManager(services, store, config.limits.max_calls)
     manager.on_caller_heard = meter.media_heard

@@ -23,7 +23,7 @@ from voicegw.base.errors import VoicegwError
 from voicegw.base.ids import CallId
 from voicegw.base.log import configure
 from voicegw.inference.vad.silero import SileroVad
-from voicegw.media.config import MediaConfig
+from voicegw.media.config import SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.engine import MediaEngine
 from voicegw.media.line_config import LineConfig
 from voicegw.media.rehearsal import rehearse
@@ -37,6 +37,7 @@ from voicegw.ports.recorder import (
     RecorderFailed,
     RecorderStarted,
 )
+from voicegw.recording.capture_writer import CaptureWriter
 from voicegw.recording.opus_file import SUFFIX, StereoOpusFile
 from voicegw.recording.quota import DiskQuota
 from voicegw.recording.seal_format import Content
@@ -85,6 +86,15 @@ class DiskRecorder:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def capture_writer(seal_to: Sequence[SealPublicKey], quota: DiskQuota) -> CaptureWriter:
+    """Writes packet captures; sealed to the keys of recordings, if there are any."""
+    if not seal_to:
+        return CaptureWriter(quota=quota)
+    return CaptureWriter(
+        quota=quota, open_part=lambda path: SealedPart(path, seal_to, SAMPLE_RATE_HZ, Content.PCAP)
+    )
 
 
 def _translate(event: RecordingEvent) -> RecorderEvent:
@@ -155,7 +165,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         first = MediaEngine(rehearsal, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad, line)
         rehearse(first, clock.monotonic())
         _give_back_memory()
-        engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, DiskRecorder(seal_to, quota), vad, line)
+        recorder, captures = DiskRecorder(seal_to, quota), capture_writer(seal_to, quota)
+        engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, recorder, vad, line, captures)
         run_worker(sock, engine)
     return 0
 

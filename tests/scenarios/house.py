@@ -23,8 +23,9 @@ from voicegw.call.consent import RecordingPolicy
 from voicegw.call.edges import AGENT
 from voicegw.call.facts import AnyFact, Entry
 from voicegw.call.transfer import TransferConfig
-from voicegw.gateway.sip_traces import Trace
+from voicegw.gateway.sip_traces import Listener, Trace
 from voicegw.gateway.tolls.calls import NOBODY, Payer
+from voicegw.gateway.trace_message import Passed
 from voicegw.media import messages as m
 from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions, AsrPartial
 from voicegw.ports.eot import EotModel
@@ -55,6 +56,8 @@ class FakeSignalling:
     headers: dict[str, str] = field(default_factory=dict)
     traces: dict[LegId, Trace] = field(default_factory=dict)
     first_traces: dict[LegId, Trace] = field(default_factory=dict)
+    listeners: dict[LegId, Listener] = field(default_factory=dict)
+    openings: dict[LegId, tuple[Passed, ...]] = field(default_factory=dict)
     owed: set[LegId] = field(default_factory=set)
     refers: bool = True
     presses: bool = False
@@ -152,6 +155,13 @@ class FakeSignalling:
 
     def take_first_trace(self, leg_id: LegId) -> Trace | None:
         return self.first_traces.pop(leg_id, None)
+
+    def listen(self, leg_id: LegId, listener: Listener | None) -> tuple[Passed, ...]:
+        if listener is None:
+            self.listeners.pop(leg_id, None)
+        else:
+            self.listeners[leg_id] = listener
+        return self.openings.get(leg_id, ())
 
     def take_trace(self, leg_id: LegId) -> Trace | None:
         return self.traces.pop(leg_id, None)

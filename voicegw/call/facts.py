@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from voicegw.base.ids import CallId, UtteranceId
+from voicegw.call.capture_facts import CaptureHasEnded, CaptureHasStarted
 from voicegw.call.fact import Fact
 from voicegw.call.line_facts import (
     AudioWasMissing,
@@ -58,6 +59,8 @@ __all__ = [
     "CalleeSpoke",
     "CallerWasConnected",
     "CallerWasMoved",
+    "CaptureHasEnded",
+    "CaptureHasStarted",
     "FarEndWasReferred",
     "FarEndWasReplaced",
     "KeysWereSent",
@@ -406,6 +409,8 @@ AnyFact: TypeAlias = (
     | RecordingHasEnded
     | RecordingHasFailed
     | RecordingWasDiscarded
+    | CaptureHasStarted
+    | CaptureHasEnded
     | DisclosureWasMade
     | ConsentWasGiven
     | ConsentWasRefused

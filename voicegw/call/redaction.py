@@ -66,6 +66,11 @@ class Redactor:
         self._numbers: dict[str, str] = {}
         self._words: dict[str, str] = {}
 
+    @property
+    def hides_keys(self) -> bool:
+        """Whether keys that are pressed may be part of a card number, which nobody knows at the first of them."""
+        return self._cards
+
     # ------------------------------------------------------------ what comes in
 
     def text(self, text: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import socket
 from collections.abc import Callable
 from typing import Final
 
 from voicegw.base.clock import Clock
 from voicegw.base.metrics import Counters
+from voicegw.gateway.blotting import without_secrets
 from voicegw.gateway.hep_config import HepConfig
 from voicegw.gateway.hep_packet import HepIdentity, hep_packet
 from voicegw.gateway.trace_message import call_id_of
@@ -20,11 +20,6 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S: Final = 30.0
 """After the collector's name was not found."""
-_SECRET_HEADERS: Final = re.compile(
-    rb"^((?:proxy-)?authorization[ \t]*:)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
-)
-_SECRET_LINES: Final = re.compile(rb"^((?:a=(?:crypto|key-mgmt|ice-pwd):|k=))([^\r\n]*)", re.MULTILINE)
-_VISIBLE: Final = re.compile(rb"[^\s]")
 
 
 class HepTap:
@@ -105,15 +100,3 @@ class HepTap:
         made.setblocking(False)
         made.connect(address)
         self._socket = made
-
-
-def without_secrets(data: bytes) -> bytes:
-    """The message with x in place of what is secret, of the same length: it is still read as it was."""
-    if b"uthorization" not in data and b"UTHORIZATION" not in data and b"\na=" not in data and b"\nk=" not in data:
-        return data
-    head, blank, body = data.partition(b"\r\n\r\n")
-    return _SECRET_HEADERS.sub(_blot, head) + blank + _SECRET_LINES.sub(_blot, body)
-
-
-def _blot(match: re.Match[bytes]) -> bytes:
-    return match.group(1) + _VISIBLE.sub(b"x", match.group(2))

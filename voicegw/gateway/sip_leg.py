@@ -87,7 +87,7 @@ class SipGateway:
         self._agent, self.snapshot, self.admits = driver.agent, driver.snapshot, driver.admits
         self.wire, self.guard, self.taps = driver.wire, driver.guard, driver.taps
         self.is_settled, self.take_trace = driver.traces.settled, driver.traces.take
-        self.take_first_trace = driver.traces.take_first
+        self.take_first_trace, self.listen = driver.traces.take_first, driver.traces.listen
         self._report = on_event
         self._ringing = PhoneRinging(self.phones, self, random, lambda: driver.now, self._deliver, phones.ring_s)
         self._tell = self._ringing.pass_on

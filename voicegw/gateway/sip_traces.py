@@ -19,6 +19,10 @@ _CANDIDATES: Final = 64
 """INVITEs whose legs are about to begin; of a flood only the last."""
 _ENDED: Final = 512
 """Legs that have ended and that no call has asked for yet."""
+Listener = Callable[[Passed], None]
+"""Is told of every message as it goes by; must be quick and must not fail."""
+_OPENING_BYTES: Final = 6000
+"""Of one leg: kept as it was as long as the leg lasts, for a capture that begins late. An ordinary set-up."""
 _UNREAD_BYTES: Final = 8192
 """Of one leg: a call of ordinary length. More is read, which takes less room."""
 
@@ -37,11 +41,17 @@ class Trace:
         "_text_left",
         "_open",
         "_seen",
+        "listener",
+        "_opening",
+        "_opening_left",
     )
 
     def __init__(self, config: LadderConfig) -> None:
         self.dropped = 0
+        self.listener: Listener | None = None
         self._config = config
+        self._opening: list[Passed] = []
+        self._opening_left = _OPENING_BYTES
         self._first: list[Message] = []
         self._taken = 0
         self._last: deque[Message] = deque()
@@ -63,6 +73,11 @@ class Trace:
         """Whether nothing is owed to either side."""
         self._read_all()
         return not self._open
+
+    @property
+    def opening(self) -> tuple[Passed, ...]:
+        """The first messages as they were."""
+        return tuple(self._opening)
 
     def take_first(self) -> Trace | None:
         """What there is of the first half of what is kept, and was not taken yet; None for nothing.
@@ -86,6 +101,11 @@ class Trace:
 
     def note(self, passed: Passed) -> None:
         """One more message went by."""
+        if self.listener is not None:
+            self.listener(passed)
+        if self._opening_left > 0:
+            self._opening_left -= len(passed.data)
+            self._opening.append(passed)
         self._unread.append(passed)
         self._unread_bytes += len(passed.data)
         if self._unread_bytes > _UNREAD_BYTES:
@@ -145,6 +165,7 @@ class SipTraces:
         self._candidates: OrderedDict[str, Trace] = OrderedDict()
         self._legs: dict[LegId, tuple[Trace, list[str]]] = {}
         self._ended: OrderedDict[LegId, None] = OrderedDict()
+        self._listeners: dict[LegId, Listener] = {}
 
     # ------------------------------------------------------------ legs
 
@@ -159,6 +180,22 @@ class SipTraces:
         if call_id not in call_ids:
             call_ids.append(call_id)
         self._by_call_id[call_id] = trace
+        trace.listener = self._listeners.get(leg_id)
+
+    def listen(self, leg_id: LegId, listener: Listener | None) -> tuple[Passed, ...]:
+        """Tell somebody of every message of a leg from now on, or nobody any more; the first that there were.
+
+        The leg may be one that is yet to begin. Where no ladder is kept there is nothing to be told.
+        """
+        if listener is None:
+            self._listeners.pop(leg_id, None)
+        elif self._config.messages:
+            self._listeners[leg_id] = listener
+        known = self._legs.get(leg_id)
+        if known is None:
+            return ()
+        known[0].listener = listener
+        return known[0].opening
 
     def rename(self, leg_id: LegId, name: LegId) -> None:
         """A leg is called something else from now on; one that is called so already is the same leg."""
@@ -166,6 +203,8 @@ class SipTraces:
         if known is None:
             return
         trace, call_ids = self._legs.setdefault(name, known)
+        if (listener := self._listeners.pop(leg_id, None)) is not None:
+            self.listen(name, listener)
         if trace is not known[0]:
             trace.take_over(known[0])
             call_ids += known[1]

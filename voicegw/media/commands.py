@@ -158,6 +158,46 @@ class StopRecording(Message, frozen=True):
     discard: bool = False
 
 
+class StartCapture(Message, frozen=True):
+    """Write every packet of all legs of a call to ``path + '.part'`` until stopped or at a limit: CaptureStarted.
+
+    ``audio``: with what is said, else of each audio packet the RTP header alone. ``keys``: the same of everything
+    that is no audio. RTCP is there in full. SRTP is written as it is inside, decrypted.
+    """
+
+    call_id: CallId
+    path: str
+    audio: bool
+    keys: bool
+    max_bytes: int
+    max_s: float
+
+
+class ChangeCapture(Message, frozen=True):
+    """From now on a capture has what is said and keyed in, or the headers alone."""
+
+    call_id: CallId
+    audio: bool
+    keys: bool
+
+
+class CaptureMessage(Message, frozen=True):
+    """A message of the call's signalling for the capture beside its audio; ``wall_us`` is Unix time in µs."""
+
+    call_id: CallId
+    wall_us: int
+    source: tuple[str, int]
+    target: tuple[str, int]
+    data: bytes
+
+
+class StopCapture(Message, frozen=True):
+    """Close the file and give it its final name, or remove it; answered by CaptureEnded."""
+
+    call_id: CallId
+    discard: bool = False
+
+
 class Shutdown(Message, frozen=True):
     """Close everything and exit."""
 
@@ -175,5 +215,9 @@ Command: TypeAlias = (
     | ProbeLeg
     | StartRecording
     | StopRecording
+    | StartCapture
+    | ChangeCapture
+    | CaptureMessage
+    | StopCapture
     | Shutdown
 )

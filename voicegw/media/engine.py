@@ -20,6 +20,7 @@ from voicegw.base.metrics import Counters
 from voicegw.call.edges import AGENT_EAR
 from voicegw.media import messages as m
 from voicegw.media.bank import LegBank
+from voicegw.media.captures import Captures
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.crossing import Crossing
 from voicegw.media.ear_level import Flags
@@ -40,6 +41,7 @@ from voicegw.media.speech import SpeechDetector, SpeechEdge
 from voicegw.media.switchboard import Switchboard
 from voicegw.media.taps import Taps
 from voicegw.media.wide import CODECS as WIDE_CODECS
+from voicegw.ports.capture import PacketSink
 from voicegw.ports.line import LineProcessors
 from voicegw.ports.recorder import Recorder, RecorderDiscarded, RecorderEnded, RecorderFailed, RecorderStarted
 from voicegw.ports.vad import VadModel
@@ -63,12 +65,14 @@ class MediaEngine:
         recorder: Recorder,
         vad: VadModel | None,
         line: LineProcessors | None = None,
+        captures: PacketSink | None = None,
     ) -> None:
         """``vad`` must have ``config.max_legs`` rows; without one no speech is detected. What telephones say is
         cleaned by what ``line`` makes."""
         self.config = config
         self.counters = Counters()
         self._recorder = recorder
+        self._captures = Captures(captures, clock, network.arrived_us)
         self._bank = LegBank(config, random)
         self._ports = PortPool(network, config.port_low, config.port_high, config.draining_s, random)
         self._receiver = RtpReceiver(self._bank, network, self.counters)
@@ -119,6 +123,7 @@ class MediaEngine:
         for leg in list(self._board.legs.values()):
             self._close_leg(leg, 0.0)
         self._recorder.close()
+        self._captures.close()
         self._tell_recorder(0.0)
         self._ports.close()
         self._receiver.close()
@@ -320,6 +325,9 @@ class MediaEngine:
             leg.timeouts = spans
 
     def _tell_recorder(self, now: float) -> None:
+        if captured := self._captures.poll(self._board.calls.get):
+            self._events += captured
+            self._board.stale = True
         for event in self._recorder.poll():
             match event:
                 case RecorderStarted(call_id, path):
@@ -348,10 +356,24 @@ class MediaEngine:
                 self._start_recording(call_id, path)
             case m.StopRecording(call_id, discard):
                 self._stop_recording(self._board.calls.get(call_id), discard=discard)
+            case m.StartCapture() | m.ChangeCapture() | m.CaptureMessage() | m.StopCapture():
+                self._capture(command)
             case m.Shutdown():
                 self.stopped = True
             case _:
                 assert_never(command)
+
+    def _capture(self, command: m.StartCapture | m.ChangeCapture | m.CaptureMessage | m.StopCapture) -> None:
+        call = self._board.calls.get(command.call_id)
+        match command:
+            case m.StartCapture():
+                self._events += self._captures.start(command, call)
+                self._board.stale = True
+            case m.StopCapture(call_id, discard):
+                self._captures.stop(call_id, call, discard=discard)
+                self._board.stale = True
+            case _:
+                self._captures.change(command)
 
     def _open_leg(self, command: m.OpenLeg, now: float) -> None:
         try:

@@ -285,6 +285,28 @@ class RecordingFailed(Message, frozen=True):
     reason: str
 
 
+class CaptureStarted(Message, frozen=True):
+    """The file of a packet capture is open."""
+
+    call_id: CallId
+    path: str
+
+
+class CaptureEnded(Message, frozen=True):
+    """The capture that was to be ``wish`` is over, by order or by itself; it is now at ``path``, "" for nowhere.
+
+    ``dropped`` packets found no room on the way to the disk; ``reason`` is for people.
+    """
+
+    call_id: CallId
+    wish: str
+    path: str
+    packets: int
+    size: int
+    dropped: int
+    reason: str
+
+
 class WorkerReport(Message, frozen=True):
     """Heartbeat, a few times a second: lateness of the ticks since the last report and the worker's counters."""
 
@@ -331,5 +353,7 @@ Event: TypeAlias = (
     | RecordingEnded
     | RecordingDiscarded
     | RecordingFailed
+    | CaptureStarted
+    | CaptureEnded
     | WorkerReport
 )

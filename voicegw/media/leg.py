@@ -63,13 +63,18 @@ class Leg:
     round_trip_ms: float = -1.0
     quality: QualitySpan = field(default_factory=QualitySpan)
 
+    muxed: bool = False
+    """Reports are sent from the port of the audio."""
+    tap: Callable[[Leg], None] | None = None
+    """Puts itself between the leg and its sockets, whenever it is connected: the call is being captured."""
+
     def __post_init__(self) -> None:
         """A leg begins with plain RTP."""
         self.connect(None, muxed=False)
 
     def connect(self, secure: SecurePorts | None, *, muxed: bool) -> None:
         """Send and receive by SRTP, or plainly. ``muxed``: reports are sent from the port of the audio."""
-        self.secure = secure
+        self.secure, self.muxed = secure, muxed
         if secure is not None:
             self.receive, self.send = secure.receive, secure.send
             self.receive_report = secure.receive_report
@@ -78,6 +83,13 @@ class Leg:
             self.receive, self.send = self.ports.rtp.recvfrom_into, self.ports.rtp.sendto
             self.receive_report = self.ports.rtcp.recvfrom_into
             self.send_report = self.ports.rtp.sendto if muxed else self.ports.rtcp.sendto
+        if self.tap is not None:
+            self.tap(self)
+
+    def tap_by(self, tap: Callable[[Leg], None] | None) -> None:
+        """From now on this one sees every packet, or nobody does."""
+        self.tap = tap
+        self.connect(self.secure, muxed=self.muxed)
 
     toning: bool = False
     """Keys are being sent to it as tones."""
@@ -149,6 +161,8 @@ class Call:
     mixed: bool = True
     """Whether it has been told that the edges are in force."""
     recording: bool = False
+    tap: Callable[[Leg], None] | None = None
+    """Of all its legs; None while it is not captured."""
     ears: dict[str, int] = field(default_factory=dict)
     """Where the ears that hear something are in the mixer's output."""
     heard_by: dict[str, str] = field(default_factory=dict)

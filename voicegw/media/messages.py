@@ -10,6 +10,8 @@ from __future__ import annotations
 import msgspec
 
 from voicegw.media.commands import (
+    CaptureMessage,
+    ChangeCapture,
     CloseLeg,
     Command,
     ConfigureLeg,
@@ -23,12 +25,16 @@ from voicegw.media.commands import (
     SendDtmf,
     SetMix,
     Shutdown,
+    StartCapture,
     StartRecording,
+    StopCapture,
     StopRecording,
 )
 from voicegw.media.events import (
     AudioBatch,
     AudioTapped,
+    CaptureEnded,
+    CaptureStarted,
     DtmfReceived,
     DtmfSent,
     Event,
@@ -64,6 +70,10 @@ from voicegw.media.message import Message
 __all__ = [
     "AudioBatch",
     "AudioTapped",
+    "CaptureEnded",
+    "CaptureMessage",
+    "CaptureStarted",
+    "ChangeCapture",
     "CloseLeg",
     "Command",
     "ConfigureLeg",
@@ -105,7 +115,9 @@ __all__ = [
     "SpeechPaused",
     "SpeechStarted",
     "SpeechStopped",
+    "StartCapture",
     "StartRecording",
+    "StopCapture",
     "StopRecording",
     "ToneHeard",
     "WorkerReport",

@@ -92,6 +92,8 @@ class MediaPool:
         ]
         self._calls: dict[CallId, _Carried] = {}
         self._by_leg: dict[LegId, _Carried] = {}
+        self._captured: dict[CallId, tuple[_Worker, str]] = {}
+        """Who writes a capture, and where to: it may last a little longer than the audio of its call."""
         self._rescues: set[asyncio.Task[None]] = set()
 
     @property
@@ -125,9 +127,15 @@ class MediaPool:
 
     def send(self, command: m.Command) -> None:
         """Pass a command to the worker that has the call; dropped where none has it, for then it is over."""
+        if isinstance(command, m.ChangeCapture | m.CaptureMessage | m.StopCapture):
+            if (capturing := self._captured.get(command.call_id)) is not None:
+                capturing[0].client.send(command)
+            return
         carried = self._owner(command)
         if carried is None:
             return
+        if isinstance(command, m.StartCapture) and carried.worker is not None:
+            self._captured[command.call_id] = carried.worker, command.path
         carried.image.note(command)
         if carried.worker is not None:
             carried.worker.client.send(command)
@@ -180,6 +188,10 @@ class MediaPool:
             case m.WorkerReport():
                 self._workers[index].fullness.take(event)
                 self._on_event(msgspec.structs.replace(event, worker=index))
+            case m.CaptureEnded(call_id, wish):
+                if self._captured.get(call_id, (None, ""))[1] == wish:
+                    del self._captured[call_id]
+                self._on_event(event)
             case m.LegOpened(leg_id=leg_id) if leg_id not in self._by_leg:
                 self._workers[index].client.send(m.CloseLeg(leg_id))  # too late: whoever waited has given up
             case m.SpeechStarted() | m.SpeechStopped() | m.DtmfSent() | m.KeystreamReached() | m.LegClosed():
@@ -221,6 +233,7 @@ class MediaPool:
     def _lost(self, index: int, reason: str) -> None:
         worker = self._workers[index]
         worker.fullness.restart()
+        self._captured = {call_id: one for call_id, one in self._captured.items() if one[0] is not worker}
         orphans = [self._calls[call_id] for call_id in sorted(worker.calls)]
         worker.calls.clear()
         self._on_worker_lost(index, reason)

@@ -259,8 +259,9 @@ class RtpSender:
 
 
 def _is_plain(leg: Leg) -> bool:
+    """Whether its packets are made with all others. A capture has to see those that are encrypted before that."""
     opus = leg.settings is not None and leg.settings.codec == OPUS
-    return leg.ptime_ms == FRAME_MS and not leg.keying and not opus
+    return leg.ptime_ms == FRAME_MS and not leg.keying and not opus and not (leg.tap and leg.secure)
 
 
 def _target(leg: Leg) -> Address:

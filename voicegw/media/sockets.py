@@ -6,8 +6,10 @@ read by nobody: late packets of the old peer must not reach the next call, and n
 
 from __future__ import annotations
 
+import fcntl
 import select
 import socket
+import struct
 from collections import Counter, deque
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -21,6 +23,9 @@ _CLASS_OF_IPV4 = (socket.IPPROTO_IP, socket.IP_TOS)
 _CLASS_OF_IPV6 = (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)
 _EXPEDITED = 0xB8
 """DSCP EF (RFC 3246): routers that know it forward voice first."""
+_SIOCGSTAMPNS = 0x8907
+"""The request that asks for it (ioctl_list(2)); a system call of its own, so only of legs that are captured."""
+_TIMESPEC = struct.Struct("@ll")
 _RECEIVE_BUFFER_BYTES = 64 * 1024
 """About 6 s of one stream: enough for any stall of ours, little enough for a flood."""
 
@@ -59,6 +64,10 @@ class Network(Protocol):
         ...
 
     def poller(self) -> Poller: ...
+
+    def arrived_us(self, fd: int) -> int:
+        """When the packet that was read last from this socket came, Unix time in µs; 0 where that is not known."""
+        ...
 
 
 class EpollPoller:
@@ -116,6 +125,15 @@ class UdpNetwork:
     def poller(self) -> Poller:
         """See :meth:`Network.poller`."""
         return EpollPoller()
+
+    def arrived_us(self, fd: int) -> int:
+        """See :meth:`Network.arrived_us`; the kernel notes it from the first question on."""
+        try:
+            stamp = fcntl.ioctl(fd, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
+        except OSError:  # nothing came yet, or this kernel does not tell
+            return 0
+        seconds, nanoseconds = _TIMESPEC.unpack(stamp)
+        return int(seconds * 1_000_000 + nanoseconds // 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Switchboard:
         if call is None:
             call = self.calls[leg.call_id] = Call(leg.call_id)
         call.legs[leg.leg_id] = leg
+        leg.tap_by(call.tap)
         self._receiver.add(leg)
         self._reporter.add(leg, now)
         self.stale = True

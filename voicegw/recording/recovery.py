@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from voicegw.audio import wav_header
+from voicegw.base import pcap
 from voicegw.recording.layout import CHANNELS, FRAME_BYTES, RATES
 from voicegw.recording.ogg_pages import EMPTY_BYTES
 from voicegw.recording.seal_format import MAX_HEADER_BYTES, TAG_BYTES, SealDamaged, is_sealed, parse_header
@@ -39,6 +40,8 @@ def _recover(part: Path) -> Path | None:
             return _keep_sealed(part)
         if head.startswith(b"OggS"):
             return _keep_ogg(part, size)
+        if head.startswith(pcap.HEADER):
+            return _keep_capture(part, size)
         rate_hz = next((rate for rate in RATES if _same_format(head, wav_header.header(rate, CHANNELS, 0))), 0)
         if not rate_hz:
             return None
@@ -77,6 +80,17 @@ def _keep_ogg(part: Path, size: int) -> Path | None:
     if size <= EMPTY_BYTES:
         part.unlink()
         return None
+    final = _free_name(part.with_suffix(""))
+    part.rename(final)
+    return final
+
+
+def _keep_capture(part: Path, size: int) -> Path | None:
+    """Packet by packet; the last one may be torn."""
+    data = part.read_bytes()
+    whole = len(pcap.HEADER) + pcap.whole_records(data, len(pcap.HEADER))
+    if whole < size:
+        os.truncate(part, whole)
     final = _free_name(part.with_suffix(""))
     part.rename(final)
     return final

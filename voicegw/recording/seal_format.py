@@ -34,6 +34,8 @@ CHUNK_BYTES: Final = 16384
 lose more, smaller ones cost more (7 µs each, of which 5 are the call)."""
 OGG_CHUNK_BYTES: Final = 2048
 """The same half second of Opus at 32 kbit/s."""
+PCAP_CHUNK_BYTES: Final = 4096
+"""Some twenty packets of G.711."""
 MAX_CHUNK_BYTES: Final = 1 << 20
 SAMPLE_BYTES: Final = 2
 _FIXED: Final = struct.Struct(">8sIIBBH16s")
@@ -49,6 +51,8 @@ class Content(IntEnum):
     """16-bit samples of all channels in turn; readers get a WAV file."""
     OGG = 1
     """The bytes of an Ogg file with Opus (RFC 7845)."""
+    PCAP = 2
+    """Those of a packet capture; rate and channels mean nothing."""
 
 
 class SealError(LocalError):

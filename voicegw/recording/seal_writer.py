@@ -17,6 +17,7 @@ from voicegw.recording.seal_format import (
     KEY_BYTES,
     MAX_RECIPIENTS,
     OGG_CHUNK_BYTES,
+    PCAP_CHUNK_BYTES,
     ChunkCipher,
     Content,
     SealError,
@@ -26,7 +27,7 @@ from voicegw.recording.seal_kem import wrap
 from voicegw.recording.seal_keys import SealPublicKey
 
 SUFFIX: Final = ".sealed"
-_CHUNK_BYTES: Final = {Content.PCM: CHUNK_BYTES, Content.OGG: OGG_CHUNK_BYTES}
+_CHUNK_BYTES: Final = {Content.PCM: CHUNK_BYTES, Content.OGG: OGG_CHUNK_BYTES, Content.PCAP: PCAP_CHUNK_BYTES}
 
 
 def make_header(

@@ -66,7 +66,7 @@ class SignallingWithAudioSocket:
         self._own = connections
         self.dial, self.media_route = signalling.dial, signalling.media_route
         self.accept_streams, self.move_streams = signalling.accept_streams, signalling.move_streams
-        self.is_settled = signalling.is_settled
+        self.is_settled, self.listen = signalling.is_settled, signalling.listen
         self.take_trace, self.take_first_trace = signalling.take_trace, signalling.take_first_trace
 
     def ring(self, leg_id: LegId) -> None:

@@ -116,7 +116,7 @@ class SignallingWithBrowsers:
         self.may_refer = sip.may_refer
         self.refer = sip.refer
         self.send_keys = sip.send_keys
-        self.is_settled = sip.is_settled
+        self.is_settled, self.listen = sip.is_settled, sip.listen
         self.take_trace, self.take_first_trace = sip.take_trace, sip.take_first_trace
 
     async def media_route(self, target_uri: str) -> tuple[str, str]:

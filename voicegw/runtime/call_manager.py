@@ -191,6 +191,7 @@ class CallManager:
         call_id, leg_id = CallId(token(self._services.random, 16)), LegId(token(self._services.random, 16))
         call = self._open(call_id, Offer(leg_id, "", called, calling, "", {}, uri, told=told, payer=payer))
         call.post(e.CallOffered(leg_id, uri))
+        self._capture(call, Offer(leg_id, "", called, calling, "", {}, uri))
         call.note_route("", agent)
         call.post(e.RouteChosen(agent))
         self._run(call)
@@ -226,12 +227,19 @@ class CallManager:
             return
         call = self._open(CallId(token(self._services.random, 16)), offer)
         call.post(e.CallOffered(event.leg_id))
+        self._capture(call, offer)
         self._route(call, offer, decision)
         if (recording := event.recording) is not None:
             if recording.metadata:
                 call.post(RecordingClientSaid(LegMetadata(event.leg_id, recording.metadata)))
             call.post(RecordingClientSaid(LegStreamsOffered(event.leg_id, recording.places)))
         self._run(call)
+
+    def _capture(self, call: CallRuntime, offer: Offer) -> None:
+        """Whoever has waited for this call gets its packets, or a line in the log."""
+        order = self._services.captures.claim(offer.calling, offer.called)
+        if order is not None:
+            call.ask(order).add_done_callback(_log_refusal)
 
     def _is_one_too_many(self, event: LegInvited, decision: Reject) -> bool:
         """Strangers who call what nobody has are recorded, but not without end."""
@@ -406,6 +414,11 @@ class CallManager:
         if not self._calls:
             self._idle.set()
         self.on_call_ended(call_id)
+
+
+def _log_refusal(answer: asyncio.Future[None]) -> None:
+    if not answer.cancelled() and (why := answer.exception()) is not None:
+        log.warning("a call that was waited for is not captured: %s", why)
 
 
 def _part_unless_moved(call: CallRuntime, answer: asyncio.Future[None]) -> None:

@@ -13,10 +13,21 @@ from voicegw.call.machine import CallMachine
 from voicegw.call.states import CallState
 from voicegw.call.transfer_request import TransferKind, TransferRequest
 from voicegw.runtime.agent_gate import AgentGate
+from voicegw.runtime.call_capture import CallCapture
 from voicegw.runtime.call_recorder import CallRecorder
 from voicegw.runtime.conversation import Conversation
 from voicegw.runtime.log_book import LogBook
-from voicegw.runtime.orders import Dismiss, EndCall, MoveCall, Ordered, PauseRecording, Supervise, WhisperText
+from voicegw.runtime.orders import (
+    Dismiss,
+    EndCall,
+    MoveCall,
+    Ordered,
+    PauseRecording,
+    StartCapture,
+    StopCapture,
+    Supervise,
+    WhisperText,
+)
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.supervision import SupervisionDesk
 
@@ -33,6 +44,7 @@ class OrderDesk:
         tell: Callable[[e.CallEvent], None],
         post: Callable[[e.CallEvent], None],
         recorder: CallRecorder,
+        capture: CallCapture,
     ) -> None:
         self._services = services
         self._caller = caller
@@ -41,6 +53,7 @@ class OrderDesk:
         self._tell = tell
         self._post = post
         self._recorder = recorder
+        self._capture = capture
         self._conversation: Conversation | None = None
         self._gate: AgentGate | None = None
         self._supervision: SupervisionDesk | None = None
@@ -65,6 +78,9 @@ class OrderDesk:
                 if not self._recorder.order_pause(name, paused=paused):
                     ordered.refuse("nothing is being recorded")
                     return
+            case StartCapture() | StopCapture():
+                self._capture.take(ordered, (self._caller, *self._machine.legs))
+                return
             case EndCall(name):
                 self._book.note(f.CallWasOrdered(name, "end"))
                 self._tell(e.EndRequested(HangupCause.SUPERVISOR_ENDED))

@@ -4,7 +4,7 @@ what the caller does not want."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,6 +64,9 @@ class CallRecorder:
         self._unanswered = False
         self._discarding = False
         self._parts = 1
+        self._is_begun = False
+        self.on_heard: Callable[[bool, bool], None] = lambda _audible, _revoked: None
+        """Is told whether what is said may be kept now, and whether what was kept may not stay."""
         self._orphans: list[str] = []
         """What media workers that died have left, under the names that were wished."""
 
@@ -82,7 +85,7 @@ class CallRecorder:
 
     def begin(self, policy: RecordingPolicy, *, early: bool = False) -> None:
         """The agent is about to begin; ``early``: in a call that is not answered, of which no audio is kept."""
-        self._unanswered = early
+        self._unanswered, self._is_begun = early, True
         self._change(_State(Consent(policy)))
         self.settle()
 
@@ -202,6 +205,8 @@ class CallRecorder:
             self._remove_orphans()
         else:
             self._start()
+        audible = self._is_begun and state.consent.record and not state.deaf and not self._unanswered
+        self.on_heard(audible, self._is_begun and not state.consent.record)
 
     def _start(self) -> None:
         if self._path and not self._running and not self._over and not self._unanswered:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from voicegw.agents.agent import Agent, CallFacts
@@ -33,6 +34,7 @@ from voicegw.ports.tracing import trace_var
 from voicegw.runtime import mail as mail_types
 from voicegw.runtime.agent_gate import Reason
 from voicegw.runtime.agent_side import AgentSide
+from voicegw.runtime.call_capture import CallCapture
 from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.call_orders import OrderDesk
 from voicegw.runtime.call_recorder import CallRecorder
@@ -74,7 +76,8 @@ class CallRuntime(CallTask):
         self._on_gone = on_gone
         config = limited(services.call_config, offer.max_call_s)
         self._machine = machine or CallMachine(config, services.transfers, services.supervision)
-        censor = Censor(services.redactor())
+        redactor = services.redactor()
+        censor = Censor(redactor)
         self._book = LogBook(call_id, services.clock, services.facts, services.on_fact, censor)
         self._record = RecordKeeper(services, self._machine, self._book)
         self._recorder = CallRecorder(
@@ -85,22 +88,36 @@ class CallRuntime(CallTask):
             services.counters,
             suffix=services.recording_format,
         )
-        self._legs = CallLegs(call_id, services, self._tasks, self.post, lambda leg_id: adopt(self, leg_id))
+        self._capture = CallCapture(call_id, services, self._book, hides_keys=redactor.hides_keys)
+        self._recorder.on_heard = lambda audible, revoked: self._capture.hear(audible=audible, revoked=revoked)
+        self._legs = CallLegs(call_id, services, self._tasks, self.post, partial(self._adopt, adopt))
         self._lines = LineWatch(services, self._book, self._legs.ends, self._record.whose)
         self._look_up = LookUp(offer.told, self._tasks, self.post, self._book)
         self._orders = OrderDesk(
-            services, offer.leg_id, self._machine, self._book, self.handle, self.post, self._recorder
+            services,
+            offer.leg_id,
+            self._machine,
+            self._book,
+            self.handle,
+            self.post,
+            self._recorder,
+            self._capture,
         )
         self._side = AgentSide(call_id, offer.leg_id, services, self._tasks, self._book, self.post)
         self._edges: tuple[Edge, ...] = ()
         self._held = False
         self._cause: HangupCause | None = None
-        self._closing = Closing(services.clock, self._is_pending, self._is_settled)
+        self._closing = Closing(services.clock, self._is_pending, self._is_settled, self._capture.finish)
         self._open_ends: set[str] = set()
         self._routed: f.CallWasRouted | None = None
         self._record_as: RecordingPolicy | None = None
         self._announced: Agent | None = None
         self._media_lost = False
+
+    def _adopt(self, adopt: Callable[[CallRuntime, LegId], None], leg_id: LegId) -> None:
+        """One more leg is of this call."""
+        adopt(self, leg_id)
+        self._capture.follow(leg_id)
 
     @property
     def leg_ids(self) -> tuple[LegId, ...]:
@@ -133,6 +150,7 @@ class CallRuntime(CallTask):
             self._side.others.stop()
         self._refuse_orders()
         self._recorder.lose("the recorder did not report its end in time")
+        self._capture.lose("its end was not reported in time")
         self._record.close(self._cause or HangupCause.INTERNAL_ERROR, self.leg_ids)
         # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
         # included, is free now and not when the garbage collector comes by.
@@ -177,6 +195,9 @@ class CallRuntime(CallTask):
                     self._heard_early(session)
             case Ordered():
                 self._orders.take(mail)
+            case e.MediaOpened():
+                self._capture.media_opened()
+                self._obey(self._machine.handle(mail, self._services.clock.monotonic()))
             case mail_types.CallerLookedUp():
                 self._look_up.end(mail)
                 self._legs.open(self.leg_id)
@@ -235,6 +256,8 @@ class CallRuntime(CallTask):
                 self._record.heard(mail)
             case m.RecordingStarted() | m.RecordingEnded() | m.RecordingDiscarded() | m.RecordingFailed():
                 self._recorder.on_media(mail)
+            case m.CaptureStarted() | m.CaptureEnded():
+                self._capture.on_media(mail)
             case m.QualityRated():
                 self._record.heard(mail)
             case m.LegProbed():
@@ -336,11 +359,13 @@ class CallRuntime(CallTask):
         self._legs.moved(moved.leg_id, moved.port)
         if moved.leg_id == self.leg_id:
             self._recorder.go_on("the media worker failed")
+            self._capture.lose("the media worker failed")
 
     def _lose_media(self) -> None:
         """The worker is gone, and with it everything that it was still to report."""
         self._media_lost = True
         self._recorder.lose("the media worker failed")
+        self._capture.lose("the media worker failed")
         self._open_ends.clear()
 
     def _send_early(self, leg_id: LegId) -> None:

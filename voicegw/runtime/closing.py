@@ -16,12 +16,20 @@ _LOOK_S: Final = 0.05
 
 
 class Closing:
-    """``pending``: something is still to come; ``settled``: nothing more is said on the wire."""
+    """``pending``: something is still to come; ``settled``: nothing more is said on the wire. ``finish`` is then
+    asked, again and again, to end what goes on until that moment, and says whether it has."""
 
-    def __init__(self, clock: Clock, pending: Callable[[], bool], settled: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        pending: Callable[[], bool],
+        settled: Callable[[], bool],
+        finish: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._clock = clock
         self._pending = pending
         self._settled = settled
+        self._finish = finish
         self._began_at: float | None = None
 
     def begin(self) -> None:
@@ -36,7 +44,9 @@ class Closing:
         waited_s = self._clock.monotonic() - self._began_at
         if waited_s >= CLOSING_S:
             return True
-        return not self._pending() and (waited_s >= SETTLING_S or self._settled())
+        if self._pending() or not (waited_s >= SETTLING_S or self._settled()):
+            return False
+        return self._finish()
 
     def get_timer(self) -> float | None:
         """When :attr:`over` is to be looked at again, or None."""

@@ -27,6 +27,8 @@ from voicegw.runtime.orders import (
     Order,
     PauseRecording,
     Refused,
+    StartCapture,
+    StopCapture,
     Supervise,
     WhisperText,
 )
@@ -109,6 +111,14 @@ class RuntimeControl:
     async def pause_recording(self, call_id: CallId, name: str, *, paused: bool) -> None:
         """Record silence, or what is heard again."""
         await self._order(call_id, PauseRecording(name, paused))
+
+    async def start_capture(self, call_id: CallId, order: StartCapture) -> None:
+        """Write down the packets of a call."""
+        await self._order(call_id, order)
+
+    async def stop_capture(self, call_id: CallId, name: str) -> None:
+        """End that; returns when the file is complete."""
+        await self._order(call_id, StopCapture(name))
 
     async def transfer(self, call_id: CallId, name: str, target: str, kind: TransferKind) -> None:
         """Move the caller; returns when the move has begun. How it went is told by the call's facts."""

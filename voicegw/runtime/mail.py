@@ -134,6 +134,8 @@ MediaMail: TypeAlias = (
     | m.RecordingEnded
     | m.RecordingDiscarded
     | m.RecordingFailed
+    | m.CaptureStarted
+    | m.CaptureEnded
     | m.LegFailed
     | m.LegMoved
     | m.LegClosed

@@ -82,7 +82,29 @@ class PauseRecording:
     paused: bool
 
 
-Order: TypeAlias = Supervise | WhisperText | Dismiss | MoveCall | EndCall | PauseRecording
+@dataclass(frozen=True, slots=True)
+class StartCapture:
+    """Write down the packets of all legs. ``audio``: with what is said, as far as that may be kept.
+
+    ``max_s`` and ``max_mb`` are at most what the configuration allows.
+    """
+
+    name: str
+    audio: bool
+    max_s: float
+    max_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopCapture:
+    """End that."""
+
+    name: str
+
+
+Order: TypeAlias = (
+    Supervise | WhisperText | Dismiss | MoveCall | EndCall | PauseRecording | StartCapture | StopCapture
+)
 
 
 @dataclass(frozen=True, slots=True)

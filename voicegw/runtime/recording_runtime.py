@@ -165,6 +165,7 @@ class RecordingRuntime(CallRuntime):
     def _go_on(self) -> None:
         self._moving = False
         self._recorder.go_on("the media worker failed")
+        self._capture.lose("the media worker failed")
         local_ip, ports = self._ports()
         self._services.signalling.move_streams(self.leg_id, local_ip, ports)
 

@@ -19,13 +19,15 @@ from voicegw.call.facts import Entry
 from voicegw.call.redaction import Redactor
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
-from voicegw.gateway.sip_traces import Trace
+from voicegw.gateway.sip_traces import Listener, Trace
 from voicegw.gateway.tolls.calls import NOBODY, Payer
+from voicegw.gateway.trace_message import Passed
 from voicegw.media.messages import Command
 from voicegw.ports.asr import AsrProvider
 from voicegw.ports.eot import EotModel
 from voicegw.ports.tracing import Tracing
 from voicegw.ports.tts import SpokenChunk, TtsRequest
+from voicegw.runtime.capture_house import CaptureHouse
 from voicegw.runtime.house_texts import HouseTexts
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.sdp.recording import RecordedStream
@@ -139,6 +141,10 @@ class Signalling(Protocol):
         """What was said by SIP lately on a leg that goes on; None for nothing, or where enough is told."""
         ...
 
+    def listen(self, leg_id: LegId, listener: Listener | None, /) -> tuple[Passed, ...]:
+        """Tell somebody of every SIP message of a leg from now on, or nobody; the first that there were."""
+        ...
+
     def take_trace(self, leg_id: LegId, /) -> Trace | None:
         """What was said by SIP on a leg; it is told once."""
         ...
@@ -221,6 +227,8 @@ class CallServices:
     """What the server itself says in a call."""
     redactor: Callable[[], Redactor] = Redactor
     """Makes what keeps card numbers and patterns out of one call's facts."""
+    captures: CaptureHouse = field(default_factory=CaptureHouse)
+    """Packet captures of all calls."""
     recording_format: str = "wav"
     """The suffix of recordings, which says what the media worker makes of them."""
     tracing: Tracing | None = None

@@ -36,6 +36,8 @@ class RetentionConfig:
     so is what tools were asked and answered. Plain logs (``paths.calls``) are deleted."""
     recordings_days: int = 0
     """Audio files."""
+    captures_days: int = 14
+    """Packet captures that somebody ordered; they go with the recordings of their call, too."""
     audit_days: int = 0
     """Details of audit entries. Who did what and when stays."""
     tools_days: int = 0
@@ -43,7 +45,14 @@ class RetentionConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
-        for name in ("events_days", "transcripts_days", "recordings_days", "audit_days", "tools_days"):
+        for name in (
+            "events_days",
+            "transcripts_days",
+            "recordings_days",
+            "captures_days",
+            "audit_days",
+            "tools_days",
+        ):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}", fix="0 for ever, or a number of days")
 

@@ -40,6 +40,8 @@ UNSPOKEN_KINDS = (
     "SpeechHasFailed",
     "RecordingHasEnded",
     "RecordingHasFailed",
+    "CaptureHasStarted",
+    "CaptureHasEnded",
     "MediaHasMoved",
     "ToneWasHeard",
     "MediaWasMeasured",

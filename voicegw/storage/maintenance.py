@@ -162,6 +162,7 @@ class Maintenance:
             tools_before=_before_s(now, kept.tools_days),
             logs_before=_before_s(now, spoken),
             recordings_before=_before_s(now, audio),
+            captures_before=_before_s(now, kept.captures_days),
         )
 
     async def _follow_others(self, now: int) -> None:

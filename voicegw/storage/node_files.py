@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from glob import escape
 from pathlib import Path
 
 from voicegw.ports.tools import LedgerEntry
@@ -17,9 +18,9 @@ from voicegw.storage.rejected import RejectedFacts
 from voicegw.storage.spool import SpooledFact
 from voicegw.storage.tool_ledger import entries_in_ledger, erase_in_ledger, forget_in_ledger
 
-_RECORDINGS = tuple(
-    kind + sealed + part for kind in (".wav", ".opus") for sealed in ("", ".sealed") for part in ("", ".part")
-)
+_RECORDED = tuple(kind + sealed for kind in (".wav", ".opus") for sealed in ("", ".sealed"))
+_RECORDINGS = tuple(name + part for name in _RECORDED for part in ("", ".part"))
+_CAPTURED = (".pcap", ".pcap.sealed")
 
 
 class Scope(Enum):
@@ -67,12 +68,15 @@ class NodeFiles:
             return ()
         return await asyncio.to_thread(entries_in_ledger, self.tools, call_ids, number)
 
-    async def forget(self, *, tools_before: float, logs_before: float, recordings_before: float) -> ErasedFiles:
+    async def forget(
+        self, *, tools_before: float, logs_before: float, recordings_before: float, captures_before: float
+    ) -> ErasedFiles:
         """Remove what is older than its class allows, moments in seconds since 1970; 0 keeps it.
 
         It finds what no record of a call leads to: a recording that a crash left, a log of before the store.
         """
-        return await asyncio.to_thread(self._forget, tools_before, logs_before, recordings_before)
+        audio = (_RECORDED, recordings_before), (_CAPTURED, max(captures_before, recordings_before))
+        return await asyncio.to_thread(self._forget, tools_before, logs_before, audio)
 
     def _erase(self, scope: Scope, call_ids: Sequence[str], number: str, recorded: Sequence[Path]) -> ErasedFiles:
         audio = logs = tools = rejected = 0
@@ -86,8 +90,11 @@ class NodeFiles:
             rejected = RejectedFacts(self.spool).remove(_about(call_ids, number))
         return ErasedFiles(audio, logs, tools, rejected)
 
-    def _forget(self, tools_before: float, logs_before: float, recordings_before: float) -> ErasedFiles:
-        audio = self._remove(_older(self.recordings, _RECORDINGS[:2], recordings_before))
+    def _forget(
+        self, tools_before: float, logs_before: float, audio_before: Iterable[tuple[tuple[str, ...], float]]
+    ) -> ErasedFiles:
+        old_audio = (_older(self.recordings, suffixes, before) for suffixes, before in audio_before)
+        audio = self._remove(path for paths in old_audio for path in paths)
         logs = _unlink(_older(self.logs, (".jsonl",), logs_before))
         tools = forget_in_ledger(self.tools, tools_before) if self.tools and tools_before else 0
         old = RejectedFacts(self.spool).remove(lambda fact: fact.wall_ms < logs_before * 1000)
@@ -99,6 +106,16 @@ class NodeFiles:
             path = _beside(self.recordings, call_id, suffix)
             if path is not None and path.exists():
                 yield path
+        yield from self.captures_of(call_id)
+        yield from self.captures_of(call_id, unfinished=True)
+
+    def captures_of(self, call_id: str, *, unfinished: bool = False) -> list[Path]:
+        """The packet captures of a call, in the order of their beginnings; or those that are being written."""
+        if self.recordings is None or Path(call_id).name != call_id:
+            return []
+        ends = tuple(f"{end}.part" for end in _CAPTURED) if unfinished else _CAPTURED
+        found = self.recordings.glob(f"{escape(call_id)}-[0-9]*.pcap*")
+        return sorted((path for path in found if path.name.endswith(ends)), key=_part_of)
 
     def _remove(self, paths: Iterable[Path]) -> int:
         removed = 0
@@ -107,6 +124,12 @@ class NodeFiles:
                 self.remove(path)
                 removed += 1
         return removed
+
+
+def _part_of(capture: Path) -> int:
+    """Its number; 0 for one whose name is not ours."""
+    number = capture.name.partition(".")[0].removesuffix("-heads").rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _beside(folder: Path | None, call_id: str, suffix: str) -> Path | None:

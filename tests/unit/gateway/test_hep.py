@@ -10,7 +10,8 @@ import pytest
 
 from voicegw.base.errors import ConfigError
 from voicegw.base.metrics import Counters
-from voicegw.gateway.hep import HepTap, without_secrets
+from voicegw.gateway.blotting import without_secrets
+from voicegw.gateway.hep import HepTap
 from voicegw.gateway.hep_config import HepConfig
 from voicegw.gateway.hep_packet import HepIdentity, hep_packet
 from voicegw.sip.address import Address, Transport

@@ -24,7 +24,6 @@ from voicegw.api.call_views import (
 )
 from voicegw.api.hearing import RECORDING, TRANSCRIPT, note_hearing
 from voicegw.api.ladder import Ladder, ladder
-from voicegw.api.ladder_pcap import CONTENT_TYPE as PCAP
 from voicegw.api.ladder_pcap import began_at, ladder_pcap
 from voicegw.api.ladder_text import ladder_text
 from voicegw.api.paging import NumberPosition, TimePosition, decode_cursor, encode_cursor
@@ -33,6 +32,7 @@ from voicegw.api.permissions import Permission, Scope
 from voicegw.api.problems import forbidden, not_found
 from voicegw.api.ranges import parse_range
 from voicegw.api.recordings import NoRecording
+from voicegw.base.pcap import CONTENT_TYPE as PCAP
 from voicegw.call.facts import Entry
 from voicegw.storage.call_records import CallCursor, CallFilter, CallLimits, CallSummary, StoredState
 from voicegw.storage.store import Unit

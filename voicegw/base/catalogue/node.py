@@ -42,6 +42,8 @@ NODE: Final[tuple[Metric, ...]] = (
         "Calls whose traces were dropped: full (too many wait), failed (the collector did not take them).",
     ),
     counted("traces_not_sampled", "Calls that are not traced, because a share is."),
+    counted("captures_started", "Packet captures of calls that somebody ordered."),
+    counted("capture_packets_dropped", "Packets that found no room on the way to a capture."),
     level("recordings_bytes", "What the recordings take."),
     level("recordings_limit_bytes", "What they may take; 0: no limit of their own."),
     level("recordings_disk_free_bytes", "Room on the disk of the recordings."),
