@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from voicegw.config import Config
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.recording.seal_keys import read_key_ring
 from voicegw.runtime.browser_legs import BrowserLegs
+from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.node import Node
 from voicegw.server import node_files
+from voicegw.server_captures import NodeCaptures
 from voicegw.server_cluster import ClusterPart
 from voicegw.server_cluster_config import Followed, FollowedTrunks
 from voicegw.server_control import node_control
@@ -53,6 +56,7 @@ def make_api(
         node=view,
         control=control if cluster is None else cluster.control(control),
         originator=control,
+        captures=NodeCaptures(RuntimeControl(node.manager, os.urandom), node.manager.captures, os.urandom),
         recordings=_recordings(config),
         files=None,
         node_files=node_files(config),

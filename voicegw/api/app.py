@@ -27,6 +27,7 @@ from voicegw.api.routes import (
     bundles,
     callers,
     calls,
+    captures,
     documents,
     keys,
     line,
@@ -90,6 +91,7 @@ def create_app(parts: Parts) -> FastAPI:
     optional = (
         (oidc, parts.oidc),
         (originate, parts.originator),
+        (captures, parts.captures),
         (supervision, parts.control),
         (browser, parts.browsers),
         (phones, parts.phones),

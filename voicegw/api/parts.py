@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from voicegw.api.announcer import Announcer
 from voicegw.api.browser_audio import BrowserAudio
+from voicegw.api.captures import CallCaptures
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub
@@ -68,6 +69,8 @@ class Parts:
     node: Node = field(default_factory=Node)
     control: CallControl | None = None
     originator: Originator | None = None
+    captures: CallCaptures | None = None
+    """None: no packets are captured here."""
     oidc: OidcClient | None = None
     recordings: Recordings | None = None
     """None: there are none to be heard."""

@@ -38,6 +38,8 @@ class Permission(StrEnum):
     """Make the server call somebody."""
     SUPERVISE = "calls:supervise"
     """Listen, whisper, barge in, take over, hand back; end and move calls; approve tools."""
+    CAPTURE = "calls:capture"
+    """Write down the packets of calls, and read them; with audio only together with ``recordings``."""
     AUDIT = "audit"
     """Read who did what."""
     DATA_EXPORT = "data:export"

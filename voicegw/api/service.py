@@ -26,6 +26,7 @@ from voicegw.api.announcer import Door as AudioSocketDoor
 from voicegw.api.app import create_app
 from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, BridgedOriginator, BridgedTrunks
 from voicegw.api.browser_audio import BrowserAudio, ice_accounts
+from voicegw.api.captures import BridgedCaptures, CallCaptures
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub, PhoneChanged, TrunkChanged
@@ -73,6 +74,7 @@ class Wiring:
     node: Node = field(default_factory=Node)
     control: CallControl | None = None
     originator: Originator | None = None
+    captures: CallCaptures | None = None
     recordings: Recordings | None = None
     files: Documents | None = field(default_factory=Documents)
     """What the node has loaded from its files; a store without documents begins with them. None: the node itself
@@ -224,6 +226,7 @@ class ApiService:
             node=wiring.node,
             control=BridgedControl(bridge, wiring.control) if wiring.control else None,
             originator=BridgedOriginator(bridge, wiring.originator) if wiring.originator else None,
+            captures=BridgedCaptures(bridge, wiring.captures) if wiring.captures else None,
             oidc=oidc,
             recordings=wiring.recordings,
             keeper=self._keeper(store),

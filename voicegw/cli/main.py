@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_control(commands)
     _add_top(commands)
+    _add_calls(commands)
     _add_backup(commands)
     _add_check(commands)
     _add_route_test(commands)
@@ -84,6 +85,20 @@ def _add_top(commands: _Commands) -> None:
     parser.add_argument("--once", action="store_true", help="look once")
     parser.add_argument("--json", action="store_true", help="look once, and tell it as JSON")
     parser.set_defaults(command="top")
+
+
+def _add_calls(commands: _Commands) -> None:
+    calls = commands.add_parser("calls", help="calls of a running server")
+    actions = calls.add_subparsers(required=True, metavar="ACTION")
+    capture = actions.add_parser("capture", help="the packets of a running call, SIP and RTP, into a file")
+    _add_config(capture)
+    capture.add_argument("call", metavar="ID", help="the call, as voicegw top shows it")
+    capture.add_argument("--out", type=Path, required=True, metavar="FILE", help="such as call.pcap")
+    capture.add_argument("--seconds", type=float, default=600.0, metavar="S", help="end it after so long (600)")
+    capture.add_argument("--headers-only", action="store_true", help="nothing of what is said")
+    capture.add_argument("--url", help="of its API; else where the configuration says")
+    capture.add_argument("--key-file", type=Path, help="a file with a key; else the variable VOICEGW_API_KEY")
+    capture.set_defaults(command="calls")
 
 
 def _add_control(commands: _Commands) -> None:

@@ -33,7 +33,7 @@ _HOME, _END_OF_LINE, _REST = "\x1b[H", "\x1b[K", "\x1b[J"
 
 def run(arguments: argparse.Namespace) -> int:
     """Until q or Ctrl-C; with ``--once``, or where the output is no terminal, once."""
-    url, key = _url(arguments), _key(arguments)
+    url, key = api_url(arguments), api_key(arguments)
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=10.0) as client:
         if arguments.once or arguments.json or not sys.stdout.isatty():
             summary = summarise(*_look(client, deque()))
@@ -45,14 +45,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _url(arguments: argparse.Namespace) -> str:
+def api_url(arguments: argparse.Namespace) -> str:
+    """Of the API of a server: ``--url``, or where the configuration says."""
     if arguments.url:
         return str(arguments.url).rstrip("/")
     api = load_config(arguments.config).api
     return f"{'https' if api.tls_cert else 'http'}://{api.listen_host}:{api.listen_port}"
 
 
-def _key(arguments: argparse.Namespace) -> str:
+def api_key(arguments: argparse.Namespace) -> str:
     """Never an argument: everybody on a machine sees those."""
     if arguments.key_file is not None:
         try:

@@ -47,6 +47,7 @@ from voicegw.gateway.token_bucket import Rate, TokenBucket
 from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.media import messages as m
 from voicegw.runtime.call_runtime import CallRuntime
+from voicegw.runtime.capture_house import CaptureHouse
 from voicegw.runtime.dialplan_store import DialplanStore
 from voicegw.runtime.key_ways import KeyWay, KeyWays
 from voicegw.runtime.mail import EarlyMediaOffered, Mail, MediaChanged, RecordingClientSaid
@@ -97,6 +98,11 @@ class CallManager:
     def active(self) -> int:
         """How many calls there are."""
         return len(self._calls)
+
+    @property
+    def captures(self) -> CaptureHouse:
+        """Packet captures of calls of this node."""
+        return self._services.captures
 
     def change(self, change: Callable[[CallServices], CallServices]) -> None:
         """What calls that begin from now on are given."""

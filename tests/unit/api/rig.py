@@ -22,6 +22,7 @@ from voicegw.api.app import create_app
 from voicegw.api.bridge import Bridge
 from voicegw.api.browser_audio import BrowserAudio
 from voicegw.api.browser_config import BrowserAudioConfig
+from voicegw.api.captures import StartCapture, Waited
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import Mode, NoSuchCall, OutgoingCall, Refused, Supervisor, TransferKind
 from voicegw.api.events_stream import EventHub
@@ -128,6 +129,36 @@ class FakeOriginator:
 
 
 @dataclass
+class FakeCaptures:
+    """Remembers what was ordered; one number is waited for always."""
+
+    done: list[tuple[str, ...]] = field(default_factory=list)
+    refuses: str = ""
+
+    async def start(self, call_id: CallId, order: StartCapture) -> None:
+        self._note("start", call_id, order.name, str(order.audio))
+
+    async def stop(self, call_id: CallId, name: str) -> None:
+        self._note("stop", call_id, name)
+
+    async def arm(self, number: str, count: int, seconds: float, order: StartCapture) -> Waited:
+        self._note("arm", number, str(count), order.name)
+        return Waited("k2", number, count, seconds, order.name, order.audio)
+
+    async def waited(self) -> Sequence[Waited]:
+        return [Waited("k1", "+499", 1, 60.0, "ada", False)]
+
+    async def disarm(self, id: str) -> bool:
+        self._note("disarm", id)
+        return True
+
+    def _note(self, *what: str) -> None:
+        if self.refuses:
+            raise Refused(self.refuses)
+        self.done.append(what)
+
+
+@dataclass
 class FakeAnnouncer:
     """Keeps what is said about calls to come."""
 
@@ -230,7 +261,7 @@ class Rig:
         self.runner = asyncio.Runner()
         self.clock = ManualClock(wall=START_WALL)
         self.installer, self.control, self.originator = FakeInstaller(), FakeControl(), FakeOriginator()
-        self.announcer = FakeAnnouncer()
+        self.announcer, self.captures = FakeAnnouncer(), FakeCaptures()
         self.phones, self.line, self.board = FakePhones(), FakeLine(), FakeNode()
         self.browser_legs, self.peers = BrowserLegs(), Fakes()
         self._random = random.Random(4711)
@@ -316,6 +347,10 @@ class Rig:
         """The audio of a call."""
         (self.directory / "recordings" / f"c{number}.wav").write_bytes(content)
 
+    def captured(self, number: int, content: bytes, name: str = "1") -> None:
+        """A packet capture of a call."""
+        (self.directory / "recordings" / f"c{number}-{name}.pcap").write_bytes(content)
+
     def audit(self) -> list[dict[str, Any]]:
         """All that was noted, the oldest first."""
 
@@ -372,6 +407,7 @@ class Rig:
             node=Node(counters=lambda: {"calls_offered": 3}, gauges=lambda: {"calls_active": 1.0}),
             control=self.control,
             originator=self.originator,
+            captures=self.captures,
             announcer=self.announcer,
             phones=self.phones,
             line=self.line,

@@ -139,6 +139,12 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/v1/live/calls"): Row(P.LIVE),
     ("GET", "/v1/live/calls/{call_id}"): Row(P.LIVE, LIVE),
     ("GET", "/v1/live/events"): Row(P.LIVE, query="?after=" + "x" * 200),
+    ("POST", "/v1/calls/{call_id}/capture"): Row(P.CAPTURE, LIVE, body={"audio": True}),
+    ("DELETE", "/v1/calls/{call_id}/capture"): Row(P.CAPTURE, LIVE),
+    ("GET", "/v1/calls/{call_id}/capture"): Row(P.CAPTURE, CALL),
+    ("POST", "/v1/captures"): Row(P.CAPTURE, body=MISTAKE),
+    ("GET", "/v1/captures"): Row(P.CAPTURE),
+    ("DELETE", "/v1/captures/{capture_id}"): Row(P.CAPTURE, path={"capture_id": "k1"}, unlimited=True),
     ("POST", "/v1/live/calls/{call_id}/supervision"): Row(
         P.SUPERVISE, LIVE, body={"mode": "listen", "address": "webrtc"}
     ),
@@ -215,6 +221,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     for number, called in ((1, "+491555"), (2, "+492555")):
         rig.call(number, called=called)
         rig.recording(number, b"RIFF")
+        rig.captured(number, b"pcap")
         rig.live(number + 2, called=called)
     rig.run(an_erasure(rig))
     rig.run(spare_keys(rig))
