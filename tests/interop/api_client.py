@@ -1,7 +1,7 @@
 """A client of the admin API that runs inside a namespace: reads requests from standard input, prints answers.
 
 A request is a JSON object a line: ``method``, ``path``, ``json``, ``headers``; or ``watch`` (a path of server-sent
-events) with ``until``, the name of the last event to wait for. Argument: the URL of the API.
+events) with ``until``, the name of the last event to wait for.
 """
 
 from __future__ import annotations
@@ -39,14 +39,10 @@ def watch(client: httpx.Client, path: str, until: str) -> list[dict[str, Any]]:
     return events
 
 
-def main() -> None:
-    """Until standard input ends."""
-    with httpx.Client(base_url=sys.argv[1], timeout=40) as client:
+def main(url: str) -> None:
+    """Until standard input ends; ``url`` is that of the API."""
+    with httpx.Client(base_url=url, timeout=40) as client:
         for line in sys.stdin:
             request = json.loads(line)
             client.headers.update(request.pop("login", {}))
             print(json.dumps(answer(client, request)), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tests.interop.fault_server import FaultServer
+from tests.interop.forked_program import ForkedProgram
 from tests.interop.namespace import Namespace
 
 PASSWORD = "correct horse battery staple"
-_ROOT = Path(__file__).parents[2]
 
 
 class ApiDesk:
@@ -24,25 +21,19 @@ class ApiDesk:
     def __init__(self, server: FaultServer, namespace: Namespace | None, url: str, token: str = "") -> None:
         """``token``: of a login at another node with the same store."""
         self._server = server
-        args = [sys.executable, "-m", "tests.interop.api_client", url]
-        self._args = namespace.command(args) if namespace is not None else args
+        self._url, self._namespace = url, namespace
         self.took_ms = 0.0
         self.token = token
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self._args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT
-        )
+        self._client = ForkedProgram("tests.interop.api_client", self._url, namespace=self._namespace)
         self._log_in()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
+        self._client.close()
 
     def get(self, path: str) -> Any:
         """What is there."""
@@ -85,7 +76,4 @@ class ApiDesk:
         return got["body"]
 
     def _exchange(self, request: dict[str, Any]) -> Any:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        return json.loads(self._client.ask(json.dumps(request)))

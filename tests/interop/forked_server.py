@@ -21,8 +21,8 @@ from tests.interop.namespace import Inside, Namespace
 from tests.interop.process import Process
 from voicegw.cli.main import main
 
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
     [
         __name__,
         "voicegw.cli.serve",
@@ -33,6 +33,8 @@ _forks.set_forkserver_preload(
         "sqlalchemy.dialects.sqlite.aiosqlite",
         "voicegw.storage.migrate",
         *MODULES,
+        "tests.interop.api_client",
+        "tests.interop.far_phone",
         "tests.interop.warm_server",
     ]
 )
@@ -84,7 +86,7 @@ class _Fork:
 
     def __init__(self, args: list[str], place: _Place) -> None:
         self._args = args
-        self._process = _forks.Process(target=_run, args=(args, place))
+        self._process = FORKS.Process(target=_run, args=(args, place))
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid

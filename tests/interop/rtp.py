@@ -128,10 +128,10 @@ def _script(sound: Samples, digits: str, lengths_ms: Sequence[int]) -> Iterator[
         for _ in range(_GAP_FRAMES):
             yield packet(PCMU, sequence, timestamp, quiet), FRAME
             sequence, timestamp = sequence + 1, timestamp + FRAME
-    rest = ulaw_encode(sound)
+    rest = memoryview(ulaw_encode(sound))
     for length_ms in cycle(lengths_ms):
         length = length_ms * RATE_HZ // 1000
-        payload, rest = rest[:length].ljust(length, quiet[:1]), rest[length:]
+        payload, rest = bytes(rest[:length]).ljust(length, quiet[:1]), rest[length:]
         yield packet(PCMU, sequence, timestamp, payload), length
         sequence, timestamp = sequence + 1, timestamp + length
 

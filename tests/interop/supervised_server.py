@@ -41,9 +41,16 @@ async def carry_out(control: RuntimeControl, order: dict[str, str]) -> Any:
             return None
 
 
-async def main() -> None:
+def main(configuration: str) -> None:
     """Serve until standard input ends."""
-    config = load_config(Path(sys.argv[1]))
+    from tests.interop.warm_server import lay_out_store  # loaded in the process that forks, and only there
+
+    lay_out_store(Path(configuration).parent)
+    asyncio.run(_serve(Path(configuration)))
+
+
+async def _serve(configuration: Path) -> None:
+    config = load_config(configuration)
     configure("warning")
     node = build(config)
     control = RuntimeControl(node.manager, os.urandom)
@@ -59,7 +66,3 @@ async def main() -> None:
     finally:
         await node.drain(1.0)
         await node.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.interop.baresip_peer import Baresip, Step, dial, hang_up, listen, press
+from tests.interop.forked_program import ForkedProgram
 from tests.interop.namespace import Namespace
 from tests.interop.server import Server
 from tests.interop.sound import seconds_with, tone
@@ -28,15 +27,12 @@ _PATIENCE_S = 40.0
 class Controlled:
     """The server of :mod:`tests.interop.supervised_server` in the namespace, with its orders."""
 
-    def __init__(self, server: Server, process: subprocess.Popen[str]) -> None:
+    def __init__(self, server: Server, program: ForkedProgram) -> None:
         self.server = server
-        self._process = process
+        self._program = program
 
     def order(self, **order: str) -> Any:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        return json.loads(self._program.ask(json.dumps(order)))
 
     def admitted(self) -> str:
         """The code for a supervisor's phone, as soon as there is a call."""
@@ -54,19 +50,10 @@ class Controlled:
 @contextmanager
 def controlled(work: Path, namespace: Namespace, settings: dict[str, Any] | None = None) -> Iterator[Controlled]:
     server = Server(work, namespace=namespace, settings=settings)
-    args = [sys.executable, "-m", "tests.interop.supervised_server", str(server.configuration)]
-    with (work / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            namespace.command(args), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        assert json.loads(process.stdout.readline()) == "ready", (work / "server.log").read_text()
-        yield Controlled(server, process)
-    finally:
-        process.stdin.close()
-        process.wait(30)
-        process.stdout.close()
+    log, configuration = work / "server.log", str(server.configuration)
+    with ForkedProgram("tests.interop.supervised_server", configuration, namespace=namespace, log=log) as program:
+        assert program.read() == '"ready"', log.read_text()
+        yield Controlled(server, program)
 
 
 @pytest.fixture

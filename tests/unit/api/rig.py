@@ -6,7 +6,7 @@ import asyncio
 import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx
 import msgspec
 from argon2 import PasswordHasher
+from fastapi import FastAPI
 
 from tests.unit.api.fake_peer import Fakes
 from tests.unit.storage.sample_call import sample_call
@@ -251,6 +252,24 @@ class FakeNode:
 
 
 _template: dict[str, Path] = {}
+_idle: dict[tuple[object, ...], list[FastAPI]] = {}
+"""Applications of rigs that are closed: the first request to one takes a fifth of a second, to make its routes."""
+
+
+def _kind(parts: Parts) -> tuple[object, ...]:
+    """What an application is made of: which parts there are, not which ones."""
+    there = (field.name for field in fields(parts) if getattr(parts, field.name) is not None)
+    return (*there, *parts.config.cors_origins)
+
+
+def _app_over(parts: Parts) -> FastAPI:
+    """One that no rig has at present. What is in it of its parts is ``state.parts``, which every request reads."""
+    idle = _idle.get(_kind(parts))
+    if not idle:
+        return create_app(parts)
+    app = idle.pop()
+    app.state.parts = parts
+    return app
 
 
 class Rig:
@@ -269,7 +288,7 @@ class Rig:
         (directory / "recordings").mkdir()
         self.parts = replace(self._parts(), **changes)
         self.run(self._migrate())
-        self.app = create_app(self.parts)
+        self.app = _app_over(self.parts)
         self.run(self._open())
 
     # ------------------------------------------------------------ requests
@@ -385,6 +404,7 @@ class Rig:
 
         self.run(close())
         self.runner.close()
+        _idle.setdefault(_kind(self.parts), []).append(self.app)
 
     # ------------------------------------------------------------ inside
 
