@@ -40,7 +40,7 @@ def with_chain(body: Body, *servers: tuple[Script, ...]) -> None:
                 stack.push_async_callback(chat.close)
                 running.append(server)
                 members.append(Guarded(chat, CircuitBreaker(BreakerConfig())))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await body(ProviderChain(members, CONFIG), running, members)
 
     asyncio.run(run())

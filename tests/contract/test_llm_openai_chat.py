@@ -54,7 +54,7 @@ def with_server(body: Body, *scripts: Script, **config: Any) -> None:
         )
         await chat.start()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await body(chat, server)
         finally:
             await chat.close()

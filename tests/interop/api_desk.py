@@ -43,7 +43,7 @@ class ApiDesk:
         """Do something."""
         return self._ask(status, method="POST", path=path, json=body)
 
-    def wait_call(self, within_s: float = 10.0) -> str:
+    def wait_call(self, within_s: float = 30.0) -> str:
         """The id of the first call that is up."""
         deadline = time.monotonic() + within_s
         while not (up := [call for call in self.get("/v1/live/calls")["items"] if call["state"] == "active"]):

@@ -60,7 +60,7 @@ class Asterisk:
             console.wait(_START_S)
             return console.output
 
-    def wait_for(self, line: str, pattern: str, within_s: float = 15.0) -> str:
+    def wait_for(self, line: str, pattern: str, within_s: float = 30.0) -> str:
         """Ask the console until its answer has ``pattern``."""
         deadline = time.monotonic() + within_s
         while not re.search(pattern, answer := self.command(line)):

@@ -12,7 +12,7 @@ from tests.interop.namespace import Inside, Namespace
 from tests.interop.process import Process
 
 REDIS_PORT = 6379
-_START_S = 20.0
+_START_S = 30.0
 _POLL_S = 0.02
 
 

@@ -106,22 +106,22 @@ class FaultServer(Server):
         def ended() -> list[CallLog]:
             return [log for log in self.ended() if log.one("CallWasOffered")["calling"] == calling]
 
-        self.wait(lambda: bool(ended()), 5.0, f"a call of {calling} has ended")
+        self.wait(lambda: bool(ended()), 30, f"a call of {calling} has ended")
         return ended()
 
     def wait_facts(
-        self, phone: RawPhone, fact: str, count: int = 1, within_s: float = 10.0
+        self, phone: RawPhone, fact: str, count: int = 1, within_s: float = 30.0
     ) -> list[dict[str, Any]]:
         """Wait until the call has so many facts of a kind; all of them."""
         self.wait(lambda: len(self.log_of(phone).all(fact)) >= count, within_s, f"{count} × {fact}")
         return self.log_of(phone).all(fact)
 
-    def wait_said(self, phone: RawPhone, words: str, *, count: int = 1, within_s: float = 15.0) -> None:
+    def wait_said(self, phone: RawPhone, words: str, *, count: int = 1, within_s: float = 30.0) -> None:
         """Wait until the agent has said this to the end, so many times."""
         said = f"{count} × the agent says {words!r}"
         self.wait(lambda: self.log_of(phone).agent_said.count(words) >= count, within_s, said)
 
-    def wait_ended(self, phone: RawPhone, within_s: float = 10.0) -> CallLog:
+    def wait_ended(self, phone: RawPhone, within_s: float = 30.0) -> CallLog:
         """The whole log of this phone's call."""
         self.wait_facts(phone, "CallHasEnded", within_s=within_s)
         return self.log_of(phone)
@@ -135,7 +135,7 @@ class FaultServer(Server):
         """The log lines with this message."""
         return [line for line in self.lines if message in line["msg"]]
 
-    def wait_logged(self, message: str, count: int = 1, within_s: float = 10.0) -> dict[str, Any]:
+    def wait_logged(self, message: str, count: int = 1, within_s: float = 30.0) -> dict[str, Any]:
         """Wait for a log line; the newest."""
         self.wait(lambda: len(self.logged(message)) >= count, within_s, f"log line {message!r}")
         return self.logged(message)[-1]

@@ -17,7 +17,7 @@ from tests.interop.process import Process, descendants
 from voicegw.testing.ports import free_port
 
 CONFIGURATIONS = Path(__file__).parent / "kamailio"
-_START_S = 5.0
+_START_S = 30.0
 
 
 class Kamailio:

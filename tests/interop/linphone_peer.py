@@ -99,7 +99,7 @@ class Linphone:
         for command in ("soundcard use files", "play speech.wav", "record heard.wav"):
             self.do(command)
 
-    def do(self, command: str, says: str = "", within_s: float = 10.0) -> None:
+    def do(self, command: str, says: str = "", within_s: float = 30.0) -> None:
         """Type a command and wait until it ``says`` this, a pattern, once more than before."""
         before = len(re.findall(says, self.screen)) if says else 0
         assert self._process.stdin is not None
@@ -108,11 +108,11 @@ class Linphone:
         if says:
             self.wait_for(says, before + 1, within_s)
 
-    def wait_for(self, says: str, times: int = 1, within_s: float = 10.0) -> None:
+    def wait_for(self, says: str, times: int = 1, within_s: float = 30.0) -> None:
         """Until this pattern is on its screen so often."""
         self._wait(lambda: len(re.findall(says, self.screen)) >= times, within_s)
 
-    def wait_registered(self, within_s: float = 10.0) -> None:
+    def wait_registered(self, within_s: float = 30.0) -> None:
         """Until its account is registered, of which the screen says nothing."""
         self._wait(lambda: "to [LinphoneRegistrationOk]" in self.log, within_s)
 

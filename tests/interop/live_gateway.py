@@ -22,7 +22,7 @@ from voicegw.sip.address import Address
 E = TypeVar("E", bound=LegEvent)
 R = TypeVar("R")
 OUT = LegId("out")
-_START_S = 10.0
+_START_S = 30.0
 
 
 class LiveGateway:
@@ -53,7 +53,7 @@ class LiveGateway:
             )
         )
 
-    def expect(self, kind: type[E], within_s: float = 10.0) -> E:
+    def expect(self, kind: type[E], within_s: float = 30.0) -> E:
         """The next event of this kind; others that come before it are passed over."""
         while True:
             try:

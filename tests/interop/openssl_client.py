@@ -36,7 +36,7 @@ class OpensslClient:
         while data := self._process.stdout.read1(65_536):
             self.output += data.decode("latin-1")
 
-    def is_answered(self, within_s: float = 5.0) -> bool:
+    def is_answered(self, within_s: float = 20.0) -> bool:
         """Send OPTIONS; whether 200 came before the connection ended."""
         assert self._process.stdin is not None
         self._number += 1

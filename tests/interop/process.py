@@ -11,7 +11,7 @@ from typing import Protocol, Self
 
 from tests.interop.namespace import Namespace
 
-STOP_S = 10.0
+STOP_S = 30.0
 """How long a program may take to end after SIGTERM before it is killed."""
 
 

@@ -55,7 +55,7 @@ class RawPhone:
 
     # ------------------------------------------------------------ signalling
 
-    def dial(self, within_s: float = 5.0) -> int:
+    def dial(self, within_s: float = 30.0) -> int:
         """Send an INVITE and wait for its final status; a 2xx is acknowledged, and audio begins to flow."""
         invite = self.request("INVITE", self.sdp())
         self.send(invite)
@@ -72,7 +72,7 @@ class RawPhone:
             self._threads[-1].start()
         return status
 
-    def hang_up(self, within_s: float = 5.0) -> None:
+    def hang_up(self, within_s: float = 30.0) -> None:
         """BYE, and wait for its answer; nothing if the far end was first."""
         if self.bye_at is None:
             self.send(self.request("BYE"))
@@ -85,7 +85,7 @@ class RawPhone:
         self.remote = None
         return found
 
-    def options(self, within_s: float = 3.0) -> str:
+    def options(self, within_s: float = 30.0) -> str:
         """Ping the server, outside the call; its answer."""
         marker = f"ping{random.getrandbits(32):x}"
         self.send(self.request("OPTIONS").replace(self.call_id, marker).replace(self._to, f"<{self._uri}>"))

@@ -15,7 +15,7 @@ from tests.interop.process import Process
 from tests.interop.raw_phone import RawPhone
 from voicegw.testing.ports import free_port, free_ports
 
-_START_S = 10.0
+_START_S = 30.0
 _PORTS = 20
 
 

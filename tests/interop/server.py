@@ -116,7 +116,7 @@ class Server:
         """What a phone dials."""
         return f"sip:demo@{self.address}"
 
-    def calls(self, count: int, within_s: float = 10.0) -> list[CallLog]:
+    def calls(self, count: int, within_s: float = 30.0) -> list[CallLog]:
         """Wait until ``count`` calls have ended and no more were made; their logs in order of their start."""
         deadline = time.monotonic() + within_s
         while len(logs := self.ended()) < count:
@@ -125,7 +125,7 @@ class Server:
         assert len(self._call_files()) == count, self.process.output
         return sorted(logs, key=lambda log: str(log.one("CallWasOffered")["started_at"]))
 
-    def call(self, within_s: float = 10.0) -> CallLog:
+    def call(self, within_s: float = 30.0) -> CallLog:
         """The only call, once it has ended."""
         return self.calls(1, within_s)[0]
 
@@ -164,7 +164,7 @@ class Server:
                 logs.append(CallLog(facts, tuple(entry["at_ms"] for entry in entries)))
         return logs
 
-    def forget_calls(self, within_s: float = 20.0) -> None:
+    def forget_calls(self, within_s: float = 30.0) -> None:
         """Wait until no call is up. From here on only later ones count: the next test begins."""
         deadline = time.monotonic() + within_s
         while len(self.ended()) < len(files := self._call_files()):

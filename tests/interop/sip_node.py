@@ -103,7 +103,7 @@ async def speaks_and_hears_echo(media: RtpPeer, session: MediaSession, hz: int =
 
 
 async def until(done: Callable[[], bool]) -> None:
-    """Look again and again, for ten seconds at most."""
-    async with asyncio.timeout(10):
+    """Look again and again, for half a minute at most."""
+    async with asyncio.timeout(30):
         while not done():  # noqa: ASYNC110 - what is looked at belongs to another thread
             await asyncio.sleep(0.05)

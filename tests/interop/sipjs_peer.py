@@ -67,7 +67,7 @@ class SipJs:
         """The events of this name."""
         return [event for event in self.events if event["event"] == name]
 
-    def wait_for(self, name: str, within_s: float = 15.0) -> dict[str, Any]:
+    def wait_for(self, name: str, within_s: float = 30.0) -> dict[str, Any]:
         """The first event of this name."""
         deadline = time.monotonic() + within_s
         while not (found := self.all(name)):

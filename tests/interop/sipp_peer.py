@@ -17,7 +17,7 @@ from voicegw.testing.ports import free_port, free_ports, is_bound
 
 SCENARIOS = Path(__file__).parent / "sipp"
 _POLL_S = 0.02
-_START_S = 10.0
+_START_S = 30.0
 _HEADING = re.compile(r"^-{10,} .*\n\w+ message (sent|received) .*:\n\n", re.MULTILINE)
 
 
@@ -106,7 +106,7 @@ class Sipp:
         found = [seen for seen in self.messages if not seen.sent and seen.start_line.startswith(start)]
         return [seen for seen in found if seen.header("CSeq").endswith(cseq)]
 
-    def wait_for(self, start: str, cseq: str = "", within_s: float = 15.0) -> Seen:
+    def wait_for(self, start: str, cseq: str = "", within_s: float = 30.0) -> Seen:
         """The first received message that :meth:`received` finds; fails if none comes in time."""
         deadline = time.monotonic() + within_s
         while not (found := self.received(start, cseq)):

@@ -49,11 +49,11 @@ def shop() -> Iterator[OrderService]:
     service, loop = OrderService(0), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    asyncio.run_coroutine_threadsafe(service.start(), loop).result(5)
+    asyncio.run_coroutine_threadsafe(service.start(), loop).result(30)
     try:
         yield service
     finally:
-        asyncio.run_coroutine_threadsafe(service.close(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(service.close(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
@@ -68,7 +68,7 @@ def wait_waiting(server: FaultServer, desk: ApiDesk, call_id: str) -> dict[str, 
         found[:] = calls[call_id]["waiting_tools"]
         return bool(found)
 
-    server.wait(look, 10.0, "a tool waits")
+    server.wait(look, 30, "a tool waits")
     return found[0]
 
 

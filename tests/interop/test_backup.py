@@ -57,7 +57,7 @@ def test_a_backup_during_calls_is_restored_elsewhere(tmp_path: Path, capsys: pyt
         late.press("2468#")
         server.wait_facts(late, "CallerSpoke")
         known = facts_on_disk(server.home)
-        server.wait(lambda: facts_in_database(server.home).keys() == known.keys(), 10, "both calls are stored")
+        server.wait(lambda: facts_in_database(server.home).keys() == known.keys(), 30, "both calls are stored")
         acknowledged = facts_in_database(server.home)
         assert voicegw("backup", archive, "-c", server.configuration, "--recordings") == 0
         late.hang_up()

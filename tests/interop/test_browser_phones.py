@@ -116,6 +116,6 @@ def test_two_browser_phones_talk_with_one_another(house: House, tmp_path: Path) 
 def test_who_may_not_connect_does_not(house: House, tmp_path: Path, options: dict[str, str]) -> None:
     """No call and so no sound: the connection is closed before any SIP (``ca``: by the phone)."""
     with RtpPeer() as media, SipJs(tmp_path, house.wss, media, [], **({"ca": house.ca} | options)) as phone:
-        assert phone.process.wait(10) == 1
+        assert phone.process.wait(30) == 1
     assert not phone.all("connected")
     assert "WebSocket closed" in phone.events[-1]["why"]

@@ -162,7 +162,7 @@ class World:
         return " ".join(str(message["content"]) for message in last["messages"])
 
     def wait_asked(self, times: int) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while len(self.chat.output.splitlines()) < times:
             assert time.monotonic() < deadline, f"{self.chat.output}\n{self.server.process.output}"
             time.sleep(0.05)
@@ -218,7 +218,7 @@ def test_all_modes_by_browser_and_a_browser_that_is_lost(world: World) -> None:
     world.wait_asked(asked + 1)
     assert {"caller", "agent"} <= desk.hears()
 
-    assert desk.take("whisper") < 1000
+    assert desk.take("whisper") < 3000
     desk.wait_line("Whisper: [a-z]")
     desk.browser.fill("#note", "Offer a refund of ten euros.")
     desk.browser.press("#whisper button")
@@ -226,14 +226,14 @@ def test_all_modes_by_browser_and_a_browser_that_is_lost(world: World) -> None:
     desk.wait_line("Agent: This is the answer")
     assert desk.hears() == {"caller"}
 
-    assert desk.take("barge") < 1000
+    assert desk.take("barge") < 3000
     assert desk.hears(3000) == {"caller"}
 
     took_ms = desk.take("takeover")
     asked = world.asked
     caller.do(press("2#"))
     assert desk.hears(3000) == {"caller"}
-    assert took_ms < 1000
+    assert took_ms < 3000
     assert world.asked == asked, "the agent is silent"
 
     desk.wait_line("Supervisor: [a-z]")
@@ -251,7 +251,7 @@ def test_all_modes_by_browser_and_a_browser_that_is_lost(world: World) -> None:
     lost_at = time.monotonic()
     asked = world.asked
     wait_lost(world)
-    assert time.monotonic() - lost_at < 6
+    assert time.monotonic() - lost_at < 15
     caller.do(press("4#"))
     world.wait_asked(asked + 1)
     caller.do(hang_up())
@@ -259,7 +259,7 @@ def test_all_modes_by_browser_and_a_browser_that_is_lost(world: World) -> None:
 
 
 def wait_lost(world: World) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while "browser's leg ended" not in world.server.process.output:
         assert time.monotonic() < deadline, world.server.process.output
         time.sleep(0.05)

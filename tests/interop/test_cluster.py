@@ -28,7 +28,7 @@ SIP_PORT, API_PORT = 5060, 8080
 LONG_MS = 600_000
 
 
-def until(holds: Callable[[], bool], what: str, within_s: float = 20.0) -> float:
+def until(holds: Callable[[], bool], what: str, within_s: float = 30.0) -> float:
     """Wait; how long it took."""
     began = time.monotonic()
     while not holds():

@@ -25,7 +25,7 @@ CALLER_HZ = 1000
 def ready(port: int) -> tuple[int, dict[str, Any]]:
     """What a load balancer is told."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refusal:
         with refusal:
@@ -65,7 +65,7 @@ def test_a_server_is_drained_undrained_and_ends_with_its_last_call(
             assert (status, parts["parts"]["admission"], parts["parts"]["store"]) == (503, False, True)
             assert main(["drain", "-c", str(server.configuration), "--stop", "--wait"]) == 0
             sipp.passed()
-        assert server.process.wait(15) == 0
+        assert server.process.wait(30) == 0
         (log,) = (ended for ended in server.ended() if ended.all("CallWasAnswered"))
         caller, agent = server.recording(log)
     assert log.cause == "caller_hangup"

@@ -26,12 +26,12 @@ def test_a_call_goes_on_in_the_worker_that_comes_after_a_killed_one(tmp_path: Pa
         with server.phone() as phone:
             assert phone.dial() == 200
             phone.play(tone(1000, 2))
-            phone.wait_heard(lambda samples: speech_seconds(samples) >= 1, 10)
+            phone.wait_heard(lambda samples: speech_seconds(samples) >= 1, 30)
             phone.wait_played()
             (killed,) = server.kill_workers(MEDIA)
             server.wait_facts(phone, "MediaHasMoved")
             since = phone.mark()
-            phone.wait_heard(lambda samples: speech_seconds(samples) >= 2, 10, since)
+            phone.wait_heard(lambda samples: speech_seconds(samples) >= 2, 30, since)
             phone.play(tone(2000, 2))
             phone.press("2580")
             server.wait_said(phone, "You pressed 2 5 8 0")
@@ -65,9 +65,9 @@ def test_a_telephone_follows_its_call_into_another_worker(tmp_path: Path, namesp
         # Which of the two has the call is not told: the first to be killed may be the other one.
         for pid in both:
             os.kill(pid, signal.SIGKILL)
-            server.wait(lambda: len(server.workers(MEDIA)) == 2, 15, "its successor")
+            server.wait(lambda: len(server.workers(MEDIA)) == 2, 30, "its successor")
             caller.do(listen(1.0))
-        server.wait(lambda: "MediaHasMoved" in call.read_text(), 5, "the call has moved")
+        server.wait(lambda: "MediaHasMoved" in call.read_text(), 30, "the call has moved")
         caller.do([*press("1234"), *listen(4.0), *hang_up()])
         log = server.call()
     assert (log.cause, log.keys) == ("caller_hangup", "1234")
@@ -83,7 +83,7 @@ def test_a_caller_who_does_not_follow_is_hung_up_on(tmp_path: Path) -> None:
     with server, server.phone() as phone:
         phone.follows = False
         assert phone.dial() == 200
-        phone.wait_heard(lambda samples: speech_seconds(samples) >= 0.5, 10)
+        phone.wait_heard(lambda samples: speech_seconds(samples) >= 0.5, 30)
         server.kill_workers(MEDIA)
         invite = phone.wait_for(lambda text: text.startswith("INVITE "), 10)
         phone.send(_refusal(invite))
@@ -137,7 +137,7 @@ def test_a_call_survives_a_full_disk_under_its_recording(tmp_path: Path) -> None
                 phone.press("2580")
                 server.wait_facts(phone, "CallerSpoke")
                 since = phone.mark()
-                phone.wait_heard(lambda samples: speech_seconds(samples) >= 1, 10, since)
+                phone.wait_heard(lambda samples: speech_seconds(samples) >= 1, 30, since)
                 phone.hang_up()
                 log = server.wait_ended(phone)
             complaint = server.wait_logged("recording failed, the call goes on")

@@ -93,5 +93,5 @@ def test_an_order_system_that_is_down_is_apologised_for(tmp_path: Path, monkeypa
             server.wait_said(phone, "our order system does not answer at the moment.")
             server.wait_said(phone, "Would you like to check another order?")
             phone.press("2")
-            assert "Goodbye" in server.wait_ended(phone, within_s=15).agent_said
+            assert "Goodbye" in server.wait_ended(phone, within_s=30).agent_said
             assert server.log_of(phone).cause == "agent_hangup"

@@ -22,7 +22,7 @@ def test_sngrep_sees_the_call(tmp_path: Path) -> None:
     ladder = {"ladder": {"full_text": True}}
     server = FaultServer(tmp_path, settings={"observability": hep, "sip": ladder})
     with Process(args, tmp_path / "sngrep.log", env={"TERM": "dumb"}) as sngrep, server:
-        server.wait(lambda: is_bound(port), 10, f"sngrep listens: {sngrep.output}")
+        server.wait(lambda: is_bound(port), 30, f"sngrep listens: {sngrep.output}")
         with server.phone() as phone:
             assert phone.dial() == 200
             server.wait_facts(phone, "AgentSpoke")
@@ -35,7 +35,7 @@ def test_sngrep_sees_the_call(tmp_path: Path) -> None:
                 read = subprocess.run(["tcpdump", "-A", "-n", "-r", str(kept)], capture_output=True, text=True)
                 return read.stdout
 
-            server.wait(lambda: "BYE" in seen() and seen().count(call_id) >= 7, 10, f"the call: {seen()}")
+            server.wait(lambda: "BYE" in seen() and seen().count(call_id) >= 7, 30, f"the call: {seen()}")
     text = seen()
     for message in ("INVITE sip:", "SIP/2.0 100", "SIP/2.0 180", "SIP/2.0 200", "ACK sip:", "BYE sip:"):
         assert message in text

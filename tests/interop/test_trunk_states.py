@@ -16,7 +16,7 @@ from voicegw.testing.ports import free_port
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
 
-def wait(done: Callable[[], bool], within_s: float = 15.0) -> None:
+def wait(done: Callable[[], bool], within_s: float = 30.0) -> None:
     deadline = time.monotonic() + within_s
     while not done():
         assert time.monotonic() < deadline
