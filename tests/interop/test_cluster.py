@@ -161,6 +161,7 @@ def balancer(world: World) -> Iterator[Process]:
         yield kamailio
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_three_nodes_are_one_to_callers_and_supervisors(world: World) -> None:
     with world.caller() as one, world.caller() as two, world.caller() as three:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import importlib
 import tempfile
 from pathlib import Path
 from typing import Final
 
 import anyio._backends._asyncio  # noqa: F401 - what httpx imports at its first client
 import httpcore  # noqa: F401
+from httpx._transports import default as transports
 
 from voicegw.audio.rate_change import RateChanger
 from voicegw.config import load_config
@@ -34,6 +36,13 @@ with tempfile.TemporaryDirectory() as _folder:
     load_config(_configuration)  # makes the model of such files
     asyncio.run(_migrate(_file))
     _empty_store: Final = _file.read_bytes()
+
+# What every server reads and makes when it starts: the authorities that the machine trusts, and the commands.
+transports.create_ssl_context = functools.cache(transports.create_ssl_context)
+transports.AsyncHTTPTransport()
+command = importlib.import_module("voicegw.cli.main")
+command._parser = functools.cache(command._parser)
+command._parser()
 
 # What every media worker computes when it starts.
 silero._load = functools.cache(silero._load)
