@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from voicegw.testing import ports
-from voicegw.testing.ports import free_port, free_ports, is_bound
+from voicegw.testing.ports import free_ports, is_bound
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_no_port_is_handed_out_twice_also_by_two_at_once() -> None:
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
 def test_a_port_that_is_bound_is_passed_over(kind: socket.SocketKind) -> None:
     with socket.socket(socket.AF_INET, kind) as holder:
-        taken = free_port() + 2
+        taken = free_ports(4) + 2
         holder.bind(("127.0.0.1", taken))
         assert free_ports(4) > taken
         assert is_bound(taken) is (kind is socket.SOCK_DGRAM)
