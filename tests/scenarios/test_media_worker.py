@@ -71,7 +71,7 @@ def run(scenario: Callable[[], Coroutine[None, None, None]]) -> None:
 
 async def hear(sock: socket.socket, packets: int) -> list[RtpPacket]:
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return [RtpPacket.parse(await loop.sock_recv(sock, 2000)) for _ in range(packets)]
 
 

@@ -56,7 +56,7 @@ class Stream:
     async def until(self, done: Callable[[str], bool]) -> str:
         """Everything so far, once it is enough."""
         text = ""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not done(text):
                 message = await self.sent.get()
                 text += message.get("body", b"").decode()

@@ -56,7 +56,7 @@ class House:
         self.legs = AudioSocketLegs(config, self.events.put_nowait, os.urandom, SystemClock(), self.counters)
 
     async def event(self) -> LegEvent:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.events.get()
 
     async def invited(self) -> LegInvited:
@@ -83,11 +83,11 @@ class Phone:
 
     async def rest(self) -> list[Frame]:
         """All that comes until the end of the connection."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return self._frames.feed(await self._reader.read(-1))
 
     async def frame(self) -> Frame:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             header = await self._reader.readexactly(3)
             return Frame(header[0], await self._reader.readexactly(int.from_bytes(header[1:], "big")))
 
@@ -141,7 +141,7 @@ async def test_a_call_from_its_name_to_its_end() -> None:
         assert await house.event() == LegConfirmed(invited.leg_id)
         phone.send(Kind.AUDIO, LOUD[:100])
         phone.send(Kind.AUDIO, LOUD[100:])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             packet, source = await worker.packets.get()
         assert source[1] == session.remote_port and len(packet.payload) == 160
         heard = g711.decode(np.frombuffer(packet.payload, np.uint8), g711.Law.ULAW)

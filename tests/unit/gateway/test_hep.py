@@ -74,7 +74,7 @@ def test_it_sends_drops_and_counts() -> None:
     async def story() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as homer:
             homer.bind(("127.0.0.1", 0))
-            homer.settimeout(5)
+            homer.settimeout(30)
             counters = Counters()
             place = f"127.0.0.1:{homer.getsockname()[1]}"
             tap = HepTap(HepConfig(place), counters, lambda _peer: HERE, ManualClock())

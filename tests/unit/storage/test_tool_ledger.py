@@ -132,7 +132,7 @@ def test_a_slow_disk_does_not_stop_the_event_loop(tmp_path: Path, monkeypatch: p
     connect = tool_ledger._connect
 
     def slow(path: Path) -> sqlite3.Connection:
-        gate.wait(10)
+        gate.wait(30)
         return connect(path)
 
     monkeypatch.setattr(tool_ledger, "_connect", slow)
