@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.base.srtp_suites import SRTP_SUITES
 from voicegw.media.client import MediaClient
@@ -40,7 +43,7 @@ _WARM_UP_S: Final = 2.0
 _TICKS_PER_S: Final = 50
 HEAD: Final = (
     "legs  codec  vad  srtp  us/leg/tick  jitter p50 ms  p99 ms  max ms  "
-    "lost frames  kB/leg  late in  worst tick ms"
+    "lost frames  kB/leg  late in  worst tick ms  stolen %  queued %"
 )
 
 
@@ -60,6 +63,10 @@ class Row:
     rss_kb_per_leg: float
     late_in: int
     worst_tick_ms: float
+    stolen_percent: float = 0.0
+    """Of the core's time, by the host of a virtual machine."""
+    queued_percent: float = 0.0
+    """Of the time, in which the worker was ready and other programs had its core."""
 
     @property
     def kind(self) -> tuple[str, bool, bool]:
@@ -73,7 +80,8 @@ class Row:
             f"{'on  ' if self.srtp else 'off '}  {self.cpu_us_per_leg_tick:11.1f}  "
             f"{self.departure_jitter_p50_ms:13.2f}  {self.departure_jitter_p99_ms:6.2f}  "
             f"{self.departure_jitter_max_ms:6.2f}  {self.lost_frames:11}  "
-            f"{self.rss_kb_per_leg:6.1f}  {self.late_in:7}  {self.worst_tick_ms:13.1f}"
+            f"{self.rss_kb_per_leg:6.1f}  {self.late_in:7}  {self.worst_tick_ms:13.1f}  "
+            f"{self.stolen_percent:8.1f}  {self.queued_percent:8.1f}"
         )
 
 
@@ -110,10 +118,13 @@ class _Telephones:
         self._process.stdout.close()
 
 
-def _cpu_s(pid: int) -> float:
-    """CPU time of all threads so far, in nanosecond steps."""
+def _scheduled_s(pid: int, core: int) -> NDArray[np.float64]:
+    """Seconds so far: of all threads on a processor and waiting for one, and of the core in the host's hands."""
     threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+    times = [[int(number) for number in (thread / "schedstat").read_text().split()[:2]] for thread in threads]
+    ran, queued = np.sum(times, axis=0) / 1e9
+    line = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} "))
+    return np.array([ran, queued, int(line.split()[8]) / os.sysconf("SC_CLK_TCK")])
 
 
 def _rss_kb(pid: int) -> int:
@@ -196,9 +207,9 @@ async def measure(load: Load, seconds: float, speech: BenchSpeech) -> Row:
         telephones.order(order | {"seconds": seconds + _WARM_UP_S + 0.2})
         await asyncio.sleep(_WARM_UP_S)
         watch.worst_ms, lost = 0.0, watch.lost_frames
-        cpu_s = _cpu_s(pid)
+        before_s = _scheduled_s(pid, cores[0])
         await asyncio.sleep(seconds)
-        cpu_s = _cpu_s(pid) - cpu_s
+        cpu_s, queued_s, stolen_s = (_scheduled_s(pid, cores[0]) - before_s).tolist()
         worst_ms, lost = watch.worst_ms, watch.lost_frames - lost
         rss_kb = _rss_kb(pid) - before_kb - legs * len(pcm) / 1024
         result = await asyncio.get_running_loop().run_in_executor(None, telephones.result)
@@ -219,6 +230,8 @@ async def measure(load: Load, seconds: float, speech: BenchSpeech) -> Row:
         rss_kb_per_leg=round(rss_kb / legs, 1),
         late_in=watch.late,
         worst_tick_ms=round(worst_ms, 1),
+        stolen_percent=round(100 * stolen_s / seconds, 1),
+        queued_percent=round(100 * queued_s / seconds, 1),
     )
 
 
