@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from voicegw.base.errors import ConfigError
 from voicegw.gateway.identity.config import IdentityConfig
 from voicegw.gateway.identity.freshness import keep_s, seconds_of_date
-from voicegw.gateway.identity.places import Place, is_public, pick_address, read_place
+from voicegw.gateway.identity.places import Place, is_public, pick_addresses, read_place
 from voicegw.stir.faults import Fault, IdentityFault
 
 CONFIG = IdentityConfig()
@@ -71,6 +71,12 @@ def test_any_text_is_a_place_or_refused(url: str) -> None:
     assert place.path.isascii()
 
 
+def test_names_without_a_dot_are_for_laboratories() -> None:
+    assert read_place("https://localhost/a.pem", IdentityConfig(private_addresses=True)).host == "localhost"
+    with pytest.raises(IdentityFault):
+        read_place("https://127.1/a.pem", IdentityConfig(private_addresses=True))
+
+
 def test_hosts_that_are_allowed() -> None:
     config = IdentityConfig(hosts=("cr.example.net", "*.sti.test"))
     for host in ("cr.example.net", "CR.example.net.", "a.sti.test", "a.b.sti.test"):
@@ -112,12 +118,13 @@ def test_public_addresses(address: str, public: bool) -> None:
     assert is_public(ipaddress.ip_address(address)) is public
 
 
-def test_the_first_public_address_is_asked() -> None:
-    assert pick_address(["10.0.0.1", "fe80::1%eth0", "8.8.8.8"], private=False) == "8.8.8.8"
-    assert pick_address(["10.0.0.1"], private=True) == "10.0.0.1"
+def test_the_first_public_addresses_are_asked() -> None:
+    found = ["10.0.0.1", "fe80::1%eth0", "8.8.8.8", "8.8.8.8", "1.1.1.1", "9.9.9.9", "8.8.4.4"]
+    assert pick_addresses(found, private=False) == ("8.8.8.8", "1.1.1.1", "9.9.9.9")
+    assert pick_addresses(["10.0.0.1"], private=True) == ("10.0.0.1",)
     for addresses in ([], ["127.0.0.1", "::1"]):
         with pytest.raises(IdentityFault):
-            pick_address(addresses, private=False)
+            pick_addresses(addresses, private=False)
 
 
 @pytest.mark.parametrize(

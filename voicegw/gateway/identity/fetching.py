@@ -18,7 +18,7 @@ import httpx
 from voicegw.base.errors import ConfigError
 from voicegw.gateway.identity.config import IdentityConfig
 from voicegw.gateway.identity.freshness import keep_s
-from voicegw.gateway.identity.places import Place, pick_address
+from voicegw.gateway.identity.places import Place, pick_addresses
 from voicegw.stir.faults import Fault, IdentityFault
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -52,6 +52,7 @@ class WebFetch:
     def __init__(self, config: IdentityConfig, resolve: Resolve = resolve) -> None:
         self._config = config
         self._resolve = resolve
+        self._patience = httpx.Timeout(None, connect=config.fetch_ms / 1000 / 3)
         self._tls: ssl.SSLContext | None = None
         if config.ca:
             try:
@@ -62,21 +63,31 @@ class WebFetch:
 
     async def __call__(self, place: Place, wall: float) -> Fetched:
         """All of it within ``fetch_ms``."""
+        config = self._config
         try:
-            async with asyncio.timeout(self._config.fetch_ms / 1000):
-                addresses = await self._resolve(place.host, place.port)
-                return await self._get(place, pick_address(addresses, private=self._config.private_addresses), wall)
+            async with asyncio.timeout(config.fetch_ms / 1000):
+                found = await self._resolve(place.host, place.port)
+                return await self._get_of_any(place, pick_addresses(found, private=config.private_addresses), wall)
         except TimeoutError:
-            raise _unfetched(f"no certificate within {self._config.fetch_ms} ms") from None
+            raise _unfetched(f"no certificate within {config.fetch_ms} ms") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise _unfetched(f"the certificate's server failed: {type(error).__name__}") from None
+
+    async def _get_of_any(self, place: Place, addresses: Sequence[str], wall: float) -> Fetched:
+        """Of the first address that can be reached: many hosts have two, and many nodes no IPv6."""
+        for address in addresses[:-1]:
+            try:
+                return await self._get(place, address, wall)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+        return await self._get(place, addresses[-1], wall)
 
     async def _get(self, place: Place, address: str, wall: float) -> Fetched:
         if self._tls is None:
             self._tls = await asyncio.to_thread(ssl.create_default_context)
         # A client for each: a connection that was proven to be one host's must not serve another of its address.
         async with (
-            httpx.AsyncClient(verify=self._tls, trust_env=False, follow_redirects=False, timeout=None) as client,
+            httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=self._patience) as client,
             client.stream(
                 "GET",
                 place.url_at(address),

@@ -15,7 +15,11 @@ from voicegw.stir.faults import Fault, IdentityFault
 
 _Ip: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PRINTABLE = re.compile(r"[!-~]+")
-_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_TRIES = 3
+"""Addresses of one host that are asked."""
+_ADDRESS = re.compile(r"\d+|0x[0-9a-f]*")
+"""The last part of what the system's resolver takes for an IPv4 address, in any of its forms."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -51,7 +55,8 @@ def read_place(url: str, config: IdentityConfig) -> Place:
     if parts.scheme != "https":
         raise _unfetched("the certificate's URL is not https")
     host = (parts.hostname or "").lower().removesuffix(".")
-    if not _NAME.fullmatch(host) or host.rpartition(".")[2].isdigit():
+    is_whole = "." in host or config.private_addresses
+    if not is_whole or not _NAME.fullmatch(host) or _ADDRESS.fullmatch(host.rpartition(".")[2]):
         raise _unfetched("the certificate's URL has no host name")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise _unfetched("the certificate's URL has more than a host and a path")
@@ -62,12 +67,13 @@ def read_place(url: str, config: IdentityConfig) -> Place:
     return Place(host, port, parts.path or "/")
 
 
-def pick_address(addresses: Iterable[str], *, private: bool) -> str:
-    """The first address that may be asked; IdentityFault (436) where there is none."""
-    for text in addresses:
-        if private or is_public(ipaddress.ip_address(text.partition("%")[0])):
-            return text
-    raise _unfetched("the certificate's host has no public address")
+def pick_addresses(addresses: Iterable[str], *, private: bool) -> tuple[str, ...]:
+    """The first addresses that may be asked; IdentityFault (436) where there is none."""
+    distinct = dict.fromkeys(addresses)
+    fit = [text for text in distinct if private or is_public(ipaddress.ip_address(text.partition("%")[0]))]
+    if not fit:
+        raise _unfetched("the certificate's host has no public address")
+    return tuple(fit[:_TRIES])
 
 
 def is_public(ip: _Ip) -> bool:
