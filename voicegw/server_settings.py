@@ -32,7 +32,7 @@ SIP: Final = tuple(
     for name in (
         *("max_calls", "retry_after_s", "accept_messages", "guard.trusted", "guard.ban_s", "guard.scanners"),
         *("guard.refusals", "guard.refusal_forgotten_s", "guard.flood_messages", "guard.acquainted_s"),
-        *("codecs", "dtmf", "srtp", "srtp_in_clear", "srtp_suites"),
+        *("codecs", "dtmf", "srtp", "srtp_in_clear", "srtp_suites", "identity"),
     )
 )
 

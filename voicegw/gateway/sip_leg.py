@@ -144,7 +144,6 @@ class SipGateway:
         self.resume = self.watch.resume
         self.drain, self.withdraw, self.leave = self._agent.drain, self.watch.withdraw, self.watch.close
         """No new calls from now on: 503, also to OPTIONS; and no registrations of ours, so that nobody calls us."""
-        self.reload_certificates = self.wire.reload_certificates
         self.on_message: Callable[[ua.MessageReceived], None] = StrayMessages(counters).take
         """Who gets text that came outside any call, where the configuration takes any."""
         self.on_subscription = PhoneWatchers(self.phones, driver).handle
@@ -178,6 +177,11 @@ class SipGateway:
         self._driver.use(config)
         self._identities.use(config.identity)
         self._speak(_speech_of(config))
+
+    def reload_certificates(self) -> None:
+        """Read the files anew: those of our connections, and those with whom callers' signatures are of."""
+        self.wire.reload_certificates()
+        self._identities.reload()
 
     def gauges(self) -> dict[str, float]:
         """Levels for metrics. Any thread may ask."""

@@ -51,7 +51,15 @@ class IdentityDesk:
         self._put_in_force(config)
 
     def use(self, config: IdentityConfig) -> None:
-        """Another configuration, or its files read anew; what cannot be used leaves everything as it was."""
+        """Another configuration; one that cannot be used leaves everything as it was."""
+        if config != self._config:
+            self._change(config)
+
+    def reload(self) -> None:
+        """Read the files anew."""
+        self._change(self._config)
+
+    def _change(self, config: IdentityConfig) -> None:
         before = self._config
         try:
             self._put_in_force(config)
