@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -293,7 +294,7 @@ NATIONAL = {"numbering": {"country_code": "1", "national_prefix": "", "send": "d
     ],
 )
 def test_the_signed_number_is_compared_with_whoever_the_call_shows(
-    roots: Path, caller: str, more: tuple[str, ...], trunk: dict[str, object]
+    roots: Path, caller: str, more: tuple[str, ...], trunk: dict[str, Any]
 ) -> None:
     async def scenario() -> None:
         house = House(roots, "require", **trunk)
