@@ -13,6 +13,7 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.blotting import without_secrets
 from voicegw.gateway.hep_config import HepConfig
 from voicegw.gateway.hep_packet import HepIdentity, hep_packet
+from voicegw.gateway.hep_stream import HepStream
 from voicegw.gateway.trace_message import call_id_of
 from voicegw.sip.address import Address
 
@@ -35,6 +36,7 @@ class HepTap:
         self._clock = clock
         self._identity = HepIdentity(config.capture_id, config.password.encode())
         self._socket: socket.socket | None = None
+        self._stream = HepStream(*config.place, counters) if config.to and config.transport == "tcp" else None
         self._looking: asyncio.Task[None] | None = None
         self._is_closed = False
 
@@ -49,6 +51,8 @@ class HepTap:
     async def close(self) -> None:
         """Send nothing any more."""
         self._is_closed = True
+        if self._stream is not None:
+            await self._stream.close()
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
@@ -57,19 +61,24 @@ class HepTap:
             self._socket = None
 
     def _pass_on(self, source: Address, destination: Address, data: bytes) -> None:
-        if self._socket is None:
+        if self._socket is None and self._stream is None:
             self._open()
-            if self._socket is None:
-                self._counters.add("hep_packets_dropped")
-                return
         message = data if self._config.secrets else without_secrets(data)
         try:
             packet = hep_packet(self._identity, source, destination, self._clock.wall(), call_id_of(data), message)
-            self._socket.send(packet)
+            is_sent = self._send(packet)
         except (OSError, ValueError):  # a full buffer, nobody there, no address: Homer goes without
-            self._counters.add("hep_packets_dropped")
-        else:
-            self._counters.add("hep_packets_sent")
+            is_sent = False
+        self._counters.add("hep_packets_sent" if is_sent else "hep_packets_dropped")
+
+    def _send(self, packet: bytes) -> bool:
+        """Raises OSError."""
+        if self._stream is not None:
+            return self._stream.put(packet)
+        if self._socket is None:
+            return False
+        self._socket.send(packet)
+        return True
 
     def _open(self) -> None:
         """At once where the collector is an address, else as soon as its name is found."""

@@ -34,6 +34,7 @@ NODE: Final[tuple[Metric, ...]] = (
     counted("reloads_refused", "Times that it was not, because something in the files was wrong."),
     counted("hep_packets_sent", "SIP messages that were copied to Homer."),
     counted("hep_packets_dropped", "Those that were not: no room, nobody there, or too long."),
+    counted("hep_connections_lost", "Connections to Homer that ended."),
     counted("traces_sent", "Calls whose traces a collector took."),
     counted("trace_spans_sent", "The spans of these."),
     counted_by(
