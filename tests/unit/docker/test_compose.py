@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.unit.docker.files import DOCKER, compose
 from voicegw.config import load_config
@@ -111,6 +112,16 @@ def test_the_addresses_of_the_full_one_fit_together() -> None:
         assert (config.cluster.redis, config.cluster.api_url) == ("redis://redis:6379/0", f"http://{here}:8080")
     password = document["services"]["postgres"]["environment"]["POSTGRES_PASSWORD"].partition(":-")[2].rstrip("}")
     assert config.store.url == f"postgresql://voicegw:{password}@postgres:5432/voicegw"
+
+
+def test_every_node_of_the_full_one_is_scraped() -> None:
+    (job,) = yaml.safe_load((DOCKER / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (group,) = job["static_configs"]
+    nodes = [name for name in services("compose.full.yaml") if name.startswith("voicegw-")]
+    ports = {name: load_config(DOCKER / f"full/{name}.yaml").api.listen_port for name in nodes}
+    assert group["targets"] == [f"{name}:{port}" for name, port in ports.items()]
+    mounted = services("compose.full.yaml")["prometheus"]["volumes"]
+    assert f"./full/voicegw.key:{job['authorization']['credentials_file']}:ro" in mounted
 
 
 def test_the_models_of_the_gpu_one_are_where_the_server_looks_for_them() -> None:
