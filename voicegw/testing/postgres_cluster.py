@@ -33,11 +33,11 @@ class PostgresCluster:
             shutil.chown(self._home, self._as_user)
         self.port = 0
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, like: str = "template1") -> str:
+        """The URL of a new database: an empty one, or a copy of one to which nobody is connected."""
         self._databases += 1
         name = f"voicegw_{self._databases}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", _USER, name)
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", _USER, "-T", like, name)
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{name}"
 
     def stop(self) -> None:

@@ -20,9 +20,9 @@ def revisions() -> list[str]:
 
 
 @pytest.mark.parametrize("begin", revisions())
-def test_every_revision_leads_to_the_tables_of_the_code(config: StoreConfig, begin: str) -> None:
+def test_every_revision_leads_to_the_tables_of_the_code(new_config: StoreConfig, begin: str) -> None:
     async def main() -> list[object]:
-        database = Database(config)
+        database = Database(new_config)
         await database.migrate(begin)
         await database.migrate()
         await database.migrate()
@@ -34,9 +34,9 @@ def test_every_revision_leads_to_the_tables_of_the_code(config: StoreConfig, beg
     assert asyncio.run(main()) == []
 
 
-def test_a_database_tells_its_revision_without_alembic(config: StoreConfig) -> None:
+def test_a_database_tells_its_revision_without_alembic(new_config: StoreConfig) -> None:
     async def main() -> list[str | None]:
-        database = Database(config)
+        database = Database(new_config)
         found = []
         for revision in ("", "0001", "head"):
             if revision:
@@ -50,9 +50,9 @@ def test_a_database_tells_its_revision_without_alembic(config: StoreConfig) -> N
     assert newest_revision() == ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
-def test_calls_of_the_first_revision_are_found_by_words_after_the_second(config: StoreConfig) -> None:
+def test_calls_of_the_first_revision_are_found_by_words_after_the_second(new_config: StoreConfig) -> None:
     async def main() -> int:
-        database = Database(config)
+        database = Database(new_config)
         await database.migrate("0001")
         async with database.write() as connection:
             await connection.run_sync(_put_old_call)
@@ -65,9 +65,9 @@ def test_calls_of_the_first_revision_are_found_by_words_after_the_second(config:
     assert asyncio.run(main()) == 1
 
 
-def test_two_nodes_that_start_at_once_migrate_once(config: StoreConfig) -> None:
+def test_two_nodes_that_start_at_once_migrate_once(new_config: StoreConfig) -> None:
     async def main() -> None:
-        nodes = [Database(config), Database(config)]
+        nodes = [Database(new_config), Database(new_config)]
         await asyncio.gather(*(node.migrate() for node in nodes))
         for node in nodes:
             await node.close()
