@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -34,6 +35,7 @@ from voicegw.server_llm import LlmParts
 from voicegw.server_phones import NodePhones, OpenSecret
 from voicegw.server_reload import Reloader
 from voicegw.server_settings import LiveSettings
+from voicegw.server_tolls import NodeTolls
 from voicegw.server_trunks import TrunkFaces
 from voicegw.storage.config import FileSync
 
@@ -102,6 +104,8 @@ class Served:
         reloader = Reloader(path, self._settings, self.node, http, self._take_files)
         self.lifecycle = Lifecycle(self._settings, self.node, reloader)
         self._control = ControlSocket(config.paths.control, self.lifecycle, LocalAudit(config.store))
+        node_name = config.cluster.node or socket.gethostname()
+        self._tolls = NodeTolls(self.node.gateway.trunks.tolls, config.store, node_name, SystemClock())
         self.api: Api | None = None
         self._phones: NodePhones | None = None
         if browsers is not None:
@@ -122,6 +126,7 @@ class Served:
         if self._faces is not None:
             self._faces.start()
         self._trunks.start()
+        await self._tolls.start()
         await self.node.start()
         if self._cluster is not None:
             await self._cluster.start()
@@ -179,6 +184,7 @@ class Served:
             await self._phones.close()
         await self._trunks.close()
         await self.node.close()
+        await self._tolls.close()
         if self._cluster is not None:
             await self._cluster.close()
 

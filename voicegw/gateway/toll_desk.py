@@ -12,7 +12,7 @@ from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.ids import LegId
 from voicegw.base.metrics import Counters
 from voicegw.dialplan.compile import find_zone
-from voicegw.gateway.tolls.book import Overrun, TollBook
+from voicegw.gateway.tolls.book import Overrun, TollBook, periods_of
 from voicegw.gateway.tolls.calls import NOBODY, Barred, Moment, Payer, TollCall
 from voicegw.gateway.tolls.config import TollConfig
 from voicegw.gateway.trunk_table import RouteRefused
@@ -108,6 +108,10 @@ class TollDesk:
             told = {"leg_id": overrun.leg_id, "rule": overrun.barred.rule, "limit": overrun.barred.limit}
             log.warning("a running call may not go on: %s", overrun.barred, extra=told)
             self.on_overrun(overrun)
+
+    def periods(self) -> tuple[str, str]:
+        """The present day and month, as accounts name them."""
+        return periods_of(self._moment().at)
 
     def close(self) -> None:
         """No more looks."""

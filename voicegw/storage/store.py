@@ -24,6 +24,7 @@ from voicegw.storage.config import StoreConfig
 from voicegw.storage.database import Database
 from voicegw.storage.documents import DocumentRepository
 from voicegw.storage.phones import BindingRepository, PhoneRepository
+from voicegw.storage.spending import SpendingRepository
 from voicegw.storage.users import ApiKeyRepository, SessionRepository, UserRepository
 from voicegw.storage.webhooks import DeliveryRepository, SubscriptionRepository
 
@@ -38,6 +39,7 @@ class Unit:
     trunks: TrunkRepository
     phones: PhoneRepository
     bindings: BindingRepository
+    spending: SpendingRepository
     secrets: SecretRepository
     users: UserRepository
     api_keys: ApiKeyRepository
@@ -83,6 +85,7 @@ def _unit(connection: AsyncConnection) -> Unit:
         trunks=TrunkRepository(connection),
         phones=PhoneRepository(connection),
         bindings=BindingRepository(connection),
+        spending=SpendingRepository(connection),
         secrets=SecretRepository(connection),
         users=UserRepository(connection),
         api_keys=ApiKeyRepository(connection),

@@ -171,7 +171,7 @@ class TollBook:
 
     def look(self, moment: Moment) -> Sequence[Overrun]:
         """Charge what has been talked, and find the calls that may not go on."""
-        self.ledger.forget(frozenset(_periods(moment.at)))
+        self.ledger.forget(frozenset(periods_of(moment.at)))
         found: list[Overrun] = []
         for leg_id, running in self._running.items():
             if running.answered is not None:
@@ -183,7 +183,7 @@ class TollBook:
         """By ``rule`` and the field that limits it: what is spent by all together or whoever spent most, and the
         limit; in the currency."""
         found: dict[str, tuple[float, float]] = {}
-        day, month = _periods(at)
+        day, month = periods_of(at)
         for rule in self.config.rules:
             for name, limit, period in (("day", rule.spend_per_day, day), ("month", rule.spend_per_month, month)):
                 if limit:
@@ -215,7 +215,7 @@ class TollBook:
 
     def _judge_money(self, rule: TollRule, key: str, price: int, at: datetime) -> Barred | None:
         """Whether there is money for so much more."""
-        day, month = _periods(at)
+        day, month = periods_of(at)
         for name, limit, period in (
             ("spend_per_day", rule.spend_per_day, day),
             ("spend_per_month", rule.spend_per_month, month),
@@ -244,7 +244,7 @@ class TollBook:
             return
         for permit, key in running.keys:
             if permit.rule.has_budget:
-                for period in _periods(moment.at):
+                for period in periods_of(moment.at):
                     self.ledger.charge(Account(permit.rule.name, key, period), amount)
 
     def _overruns(self, leg_id: LegId, running: _Running, moment: Moment) -> list[Overrun]:
@@ -286,5 +286,6 @@ def _barred(rule: TollRule, limit: str, why: str) -> Barred:
     return Barred(rule.name, limit, why, f"change {limit!r} of the rule {rule.name!r} in tolls.rules")
 
 
-def _periods(at: datetime) -> tuple[str, str]:
+def periods_of(at: datetime) -> tuple[str, str]:
+    """The day and the month, as accounts name them."""
     return f"{at:%Y-%m-%d}", f"{at:%Y-%m}"

@@ -1,0 +1,95 @@
+"""What calls out have cost survives a restart, and is known to the other nodes, in a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from voicegw.base.ids import LegId
+from voicegw.base.metrics import Counters
+from voicegw.gateway.toll_desk import TollDesk
+from voicegw.gateway.tolls.calls import Payer, TollCall
+from voicegw.gateway.tolls.config import TollConfig, TollRule
+from voicegw.server_tolls import NodeTolls
+from voicegw.storage.config import StoreConfig
+from voicegw.testing.manual_clock import ManualClock
+
+RULES = TollConfig(
+    prices={"+49*": 1.0},
+    rules=(TollRule("purse", each="agent", spend_per_day=2.0), TollRule("month", spend_per_month=100.0)),
+)
+CALL = TollCall("main", "+4930123456", Payer("demo"))
+
+
+class House:
+    """A node with its own clock and the store of all."""
+
+    def __init__(self, path: Path, name: str, config: TollConfig = RULES) -> None:
+        self.clock = ManualClock()
+        self.desk = TollDesk(config, self.clock, Counters())
+        self.tolls = NodeTolls(self.desk, StoreConfig(url=f"sqlite:///{path / 'store.sqlite'}"), name, self.clock)
+
+    def talk(self, seconds: float) -> None:
+        """A call by itself."""
+        leg = LegId("leg")
+        self.desk.begin(leg, CALL.trunk, CALL.number, CALL.payer)
+        self.desk.answered(leg)
+        self.clock.advance(seconds)
+        self.desk.ended(leg)
+
+    def spent(self) -> dict[str, float]:
+        """By rule and period, in the currency."""
+        moment = self.desk.book.spending(self.desk._moment().at)
+        return {name: amount for name, (amount, _) in moment.items()}
+
+    async def close(self) -> None:
+        self.desk.close()
+        await self.tolls.close()
+
+
+def test_a_restart_forgives_nothing_and_nodes_have_one_purse(tmp_path: Path) -> None:
+    async def story() -> None:
+        first, other = House(tmp_path, "one"), House(tmp_path, "two")
+        await first.tolls.start()
+        first.talk(50)
+        await first.close()
+
+        again = House(tmp_path, "one")
+        await again.tolls.start()
+        assert again.spent() == {"purse/day": 1.0, "month/month": 1.0}
+        again.talk(50)
+        await again.tolls.sync()
+
+        await other.tolls.start()
+        assert other.spent() == {"purse/day": 2.0, "month/month": 2.0}
+        barred = other.desk.book.judge(CALL, other.desk._moment())
+        assert barred is not None
+        assert barred.limit == "spend_per_day"
+        await again.close()
+        await other.close()
+
+    asyncio.run(story())
+
+
+def test_without_budgets_no_store_is_opened(tmp_path: Path) -> None:
+    async def story() -> None:
+        house = House(tmp_path, "one", TollConfig())
+        await house.tolls.start()
+        house.talk(50)
+        await house.close()
+
+    asyncio.run(story())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_that_is_away_keeps_nobody_from_counting(tmp_path: Path) -> None:
+    async def story() -> None:
+        (tmp_path / "store.sqlite").mkdir()
+        house = House(tmp_path, "one")
+        await house.tolls.start()
+        house.talk(50)
+        await house.tolls.sync()
+        assert house.spent() == {"purse/day": 1.0, "month/month": 1.0}
+        await house.close()
+
+    asyncio.run(story())
