@@ -172,13 +172,29 @@ class LimitsConfig:
     """More are refused with 503 and Retry-After. A core carries about 300 legs without speech engines."""
     max_calls_per_number: int = 0
     """Calls to one number at once, over all nodes of a cluster; more get 486 (Busy Here). 0: no limit."""
+    calls_per_minute_to_number: int = 0
+    """To one of our numbers, on this node; more get 480 with Retry-After. 0: no limit."""
+    calls_per_minute_from_number: int = 0
+    """From one caller's number, on this node; more get 480 with Retry-After. 0: no limit."""
+    memory_mb: int = 0
+    """Of the server's own process (workers of media and speech not counted); above, new calls get 503. 0: no
+    limit."""
+    spare_files: int = 64
+    """With fewer files left to be opened, new calls get 503."""
     drain_s: float = 30.0
     """After a signal to stop, running calls may finish for this long; then ``drain.farewell`` counts."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
         _at_least("max_calls", self.max_calls, 1)
-        _at_least("max_calls_per_number", self.max_calls_per_number, 0)
+        for name in (
+            "max_calls_per_number",
+            "calls_per_minute_to_number",
+            "calls_per_minute_from_number",
+            "memory_mb",
+            "spare_files",
+        ):
+            _at_least(name, getattr(self, name), 0)
         _at_least("drain_s", self.drain_s, 0)
 
 

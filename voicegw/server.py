@@ -16,11 +16,13 @@ from voicegw.base.metrics import Counters
 from voicegw.cluster.lines import SharedLines as ClusterLines
 from voicegw.cluster.memory import MemoryHouse, MemoryShared
 from voicegw.cluster.tasks import Tasks
-from voicegw.config import Config
+from voicegw.config import Config, LimitsConfig
 from voicegw.dialplan.load import load_dialplan
 from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.events import LegEvent
 from voicegw.gateway.hep import HepTap
+from voicegw.gateway.number_rates import NumberRates
+from voicegw.gateway.resources import Resources
 from voicegw.gateway.shared_lines import SharedLines
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.gateway.toll_desk import TollDesk
@@ -173,6 +175,7 @@ def build(
         phones=config.phones,
         trunks=trunks,
     )
+    limit_gateway(gateway, config.limits)
     closables: tuple[Closable, ...] = (http, *exporter)
     if config.observability.hep.to:
         hep = HepTap(config.observability.hep, counters, gateway.wire.local_address, clock)
@@ -236,6 +239,12 @@ def _traced(
 
     tracer, exporter = make_tracer(config.observability.otlp, clock, counters, config.log.key(os.environ), then)
     return tracer, tracer, (exporter,)
+
+
+def limit_gateway(gateway: SipGateway, limits: LimitsConfig) -> None:
+    """What of the limits the gateway sees to, from now on."""
+    gateway.watch_resources(Resources(limits.memory_mb, limits.spare_files).short_of)
+    gateway.limit_numbers(NumberRates(limits.calls_per_minute_to_number, limits.calls_per_minute_from_number))
 
 
 def _own_lines(config: Config, counters: Counters) -> LinePool | None:

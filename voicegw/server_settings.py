@@ -20,7 +20,7 @@ from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.speech import Speech
-from voicegw.server import make_music, make_speech
+from voicegw.server import limit_gateway, make_music, make_speech
 from voicegw.server_llm import LlmParts
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,9 @@ class LiveSettings:
     # ------------------------------------------------------------ one kind each
 
     async def _limits(self, config: Config) -> None:
+        assert isinstance(self._node.gateway, SipGateway)
         self._node.manager.max_calls = config.limits.max_calls
+        limit_gateway(self._node.gateway, config.limits)
 
     async def _log(self, config: Config) -> None:
         logging.getLogger().setLevel(config.log.level.upper())

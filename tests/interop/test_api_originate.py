@@ -26,7 +26,8 @@ steps:
 def test_the_agent_calls_by_the_trunk_and_knows_what_it_was_told(tmp_path: Path) -> None:
     port, desk_port = free_port(), free_port()
     api = {"enabled": True, "listen_port": port, "key_file": "secrets.key"}
-    server = FaultServer(tmp_path, settings={"api": api})
+    tolls = {"rules": [{"name": "one", "calls_per_hour": 1}]}
+    server = FaultServer(tmp_path, settings={"api": api, "tolls": tolls})
     reminder = tmp_path / "reminder.yaml"
     reminder.write_text(REMINDER)
     server.use_agent(reminder)
@@ -35,10 +36,16 @@ def test_the_agent_calls_by_the_trunk_and_knows_what_it_was_told(tmp_path: Path)
     with server, ApiDesk(server, None, f"http://127.0.0.1:{port}") as desk:
         refused = desk.post("/v1/calls", order | {"variables": {"days": "soon"}}, 409)
         assert "'soon' is no value for 'days'" in str(refused)
+        premium = desk.post("/v1/calls", order | {"to": "+499001234567"}, 403)
+        assert "premium_rate" in premium["detail"]
         with Sipp(tmp_path, "uas_routed", port=desk_port, extra=("-rtp_echo",)) as phone:
             call_id = desk.post("/v1/calls", order, 202)["call_id"]
             phone.passed()
             invite = phone.wait_for("INVITE")
+        one_more = desk.post("/v1/calls", order, 403)
+        assert one_more["errors"][0]["fix"] == "change 'calls_per_hour' of the rule 'one' in tolls.rules"
+        refusals = desk.get("/v1/audit?action=call.refuse")["items"]
+        assert {row["after"]["limit"] for row in refusals} == {"denied_kinds", "calls_per_hour"}
         log = server.call()
         assert desk.get(f"/v1/calls/{call_id}")["call"]["called"] == "+4930555"
         (row,) = desk.get("/v1/audit?action=call.originate")["items"][:1]

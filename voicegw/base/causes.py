@@ -127,6 +127,15 @@ class HangupCause(Enum):
     NUMBER_FULL = Cause(
         "number_full", 486, 17, Side.OPERATOR, True, "the number has as many calls as it may have", Heard.BUSY
     )
+    NUMBER_RATE = Cause(
+        "number_rate",
+        480,
+        42,
+        Side.OPERATOR,
+        True,
+        "more calls to or from the number come in a minute than may",
+        Heard.CONGESTION,
+    )
     NODE_LOST = Cause("node_lost", 503, 41, Side.LOCAL, True, "the server that had the call is gone")
     TRUNK_DOWN = Cause("trunk_down", 503, 38, Side.NETWORK, True, "the trunk is down", Heard.AGENT_AGAIN)
     NOT_ALLOWED = Cause(

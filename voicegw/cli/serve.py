@@ -9,6 +9,7 @@ import signal
 
 from voicegw.base.log import configure
 from voicegw.config import load_config
+from voicegw.gateway.resources import raise_file_limit
 from voicegw.server_api import Served
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     config = load_config(arguments.config)
     configure(config.log.level, json_lines=config.log.format == "json")
+    raise_file_limit()
     asyncio.run(_serve(Served(config, arguments.config)))
     return 0
 

@@ -17,6 +17,7 @@ from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_causes import refusal_status
 from voicegw.gateway.leg_moves import LegMoves
 from voicegw.gateway.leg_table import LegTable
+from voicegw.gateway.number_rates import RETRY, NumberRates
 from voicegw.gateway.recording_leg import RecordingLeg
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.trunk_calls import Speech, TrunkCalls
@@ -58,6 +59,7 @@ class IncomingLegs:
         self._random = random
         self._identities = identities
         self._replaceable = replaceable
+        self.rates = NumberRates()
 
     # ---------------------------------------------------------------- the INVITE
 
@@ -75,8 +77,9 @@ class IncomingLegs:
         self._legs.add(leg)
         trunk = self._calls.desk.trunk_of(leg_id)
         lines = self._calls.desk.shared.wanted(trunk, arrival.invited.called)
-        if arrival.refused is not None:
-            self._refuse(leg, arrival.invited, arrival.refused)
+        refused = arrival.refused or self.rates.judge(arrival.invited, self._driver.now)
+        if refused is not None:
+            self._refuse(leg, arrival.invited, refused)
         elif lines or self._identities.verifies(trunk):
             leg.is_untold = True
             child_task(self._admit(leg, arrival.invited, event.request, trunk, lines), "admission of a call")
@@ -193,6 +196,7 @@ class IncomingLegs:
             return
         leg.cause = cause
         phrase, more = reason_of(cause)
-        headers = (("Reason", cause.reason_header), *more)
+        again = RETRY if cause is HangupCause.NUMBER_RATE else ()
+        headers = (("Reason", cause.reason_header), *more, *again)
         self._agent.reject(handle, refusal_status(cause), self._driver.now, phrase, headers)
         self._driver.pump()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voicegw.base.errors import ConfigError, RemoteProtocolError
+from voicegw.gateway.access import AccessList
 from voicegw.gateway.tls_config import ClientCertificates, ServerTls, check_version, place_file
 from voicegw.sip.address import Address, Transport, is_literal
 from voicegw.sip.grammar import check_host
@@ -40,6 +41,11 @@ class ListenerConfig:
     """Mutual TLS: none, optional (one that is shown must be good) or required."""
     min_version: str = "1.2"
     """tls and wss: the oldest TLS that is spoken, 1.2 or 1.3."""
+    allow: tuple[str, ...] = ()
+    """Networks that may send here, such as 192.0.2.0/24 or 2001:db8::/32; empty for all. Everybody else gets no
+    answer, and no connection."""
+    deny: tuple[str, ...] = ()
+    """Networks that may not. Of several that hold an address the most exact one decides."""
     origins: tuple[str, ...] = ()
     """ws and wss: pages that may connect, such as https://console.example.com; empty for all."""
 
@@ -47,6 +53,7 @@ class ListenerConfig:
         if self.transport not in TRANSPORTS:
             known = ", ".join(TRANSPORTS)
             raise ConfigError(f"there is no transport {self.transport!r}", fix=f"choose from {known}")
+        AccessList(self.allow, self.deny)
         self._check_addresses()
         self._check_tls()
         if self.origins and not self.kind.is_web:

@@ -34,6 +34,8 @@ from voicegw.sip.user_agent import UserAgent
 
 log = logging.getLogger(__name__)
 
+_RESOURCE_CHECKS = 10
+"""Checks of the load for each one of files and memory, which take a system call for each open file."""
 _REFUSALS = (b"SIP/2.0 4", b"SIP/2.0 5", b"SIP/2.0 6")
 
 
@@ -98,6 +100,10 @@ class SipDriver:
         self._deadline: float | None = None
         self._delivery: asyncio.Handle | None = None
         self._check: asyncio.TimerHandle | None = None
+        self.short_of: Callable[[], str] = _nothing
+        """What there is too little of for one more call; asked about once a second."""
+        self._short = ""
+        self._checks = 0
 
     @property
     def now(self) -> float:
@@ -143,7 +149,11 @@ class SipDriver:
 
     def admits(self) -> bool:
         """Whether the next INVITE would come through; any thread may ask."""
-        return not self.agent.draining and not self._load.overloaded
+        return not self.agent.draining and not self._refuses
+
+    @property
+    def _refuses(self) -> bool:
+        return self._load.overloaded or bool(self._short)
 
     def snapshot(self) -> SipSnapshot:
         """How we stand now."""
@@ -152,7 +162,7 @@ class SipDriver:
             calls=agent.active_calls,
             transactions=agent.transactions,
             half_open=agent.half_open_calls,
-            overloaded=self._load.overloaded,
+            overloaded=self._refuses,
             draining=agent.draining,
             guard=self.guard.snapshot(self.now),
         )
@@ -187,6 +197,8 @@ class SipDriver:
     def received(self, data: bytes, source: Address) -> None:
         """What a socket brought; see :class:`voicegw.gateway.connections.Receiver`."""
         now = self.now
+        if self.wire.denies(source):
+            return
         if self._trunks.is_silent and not self._trunks.hears(data, source, known=self.guard.has_met(source)):
             return
         if not self.guard.admits(data, source, now):
@@ -223,11 +235,15 @@ class SipDriver:
         """Measure how late we are, and refuse new calls while that is too much."""
         late_s = asyncio.get_running_loop().time() - due
         self._counters.observe("event_loop_lateness_seconds", max(0.0, late_s))
-        before = self._load.overloaded
-        overloaded = self._load.note(self.now, late_s, backlogged=self.wire.take_backlog())
-        if overloaded is not before:
-            log.warning("overloaded: new calls are refused" if overloaded else "calls are taken again")
-            self.agent.set_overloaded(overloaded)
+        before = self._refuses
+        late = self._load.note(self.now, late_s, backlogged=self.wire.take_backlog())
+        self._checks += 1
+        if self._checks % _RESOURCE_CHECKS == 1:
+            self._short = self.short_of()
+        if self._refuses is not before:
+            why = self._short or ("messages wait too long" if late else "")
+            log.warning("overloaded: new calls are refused: %s" if why else "calls are taken again%s", why)
+            self.agent.set_overloaded(self._refuses)
         self._plan_check()
 
     def failed(self, destination: Address) -> None:
@@ -251,3 +267,7 @@ class SipDriver:
 
 def _nobody_asked(_data: bytes, _source: Address) -> None:
     """A STUN answer to nothing."""
+
+
+def _nothing() -> str:
+    return ""

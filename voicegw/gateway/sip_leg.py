@@ -27,6 +27,7 @@ from voicegw.gateway.leg_table import LegTable
 from voicegw.gateway.leg_words import LegWords
 from voicegw.gateway.media_places import MediaPlaces
 from voicegw.gateway.next_trunk import NextTrunk
+from voicegw.gateway.number_rates import NumberRates
 from voicegw.gateway.outgoing import OutgoingCalls
 from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.phone_config import PhonesConfig
@@ -188,6 +189,14 @@ class SipGateway:
         passed_over = float(len(self.servers.listed))
         levels = {**self.watch.gauges(), **self.snapshot().gauges(), **self.trunks.tolls.gauges()}
         return {**levels, "sip_servers_passed_over": passed_over}
+
+    def watch_resources(self, short_of: Callable[[], str]) -> None:
+        """Refuse new calls (503) while this names something that there is too little of."""
+        self._driver.short_of = short_of
+
+    def limit_numbers(self, rates: NumberRates) -> None:
+        """So many calls to and from each number, from now on."""
+        self._incoming.rates = rates
 
     @property
     def active_legs(self) -> int:

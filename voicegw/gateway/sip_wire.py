@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
+from voicegw.gateway.access import AccessList
 from voicegw.gateway.connections import ConnectionLimits, Connections, Receiver
 from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.local_addresses import LocalAddresses, route_source
@@ -19,6 +20,7 @@ from voicegw.gateway.tls_config import ServerContext, TlsClients, TlsClientSetti
 from voicegw.gateway.tls_layer import TlsLayer
 from voicegw.gateway.web_socket import calling_web_socket, serving_web_socket
 from voicegw.sip.address import Address, Transport, is_literal
+from voicegw.sip.counters import SipCounter
 
 _SAME_PORT_TRIES = 20
 
@@ -31,6 +33,7 @@ class _Listening:
     addresses: LocalAddresses
     own: LocalAddresses
     bound: Address
+    access: AccessList
     udp: SipTransport | None = None
     stream: StreamListener | None = None
     context: ServerContext | None = None
@@ -58,6 +61,7 @@ class SipWire:
         self._counters = counters
         self._now = now
         self._listeners = [_listening(config) for config in listeners]
+        self._has_lists = not all(one.access.is_open for one in self._listeners)
         self._several_udp = sum(config.kind is Transport.UDP for config in listeners) > 1
         self._chosen: dict[tuple[bool, Transport], _Listening] = {}
         self.tls_clients = TlsClients(tls_client)
@@ -135,6 +139,17 @@ class SipWire:
         if udp is not None:
             udp.send(data, destination)
 
+    def denies(self, source: Address) -> bool:
+        """Whether a datagram's sender may not send to the listener that it came to; counted."""
+        if (
+            not self._has_lists
+            or source.transport.is_reliable
+            or not self._listener(source).access.denies(source.host)
+        ):
+            return False
+        self._counters.add(SipCounter.GUARD_DENIED)
+        return True
+
     def take_backlog(self) -> bool:
         """Whether a UDP socket was not read empty since this was asked last; see ``SipTransport``. Asks all."""
         backlogs = [one.udp is not None and one.udp.take_backlog() for one in self._listeners]
@@ -161,10 +176,14 @@ class SipWire:
         return sock, layer, tls
 
     def _accepted(self, sock: socket.socket, peer: Address, index: int) -> None:
+        one = self._listeners[index]
+        if one.access.denies(peer.host):
+            self._counters.add(SipCounter.GUARD_DENIED)
+            sock.close()
+            return
         if self.turns_away(peer):
             sock.close()
             return
-        one = self._listeners[index]
         tls = None if one.context is None else TlsLayer(one.context.current(self._now()), is_server=True)
         layer = serving_web_socket(one.config.origins) if one.config.kind.is_web else SipStream()
         self.connections.accept(sock, peer, (layer, tls), index)
@@ -232,7 +251,8 @@ class SipWire:
 
 
 def _listening(config: ListenerConfig) -> _Listening:
-    return _Listening(config, *_addresses_of(config, config.address), config.address)
+    access = AccessList(config.allow, config.deny)
+    return _Listening(config, *_addresses_of(config, config.address), config.address, access)
 
 
 def _addresses_of(config: ListenerConfig, bound: Address) -> tuple[LocalAddresses, LocalAddresses]:

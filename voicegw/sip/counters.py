@@ -43,6 +43,7 @@ class SipCounter(StrEnum):
     STREAM_IDLE = "sip_streams_idle_closed"
     CERTIFICATES_RELOADED = "sip_certificates_reloaded"
     CERTIFICATES_REFUSED = "sip_certificates_refused"
+    GUARD_DENIED = "sip_guard_dropped_denied"
     GUARD_BANNED = "sip_guard_dropped_banned"
     GUARD_RATE = "sip_guard_dropped_rate"
     GUARD_STRANGERS = "sip_guard_dropped_strangers"
