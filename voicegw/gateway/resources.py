@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 log = logging.getLogger(__name__)
@@ -26,9 +27,9 @@ class Use(NamedTuple):
 
 def use_now() -> Use:
     """What the kernel tells. Raises OSError where it tells nothing."""
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        resident = int(statm.read().split()[1])
-    return Use(len(os.listdir("/proc/self/fd")), resource.getrlimit(resource.RLIMIT_NOFILE)[0], resident * _PAGE)
+    resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    files = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    return Use(files, resource.getrlimit(resource.RLIMIT_NOFILE)[0], resident * _PAGE)
 
 
 class Resources:

@@ -75,8 +75,8 @@ SIP: Final[tuple[Metric, ...]] = (
     counted_by(
         "reason",
         "sip_guard_dropped_*",
-        "Datagrams that the guard dropped: of banned sources, above their rate, of too many strangers; and those and "
-        "connections of networks that a listener denies.",
+        "Datagrams that the guard dropped: of banned sources, above their rate, of too many strangers, of "
+        "networks that a listener denies (connections of those, too).",
         values=("banned", "rate", "strangers", "denied"),
     ),
     counted("sip_guard_bans", "Sources that were banned: scanners, floods and by hand."),
