@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, create_model
 
 from voicegw.api.config import ApiConfig
 from voicegw.base.errors import ConfigError
-from voicegw.base.personal import Disclosure
+from voicegw.base.personal import Disclosure, PersonalView
 from voicegw.call.call_config import CallConfig
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.call.transfer import TransferConfig
@@ -153,6 +153,10 @@ class LogConfig:
             raise ConfigError(f"there is no log format {self.format!r}", fix=f"one of: {', '.join(LOG_FORMATS)}")
         if self.personal not in DISCLOSURES:
             raise ConfigError(f"personal is {self.personal!r}", fix=f"one of: {', '.join(DISCLOSURES)}")
+
+    def view(self, environment: Mapping[str, str]) -> PersonalView:
+        """What of people may be seen in logs; raises ConfigError."""
+        return PersonalView(Disclosure(self.personal), self.key(environment))
 
     def key(self, environment: Mapping[str, str]) -> bytes:
         """That of pseudonyms; raises ConfigError where its variable is not set."""

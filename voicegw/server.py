@@ -185,6 +185,7 @@ def build(
         command_lines(
             config.media,
             log_level=config.log.level,
+            log_personal=config.log.personal,
             seal_to=read_public_keys(config.recording.seal_to),
             recording=config.recording,
         ),

@@ -22,6 +22,7 @@ import msgspec
 from voicegw.api.node_board import DrainWish, NodeBoard
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import LocalError, VoicegwError
+from voicegw.base.personal import Personal
 from voicegw.storage.audit import AuditNote
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import StoreUnavailable
@@ -50,7 +51,7 @@ class LocalAudit:
 
     async def note(self, action: str, actor: str, after: Mapping[str, Any]) -> None:
         """Write it down; where the store is away, the log has it alone."""
-        log.info("ordered", extra={"action": action, "by": actor, **after})
+        log.info("ordered", extra={"action": action, "by": Personal(actor), **after})
         note = AuditNote(
             at_wall_ms=round(self._clock.wall() * 1000),
             actor=actor,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from voicegw.api.node_board import DrainWish, ReloadReport
 from voicegw.base.errors import ConfigError, RemoteProtocolError
+from voicegw.base.personal import Personal
 from voicegw.runtime.drain import DrainConfig, DrainOrder, DrainStatus, Farewell
 from voicegw.runtime.node import Node
 from voicegw.server_reload import Reloader
@@ -58,7 +59,7 @@ class Lifecycle:
 
     async def reload(self, by: str) -> ReloadReport:
         """See the protocol."""
-        log.info("reloading", extra={"by": by})
+        log.info("reloading", extra={"by": Personal(by)})
         return await self._reloader.reload()
 
     def _check_target(self, target: str) -> None:

@@ -22,6 +22,7 @@ from voicegw.base.clock import SystemClock
 from voicegw.base.errors import VoicegwError
 from voicegw.base.ids import CallId
 from voicegw.base.log import configure
+from voicegw.base.personal import Disclosure, PersonalView
 from voicegw.inference.vad.silero import SileroVad
 from voicegw.media.config import SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.engine import MediaEngine
@@ -141,9 +142,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-total-mb", type=int, default=0, help="what recordings may take together")
     parser.add_argument("--no-vad", action="store_true", help="detect no speech")
     parser.add_argument("--log-level", default="info")
+    parser.add_argument("--log-personal", default="keep", choices=[one.value for one in Disclosure])
     parser.add_argument("--core", type=int, default=None, help="run on this core only")
     arguments = parser.parse_args(argv)
-    configure(arguments.log_level)
+    configure(arguments.log_level, view=PersonalView(Disclosure(arguments.log_personal)))
     if arguments.core is not None:
         os.sched_setaffinity(0, {arguments.core})
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -20,6 +20,7 @@ def command_lines(
     config: MediaConfig,
     *,
     log_level: str = "info",
+    log_personal: str = "keep",
     seal_to: Sequence[SealPublicKey] = (),
     recording: RecordingConfig = UNLIMITED,
 ) -> list[list[str]]:
@@ -30,7 +31,13 @@ def command_lines(
     cores = sorted(os.sched_getaffinity(0), reverse=True)
     lines = []
     for index in range(config.workers):
-        line = command_line(config.of_worker(index), log_level=log_level, seal_to=seal_to, recording=recording)
+        line = command_line(
+            config.of_worker(index),
+            log_level=log_level,
+            log_personal=log_personal,
+            seal_to=seal_to,
+            recording=recording,
+        )
         pinned = ["--core", str(cores[index % len(cores)])] if config.workers > 1 else []
         lines.append([*line, *pinned])
     return lines
@@ -41,6 +48,7 @@ def command_line(
     *,
     vad: bool = True,
     log_level: str = "info",
+    log_personal: str = "keep",
     seal_to: Sequence[SealPublicKey] = (),
     recording: RecordingConfig = UNLIMITED,
 ) -> list[str]:
@@ -51,6 +59,7 @@ def command_line(
     """
     settings = msgspec.json.encode(config).decode()
     line = [sys.executable, "-m", "voicegw.server_media", "--settings", settings, "--log-level", log_level]
+    line += ["--log-personal", "keep" if log_personal == "keep" else "drop"]  # it has no key for pseudonyms
     line += ["--keep-free-mb", str(recording.keep_free_mb), "--max-total-mb", str(recording.max_total_mb)]
     for key in seal_to:
         line += ["--seal-to", key.to_bytes().hex()]

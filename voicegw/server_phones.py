@@ -15,6 +15,7 @@ import msgspec
 
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
+from voicegw.base.personal import Personal
 from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.phone_config import PhoneAccount, PhonesConfig
 from voicegw.gateway.phone_secret import read_secret
@@ -175,7 +176,7 @@ class NodePhones:
         try:
             ha1 = read_secret(self._open_secret(row.id, row.secret_sealed), self.realm)
         except LocalError as error:
-            log.error("phone %s cannot register: %s", row.name, error)
+            log.error("phone %s cannot register: %s", Personal(row.name), error)
             return None
         return PhoneAccount(row.name, ha1, row.display_name, row.owner)
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from voicegw.base.errors import ConfigError, ProviderError
+from voicegw.base.log import set_level
 from voicegw.config import Config
 from voicegw.config_changes import changes, covered, mixed
 from voicegw.gateway.sip_leg import SipGateway
@@ -92,7 +93,7 @@ class LiveSettings:
         limit_gateway(self._node.gateway, config.limits)
 
     async def _log(self, config: Config) -> None:
-        logging.getLogger().setLevel(config.log.level.upper())
+        set_level(config.log.level)
 
     async def _models(self, config: Config) -> None:
         assert isinstance(self._node.models, LlmParts)

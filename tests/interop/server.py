@@ -191,7 +191,7 @@ class Server:
                 "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1} | settings.get("media", {}),
                 "paths": _PATHS | {"cache": str(CACHE / agent)},
                 "limits": {"drain_s": 1.0},
-                "log": {"format": "json"},
+                "log": {"format": "json"} | settings.get("log", {}),
             }
         )
         (self._home / "voicegw.yaml").write_text(yaml.safe_dump(config))

@@ -47,6 +47,7 @@ from voicegw.api.routes import (
     webhooks,
 )
 from voicegw.base.errors import LocalError
+from voicegw.base.personal import Personal
 from voicegw.storage.errors import Conflict, NotFound, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -174,13 +175,15 @@ async def _conflict(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:
-    log.error("a request failed: %s", error, extra={"path": request.url.path})
+    log.error("a request failed: %s", error, extra={"path": Personal(request.url.path)})
     return problems.response(ApiProblem(503, "the store does not answer", headers={"Retry-After": "5"}))
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     """The boundary of a request: whatever went wrong is logged whole and told in no detail."""
-    log.error("a request failed", exc_info=error, extra={"path": request.url.path, "method": request.method})
+    log.error(
+        "a request failed", exc_info=error, extra={"path": Personal(request.url.path), "method": request.method}
+    )
     return problems.response(ApiProblem(500, "the server made a mistake; its log says which"))
 
 

@@ -25,6 +25,7 @@ from voicegw.api.config import OidcConfig
 from voicegw.api.permissions import Reach, Role
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import RandomBytes, token
+from voicegw.base.personal import Personal
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,8 @@ class OidcClient:
             raise OidcRefused("the provider does not answer", retryable=True) from error
         if answer.status_code != httpx.codes.OK:
             log.warning(
-                "the provider refused a code", extra={"status": answer.status_code, "says": answer.text[:300]}
+                "the provider refused a code",
+                extra={"status": answer.status_code, "says": Personal(answer.text[:300])},
             )
             raise OidcRefused("the provider did not take the code")
         return _decoded(answer.content, _Tokens).id_token

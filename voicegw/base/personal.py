@@ -12,6 +12,9 @@ from typing import Final
 
 PSEUDONYM_DIGITS: Final = 12
 """Hexadecimal: enough for a million numbers without two that are the same by chance, in most installations."""
+DROPPED: Final = "[dropped]"
+_WEB: Final = re.compile(r"(https?://[^\s/?#'\"]+)[^\s'\"]*")
+_NUMBER: Final = re.compile(r"(?<![\w.:~/-])\+?\d{7,15}(?![\w.:])")
 _ADDRESS: Final = re.compile(r"(?P<scheme>sips?:|tel:)(?P<user>[^@\s;>?]+)(?P<rest>@[^\s>]*)?", re.IGNORECASE)
 
 
@@ -55,12 +58,29 @@ class Personal:
 
     __slots__ = ("_value",)
     view: PersonalView = PersonalView(Disclosure.KEEP)
-    """Of this process; set once, where logs are configured."""
+    """Of this process; set where logs are configured."""
 
     def __init__(self, value: object) -> None:
         self._value = value
 
-    def __str__(self) -> str:
+    @property
+    def shown(self) -> str:
+        """As it may be seen; "" where it may not."""
         return self.view.show(str(self._value))
 
+    def __str__(self) -> str:
+        return self.shown or DROPPED
+
     __repr__ = __str__
+
+
+def scrubbed(text: str, view: PersonalView) -> str:
+    """A text of which nobody has said what in it is personal, without what looks like it.
+
+    That is a net and no more: addresses of SIP and the web, and what is long enough to be a number to call.
+    """
+    if view.disclosure is Disclosure.KEEP:
+        return text
+    text = _WEB.sub(r"\1", text)
+    text = _ADDRESS.sub(lambda found: view.show(found[0]) or f"{found['scheme']}{DROPPED}", text)
+    return _NUMBER.sub(lambda found: view.show(found[0]) or DROPPED, text)

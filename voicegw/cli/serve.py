@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 
 from voicegw.base.log import configure
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     config = load_config(arguments.config)
-    configure(config.log.level, json_lines=config.log.format == "json")
+    view = config.log.view(os.environ)
+    configure(config.log.level, json_lines=config.log.format == "json", view=view)
     raise_file_limit()
     asyncio.run(_serve(Served(config, arguments.config)))
     return 0

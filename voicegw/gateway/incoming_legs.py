@@ -110,7 +110,7 @@ class IncomingLegs:
     def _refuse(self, leg: SipLeg, invited: LegInvited, refused: RouteRefused) -> None:
         source = leg.peer
         assert source is not None, "an INVITE came from somewhere"
-        log.info("call refused: %s", refused, extra={"source": source.host})
+        log.info("call refused: %s", refused, extra={"source": source.host, "cause": refused.cause.name})
         leg.is_untold = True
         self.reject(leg.leg_id, refused.cause)
         self._door.refused(invited, refused.cause, source)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import LegId, RandomBytes
+from voicegw.base.personal import Personal
 from voicegw.gateway.attempts import Attempts, Dialled, Trip
 from voicegw.gateway.events import LegEnded
 from voicegw.gateway.leg import SipLeg
@@ -181,7 +182,7 @@ class Placing:
 
     def _send_on(self, leg: SipLeg, dialled: Dialled) -> None:
         """The called side named somebody else (3xx): the same leg calls there."""
-        log.info("redirected", extra={"leg_id": leg.leg_id, "target": dialled.target_uri})
+        log.info("redirected", extra={"leg_id": leg.leg_id, "target": Personal(dialled.target_uri)})
         self._legs.detach(leg)
         try:
             self._calls.desk.redirect(leg.leg_id, dialled.target_uri)
@@ -210,5 +211,5 @@ class Placing:
             self._give_up(leg, LegEnded(leg.leg_id, refused.cause, reason_text=str(refused)))
         except LocalError as error:
             self._resolving.pop(leg.leg_id, None)
-            log.warning("cannot call %s: %s", dialled.target_uri, error)
+            log.warning("cannot call %s: %s", Personal(dialled.target_uri), error)
             self._give_up(leg, LegEnded(leg.leg_id, HangupCause.NAME_NOT_FOUND, reason_text=str(error)))

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from voicegw.base.personal import Personal
 from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.sip_driver import SipDriver
@@ -100,7 +101,7 @@ class PhoneKeeper:
         before, self._devices[name] = self._devices.get(name, 0), len(bindings)
         if len(bindings) != before:
             said = "phone registered" if len(bindings) > before else "phone gone"
-            log.info(said, extra={"phone": name, "devices": len(bindings)})
+            log.info(said, extra={"phone": Personal(name), "devices": len(bindings)})
         for one in bindings:
             if one.source.transport.is_reliable:
                 self._by_flow[one.source.flow] = name
@@ -151,7 +152,7 @@ class PhoneKeeper:
         del self._pings[(name, contact, source)]
         for one in self._book.registrar.bindings(name, self._driver.now):
             if (one.contact, one.source) == (contact, source) and self._book.drop(name, one, self._driver.now):
-                log.info("a phone does not answer any more", extra={"phone": name, "source": str(source)})
+                log.info("a phone does not answer any more", extra={"phone": Personal(name), "source": str(source)})
                 self._changed(name)
 
 

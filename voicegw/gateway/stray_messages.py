@@ -9,6 +9,7 @@ import logging
 from typing import Final
 
 from voicegw.base.metrics import Counters
+from voicegw.base.personal import Personal
 from voicegw.sip.events import MessageReceived
 
 log = logging.getLogger(__name__)
@@ -25,4 +26,4 @@ class StrayMessages:
         """One more."""
         self._counters.add(COUNTER)
         told = {"sender": message.sender, "target": message.target, "text": message.text}
-        log.info("a message that belongs to no call", extra=told)
+        log.info("a message that belongs to no call", extra={name: Personal(one) for name, one in told.items()})

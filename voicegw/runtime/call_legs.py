@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import CallId, LegId
+from voicegw.base.personal import Personal
 from voicegw.call import events as e
 from voicegw.gateway.events import LegBarred
 from voicegw.gateway.tolls.calls import NOBODY, Payer
@@ -125,12 +126,12 @@ class CallLegs:
                 payer=caller.payer,
             )
         except RouteRefused as refused:
-            log.warning("call refused: %s", refused, extra={"leg_id": leg_id})
+            log.warning("call refused: %s", refused, extra={"leg_id": leg_id, "cause": refused.cause.name})
             if refused.barred is not None:
                 self._post(LegBarred(leg_id, refused.barred))
             self._post(e.LegEnded(leg_id, refused.cause))
         except (LocalError, RemoteProtocolError) as error:
-            log.warning("cannot call %s: %s", uri, error)
+            log.warning("cannot call %s: %s", Personal(uri), error)
             self._post(e.LegEnded(leg_id, HangupCause.UNREACHABLE))
 
     def configure(self, leg_id: LegId, session: MediaSession, *, listens: bool = True) -> None:
@@ -167,7 +168,7 @@ class CallLegs:
                 address, bind_ip = signalling.media_address(told), signalling.media_bind_address(told)
             self._places[leg_id] = address, await self._services.media.open_leg(leg_id, self._call_id, bind_ip)
         except RouteRefused as refused:
-            log.warning("call refused: %s", refused, extra={"leg_id": leg_id})
+            log.warning("call refused: %s", refused, extra={"leg_id": leg_id, "cause": refused.cause.name})
             self._post(e.LegEnded(leg_id, refused.cause))
             return
         except (LocalError, RemoteProtocolError) as error:

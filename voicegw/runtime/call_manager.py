@@ -15,6 +15,7 @@ from voicegw.agents.announcing import announcer
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId, token
+from voicegw.base.personal import Personal
 from voicegw.call import events as e
 from voicegw.call.transfer_request import TransferKind
 from voicegw.dialplan.compile import RouteRequest
@@ -287,8 +288,8 @@ class CallManager:
             "call offered",
             extra={
                 "call_id": call.call_id,
-                "called": offer.called,
-                "calling": offer.calling,
+                "called": Personal(offer.called),
+                "calling": Personal(offer.calling),
                 "trunk": offer.trunk,
                 "route": decision.route,
             },

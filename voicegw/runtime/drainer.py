@@ -9,6 +9,7 @@ from typing import Protocol, assert_never
 
 from voicegw.base.clock import Clock
 from voicegw.base.metrics import Counters
+from voicegw.base.personal import Personal
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.drain import (
     Drain,
@@ -72,7 +73,12 @@ class Drainer:
         """Begin to empty the node, or change how. ``final``: it cannot be undone, as after a signal to stop."""
         self._is_final = self._is_final or final
         self._counters.add("drains_ordered")
-        extra = {"by": order.by, "calls": self._manager.active, "patience_s": order.deadline_s, "stop": order.stop}
+        extra = {
+            "by": Personal(order.by),
+            "calls": self._manager.active,
+            "patience_s": order.deadline_s,
+            "stop": order.stop,
+        }
         log.info("draining", extra=extra)
         self._do(self._drain.order(order, self._clock.monotonic()))
         self._begin()
@@ -85,7 +91,7 @@ class Drainer:
         was = self._drain.state
         commands = self._drain.undo()
         if commands:
-            log.info("calls are taken again", extra={"by": by, "was": was.value})
+            log.info("calls are taken again", extra={"by": Personal(by), "was": was.value})
             self._counters.add("drains_undone")
             await self._end_work()
             self._do(commands)
@@ -154,7 +160,7 @@ class Drainer:
         self._counters.add(f"drain_calls_{command.step.value}", calls)
         match command.step:
             case HandOver.TRANSFER:
-                log.info("calls are sent elsewhere", extra={"calls": calls, "to": command.transfer_to})
+                log.info("calls are sent elsewhere", extra={"calls": calls, "to": Personal(command.transfer_to)})
                 self._manager.send_all_to(command.transfer_to)
             case HandOver.GOODBYE:
                 log.info("calls are told goodbye", extra={"calls": calls})

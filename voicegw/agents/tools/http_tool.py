@@ -16,6 +16,7 @@ from voicegw.agents.tools.secrets import SecretHeader, auth_headers, env_text
 from voicegw.agents.tools.tool import Tool, make_tool
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ProviderError
+from voicegw.base.personal import Personal
 from voicegw.ports.http import HttpClient, HttpResponse
 from voicegw.ports.tools import ToolEffect, ToolRequest, ToolResult
 
@@ -99,7 +100,9 @@ class HttpTool:
             # The address holds what the model knows of the caller, and the model might read it out: neither the
             # log nor the model gets it.
             reason = str(error).replace(request.url, urlsplit(request.url).netloc)
-            log.warning("a tool's service did not answer", extra={"tool": self._config.name, "reason": reason})
+            log.warning(
+                "a tool's service did not answer", extra={"tool": self._config.name, "reason": Personal(reason)}
+            )
             return "the service did not answer"
 
 

@@ -21,6 +21,7 @@ from voicegw.agents.tools.tool import Tool
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
+from voicegw.base.personal import Personal
 from voicegw.inference.mcp.answer import from_error, from_result
 from voicegw.inference.mcp.catalogue import make_tools, same_tools
 from voicegw.inference.mcp.transport import make_transport, watched
@@ -124,7 +125,7 @@ class McpServer:
                 await asyncio.wait({connection})
                 self._reason = _why(connection)
             self._counters.add("mcp_connections_lost")
-            log.warning("an MCP server is gone", extra={"server": self.name, "reason": self._reason})
+            log.warning("an MCP server is gone", extra={"server": self.name, "reason": Personal(self._reason)})
             if self._clock.monotonic() - started > MAX_PAUSE_S:
                 pause_s = FIRST_PAUSE_S
             await self._sleep(pause_s)
@@ -164,7 +165,8 @@ class McpServer:
             if self._is_loss(error):
                 self._report_lost()
             log.warning(
-                "an MCP server did not tell its tools", extra={"server": self.name, "reason": error.message}
+                "an MCP server did not tell its tools",
+                extra={"server": self.name, "reason": Personal(error.message)},
             )
 
     async def _watch(self, client: Client) -> None:
