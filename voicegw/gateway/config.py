@@ -60,6 +60,9 @@ class SipConfig:
     """Requests remembered at once, each for about 32 s to recognise its retransmissions; about 2 kB each."""
     overload_ms: int = 250
     """When messages wait longer than this before they are read, new calls get 503 until they do not."""
+    max_setups: int = 30
+    """Calls at once that wait for our answer, announcements not counted; one more gets 503. A set-up takes some 15
+    ms of a processor, so that the last of so many is answered within T1, before its INVITE is sent again."""
     retry_after_s: int = 10
     """What a 503 asks the peer to wait."""
     session_expires_s: int = 1800
@@ -120,6 +123,8 @@ class SipConfig:
         if self.strangers not in _STRANGERS:
             choices = ", ".join(_STRANGERS)
             raise ConfigError(f"strangers cannot be {self.strangers!r}", fix=f"one of: {choices}")
+        if self.max_setups < 1:
+            raise ConfigError(f"max_setups is {self.max_setups}", fix="take 30, or at least 1")
         if not 20 <= self.overload_ms <= 10_000:
             raise ConfigError(f"overload_ms is out of range: {self.overload_ms}", fix="take 250")
         if self.reliable_1xx not in {policy.value for policy in ReliablePolicy}:

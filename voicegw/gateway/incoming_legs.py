@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 
 
 class IncomingLegs:
-    """``replaceable``: whether another dialog may take the place of a running one (RFC 3891)."""
+    """``replaceable``: whether another dialog may take the place of a running one (RFC 3891). ``max_setups``: how
+    many calls may wait for our answer at once."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class IncomingLegs:
         identities: IdentityDesk,
         *,
         replaceable: bool,
+        max_setups: int,
     ) -> None:
         self._driver = driver
         self._agent = driver.agent
@@ -60,6 +62,10 @@ class IncomingLegs:
         self._identities = identities
         self._replaceable = replaceable
         self.rates = NumberRates()
+        self._max_setups = max_setups
+        self._waiting: set[LegId] = set()
+        """Those who wait for our answer, and some who have it by now."""
+        driver.agent.refuse_while(self._is_crowded)
 
     # ---------------------------------------------------------------- the INVITE
 
@@ -84,7 +90,18 @@ class IncomingLegs:
             leg.is_untold = True
             child_task(self._admit(leg, arrival.invited, event.request, trunk, lines), "admission of a call")
         else:
+            self._waiting.add(leg_id)
             self._tell(arrival.invited)
+
+    def _is_crowded(self) -> bool:
+        """Whether one more call would wait for too long: told at once, it finds another server (RFC 5390)."""
+        if len(self._waiting) >= self._max_setups:
+            self._waiting = {leg_id for leg_id in self._waiting if self._is_unanswered(leg_id)}
+        return len(self._waiting) >= self._max_setups
+
+    def _is_unanswered(self, leg_id: LegId) -> bool:
+        handle = self._legs.handle_of(leg_id)
+        return handle is not None and self._agent.state_of(handle) is SipCallState.INVITED
 
     async def _admit(
         self, leg: SipLeg, invited: LegInvited, request: Request, trunk: Trunk | None, lines: Sequence[Line]
@@ -105,6 +122,7 @@ class IncomingLegs:
             return
         if self._legs.get(leg.leg_id) is leg:
             leg.is_untold = False
+            self._waiting.add(leg.leg_id)
             self._tell(invited)
 
     def _refuse(self, leg: SipLeg, invited: LegInvited, refused: RouteRefused) -> None:
@@ -174,6 +192,7 @@ class IncomingLegs:
         if leg is None or handle is None or not self.may_hear_early(leg_id):
             return None
         leg.place_media(local_ip, local_port)
+        self._waiting.discard(leg_id)
         self._agent.ring(handle, self._driver.now, 183, self._describe(leg, handle))
         self._driver.pump()
         return leg.session

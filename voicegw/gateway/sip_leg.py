@@ -120,6 +120,7 @@ class SipGateway:
             random,
             self._identities,
             replaceable=config.replaceable,
+            max_setups=config.max_setups,
         )
         self.ring, self.accept, self.reject = incoming.ring, incoming.accept, incoming.reject
         self.may_hear_early, self.early = incoming.may_hear_early, incoming.early

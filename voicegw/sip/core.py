@@ -112,6 +112,7 @@ class Core:
         self._datagrams = DatagramLimit(config.stream_above)
         self.authenticator = Authenticator(config.credentials, random)
         self.overloaded = False
+        self.is_crowded: Callable[[], bool] = lambda: False
         self._secret = random(32)
         self._handles = 0
 

@@ -113,7 +113,7 @@ class RequestRouter:
         core = self._core
         if core.draining or len(core.calls) >= core.config.max_calls or not core.transactions.has_room:
             return False
-        if core.overloaded:
+        if core.overloaded or core.is_crowded():
             core.counters.add(SipCounter.OVERLOADED)
             return False
         if not core.admission.has_room(source, core.transactions.servers_of(source.host)):

@@ -6,7 +6,7 @@ The owner feeds ``receive_datagram`` and ``handle_timer``, and after each of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
@@ -182,6 +182,10 @@ class UserAgent:
             retry_after_s=retry_after_s,
             accept_messages=accept_messages,
         )
+
+    def refuse_while(self, is_crowded: Callable[[], bool]) -> None:
+        """Ask this of every new call; while it is so, they get 503. Must be quick and must not fail."""
+        self._core.is_crowded = is_crowded
 
     def set_overloaded(self, overloaded: bool) -> None:
         """While overloaded, new calls get 503 (RFC 5390); running calls and everything else go on."""
