@@ -15,10 +15,11 @@ import pytest
 from tests.interop import options_ping
 from tests.interop.api_desk import ApiDesk
 from tests.interop.cluster_net import Host, Network, RedisPeer
-from tests.interop.far_phone import FarPhone
+from tests.interop.far_phone import CALLER_HZ, FarPhone
 from tests.interop.fault_server import FaultServer
 from tests.interop.process import Process
 from tests.interop.sipp_peer import Sipp
+from tests.interop.sound import read_wav, seconds_with
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -111,6 +112,11 @@ class World:
         """The running calls and their nodes, as one of them shows them."""
         return {one["id"]: one["node"] or at for one in self.desks[at].get("/v1/live/calls")["items"]}
 
+    def hears_its_caller(self, name: str) -> bool:
+        """Whether what a node records has the tone that the caller plays, a second of it, on the caller's side."""
+        kept = [read_wav(path)[0] for path in (self.work / name).rglob("*.wav*")]
+        return any(seconds_with(said, CALLER_HZ) > 1 for said in kept)
+
     def name_of(self, host: str) -> str:
         return next(name for name, server in self.servers.items() if server.host == host)
 
@@ -167,8 +173,9 @@ def test_three_nodes_are_one_to_callers_and_supervisors(world: World) -> None:
     with world.caller() as one, world.caller() as two, world.caller() as three:
         callers = {world.name_of(caller.host): caller for caller in (one, two, three)}
         assert set(callers) == set(NAMES), "the balancer goes by turns"
-        for caller in callers.values():
+        for name, caller in callers.items():
             caller.talks()
+            until(lambda name=name: world.hears_its_caller(name), "the caller is heard")  # type: ignore[misc]
         for at in NAMES:
             until(lambda at=at: sorted(world.live(at).values()) == list(NAMES), "every node shows every call")  # type: ignore[misc]
         controlled_from_another_node(world, callers)
