@@ -20,6 +20,7 @@ import msgspec
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
 from voicegw.base.messages import FrameDecoder, frame
+from voicegw.base.starvation import starved_s
 from voicegw.media.config import ONE_THREAD
 from voicegw.media.messages import (
     Command,
@@ -51,18 +52,24 @@ class Silence:
     """How long a worker has been silent, in looks that found no news.
 
     A look that comes late counts for no more than one in time: where our own loop stood still, most likely the
-    whole machine did, and the worker could not report either. By the clock it would be killed for that.
+    whole machine did, and the worker could not report either. What the worker waited for a processor does not count
+    at all. By the clock it would be killed for either, and its calls moved to one that has no processor either.
     """
 
-    def __init__(self, heard_at: float) -> None:
+    def __init__(self, heard_at: float, starved_s: float = 0.0) -> None:
         self._heard_at = heard_at
-        self._looks = 0
+        self._starved_s = starved_s
+        self._silent_s = 0.0
 
-    def look(self, heard_at: float) -> float:
-        """Seconds of silence; ``heard_at`` is when the worker last reported, by any clock that goes on."""
-        self._looks = self._looks + 1 if heard_at == self._heard_at else 0
+    def look(self, heard_at: float, starved_s: float = 0.0) -> float:
+        """Seconds of silence; ``heard_at`` is when the worker last reported, by any clock that goes on.
+
+        ``starved_s`` is how long it has waited for a processor since its beginning.
+        """
+        excused, self._starved_s = starved_s - self._starved_s, starved_s
+        self._silent_s = self._silent_s + max(_LOOK_S - excused, 0.0) if heard_at == self._heard_at else 0.0
         self._heard_at = heard_at
-        return self._looks * _LOOK_S
+        return self._silent_s
 
 
 class MediaClient:
@@ -179,7 +186,7 @@ class MediaClient:
             await asyncio.wait({lost}, timeout=_LOOK_S)
             if lost.done():
                 return lost.result()
-            silent_s = silence.look(self.heard_at)
+            silent_s = silence.look(self.heard_at, starved_s(worker.process.pid))
             patience = _STALL_S if self._ready.is_set() else _START_S
             if silent_s >= patience:
                 return f"no report for {patience:.0f} s"

@@ -22,3 +22,8 @@ def test_a_machine_that_stands_still_costs_one_look_however_long_it_does() -> No
     after_the_standstill = silence.look(5.0)
     assert after_the_standstill < 1.0
     assert silence.look(15.1) == 0.0
+
+
+def test_a_worker_without_a_processor_has_not_been_silent() -> None:
+    silence = Silence(5.0, starved_s=3.0)
+    assert [silence.look(5.0, starved_s) for starved_s in (3.0, 3.125, 4.0, 4.0)] == [0.25, 0.375, 0.375, 0.625]
