@@ -154,7 +154,7 @@ class Placing:
     def _lines(self, leg: SipLeg) -> tuple[Line, ...]:
         """What it has to ask for first, because other nodes take it as well."""
         desk = self._calls.desk
-        return desk.shared.wanted(desk.trunk_of(leg.leg_id))
+        return desk.shared.wanted(desk.trunk_of(leg.leg_id), tolls=desk.tolls.book.lines(leg.leg_id))
 
     def _begin(self, leg: SipLeg, dialled: Dialled, servers: list[Address]) -> None:
         if usable := self._next_trunk.usable(leg, servers):
@@ -208,6 +208,7 @@ class Placing:
             self._begin(leg, dialled, servers)
         except RouteRefused as refused:
             self._resolving.pop(leg.leg_id, None)
+            self._calls.desk.tolls.noted(refused)
             self._give_up(leg, LegEnded(leg.leg_id, refused.cause, reason_text=str(refused)))
         except LocalError as error:
             self._resolving.pop(leg.leg_id, None)

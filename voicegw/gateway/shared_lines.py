@@ -1,4 +1,4 @@
-"""Lines that a leg takes of a pool: those of its trunk, which all nodes share, and those of the number called.
+"""Lines that a leg takes of a pool: of its trunk, which all nodes share, of the number called, of toll rules.
 
 The desk counts what this node has of a trunk and decides at once. What is counted over all nodes has to be asked
 for; where nothing is limited, nothing is asked and no call waits.
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
+from voicegw.gateway.tolls.book import TOLL_LINE
+from voicegw.gateway.tolls.calls import Barred
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.ports.cluster import Line, LinePool
@@ -25,11 +27,11 @@ class SharedLines:
         self._per_number = per_number
         self._holders: dict[LegId, str] = {}
 
-    def wanted(self, trunk: Trunk | None, called: str = "") -> tuple[Line, ...]:
-        """What a leg needs; ``called`` for a call in."""
+    def wanted(self, trunk: Trunk | None, called: str = "", tolls: Sequence[Line] = ()) -> tuple[Line, ...]:
+        """What a leg needs; ``called`` for a call in, ``tolls`` for one out: places among calls at once."""
         if self._pool is None:
             return ()
-        lines = []
+        lines = list(tolls)
         if trunk is not None and trunk.settings.max_calls:
             lines.append(Line(_TRUNK + trunk.name, trunk.settings.max_calls))
         if called and self._per_number:
@@ -45,6 +47,10 @@ class SharedLines:
             return
         self._holders.pop(leg_id, None)
         name = full.partition("/")[2]
+        if full.startswith(TOLL_LINE):
+            rule = name.partition("/")[0]
+            barred = Barred(rule, "calls_at_once", "as many calls at once as it allows, over all nodes")
+            raise RouteRefused(barred.cause, str(barred), barred)
         if full.startswith(_TRUNK):
             raise RouteRefused(HangupCause.TRUNK_FULL, f"trunk {name}: all lines are taken")
         raise RouteRefused(HangupCause.NUMBER_FULL, f"number {name}: as many calls as it may have")

@@ -33,6 +33,7 @@ from voicegw.media.plan import Plane, TickPlan
 from voicegw.media.playout import Playout
 from voicegw.media.quality import SPAN_S
 from voicegw.media.receiver import RtpReceiver, flush_keys
+from voicegw.media.recordings import Recordings
 from voicegw.media.reports import RtcpReporter
 from voicegw.media.secure import SecurePorts
 from voicegw.media.sender import Departure, RtpSender
@@ -43,7 +44,7 @@ from voicegw.media.taps import Taps
 from voicegw.media.wide import CODECS as WIDE_CODECS
 from voicegw.ports.capture import PacketSink
 from voicegw.ports.line import LineProcessors
-from voicegw.ports.recorder import Recorder, RecorderDiscarded, RecorderEnded, RecorderFailed, RecorderStarted
+from voicegw.ports.recorder import Recorder
 from voicegw.ports.vad import VadModel
 from voicegw.rtp.telephone_event import DIGITS
 
@@ -71,7 +72,7 @@ class MediaEngine:
         cleaned by what ``line`` makes."""
         self.config = config
         self.counters = Counters()
-        self._recorder = recorder
+        self._recordings = Recordings(recorder, self.counters)
         self._captures = Captures(captures, clock, network.arrived_us)
         self._bank = LegBank(config, random)
         self._ports = PortPool(network, config.port_low, config.port_high, config.draining_s, random)
@@ -122,9 +123,9 @@ class MediaEngine:
         """Close every leg, socket and file; for the end of the process."""
         for leg in list(self._board.legs.values()):
             self._close_leg(leg, 0.0)
-        self._recorder.close()
+        self._recordings.close()
         self._captures.close()
-        self._tell_recorder(0.0)
+        self._tell_files(0.0)
         self._ports.close()
         self._receiver.close()
         self._reporter.close()
@@ -157,7 +158,7 @@ class MediaEngine:
                 self._line.sent(plan.rows, *shipped)
             self._bank.elapsed += FRAME_SAMPLES
             self._tap(plan, mixed)
-            self._record(plan, mixed)
+            self._recordings.write(plan, mixed)
         self._housekeep(now)
 
     def skip_frames(self, frames: int) -> None:
@@ -286,11 +287,6 @@ class MediaEngine:
         if batch is not None:
             self._events.append(batch)
 
-    def _record(self, plan: TickPlan, mixed: Sequence[Pcm]) -> None:
-        for plane, sinks in zip(plan.planes, mixed, strict=True):
-            for call in plane.recorded:
-                self._recorder.write(call.call_id, sinks[call.recorded_in], sinks[call.recorded_out])
-
     def _housekeep(self, now: float) -> None:
         """What is not audio, spread over the ticks."""
         for leg in self._plan.legs[self._ticks % _QUALITY_TICKS :: _QUALITY_TICKS]:
@@ -301,7 +297,7 @@ class MediaEngine:
                 self._follow_keystream(leg, leg.secure)
         if self._ticks % _REPORT_TICKS == 0:
             self._reporter.run(now)
-            self._tell_recorder(now)
+            self._tell_files(now)
         elif self._ticks % _TIMEOUT_TICKS == 1:
             self._ports.reap(now)
             self._find_silent(now)
@@ -324,22 +320,11 @@ class MediaEngine:
                 self._events.append(m.MediaTimedOut(leg.leg_id, int(silent_ms[place])))
             leg.timeouts = spans
 
-    def _tell_recorder(self, now: float) -> None:
+    def _tell_files(self, now: float) -> None:
         if captured := self._captures.poll(self._board.calls.get):
             self._events += captured
             self._board.stale = True
-        for event in self._recorder.poll():
-            match event:
-                case RecorderStarted(call_id, path):
-                    self._events.append(m.RecordingStarted(call_id, path, now))
-                case RecorderEnded(call_id, path, samples, dropped, rate_hz):
-                    scale = rate_hz // SAMPLE_RATE_HZ
-                    self._events.append(m.RecordingEnded(call_id, path, samples // scale, dropped // scale))
-                case RecorderDiscarded(call_id, path):
-                    self._events.append(m.RecordingDiscarded(call_id, path))
-                case RecorderFailed(call_id, path, reason):
-                    self.counters.add("recordings_failed")
-                    self._events.append(m.RecordingFailed(call_id, path, reason))
+        self._events += self._recordings.poll(now)
 
     # ------------------------------------------------------------ commands
 
@@ -481,19 +466,13 @@ class MediaEngine:
             self.counters.add("stale_audio_refused")
 
     def _start_recording(self, call_id: CallId, path: str) -> None:
-        call = self._board.calls.get(call_id)
-        if call is not None and not call.rate_hz:
-            call.set_rate(SAMPLE_RATE_HZ)  # a file has one rate from its beginning
-        if call is None or not self._recorder.start(call_id, path, call.rate_hz):
-            reason = "the call is being recorded already" if call else "there is no such call"
-            self._events.append(m.RecordingFailed(call_id, path, reason))
-            return
-        call.recording = self._board.stale = True
+        failed = self._recordings.start(call_id, path, self._board.calls.get(call_id))
+        if failed is not None:
+            self._events.append(failed)
+        self._board.stale = True
 
     def _stop_recording(self, call: Call | None, *, discard: bool = False) -> None:
-        if call is not None and call.recording:
-            self._recorder.stop(call.call_id, discard=discard)
-            call.recording = False
+        if self._recordings.stop(call, discard=discard):
             self._board.stale = True
 
 

@@ -10,6 +10,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.gateway.events import LegEnded, LegInvited, LegRefused
 from voicegw.gateway.shared_lines import SharedLines
+from voicegw.gateway.tolls.config import TollConfig, TollRule
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.ports.cluster import Line
@@ -131,6 +132,22 @@ def test_a_call_out_by_a_trunk_that_is_full_elsewhere_fails() -> None:
         )
         ended = await house.node.expect(LegEnded)
         assert (ended.cause, house.pool.asked) == (HangupCause.TRUNK_FULL, [(Line("trunk/carrier", 7),)])
+        house.close()
+
+    run(scenario())
+
+
+def test_a_toll_rule_that_has_all_its_calls_at_other_nodes_allows_none_here() -> None:
+    async def scenario() -> None:
+        house = House(max_calls=0)
+        house.desk.tolls.use(TollConfig(rules=(TollRule("few", calls_at_once=3),)))
+        house.pool.full = "toll/few/"
+        house.node.gateway.dial(
+            OUT, f"sip:100@127.0.0.1:{house.peer.port}", "127.0.0.1", 40_000, "sip:us@here.test"
+        )
+        ended = await house.node.expect(LegEnded)
+        assert (ended.cause, house.pool.asked) == (HangupCause.TOLL_LIMIT, [(Line("toll/few/", 3),)])
+        assert house.node.counters.get("toll_calls_refused_calls_at_once") == 1
         house.close()
 
     run(scenario())

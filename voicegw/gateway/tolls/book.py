@@ -22,7 +22,8 @@ from voicegw.gateway.tolls.window import Known, Windows
 from voicegw.ports.cluster import Line
 
 MICROS: Final = 1_000_000
-_LINE: Final = "toll/"
+TOLL_LINE: Final = "toll/"
+"""Before the rule and whose call it is, in the name of a line that all nodes share."""
 _SPANS: Final = (("calls_per_minute", 60.0, "minute"), ("calls_per_hour", 3600.0, "hour"))
 _LAST_WORDS_S: Final = 10.0
 """So long before the next increment a call is told to end that cannot pay for it."""
@@ -137,7 +138,7 @@ class TollBook:
         if running is None:
             return ()
         limited = [(permit.rule, key) for permit, key in running.keys if permit.rule.calls_at_once]
-        return tuple(Line(f"{_LINE}{rule.name}/{key}", rule.calls_at_once) for rule, key in limited)
+        return tuple(Line(f"{TOLL_LINE}{rule.name}/{key}", rule.calls_at_once) for rule, key in limited)
 
     # ---------------------------------------------------------------- a call
 

@@ -59,7 +59,7 @@ class TollRule:
     calls_per_hour: int = 0
     """In any 3,600 s."""
     calls_at_once: int = 0
-    """Ringing ones count. On each node by itself; a cluster shares the lines of trunks and numbers."""
+    """Ringing ones count. Over all nodes of a cluster."""
     new_numbers_per_hour: int = 0
     """Numbers that were not called lately: a burst of them is how fraud begins."""
     max_call_s: int = 0
