@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import logging
 
 from hypothesis import settings
+
+from voicegw.base.personal import Disclosure, Personal, PersonalView
 
 # A change is judged by the same examples as the one before it. ``--hypothesis-profile=default`` looks for new ones.
 # No deadline: timings never decide a test, and a loaded machine stalls any example for longer than 200 ms.
@@ -20,3 +23,10 @@ def pytest_collection_finish() -> None:
     """From here on garbage is looked for, but only among what tests make."""
     gc.freeze()
     gc.enable()
+
+
+def pytest_runtest_setup() -> None:
+    """Commands under test say for the process what is logged, and of whom; the next test finds it as it was."""
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("voicegw").setLevel(logging.NOTSET)
+    Personal.view = PersonalView(Disclosure.KEEP)
