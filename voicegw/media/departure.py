@@ -16,11 +16,14 @@ _STEP_S: Final = 0.00025
 _MOST_S: Final = 0.012
 """Beyond it nothing waits: a worker that needs longer has no time to give away."""
 _BINS: Final = round(_MOST_S / _STEP_S) + 1
-_LEARNING_TICKS: Final = 50
+_SPAN_TICKS: Final = 50
 """A second, for a raise; what comes late for a second is heard."""
+_KEPT: Final = 0.9
+"""Of what was learned, from each span to the next: half is forgotten within seven seconds."""
 _LOWERING: Final = 10
-"""Spans of that length, before it is lowered by one step."""
-_LATE_SHARE: Final = 0.01
+"""Spans, before it is lowered by one step."""
+_LATE_SHARE: Final = 0.005
+"""Of the ticks of late: half of what shows in the 99th percentile of the jitter."""
 
 
 class DepartureTime:
@@ -29,7 +32,7 @@ class DepartureTime:
     def __init__(self) -> None:
         self.offset_s = 0.0
         """When packets leave that are ready before it."""
-        self._counts = np.zeros(_BINS, np.int64)
+        self._counts = np.zeros(_BINS)
         self._spans = 0
         self._ticks = 0
 
@@ -37,28 +40,21 @@ class DepartureTime:
         """The packets of a tick were ready so long after its deadline."""
         self._counts[min(max(int(ready_s / _STEP_S) + 1, 0), _BINS - 1)] += 1
         self._ticks += 1
-        if self._ticks % _LEARNING_TICKS == 0:
+        if self._ticks % _SPAN_TICKS == 0:
             self._learn()
+            self._counts *= _KEPT
 
     def _learn(self) -> None:
         """Up at once where too many came later, down by a step when for long all have come earlier."""
         wish = self._wish()
-        if wish > self.offset_s:
-            self.offset_s = wish
-            self._begin()
-            return
         self._spans += 1
-        if self._spans == _LOWERING:
-            self.offset_s = max(wish, self.offset_s - _STEP_S)
-            self._begin()
+        if wish > self.offset_s:
+            self.offset_s, self._spans = wish, 0
+        elif self._spans == _LOWERING:
+            self.offset_s, self._spans = max(wish, self.offset_s - _STEP_S), 0
 
     def _wish(self) -> float:
         """Before this almost all ticks of late were ready."""
         later = self._counts[::-1].cumsum()[::-1]  # in this bin, or in one after it
-        allowed = max(1, int(_LATE_SHARE * later[0]))
-        few = np.flatnonzero(later <= allowed)
+        few = np.flatnonzero(later <= max(1.0, _LATE_SHARE * later[0]))
         return float((few[0] if len(few) else _BINS) - 1) * _STEP_S
-
-    def _begin(self) -> None:
-        self._counts[:] = 0
-        self._spans = 0

@@ -39,7 +39,8 @@ from voicegw.testing.bench._rtp_batches import SUITE
 from voicegw.testing.bench._rtp_load import LoadResult
 from voicegw.testing.bench._speech_packets import BenchCodec, BenchSpeech
 
-_WARM_UP_S: Final = 2.0
+_WARM_UP_S: Final = 5.0
+"""In which a worker learns when its packets are ready."""
 _TICKS_PER_S: Final = 50
 HEAD: Final = (
     "legs  codec  vad  srtp  us/leg/tick  jitter p50 ms  p99 ms  max ms  "
