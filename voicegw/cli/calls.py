@@ -11,16 +11,14 @@ from typing import Final
 
 import httpx
 
-from voicegw.base.errors import LocalError
-from voicegw.cli.top import api_key, api_url
+from voicegw.cli.api_client import api_client, ask, demand
 
 _LOOK_S: Final = 1.0
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Until ``--seconds`` have passed, Ctrl-C, or the end of the call; then the file is there."""
-    headers = {"Authorization": f"Bearer {api_key(arguments)}"}
-    with httpx.Client(base_url=api_url(arguments), headers=headers, timeout=40.0) as client:
+    with api_client(arguments, "capture calls, and read recordings", timeout_s=40.0) as client:
         capture(client, arguments.call, arguments.out, arguments.seconds, audio=not arguments.headers_only)
     return 0
 
@@ -28,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
 def capture(client: httpx.Client, call_id: str, out: Path, seconds: float, *, audio: bool) -> None:
     """Raises LocalError with what the server said."""
     place = f"/v1/calls/{call_id}/capture"
-    _demand(client.post(place, json={"audio": audio, "max_seconds": seconds}))
+    ask(client, "POST", place, {"audio": audio, "max_seconds": seconds})
     print("capturing; Ctrl-C ends it", file=sys.stderr, flush=True)
     deadline = time.monotonic() + seconds
     with suppress(KeyboardInterrupt):
@@ -36,21 +34,12 @@ def capture(client: httpx.Client, call_id: str, out: Path, seconds: float, *, au
             time.sleep(min(_LOOK_S, max(0.0, deadline - time.monotonic())))
     ended = client.delete(place)
     if ended.status_code not in (404, 409):  # over by itself: with its call, or at a limit
-        _demand(ended)
+        demand(ended)
     with client.stream("GET", place) as answer:
         if answer.is_error:
             answer.read()
-        _demand(answer)
+        demand(answer)
         with out.open("wb") as file:
             for piece in answer.iter_bytes():
                 file.write(piece)
     print(f"{out}: {out.stat().st_size} bytes", file=sys.stderr)
-
-
-def _demand(answer: httpx.Response) -> None:
-    if answer.is_error:
-        try:
-            why = str(answer.json().get("detail", answer.status_code))
-        except ValueError:
-            why = f"HTTP {answer.status_code}"
-        raise LocalError(f"the server does not do it: {why}")

@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_control(commands)
     _add_top(commands)
     _add_calls(commands)
+    _add_bans(commands)
     _add_backup(commands)
     _add_check(commands)
     _add_route_test(commands)
@@ -79,8 +80,7 @@ def _add_serve(commands: _Commands) -> None:
 def _add_top(commands: _Commands) -> None:
     parser = commands.add_parser("top", help="watch a running server: calls, latency, MOS, workers, trunks")
     _add_config(parser)
-    parser.add_argument("--url", help="of its API; else where the configuration says")
-    parser.add_argument("--key-file", type=Path, help="a file with a key; else the variable VOICEGW_API_KEY")
+    _add_api(parser)
     parser.add_argument("--every", type=float, default=2.0, metavar="S", help="look so often, in seconds")
     parser.add_argument("--once", action="store_true", help="look once")
     parser.add_argument("--json", action="store_true", help="look once, and tell it as JSON")
@@ -96,9 +96,24 @@ def _add_calls(commands: _Commands) -> None:
     capture.add_argument("--out", type=Path, required=True, metavar="FILE", help="such as call.pcap")
     capture.add_argument("--seconds", type=float, default=600.0, metavar="S", help="end it after so long (600)")
     capture.add_argument("--headers-only", action="store_true", help="nothing of what is said")
-    capture.add_argument("--url", help="of its API; else where the configuration says")
-    capture.add_argument("--key-file", type=Path, help="a file with a key; else the variable VOICEGW_API_KEY")
+    _add_api(capture)
     capture.set_defaults(command="calls")
+
+
+def _add_bans(commands: _Commands) -> None:
+    bans = commands.add_parser("bans", help="whom the guard of a running server ignores")
+    _add_config(bans)
+    change = bans.add_mutually_exclusive_group()
+    change.add_argument("--add", metavar="ADDRESS", help="ignore it from now on")
+    change.add_argument("--lift", metavar="ADDRESS", help="hear it again")
+    bans.add_argument("--seconds", type=int, default=3600, metavar="S", help="with --add: for so long (3600)")
+    _add_api(bans)
+    bans.set_defaults(command="bans")
+
+
+def _add_api(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", help="of its API; else where the configuration says")
+    parser.add_argument("--key-file", type=Path, help="a file with a key; else the variable VOICEGW_API_KEY")
 
 
 def _add_control(commands: _Commands) -> None:

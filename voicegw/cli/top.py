@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import select
 import shutil
 import sys
@@ -14,17 +13,15 @@ import tty
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
-from voicegw.base.errors import ConfigError, LocalError
+from voicegw.base.errors import LocalError
+from voicegw.cli.api_client import api_client, api_url
 from voicegw.cli.scrape import Scrape, read_page
 from voicegw.cli.top_view import Summary, lines_of, summarise
-from voicegw.config import load_config
 
-KEY_VARIABLE: Final = "VOICEGW_API_KEY"
 _SPAN_S: Final = 60.0
 """Rates and quantiles are of the last minute."""
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -33,8 +30,8 @@ _HOME, _END_OF_LINE, _REST = "\x1b[H", "\x1b[K", "\x1b[J"
 
 def run(arguments: argparse.Namespace) -> int:
     """Until q or Ctrl-C; with ``--once``, or where the output is no terminal, once."""
-    url, key = api_url(arguments), api_key(arguments)
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=10.0) as client:
+    with api_client(arguments, "read metrics and live calls") as client:
+        url = api_url(arguments)
         if arguments.once or arguments.json or not sys.stdout.isatty():
             summary = summarise(*_look(client, deque()))
             width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
@@ -43,27 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         _watch(client, url, arguments.every)
     return 0
-
-
-def api_url(arguments: argparse.Namespace) -> str:
-    """Of the API of a server: ``--url``, or where the configuration says."""
-    if arguments.url:
-        return str(arguments.url).rstrip("/")
-    api = load_config(arguments.config).api
-    return f"{'https' if api.tls_cert else 'http'}://{api.listen_host}:{api.listen_port}"
-
-
-def api_key(arguments: argparse.Namespace) -> str:
-    """Never an argument: everybody on a machine sees those."""
-    if arguments.key_file is not None:
-        try:
-            return Path(arguments.key_file).read_text().strip()
-        except OSError as error:
-            raise LocalError(f"{arguments.key_file} cannot be read: {error.strerror}") from None
-    if not (key := os.environ.get(KEY_VARIABLE, "")):
-        fix = f"make one with the permissions metrics and live; give it by --key-file or in {KEY_VARIABLE}"
-        raise ConfigError("there is no key of the API", fix=fix)
-    return key
 
 
 def _watch(client: httpx.Client, url: str, every_s: float) -> None:
