@@ -8,6 +8,7 @@ it begin one.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -112,7 +113,7 @@ def main() -> None:
     params.use_jinja = True
     params.warmup = False
     server = xllamacpp.Server(params)
-    print("ready", server.listening_address, flush=True)
+    os.write(1, f"\nready {server.listening_address}\n".encode())  # whole, whatever else writes to the same pipe
     signal.pause()
 
 

@@ -26,7 +26,11 @@ class LlamaServer:
         assert _PYTHON.exists(), "llama.cpp is missing: scripts/test installs it"
         work.mkdir(parents=True, exist_ok=True)
         self.process = Process([str(_PYTHON), str(_DRIVER), str(work)], work / "llama.log")
-        self._address = self._ready()
+        try:
+            self._address = self._ready()
+        except BaseException:
+            self.process.kill()
+            raise
 
     @property
     def base_url(self) -> str:

@@ -42,11 +42,13 @@ class Rtpengine:
         self._socket.settimeout(1.0)
         self._args = [
             _program(),
+            "--config-file=none",
             "--table=-1",
             "--foreground",
             "--log-stderr",
             "--interface=127.0.0.1",
             f"--listen-ng={self._control[0]}:{self._control[1]}",
+            f"--listen-cli={self._control[0]}:{free_port()}",
             f"--port-min={first}",
             f"--port-max={first + _PORTS - 1}",
             "--num-threads=1",
@@ -57,7 +59,7 @@ class Rtpengine:
         self.process = Process(self._args, self._log)
         deadline = time.monotonic() + _START_S
         while b"pong" not in self._asked({"command": "ping"}):
-            assert time.monotonic() < deadline, self.process.output
+            assert self.process.running and time.monotonic() < deadline, self.process.output
         return self
 
     def __exit__(
