@@ -144,7 +144,8 @@ setup_runtime() {
 install_peers() {
     ensure_commands flite=flite espeak-ng=espeak-ng sipp=sip-tester baresip=baresip-core kamailio=kamailio \
         rtpengine=rtpengine-daemon svwar=sipvicious sipsak=sipsak linphonec=linphone-cli ip=iproute2 psql=postgresql chromium=chromium \
-        node=nodejs npm=npm redis-server=redis-server systemd-analyze=systemd promtool=prometheus tcpdump=tcpdump sngrep=sngrep
+        node=nodejs npm=npm redis-server=redis-server systemd-analyze=systemd promtool=prometheus tcpdump=tcpdump sngrep=sngrep \
+        openssl=openssl
     ensure_kamailio_modules outbound tls websocket
     if ! has_library libspandsp.so.2; then apt_install libspandsp2; fi
 }

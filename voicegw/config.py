@@ -349,10 +349,14 @@ def _absolute(config: Config, base: Path) -> Config:
         config.store, url=absolute_url(config.store.url, base), spool=str(base / config.store.spool)
     )
     placed = dataclasses.replace(config, paths=PathsConfig(**paths), store=store, sip=config.sip.placed(base))
+    hep = config.observability.hep.placed(base)
+    observability = dataclasses.replace(config.observability, hep=hep)
     api = dataclasses.replace(
         config.api,
         key_file=str(base / config.api.key_file),
         tls_cert=str(base / config.api.tls_cert) if config.api.tls_cert else "",
         tls_key=str(base / config.api.tls_key) if config.api.tls_key else "",
     )
-    return dataclasses.replace(placed, speech=speech, recording=recording, api=api, transfer=transfer)
+    return dataclasses.replace(
+        placed, speech=speech, recording=recording, api=api, transfer=transfer, observability=observability
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +20,6 @@ from voicegw.config import Config, LimitsConfig
 from voicegw.dialplan.load import load_dialplan
 from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.events import LegEvent
-from voicegw.gateway.hep import HepTap
-from voicegw.gateway.number_rates import NumberRates
 from voicegw.gateway.resources import Resources
 from voicegw.gateway.shared_lines import SharedLines
 from voicegw.gateway.sip_leg import SipGateway
@@ -36,7 +34,7 @@ from voicegw.ports.cluster import LinePool, Owner
 from voicegw.ports.http import HttpClient
 from voicegw.ports.tracing import Tracing
 from voicegw.recording.recovery import recover_partial, remove_recording
-from voicegw.recording.seal_keys import read_public_keys
+from voicegw.recording.seal_keys import SealPublicKey, read_public_keys
 from voicegw.runtime.audiosocket_signalling import AudioSocketDoor, SignallingWithAudioSocket
 from voicegw.runtime.browser_legs import BrowserLegs, SignallingWithBrowsers
 from voicegw.runtime.call_manager import CallManager
@@ -51,8 +49,10 @@ from voicegw.runtime.services import CallServices, FactListener, Music, Signalli
 from voicegw.runtime.speech import Speech
 from voicegw.runtime.watched_asr import WatchedAsr
 from voicegw.runtime.watched_voice import VoicePatience
+from voicegw.server_homer import HomerDesk
 from voicegw.server_llm import LlmParts
-from voicegw.server_media_start import command_lines
+from voicegw.server_media_start import changed_settings, command_lines
+from voicegw.sip.nonces import SharedNonces
 from voicegw.storage.event_log import EventLog
 from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.sinks import Sinks
@@ -111,6 +111,7 @@ def make_speech(config: Config, counters: Counters) -> Speech:
         tts,
         counters,
         gauges=lambda: pool_levels(pools),
+        keeps_up=lambda: not any(pool.is_behind for pool in pools),
         patience=VoicePatience(speech.tts_first_audio_ms, speech.tts_stall_ms),
         prompt_files=PromptFiles(Path(config.paths.cache) / "prompts"),
         house=HouseTexts(config.texts),
@@ -122,7 +123,7 @@ def make_fact_sinks(config: Config, counters: Counters) -> Sinks:
     """Where facts go: the store, and a plain log where one is wished; raises LocalError."""
     logs = [EventLog(make_directory(config.paths.calls, "paths.calls"), counters)] if config.paths.calls else []
     writer = StoreWriter(config.store, counters, files=node_files(config))
-    return Sinks(writer, *logs, levels=writer.gauges)
+    return Sinks(writer, *logs, levels=writer.gauges, use=writer.use)
 
 
 def node_files(config: Config) -> NodeFiles:
@@ -144,11 +145,13 @@ def build(
     http: HttpxClient | None = None,
     cluster: LinePool | None = None,
     counters: Counters | None = None,
+    nonces: SharedNonces | None = None,
 ) -> Node:
     """Construct a node without effects on the outside but the directories it writes to.
 
     ``browsers``: those that an API connects to supervise calls. ``http`` is closed with the node, which makes its
-    own where none is given. ``cluster``: lines that other nodes take as well, counted in ``counters``.
+    own where none is given. ``cluster``: lines that other nodes take as well, counted in ``counters``. ``nonces``:
+    what nodes have in common that take the answers to one another's challenges.
     """
     counters, clock, http = counters or Counters(), SystemClock(), http or HttpxClient()
     meter = FactMeter(counters, clock, on_fact)
@@ -161,7 +164,7 @@ def build(
         recover_partial(str(recordings))
     speech = make_speech(config, counters)
     log = make_fact_sinks(config, counters)
-    lines = SharedLines(cluster or _own_lines(config, counters), config.limits.max_calls_per_number)
+    lines = SharedLines(cluster or _own_lines(counters), alone=cluster is None)
     found = load_trunks(Path(config.paths.trunks), os.environ).values()
     tolls = TollDesk(config.tolls, clock, counters)
     trunks = TrunkDesk(found, config.sip.strangers, counters, lines, tolls)
@@ -174,22 +177,14 @@ def build(
         credentials=trunks.credentials,
         phones=config.phones,
         trunks=trunks,
+        nonces=nonces,
     )
     limit_gateway(gateway, config.limits)
     closables: tuple[Closable, ...] = (http, *exporter)
-    if config.observability.hep.to:
-        hep = HepTap(config.observability.hep, counters, gateway.wire.local_address, clock)
-        gateway.taps.add(hep)
-        closables += (hep,)
+    homer = HomerDesk(config.observability.hep, gateway, clock, counters)
     media = MediaPool(
-        command_lines(
-            config.media,
-            log_level=config.log.level,
-            log_personal=config.log.personal,
-            seal_to=read_public_keys(config.recording.seal_to),
-            recording=config.recording,
-        ),
-        lambda event: manager.on_media_event(event),
+        media_lines(config, read_public_keys(config.recording.seal_to)),
+        homer.told_first(lambda event: manager.on_media_event(event)),
         lambda worker, reason: manager.on_worker_lost(worker, reason),
         lambda calls, reason: manager.on_calls_lost(calls, reason),
         full_busy=config.media.full_busy,
@@ -227,7 +222,9 @@ def build(
         browsers.on_event = manager.on_leg_event
     levels = (log.gauges, speech.gauges, *(() if sockets is None else (sockets.gauges,)))
     parts = (gateway, media, speech, models, manager, store, counters, closables, log)
-    return Node(*parts, levels=levels, audiosocket=sockets)
+    node = Node(*parts, levels=levels, audiosocket=sockets, homer=homer)
+    manager.keeps_up = lambda: node.speech.keeps_up()
+    return node
 
 
 def _traced(
@@ -245,13 +242,38 @@ def _traced(
 def limit_gateway(gateway: SipGateway, limits: LimitsConfig) -> None:
     """What of the limits the gateway sees to, from now on."""
     gateway.watch_resources(Resources(limits.memory_mb, limits.spare_files).short_of)
-    gateway.limit_numbers(NumberRates(limits.calls_per_minute_to_number, limits.calls_per_minute_from_number))
+    gateway.limit_numbers(limits.calls_per_minute_to_number, limits.calls_per_minute_from_number)
+    gateway.trunks.shared.per_number = limits.max_calls_per_number
 
 
-def _own_lines(config: Config, counters: Counters) -> LinePool | None:
-    """Lines of a node on its own: the desk counts those of trunks, so there is a pool only for numbers."""
-    if not config.limits.max_calls_per_number:
-        return None
+def media_lines(config: Config, seal_to: Sequence[SealPublicKey]) -> list[list[str]]:
+    """What starts each media worker."""
+    return command_lines(
+        config.media,
+        log_level=config.log.level,
+        log_personal=config.log.personal,
+        seal_to=seal_to,
+        recording=config.recording,
+        tell_reports=_tells(config),
+    )
+
+
+def _tells(config: Config) -> bool:
+    hep = config.observability.hep
+    return bool(hep.to) and hep.reports
+
+
+def change_media(media: MediaPool, config: Config, seal_to: Sequence[SealPublicKey]) -> None:
+    """What of the configuration media workers see to, from now on."""
+    settings = changed_settings(
+        config.log.level, config.log.personal, seal_to, config.recording, tell_reports=_tells(config)
+    )
+    media.change_limits(config.media.full_busy, config.media.full_late)
+    media.change(media_lines(config, seal_to), settings)
+
+
+def _own_lines(counters: Counters) -> LinePool:
+    """Of numbers, for a node on its own: it is asked only while they have a limit."""
     shared = MemoryShared(MemoryHouse(SystemClock().monotonic))
     return ClusterLines(shared, Owner("", ""), counters, Tasks())
 

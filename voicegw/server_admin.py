@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
 from voicegw.api.installation import TrunkSwitch
+from voicegw.api.key_file import load_key
 from voicegw.api.parts import Node as NodeView
-from voicegw.api.routes.phones import secret_context
 from voicegw.api.sealed_recordings import SealedRecordings
 from voicegw.api.service import ApiService, Wiring
-from voicegw.api.vault import Vault, load_key
+from voicegw.api.vault import Vault, phone_context
 from voicegw.base.clock import SystemClock
 from voicegw.config import Config
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.recording.seal_keys import read_key_ring
 from voicegw.runtime.browser_legs import BrowserLegs
-from voicegw.runtime.control import RuntimeControl
 from voicegw.runtime.node import Node
 from voicegw.server import node_files
-from voicegw.server_captures import NodeCaptures
+from voicegw.server_captures import node_captures
 from voicegw.server_cluster import ClusterPart
 from voicegw.server_cluster_config import Followed, FollowedTrunks
 from voicegw.server_control import node_control
@@ -43,8 +42,8 @@ def make_api(
 ) -> ApiService:
     """The API over a node, not started; raises ConfigError for keys that cannot be read."""
     assert isinstance(node.gateway, SipGateway)
-    control = node_control(node)
-    levels = NodeGauges(config, node, phones)
+    control, captures = node_control(node), node_captures(node)
+    levels = NodeGauges(lambda: lifecycle.config, node, phones)
     view = NodeView(levels.counters, levels.gauges, lifecycle.ready, node.counters.histograms)
     followed = Followed(config.store, installer, trunks, SystemClock())
     if cluster is not None:
@@ -56,7 +55,7 @@ def make_api(
         node=view,
         control=control if cluster is None else cluster.control(control),
         originator=control,
-        captures=NodeCaptures(RuntimeControl(node.manager, os.urandom), node.manager.captures, os.urandom),
+        captures=captures if cluster is None else cluster.captures(captures),
         recordings=_recordings(config),
         files=None,
         node_files=node_files(config),
@@ -65,6 +64,7 @@ def make_api(
         line=NodeLine(node.gateway, SystemClock()),
         board=lifecycle,
         audiosocket=node.audiosocket,
+        node_name=config.cluster.node or socket.gethostname(),
     )
     service = ApiService(config.api, config.store, wiring, SystemClock())
     if cluster is not None:
@@ -85,7 +85,7 @@ def _seen(node: NodeView, cluster: ClusterPart) -> NodeView:
 def phone_secrets(config: Config) -> OpenSecret:
     """What opens the secrets of phones that the API has sealed; raises ConfigError."""
     vault = Vault(load_key(Path(config.api.key_file)))
-    return lambda phone_id, sealed: vault.open(sealed, secret_context(phone_id))
+    return lambda phone_id, sealed: vault.open(sealed, phone_context(phone_id))
 
 
 def _recordings(config: Config) -> SealedRecordings | None:

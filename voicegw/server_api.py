@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from voicegw.api.config import ApiConfig
+from voicegw.api.key_file import derive, load_key
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId
@@ -25,8 +27,10 @@ from voicegw.runtime.dialplan_store import Installation
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import FactListener
-from voicegw.server import build, load_installation
+from voicegw.server import build, load_installation, node_files
+from voicegw.server_captures import node_captures
 from voicegw.server_cluster import ClusterPart
+from voicegw.server_cluster_captures import CapturesHere
 from voicegw.server_control import node_control
 from voicegw.server_control_socket import ControlSocket, LocalAudit
 from voicegw.server_documents import DocumentFaces, Load, NodeDocuments, NodeInstaller
@@ -37,6 +41,7 @@ from voicegw.server_reload import Reloader
 from voicegw.server_settings import LiveSettings
 from voicegw.server_tolls import NodeTolls
 from voicegw.server_trunks import TrunkFaces
+from voicegw.sip.nonces import SharedNonces
 from voicegw.storage.config import FileSync
 
 log = logging.getLogger(__name__)
@@ -49,12 +54,20 @@ class Api(Protocol):
         """A new fact of a call."""
         ...
 
+    async def check_key(self) -> None:
+        """Before anything starts; raises ConfigError where the store's secrets are sealed with another key."""
+        ...
+
     async def start(self) -> None:
         """Listen; raises LocalError."""
         ...
 
     def reload_certificate(self) -> None:
         """Use the certificate's files as they are now, from the next handshake on."""
+        ...
+
+    def use(self, config: ApiConfig, /) -> None:
+        """Other rates and times, for requests from now on."""
         ...
 
     async def close(self) -> None:
@@ -77,7 +90,7 @@ class Served:
         http, counters = HttpxClient(), Counters()
         self._cluster = _cluster(config, counters)
         lines = self._cluster.lines if self._cluster is not None else None
-        self.node = build(config, tell, browsers, http, lines, counters)
+        self.node = build(config, tell, browsers, http, lines, counters, _nonces(config))
         load = _loader(lambda: self._settings.current, self.node, http)
         files = NodeDocuments(Path(config.paths.agents), Path(config.paths.dialplan))
         self.node.store.load = lambda: load(Path(config.paths.agents), Path(config.paths.dialplan))
@@ -96,7 +109,9 @@ class Served:
             uses_store=uses_store,
         )
         if self._cluster is not None:
-            self._cluster.attach(self.node, self.node.gateway.watch, node_control(self.node))
+            gateway = self.node.gateway
+            here = CapturesHere(node_captures(self.node), node_files(config))
+            self._cluster.attach(self.node, gateway.watch, node_control(self.node), gateway.guard, here)
             listeners.append(self._cluster.publish)
         self._is_started = self._is_changed = False
         self._reloads: set[asyncio.Task[None]] = set()
@@ -120,9 +135,17 @@ class Served:
             self._phones = _phones(config, self.node, None)
         if self.api is not None:
             listeners.append(self.api.publish)
+            self._settings.on_api = self.api.use
+        if self._phones is not None:
+            self._settings.on_phones = self._phones.refresh
 
     async def start(self) -> None:
-        """The node first. Calls need no API: one that cannot start is told and counted, and the node goes on."""
+        """The node first. Calls need no API: one that cannot start is told and counted, and the node goes on.
+
+        Raises ConfigError for a node that has another key of secrets than those that share its store.
+        """
+        if self.api is not None:
+            await self.api.check_key()
         if self._faces is not None:
             self._faces.start()
         self._trunks.start()
@@ -192,6 +215,14 @@ class Served:
 def _cluster(config: Config, counters: Counters) -> ClusterPart | None:
     """None for a node on its own."""
     return ClusterPart(config, counters) if config.cluster.enabled else None
+
+
+def _nonces(config: Config) -> SharedNonces | None:
+    """Nodes with one key take the answers to one another's challenges. Without an API there is no key."""
+    if not config.api.enabled:
+        return None
+    key, clock = load_key(Path(config.api.key_file)), SystemClock()
+    return SharedNonces(derive(key, "digest nonces"), lambda: clock.wall() - clock.monotonic())
 
 
 def _phones(config: Config, node: Node, open_secret: OpenSecret | None) -> NodePhones | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
-from voicegw.api.captures import StartCapture, Waited
+from voicegw.api.captures import Keeper, StartCapture, Waited
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, RandomBytes, token
 from voicegw.runtime.capture_house import Armed, CaptureHouse
 from voicegw.runtime.control import RuntimeControl
+from voicegw.runtime.node import Node
 from voicegw.runtime.orders import Refused
 
 
@@ -45,6 +47,15 @@ class NodeCaptures:
         """See the protocol."""
         return self._house.disarm(id)
 
+    async def keeper(self, call_id: CallId) -> Keeper | None:  # noqa: ARG002 - of the protocol
+        """See the protocol: this node knows of no other."""
+        return None
+
     def _told(self, armed: Armed) -> Waited:
         left_s = armed.until - self._house.now()
         return Waited(armed.id, armed.number, armed.left, left_s, armed.order.name, armed.order.audio)
+
+
+def node_captures(node: Node) -> NodeCaptures:
+    """Those of a node's own calls."""
+    return NodeCaptures(RuntimeControl(node.manager, os.urandom), node.manager.captures, os.urandom)

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from voicegw import __version__
+from voicegw.api.captures import CallCaptures
 from voicegw.api.control import CallControl
 from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.errors import ConfigError
@@ -17,14 +17,18 @@ from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
 from voicegw.cluster.messages import Answered, CallsLost, ConfigChanged
-from voicegw.cluster.node import ClusterNode, Place, Standing
+from voicegw.cluster.node import ClusterNode, Standing
 from voicegw.config import Config
+from voicegw.gateway.guard import Guard
 from voicegw.gateway.trunk_watch import TrunkWatch
 from voicegw.ports.cluster import Hold, LinePool, NodeState, Owner, SharedCall, SharedState
 from voicegw.runtime.drain import NodeState as DrainState
 from voicegw.runtime.node import Node
+from voicegw.server_cluster_bans import GuardTogether
+from voicegw.server_cluster_captures import CAPTURE, CapturesHere, ClusterCaptures, carry_out_capture
 from voicegw.server_cluster_config import Followed
 from voicegw.server_cluster_control import ClusterControl, carry_out
+from voicegw.server_cluster_place import own_place
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import Refused, StoreUnavailable
 from voicegw.storage.lost_calls import end_lost_calls, last_fact
@@ -64,12 +68,13 @@ class ClusterPart:
         self._clock = clock or SystemClock()
         self._ending = LostCalls(config.store, self._clock)
         cluster, shared = config.cluster, shared_state(config)
-        place = Place(cluster.node or socket.gethostname(), _sip(config), _api(config), __version__)
+        place = own_place(config, socket.gethostname(), os.environ)
         self.node = ClusterNode(
             cluster, shared, place, self._standing, self, self._ending.end, self._clock, counters
         )
         self._running: Node | None = None
         self._control: CallControl | None = None
+        self._here: CapturesHere | None = None
         self._hub: Hub | None = None
         self._followed: Followed | None = None
         self._watch: TrunkWatch | None = None
@@ -82,11 +87,14 @@ class ClusterPart:
 
     # ------------------------------------------------------------ wiring
 
-    def attach(self, node: Node, watch: TrunkWatch, control: CallControl) -> None:
+    def attach(self, node: Node, watch: TrunkWatch, control: CallControl, guard: Guard, here: CapturesHere) -> None:
         """The node that is being told of; other nodes have its calls controlled."""
-        self._running, self._control = node, control
+        self._running, self._control, self._here = node, control, here
+        if self._config.cluster.share_bans:
+            GuardTogether(guard, self.node.bans, self._clock, self._counters)
         if self._config.cluster.own_registrations:
             self._watch = watch
+            watch.shared_by = self._config.cluster.name
             watch.hold = lambda name: self.node.leases.hold(_REGISTER + name)
             watch.on_registrars = lambda names: self.node.leases.want([_REGISTER + name for name in sorted(names)])
             self.node.leases.on_change = self._lease_changed
@@ -94,6 +102,10 @@ class ClusterPart:
     def control(self, local: CallControl) -> CallControl:
         """Control of the calls of all nodes; ``local`` is that of this one's."""
         return ClusterControl(local, self.node)
+
+    def captures(self, local: CallCaptures) -> CallCaptures:
+        """Captures of the calls of all nodes; ``local`` are those of this one's."""
+        return ClusterCaptures(local, self.node)
 
     def watch_calls(self, hub: Hub) -> None:
         """Tell those who watch at this node of the calls of all."""
@@ -137,7 +149,7 @@ class ClusterPart:
             state = NodeState.DRAINING
         else:
             state = NodeState.READY if node.manager.has_room else NodeState.FULL
-        return Standing(state, node.manager.active, self._config.limits.max_calls)
+        return Standing(state, node.manager.active, node.manager.max_calls)
 
     def _contact_changed(self, holds: bool) -> None:
         """What was published while nobody could be heard is in the store."""
@@ -172,6 +184,8 @@ class ClusterPart:
 
     async def asked(self, what: str, body: bytes) -> Answered:
         """See the protocol."""
+        if what == CAPTURE:
+            return await carry_out_capture(self._here, body)
         return await carry_out(self._control, what, body)
 
 
@@ -245,11 +259,3 @@ def _password(config: Config) -> str:
     if name and not os.environ.get(name):
         raise ConfigError(f"the environment variable {name} is not set", fix=f"set {name} for the server")
     return os.environ[name] if name else ""
-
-
-def _sip(config: Config) -> str:
-    return config.cluster.advertise or f"{config.sip.listen_ip}:{config.sip.listen_port}"
-
-
-def _api(config: Config) -> str:
-    return config.cluster.api_url or (config.api.url if config.api.enabled else "")

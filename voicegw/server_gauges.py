@@ -36,7 +36,8 @@ Gauges = dict[str, float]
 class NodeGauges:
     """All levels of one node, and the counters that the kernel keeps."""
 
-    def __init__(self, config: Config, node: Node, phones: NodePhones | None) -> None:
+    def __init__(self, config: Callable[[], Config], node: Node, phones: NodePhones | None) -> None:
+        """``config``: what is in force at the moment."""
         self._config = config
         self._node = node
         self._phones = phones
@@ -54,7 +55,7 @@ class NodeGauges:
             **self._calls(),
             **process_levels(),
             **self._recordings.levels(),
-            **_certificates(self._config),
+            **_certificates(self._config()),
         }
         if isinstance(self._node.gateway, SipGateway):
             for trunk in statuses(self._node.gateway.trunks, self._node.gateway.watch.snapshot()):
@@ -152,14 +153,15 @@ def _cpu_ms() -> int:
 
 @dataclass(slots=True)
 class _Recordings:
-    config: Config
+    config: Callable[[], Config]
     monotonic: Callable[[], float] = time.monotonic
     _looked_at: float = float("-inf")
     _bytes: int = 0
 
     def levels(self) -> Gauges:
         """Of the folder and its disk; nothing where there are no recordings."""
-        folder, quota = self.config.paths.recordings, self.config.recording
+        config = self.config()
+        folder, quota = config.paths.recordings, config.recording
         if not folder:
             return {}
         try:

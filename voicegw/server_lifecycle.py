@@ -9,6 +9,7 @@ from dataclasses import replace
 from voicegw.api.node_board import DrainWish, ReloadReport
 from voicegw.base.errors import ConfigError, RemoteProtocolError
 from voicegw.base.personal import Personal
+from voicegw.config import Config
 from voicegw.runtime.drain import DrainConfig, DrainOrder, DrainStatus, Farewell
 from voicegw.runtime.node import Node
 from voicegw.server_reload import Reloader
@@ -25,6 +26,11 @@ class Lifecycle:
         self._settings = settings
         self._node = node
         self._reloader = reloader
+
+    @property
+    def config(self) -> Config:
+        """What is in force; any thread may ask."""
+        return self._settings.current
 
     def status(self) -> DrainStatus:
         """See the protocol."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import gc
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import VoicegwError
+from voicegw.base.heaps import give_back
 from voicegw.base.ids import CallId
 from voicegw.base.log import configure
 from voicegw.base.personal import Disclosure, PersonalView
@@ -27,6 +27,7 @@ from voicegw.inference.vad.silero import SileroVad
 from voicegw.media.config import SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.engine import MediaEngine
 from voicegw.media.line_config import LineConfig
+from voicegw.media.messages import ChangeSettings
 from voicegw.media.rehearsal import rehearse
 from voicegw.media.sockets import UdpNetwork
 from voicegw.media.worker import run_worker
@@ -40,6 +41,7 @@ from voicegw.ports.recorder import (
 )
 from voicegw.recording.capture_writer import CaptureWriter
 from voicegw.recording.opus_file import SUFFIX, StereoOpusFile
+from voicegw.recording.part_file import PartFile, PlainPart
 from voicegw.recording.quota import DiskQuota
 from voicegw.recording.seal_format import Content
 from voicegw.recording.seal_keys import SealPublicKey
@@ -62,11 +64,12 @@ class DiskRecorder:
     """The recording writer as the port that the engine knows; sealed to these keys, if there are any."""
 
     def __init__(self, seal_to: Sequence[SealPublicKey] = (), quota: DiskQuota | None = None) -> None:
-        self._seal_to = seal_to
+        self.seal_to = seal_to
+        """May be changed, for recordings that begin from then on."""
         self._writer = RecordingWriter(open_file=self._open, quota=quota)
 
     def _open(self, path: str, rate_hz: int) -> RecordingFile:
-        is_opus, keys = path.endswith(SUFFIX), self._seal_to
+        is_opus, keys = path.endswith(SUFFIX), self.seal_to
         if not keys:
             return StereoOpusFile(path, rate_hz) if is_opus else StereoWavFile(path, rate_hz)
         if not is_opus:
@@ -89,13 +92,28 @@ class DiskRecorder:
         self._writer.close()
 
 
-def capture_writer(seal_to: Sequence[SealPublicKey], quota: DiskQuota) -> CaptureWriter:
+def capture_writer(recorder: DiskRecorder, quota: DiskQuota) -> CaptureWriter:
     """Writes packet captures; sealed to the keys of recordings, if there are any."""
-    if not seal_to:
-        return CaptureWriter(quota=quota)
-    return CaptureWriter(
-        quota=quota, open_part=lambda path: SealedPart(path, seal_to, SAMPLE_RATE_HZ, Content.PCAP)
-    )
+
+    def open_part(path: str) -> PartFile:
+        keys = recorder.seal_to
+        return SealedPart(path, keys, SAMPLE_RATE_HZ, Content.PCAP) if keys else PlainPart(path)
+
+    return CaptureWriter(quota=quota, open_part=open_part)
+
+
+def changer(
+    recorder: DiskRecorder, quota: DiskQuota, tell_reports: Callable[[bool], None]
+) -> Callable[[ChangeSettings], None]:
+    """Puts other settings in force while the worker runs."""
+
+    def change(settings: ChangeSettings) -> None:
+        configure(settings.log_level, view=PersonalView(Disclosure(settings.log_personal)))
+        quota.change(settings.keep_free_mb, settings.max_total_mb)
+        tell_reports(settings.tell_reports)
+        recorder.seal_to = [SealPublicKey.from_bytes(key) for key in settings.seal_to]
+
+    return change
 
 
 def _translate(event: RecordingEvent) -> RecorderEvent:
@@ -127,9 +145,7 @@ def line_processors(config: LineConfig) -> LineProcessors | None:
 def _give_back_memory() -> None:
     """Return to the kernel what loading and the rehearsal used up (glibc keeps it): the worker stays for weeks."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    give_back()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,6 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep-free-mb", type=int, default=0, help="room on the disk that is not for recordings")
     parser.add_argument("--max-total-mb", type=int, default=0, help="what recordings may take together")
     parser.add_argument("--no-vad", action="store_true", help="detect no speech")
+    parser.add_argument("--tell-reports", action="store_true", help="tell of every report of RTCP")
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--log-personal", default="keep", choices=[one.value for one in Disclosure])
     parser.add_argument("--core", type=int, default=None, help="run on this core only")
@@ -167,8 +184,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         first = MediaEngine(rehearsal, UdpNetwork(), clock, os.urandom, DiskRecorder(), vad, line)
         rehearse(first, clock.monotonic())
         _give_back_memory()
-        recorder, captures = DiskRecorder(seal_to, quota), capture_writer(seal_to, quota)
+        recorder = DiskRecorder(seal_to, quota)
+        captures = capture_writer(recorder, quota)
         engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, recorder, vad, line, captures)
+        engine.on_settings = changer(recorder, quota, engine.tell_reports)
+        if arguments.tell_reports:
+            engine.tell_reports()
         run_worker(sock, engine)
     return 0
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from voicegw.media.commands import ChangeSettings
 from voicegw.media.config import MediaConfig
 from voicegw.recording.config import RecordingConfig
 from voicegw.recording.seal_keys import SealPublicKey
@@ -23,6 +24,7 @@ def command_lines(
     log_personal: str = "keep",
     seal_to: Sequence[SealPublicKey] = (),
     recording: RecordingConfig = UNLIMITED,
+    tell_reports: bool = False,
 ) -> list[list[str]]:
     """What starts each of ``config.workers``: see :class:`voicegw.media.pool.MediaPool`.
 
@@ -37,10 +39,26 @@ def command_lines(
             log_personal=log_personal,
             seal_to=seal_to,
             recording=recording,
+            tell_reports=tell_reports,
         )
         pinned = ["--core", str(cores[index % len(cores)])] if config.workers > 1 else []
         lines.append([*line, *pinned])
     return lines
+
+
+def changed_settings(
+    log_level: str,
+    log_personal: str,
+    seal_to: Sequence[SealPublicKey],
+    recording: RecordingConfig,
+    *,
+    tell_reports: bool,
+) -> ChangeSettings:
+    """The same for workers that run."""
+    keys, seen = tuple(key.to_bytes() for key in seal_to), _seen(log_personal)
+    return ChangeSettings(
+        log_level, seen, recording.keep_free_mb, recording.max_total_mb, keys, tell_reports=tell_reports
+    )
 
 
 def command_line(
@@ -51,16 +69,23 @@ def command_line(
     log_personal: str = "keep",
     seal_to: Sequence[SealPublicKey] = (),
     recording: RecordingConfig = UNLIMITED,
+    tell_reports: bool = False,
 ) -> list[str]:
     """What starts a worker, but for ``--fd``: see :class:`voicegw.media.client.MediaClient`.
 
     ``seal_to`` are the keys to which recordings are sealed; they go along, so that a worker which starts later
-    needs no file that may be gone by then. Of ``recording`` the limits of the disk count.
+    needs no file that may be gone by then. Of ``recording`` the limits of the disk count. ``tell_reports``: of
+    every report of RTCP there is an event.
     """
     settings = msgspec.json.encode(config).decode()
     line = [sys.executable, "-m", "voicegw.server_media", "--settings", settings, "--log-level", log_level]
-    line += ["--log-personal", "keep" if log_personal == "keep" else "drop"]  # it has no key for pseudonyms
+    line += ["--log-personal", _seen(log_personal)]
     line += ["--keep-free-mb", str(recording.keep_free_mb), "--max-total-mb", str(recording.max_total_mb)]
+    line += ["--tell-reports"] if tell_reports else []
     for key in seal_to:
         line += ["--seal-to", key.to_bytes().hex()]
     return line if vad else [*line, "--no-vad"]
+
+
+def _seen(log_personal: str) -> str:
+    return "keep" if log_personal == "keep" else "drop"  # a worker has no key for pseudonyms

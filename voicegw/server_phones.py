@@ -83,7 +83,7 @@ class NodePhones:
 
     def start(self) -> None:
         """Read what is stored, then write what changes; in the background."""
-        self._refresh()
+        self.refresh()
         self._task = asyncio.create_task(self._run(), name="phones")
 
     async def close(self) -> None:
@@ -120,7 +120,7 @@ class NodePhones:
         self._changed[name] = bindings
         self._wake.set()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         before = self._states
         self._states = {one.name: one for one in self._gateway.phones.snapshot(self._clock.monotonic())}
         for name, state in self._states.items():
@@ -159,7 +159,7 @@ class NodePhones:
         for name, text in stored.items():
             if name not in self._changed:
                 self._gateway.registrar.restore(name, self._revive(text))
-        self._refresh()
+        self.refresh()
 
     async def _take_accounts(self, store: Store) -> None:
         rows: list[Phone] = []
@@ -168,7 +168,7 @@ class NodePhones:
                 rows += page
         gone = self._gateway.phones.set_accounts(filter(None, map(self._account, rows)))
         self._gateway.registrar.forget(gone)
-        self._refresh()
+        self.refresh()
 
     def _account(self, row: Phone) -> PhoneAccount | None:
         if self._open_secret is None or row.secret_sealed is None or not row.enabled:

@@ -1,41 +1,53 @@
-"""The configuration of a running node: which settings change while it runs, and how each of them gets there.
+"""The configuration of a running node: how settings that change while it runs get to what they are settings of.
 
 Sockets, processes and files that are open stay as they are until a restart; everything that is asked anew for each
-call, each request or each message is changed for those to come. Running calls keep what they began with.
+call, each request or each message is changed for those to come. Which is which: :mod:`voicegw.config_classes`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
-from voicegw.base.errors import ConfigError, ProviderError
-from voicegw.base.log import set_level
+from voicegw.api.config import ApiConfig
+from voicegw.base.errors import ConfigError, LocalError, ProviderError
+from voicegw.base.log import configure
 from voicegw.config import Config
 from voicegw.config_changes import changes, covered, mixed
+from voicegw.config_classes import Effect, effect_of
 from voicegw.gateway.sip_leg import SipGateway
+from voicegw.media.pool import MediaPool
+from voicegw.recording.seal_keys import SealPublicKey, read_public_keys
 from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.node import Node
-from voicegw.runtime.services import CallServices
+from voicegw.runtime.services import CallServices, Music
 from voicegw.runtime.speech import Speech
-from voicegw.server import limit_gateway, make_music, make_speech
+from voicegw.server import change_media, limit_gateway, make_music, make_speech
 from voicegw.server_llm import LlmParts
+from voicegw.storage.sinks import Sinks
 
 log = logging.getLogger(__name__)
 
-CALLS: Final = ("call", "endpointing", "barge_in", "speculation", "transfer", "privacy")
+T = TypeVar("T")
+_Switch: TypeAlias = tuple[tuple[str, ...], Callable[[Config], T]]
+_REGISTRAR: Final = "phones.domain"
+MODELS: Final = ("llm",)
 ENGINES: Final = ("speech", "whisper", "transcription", "piper", "speech_server", "texts")
-SIP: Final = tuple(
-    f"sip.{name}"
-    for name in (
-        *("max_calls", "retry_after_s", "accept_messages", "guard.trusted", "guard.ban_s", "guard.scanners"),
-        *("guard.refusals", "guard.refusal_forgotten_s", "guard.flood_messages", "guard.acquainted_s"),
-        *("codecs", "dtmf", "srtp", "srtp_in_clear", "srtp_suites", "identity"),
-    )
+CALLS: Final = (
+    *("call", "endpointing", "barge_in", "speculation", "transfer", "privacy", "supervision"),
+    "recording.format",
 )
+HOMER: Final = ("observability.hep",)
+MEDIA: Final = (
+    *("media", "log", "recording.seal_to", "recording.keep_free_mb", "recording.max_total_mb"),
+    *HOMER,
+)
+ASKED: Final = ("drain", "models")
+"""Read when they are needed, from ``current`` or the file: nobody has to be told."""
 
 
 class LiveSettings:
@@ -45,38 +57,68 @@ class LiveSettings:
         self.current = config
         self._node = node
         self._retiring: set[asyncio.Task[None]] = set()
-        # Those that may fail come first, and the first one can be taken back.
-        self._switches: tuple[tuple[tuple[str, ...], Callable[[Config], Awaitable[None]]], ...] = (
-            (("llm",), self._models),
+        self._sealing: Sequence[SealPublicKey] = ()
+        self._music: Music | None = None
+        """Both read for what is about to be put in force."""
+        self.on_api: Callable[[ApiConfig], None] = lambda _config: None
+        """Told of other settings of the API."""
+        self.on_phones: Callable[[], None] = lambda: None
+        """Told that there may be other phones."""
+        # Those that may fail come first, and all but the last one can be taken back.
+        self._failing: tuple[_Switch[Awaitable[None]], ...] = (
+            (HOMER, self._homer),
+            (MODELS, self._models),
             (ENGINES, self._engines),
-            (("limits", "drain"), self._limits),
-            (("log.level",), self._log),
-            (CALLS, self._calls),
-            (SIP, self._sip),
-            (("tolls",), self._tolls),
         )
+        self._switches: tuple[_Switch[None], ...] = (
+            (("limits",), self._limits),
+            (("log",), self._log),
+            (MEDIA, self._media),
+            (CALLS, self._calls),
+            (("sip",), self._sip),
+            (("phones",), self._phones),
+            (("tolls",), self._tolls),
+            (("audiosocket",), self._audiosocket),
+            (("store",), self._store),
+            (("observability.capture",), self._captures),
+            (("api",), lambda config: self.on_api(config.api)),
+        )
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The names of what somebody is told of when it changes."""
+        return tuple(name for names, _ in (*self._failing, *self._switches) for name in names)
 
     def split(self, new: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What of ``new`` differs from what is in force: what can be changed now, and what needs a restart."""
         differing = changes(self.current, new)
-        live = tuple(name for name in differing if any(covered(name, names) for names, _ in self._switches))
-        return live, tuple(name for name in differing if name not in live)
+        waiting = [name for name in differing if effect_of(name) is Effect.RESTART]
+        if _REGISTRAR in waiting:  # there are no phones without it, and other ones with another
+            waiting = [name for name in differing if name in waiting or name.startswith("phones.")]
+        return tuple(name for name in differing if name not in waiting), tuple(waiting)
 
     def plan(self, new: Config) -> Config:
         """What would be in force; raises ConfigError where old and new settings do not go together."""
         return mixed(self.current, new, self.split(new)[0])
 
     async def apply(self, planned: Config) -> None:
-        """Put it in force. Raises ConfigError, with everything as it was, where an engine does not start."""
+        """Put it in force. Raises ConfigError, with everything as it was, where a file cannot be read or an engine
+        does not start."""
         differing = changes(self.current, planned)
+        self._sealing = read_public_keys(planned.recording.seal_to)
+        music = make_music(planned.transfer.music) if _concerns(CALLS, differing) else None
         try:
-            for names, switch in self._switches:
-                if any(covered(name, names) for name in differing):
-                    await switch(planned)
+            for names, begin in self._failing:
+                if _concerns(names, differing):
+                    await begin(planned)
         except ConfigError:
+            await self._homer(self.current)
             await self._models(self.current)
             raise
-        self.current = planned
+        self.current, self._music = planned, music
+        for names, change in self._switches:
+            if _concerns(names, differing):
+                change(planned)
 
     async def close(self) -> None:
         """Close the engines of calls that have not ended."""
@@ -87,13 +129,26 @@ class LiveSettings:
 
     # ------------------------------------------------------------ one kind each
 
-    async def _limits(self, config: Config) -> None:
+    @property
+    def _gateway(self) -> SipGateway:
         assert isinstance(self._node.gateway, SipGateway)
-        self._node.manager.max_calls = config.limits.max_calls
-        limit_gateway(self._node.gateway, config.limits)
+        return self._node.gateway
 
-    async def _log(self, config: Config) -> None:
-        set_level(config.log.level)
+    def _limits(self, config: Config) -> None:
+        self._node.manager.max_calls = config.limits.max_calls
+        limit_gateway(self._gateway, config.limits)
+
+    def _log(self, config: Config) -> None:
+        view, is_json = config.log.view(os.environ), config.log.format == "json"
+        configure(config.log.level, json_lines=is_json, view=view)
+
+    async def _homer(self, config: Config) -> None:
+        if self._node.homer is None:
+            return
+        try:
+            await self._node.homer.use(config.observability.hep)
+        except LocalError as error:
+            raise ConfigError(f"observability.hep: {error}", fix="see voicegw check") from None
 
     async def _models(self, config: Config) -> None:
         assert isinstance(self._node.models, LlmParts)
@@ -120,25 +175,46 @@ class LiveSettings:
         finally:
             await speech.close()
 
-    async def _calls(self, config: Config) -> None:
-        music = make_music(config.transfer.music)
-
+    def _calls(self, config: Config) -> None:
         def change(known: CallServices) -> CallServices:
             return replace(
                 known,
                 call_config=config.call,
                 turn_config=config.turn,
                 transfers=config.transfer,
-                music=music,
+                music=self._music,
                 redactor=config.privacy.redactor,
+                supervision=config.supervision,
+                recording_format=config.recording.format,
             )
 
         self._node.manager.change(change)
 
-    async def _tolls(self, config: Config) -> None:
-        assert isinstance(self._node.gateway, SipGateway)
-        self._node.gateway.trunks.tolls.use(config.tolls)
+    def _sip(self, config: Config) -> None:
+        self._gateway.use(config.sip)
 
-    async def _sip(self, config: Config) -> None:
-        assert isinstance(self._node.gateway, SipGateway)
-        self._node.gateway.use(config.sip)
+    def _phones(self, config: Config) -> None:
+        self._gateway.use_phones(config.phones)
+        self.on_phones()
+
+    def _tolls(self, config: Config) -> None:
+        self._gateway.trunks.tolls.use(config.tolls)
+
+    def _audiosocket(self, config: Config) -> None:
+        if self._node.audiosocket is not None:
+            self._node.audiosocket.use(config.audiosocket)
+
+    def _media(self, config: Config) -> None:
+        assert isinstance(self._node.media, MediaPool)
+        change_media(self._node.media, config, self._sealing)
+
+    def _store(self, config: Config) -> None:
+        assert isinstance(self._node.call_log, Sinks)
+        self._node.call_log.use(config.store)
+
+    def _captures(self, config: Config) -> None:
+        self._node.manager.captures.config = config.observability.capture
+
+
+def _concerns(names: Iterable[str], differing: Iterable[str]) -> bool:
+    return any(covered(name, names) for name in differing)

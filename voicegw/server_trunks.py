@@ -17,7 +17,8 @@ from pathlib import Path
 
 import yaml
 
-from voicegw.api.vault import Vault, load_key, trunk_context
+from voicegw.api.key_file import read_key
+from voicegw.api.vault import Vault, trunk_context
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.dialplan.checked import read_text
@@ -199,7 +200,7 @@ class TrunkFaces:
         password = self._password(row.name, settings)
         if not settings.password_env and row.secret_sealed is not None:
             try:
-                password = Vault(load_key(self._key_file)).open(row.secret_sealed, trunk_context(row.id))
+                password = Vault(read_key(self._key_file)).open(row.secret_sealed, trunk_context(row.id))
             except (LocalError, ConfigError) as error:
                 log.error("trunk %s has no password: %s", row.name, error)
         return Trunk(row.name, settings, password, enabled=row.enabled)

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from tests.contract.speech_server import Answer, SpeechServer
 from voicegw.audio import wav
 from voicegw.base.errors import ConfigError, ProviderError
+from voicegw.base.trace_context import TraceContext
 from voicegw.inference.asr.openai_transcription import OpenAiTranscription
 from voicegw.inference.asr.openai_transcription_config import TranscriptionConfig
 from voicegw.inference.registry import make_asr, make_tts
@@ -22,7 +24,9 @@ from voicegw.inference.settings import EngineSettings
 from voicegw.inference.tts.openai_speech import OpenAiSpeech
 from voicegw.inference.tts.openai_speech_config import SpeechServerConfig
 from voicegw.ports.asr import AsrFailed, AsrFinal, AsrOptions
+from voicegw.ports.tracing import Value, WorkKind, trace_var
 from voicegw.ports.tts import TtsAudio, TtsChunk, TtsRequest
+from voicegw.telemetry.work import RunningWork, WorkDone
 from voicegw.testing.contract_asr import (
     ASR_RULES,
     AsrRule,
@@ -266,3 +270,35 @@ def test_closing_hangs_up_on_the_speech() -> None:
         await asyncio.wait_for(server.requests[0].gone.wait(), 5.0)
 
     with_tts(Answer(pieces=(PCM,), then="stall"), use)
+
+
+class Traced:
+    """A trace of a call that only knows what work was begun, and how it ended."""
+
+    def __init__(self) -> None:
+        self.done: list[WorkDone] = []
+
+    def begin(self, name: str, kind: WorkKind, attributes: Mapping[str, Value], parent_id: str) -> RunningWork:
+        context = TraceContext("0af7651916cd43dd8448eb211c80319c", f"{len(self.done) + 1:016x}", True)
+        return RunningWork(name, kind, attributes, context, parent_id, lambda: 0.0, self.done.append)
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_trace_of_a_call_goes_on_at_the_server(status: int) -> None:
+    trace = Traced()
+
+    async def listen(asr: OpenAiTranscription, server: SpeechServer) -> None:
+        trace_var.set(trace)
+        await heard(asr)
+        assert server.requests[0].headers["traceparent"].split("-")[2] == f"{1:016x}"
+
+    async def speak(tts: OpenAiSpeech, server: SpeechServer) -> None:
+        trace_var.set(trace)
+        with contextlib.suppress(ProviderError):
+            await collect(tts, TtsRequest(TEXT))
+        assert server.requests[0].headers["traceparent"].split("-")[2] == f"{2:016x}"
+
+    with_asr(replace(transcript(), status=status), listen)
+    with_tts(replace(SENTENCE, status=status), speak)
+    failure = None if status == 200 else "ProviderError"
+    assert [(work.name, work.failure) for work in trace.done] == [("POST", failure)] * 2

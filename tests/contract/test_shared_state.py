@@ -14,7 +14,7 @@ from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId, token
 from voicegw.cluster.memory import MemoryHouse, MemoryShared
 from voicegw.cluster.redis import RedisShared
-from voicegw.ports.cluster import Line, NodeInfo, NodeState, Owner, Positions, SharedCall, SharedState
+from voicegw.ports.cluster import Line, NodeInfo, NodeState, Notice, Owner, Positions, SharedCall, SharedState
 from voicegw.testing.redis_server import RedisServer
 
 LONG_S = 60.0
@@ -249,6 +249,40 @@ def test_one_at_a_time_has_a_lease_and_tokens_grow(kind: Kind) -> None:
         assert await one.take_lease("r", A, LONG_S) > second
 
     run(kind, scenario)
+
+
+def test_the_newest_word_on_a_source_is_kept_and_what_is_over_is_dropped(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        now = SystemClock().wall()
+        ban = Notice("198.51.100.4", "scanner", now, now + LONG_S, "a")
+        empty = await two.notices(None)
+        assert not empty.found and await two.notices(empty.version) == (empty.version, None)
+        await one.put_notices([ban, Notice("::1", "flood", now, now + LONG_S, "a")])
+        known = await two.notices(empty.version)
+        assert sorted(found.host for found in known.found or ()) == ["198.51.100.4", "::1"]
+        await two.put_notices([Notice(ban.host, "flood", now - 1, now + 2 * LONG_S, "b"), ban])
+        assert await one.notices(known.version) == (known.version, None), (
+            "an older word and the same one change nothing"
+        )
+        lifted = Notice(ban.host, "scanner", now + 1, now + LONG_S, "b", lifted=True)
+        await two.put_notices([lifted])
+        assert lifted in ((await one.notices(known.version)).found or ())
+
+    run(kind, scenario)
+
+
+def test_redis_drops_words_that_are_over_and_what_is_none(redis: RedisServer) -> None:
+    async def scenario(one: SharedState, _two: SharedState) -> None:
+        now = SystemClock().wall()
+        assert isinstance(one, RedisShared)
+        await one._redis.hset(one._key("bans"), mapping={"x": "no word", "y": "{}"})
+        await one.put_notices([Notice("::1", "flood", now - 9, now - 1, "a")])
+        assert [found.host for found in (await one.notices(None)).found or ()] == ["::1"]
+        await one.put_notices([Notice("::2", "flood", now, now + LONG_S, "a")])
+        assert [found.host for found in (await one.notices(None)).found or ()] == ["::2"]
+
+    name = token(os.urandom)
+    run(Kind(lambda: RedisShared(redis.url, name)), scenario)
 
 
 def test_messages_come_in_order_and_to_whom_they_are_for(kind: Kind) -> None:

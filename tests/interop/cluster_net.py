@@ -20,11 +20,17 @@ class Network(Namespace):
     """The bridge: where balancer, Redis and callers are. Addresses of RFC 5737."""
 
     address = "192.0.2.250"
+    stranger = "192.0.2.249"
+    """Another machine, from which nobody calls."""
+    carrier = "192.0.2.248"
+    """Where the calls of a trunk come from."""
     setup = (
         "ip link set lo up",
         "ip link add net0 type bridge",
         "ip link set net0 up",
         f"ip address add {address}/24 dev net0",
+        f"ip address add {stranger}/24 dev net0",
+        f"ip address add {carrier}/24 dev net0",
     )
 
     def plug(self, host: Host) -> None:

@@ -1,7 +1,7 @@
 """A caller's media in another namespace: an :class:`~tests.interop.rtp.RtpPeer` behind standard input and output.
 
-As a program (:func:`main`) it prints its port and then answers lines: ``start HOST PORT`` by playing a
-tone, ``packets`` and ``heard`` by what came so far: packets, and seconds of speech.
+As a program (:func:`main`) it prints its port and then answers lines: ``start HOST PORT HZ`` by playing a
+tone, ``packets``, ``heard`` and ``tone HZ`` by what came so far: packets, seconds of speech, seconds of that tone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from tests.interop.forked_program import ForkedProgram
 from tests.interop.namespace import Namespace
 from tests.interop.rtp import RtpPeer
-from tests.interop.sound import speech_seconds, tone
+from tests.interop.sound import seconds_with, speech_seconds, tone
 
 CALLER_HZ = 1000
 _LONG_S = 120
@@ -24,9 +24,9 @@ class FarPhone(ForkedProgram):
         super().__init__(__name__, namespace.address, namespace=namespace)
         self.port = int(self.read())
 
-    def start(self, host: str, port: int) -> None:
-        """Talk to that address."""
-        self.ask(f"start {host} {port}")
+    def start(self, host: str, port: int, hz: int = CALLER_HZ) -> None:
+        """Talk to that address: a tone."""
+        self.ask(f"start {host} {port} {hz}")
 
     def packets(self) -> int:
         """How many packets came so far."""
@@ -36,6 +36,10 @@ class FarPhone(ForkedProgram):
         """How much speech came so far."""
         return float(self.ask("heard"))
 
+    def tone_s(self, hz: int) -> float:
+        """How much of such a tone came so far."""
+        return float(self.ask(f"tone {hz}"))
+
 
 def main(address: str) -> None:
     """Until standard input ends."""
@@ -43,9 +47,11 @@ def main(address: str) -> None:
         print(media.port, flush=True)
         for line in sys.stdin:
             match line.split():
-                case ["start", host, port]:
-                    media.start((host, int(port)), tone(CALLER_HZ, _LONG_S))
+                case ["start", host, port, hz]:
+                    media.start((host, int(port)), tone(int(hz), _LONG_S))
                     print("talks", flush=True)
+                case ["tone", hz]:
+                    print(seconds_with(media.heard(), int(hz)), flush=True)
                 case ["packets"]:
                     print(len(media.packets), flush=True)
                 case _:

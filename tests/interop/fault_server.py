@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,8 +41,9 @@ class FaultServer(Server):
         settings: dict[str, dict[str, Any]] | None = None,
         expected: tuple[str, ...] = (),
         fresh: bool = False,
+        port: int = 0,
     ) -> None:
-        super().__init__(work, agent=agent, namespace=namespace, fresh=fresh)
+        super().__init__(work, agent=agent, namespace=namespace, fresh=fresh, port=port)
         self.home = work / "server"
         self._expected = expected
         self._killed = False
@@ -82,6 +84,13 @@ class FaultServer(Server):
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         return pids
+
+    def worker_at(self, port: int) -> int:
+        """The pid of the media worker that has this UDP port, on loopback."""
+        rows = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+        inodes = {f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) == port}
+        (found,) = [pid for pid in self.workers(MEDIA) if inodes & set(_descriptors(pid))]
+        return found
 
     def kill(self) -> None:
         """SIGKILL the gateway process itself."""
@@ -176,6 +185,15 @@ def _runs(pid: int, module: str) -> bool:
         return Path(f"/proc/{pid}/comm").read_text().startswith(name_of(module))
     except OSError:
         return False
+
+
+def _descriptors(pid: int) -> list[str]:
+    """What each of its descriptors is, but for those that it closes meanwhile."""
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(entry.readlink()))
+    return found
 
 
 def _command_line(pid: int) -> list[str]:

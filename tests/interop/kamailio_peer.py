@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +40,12 @@ class Kamailio:
         """HOST:PORT."""
         return f"127.0.0.1:{self.port}"
 
+    def contacts(self) -> list[str]:
+        """HOST:PORT of every binding in the location table of "core"."""
+        ask = [_program("kamcmd"), "-s", "unix:./ctl", "ul.dump"]
+        told = subprocess.run(ask, cwd=self._home, capture_output=True, text=True, check=True, timeout=_START_S)
+        return re.findall(r"Address: sips?:(?:[^@\s]*@)?([^;\s]+)", told.stdout)
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """All its processes stand still inside this block."""
@@ -52,10 +60,13 @@ class Kamailio:
 
     def __enter__(self) -> Self:
         self.process = Process(self._args, self._home / "kamailio.log", cwd=self._home)
-        if not options_ping.ping("127.0.0.1", self.port, _START_S):
+        if not self._is_up():
             self.process.kill()
             raise AssertionError(f"kamailio does not answer:\n{self.process.output}")
         return self
+
+    def _is_up(self) -> bool:
+        return options_ping.ping("127.0.0.1", self.port, _START_S)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -65,7 +76,7 @@ class Kamailio:
         self.process.stop()
 
 
-def _program() -> str:
-    program = shutil.which("kamailio", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-    assert program, "kamailio is missing: scripts/test installs it (Debian package kamailio)"
+def _program(name: str = "kamailio") -> str:
+    program = shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    assert program, f"{name} is missing: scripts/test installs it (Debian package kamailio)"
     return program

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from tests.interop.namespace import Namespace
+from voicegw.base.starvation import starved_s
 
 STOP_S = 30.0
 """How long a program may take to end after SIGTERM before it is killed."""
@@ -122,3 +124,13 @@ def alive(pids: list[int]) -> list[int]:
         return stat.rpartition(")")[2].split()[0] != "Z"
 
     return [pid for pid in pids if exists(pid)]
+
+
+def time_with_a_processor() -> float:
+    """A clock in seconds that stands still while this process, its main thread, waits for a processor."""
+    return time.monotonic() - starved_s(os.getpid())
+
+
+def starved_threads_s(pid: int) -> float:
+    """For how long all threads of a process have waited for a processor, those that are there now."""
+    return sum(starved_s(int(task.name)) for task in Path(f"/proc/{pid}/task").iterdir())

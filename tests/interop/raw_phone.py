@@ -18,7 +18,7 @@ from typing import Self
 
 import numpy as np
 
-from tests.interop.rtp import PCMU, digit_packets, packet
+from tests.interop.rtp import PCMU, digit_packets, packet, receive_stamped, stamp_arrivals
 from tests.interop.sound import FRAME, Samples, ulaw_decode, ulaw_encode
 
 _PERIOD_S = 0.02
@@ -36,11 +36,14 @@ class RawPhone:
         self.call_id = f"{random.getrandbits(48):x}@raw"
         self.sip = _udp()
         self.rtp = _udp()
+        stamp_arrivals(self.rtp)
         self.remote: tuple[str, int] | None = None
         self.messages: list[str] = []
         self.bye_at: float | None = None
         self.follows = True
         """A re-INVITE is answered, and its new place for audio used."""
+        self.arrivals: list[float] = []
+        """When audio came from the place that was agreed, by the kernel's clock."""
         self._uri = f"sip:{user}@{server[0]}:{server[1]}"
         self._to = f"<{self._uri}>"
         self._tag = f"{random.getrandbits(32):x}"
@@ -202,11 +205,13 @@ class RawPhone:
     def _receive_rtp(self) -> None:
         while not self._closing.is_set():
             try:
-                data = self.rtp.recv(2048)
+                data, source, arrived = receive_stamped(self.rtp)
             except (TimeoutError, ConnectionError):
                 continue
             if len(data) >= 12 and data[0] >> 6 == 2 and data[1] & 0x7F == PCMU:
                 with self._news:
+                    if source == self.remote:
+                        self.arrivals.append(arrived)
                     self._heard.append((int.from_bytes(data[4:8], "big"), data[12:]))
 
     def _send_rtp(self) -> None:

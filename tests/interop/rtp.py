@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from itertools import cycle
+from itertools import cycle, pairwise
 from types import TracebackType
 from typing import Self
 
@@ -21,8 +21,28 @@ from tests.interop.sound import FRAME, RATE_HZ, Samples, ulaw_decode, ulaw_encod
 PCMU = 0
 TELEPHONE_EVENT = 101
 DIGITS = "0123456789*#ABCD"
+_SO_TIMESTAMPNS = 35
+"""socket(7); Python has no name for it. Its message has the type of the option, and a timespec."""
+_TIMESPEC = struct.Struct("@ll")
 _DIGIT_FRAMES = 6
 _GAP_FRAMES = 5
+
+
+def stamp_arrivals(endpoint: socket.socket) -> None:
+    """Have the kernel note when each datagram comes."""
+    endpoint.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+
+
+def receive_stamped(endpoint: socket.socket) -> tuple[bytes, tuple[str, int], float]:
+    """A datagram, where it is from, and when it came, by the kernel's clock in seconds since 1970."""
+    data, notes, _flags, source = endpoint.recvmsg(2048, socket.CMSG_SPACE(_TIMESPEC.size))
+    seconds, nanoseconds = _TIMESPEC.unpack(notes[0][2])
+    return data, source, seconds + nanoseconds / 1e9
+
+
+def longest_pause_s(arrivals: Sequence[float]) -> float:
+    """The longest time between two of them."""
+    return max((later - earlier for earlier, later in pairwise(arrivals)), default=float("inf"))
 
 
 def packet(payload_type: int, sequence: int, timestamp: int, payload: bytes, *, marker: bool = False) -> bytes:
@@ -51,6 +71,7 @@ class RtpPeer:
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
         self._socket.settimeout(0.1)
+        stamp_arrivals(self._socket)
         self.port = int(self._socket.getsockname()[1])
         self.packets: list[bytes] = []
         self._arrivals: list[float] = []
@@ -80,9 +101,8 @@ class RtpPeer:
         return heard
 
     def longest_pause_s(self) -> float:
-        """The longest time between two packets."""
-        pairs = zip(self._arrivals, self._arrivals[1:], strict=False)
-        return max((later - earlier for earlier, later in pairs), default=float("inf"))
+        """The longest time between two packets, by the kernel's clock: we may have waited for a processor."""
+        return longest_pause_s(self._arrivals)
 
     def close(self) -> None:
         self._stopping.set()
@@ -101,12 +121,12 @@ class RtpPeer:
     def _receive(self) -> None:
         while not self._stopping.is_set():
             try:
-                data = self._socket.recv(2048)
+                data, _source, arrived = receive_stamped(self._socket)
             except TimeoutError:
                 continue
             if len(data) >= 12 and data[0] >> 6 == 2:
                 self.packets.append(data)
-                self._arrivals.append(time.monotonic())
+                self._arrivals.append(arrived)
 
     def _send(self, remote: tuple[str, int], packets: Iterator[tuple[bytes, int]]) -> None:
         deadline = time.monotonic()

@@ -16,7 +16,7 @@ from tests.interop.raw_phone import RawPhone
 from voicegw.testing.ports import free_port, free_ports
 
 _START_S = 30.0
-_PORTS = 20
+_PORTS = 80
 
 
 def bencoded(value: Any) -> bytes:

@@ -16,11 +16,13 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.events import LegAnswered, LegEvent
 from voicegw.gateway.locating_config import LocatingConfig
+from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.sdp.negotiate import MediaSession
 from voicegw.sip.address import Address
+from voicegw.sip.nonces import SharedNonces
 from voicegw.testing.ports import free_port
 
 E = TypeVar("E", bound=LegEvent)
@@ -47,6 +49,8 @@ class SipNode:
         locating: LocatingConfig | None = None,
         trunks: Sequence[Trunk] = (),
         config: SipConfig | None = None,
+        phones: PhonesConfig | None = None,
+        nonces: SharedNonces | None = None,
     ) -> None:
         self.counters = Counters()
         desk = TrunkDesk(trunks, "open", self.counters)
@@ -63,7 +67,9 @@ class SipNode:
             clock=SystemClock(),
             counters=self.counters,
             credentials=desk.credentials,
+            phones=phones or PhonesConfig(),
             trunks=desk,
+            nonces=nonces,
         )
         self.address: Address = self.gateway.start()
 

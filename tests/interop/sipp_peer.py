@@ -18,7 +18,9 @@ from voicegw.testing.ports import free_port, free_ports, is_bound
 SCENARIOS = Path(__file__).parent / "sipp"
 _POLL_S = 0.02
 _START_S = 30.0
-_HEADING = re.compile(r"^-{10,} .*\n\w+ message (sent|received) .*:\n\n", re.MULTILINE)
+_LOST = r"(?:\w+ message (?:voluntary )?lost \([a-z ]+\)\.)*"
+"""What sipp says of a message that it lost on purpose, without an end of the line."""
+_HEADING = re.compile(rf"^{_LOST}-{{10,}} .*\n\w+ message (sent|received) .*:\n\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,10 @@ class Sipp:
     def listening(self) -> Self:
         """Wait until it has its port: a called sipp loses what comes before."""
         deadline = time.monotonic() + _START_S
-        while not is_bound(self.port):
-            assert self.process.running and time.monotonic() < deadline, self.errors
+        while self.process.running and not is_bound(self.port, self.process.pid):
+            assert time.monotonic() < deadline, self.errors
             time.sleep(_POLL_S)
+        assert self.process.running, self.errors
         return self
 
     def final_answers(self) -> list[Seen]:

@@ -120,7 +120,7 @@ def test_a_supervisor_goes_through_all_modes_and_the_agent_knows_what_was_said(
         told = desk.events(call_id, before, "SupervisorHasLeft")
         caller.do([*press("3#"), *listen(1.0)])
         assert "A supervisor said to the caller: " in world.wait_asked("A supervisor said to the caller")
-        assert max(took) < 3000, took
+        assert max(took) < 1000, took
         audit = desk.get("/v1/audit?limit=100")["items"]
         desk.post(f"{live}/end")
         log = world.server.call()

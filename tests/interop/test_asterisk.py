@@ -68,6 +68,7 @@ def test_a_caller_is_handed_to_the_queue(tmp_path: Path, kind: str, cause: str) 
 def test_both_sides_prove_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOICEGW_TRUNK_PASSWORD", "change-me-1")
     with _house(tmp_path, "asterisk-auth", "put_through", "bridged") as (server, asterisk):
+        asterisk.wait_for("core show hints", r"7000@to-voicegw.*State:Idle")
         asterisk.command("channel originate Local/7001@kept/n extension tone@sounds")
         log = server.call(within_s=60)
         heard = asterisk.heard()

@@ -15,6 +15,8 @@ import yaml
 from tests.interop.fault_server import FaultServer
 from tests.interop.forked_server import ForkedServer, run_forked
 from tests.interop.sound import read_wav, speech_seconds
+from tests.unit.cli.test_store_key import seal_by_another
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime, pytest.mark.speech]
 
@@ -136,3 +138,16 @@ def test_a_second_server_on_the_same_port_says_so_and_leaves_nothing(house: Faul
     assert "FAIL  sip port: " in doctor.stdout
     with house.phone() as phone:
         assert phone.dial() == 200
+
+
+def test_a_server_with_another_key_than_its_store_does_not_start(tmp_path: Path) -> None:
+    seal_by_another(tmp_path)
+    config = yaml.safe_load((tmp_path / "voicegw.yaml").read_text())
+    sip = {"listen_ip": "127.0.0.1", "listen_port": free_port()}
+    (tmp_path / "voicegw.yaml").write_text(yaml.safe_dump({**config, "sip": sip}))
+    done = voicegw(tmp_path, "serve", "-c", "voicegw.yaml")
+    assert done.returncode == 1
+    refused, fix = done.stderr.splitlines()[-2:]
+    assert refused.startswith(f"voicegw: {tmp_path / 'secrets.key'}: is not the key of the store sqlite:///")
+    assert "it needs that of node a" in refused and "voicegw store key" in fix
+    assert voicegw(tmp_path, "store", "key", "-c", "voicegw.yaml").returncode == 1

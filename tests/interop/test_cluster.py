@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,30 +13,24 @@ from typing import Any
 
 import pytest
 
-from tests.interop import options_ping
+from tests.interop import cluster_limits, scanner
 from tests.interop.api_desk import ApiDesk
+from tests.interop.balancer_peer import Balancer
+from tests.interop.cluster_calls import until
 from tests.interop.cluster_net import Host, Network, RedisPeer
+from tests.interop.cluster_supervised import supervised_from_other_nodes
 from tests.interop.far_phone import CALLER_HZ, FarPhone
 from tests.interop.fault_server import FaultServer
+from tests.interop.grave import FarGrave
 from tests.interop.process import Process
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import read_wav, seconds_with
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
-CONFIGURATION = Path(__file__).parents[2] / "docker" / "kamailio" / "kamailio.cfg"
 NAMES = ("a", "b", "c")
 SIP_PORT, API_PORT = 5060, 8080
 LONG_MS = 600_000
-
-
-def until(holds: Callable[[], bool], what: str, within_s: float = 30.0) -> float:
-    """Wait; how long it took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < within_s, f"not within {within_s} s: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 class Caller:
@@ -51,6 +46,8 @@ class Caller:
                 world.work,
                 "uac",
                 target=f"{world.network.address}:{SIP_PORT}",
+                service=str(next(world.numbers)),
+                timeout_s=200,
                 values=values,
                 namespace=world.network,
             )
@@ -69,6 +66,10 @@ class Caller:
         """Until the agent is heard."""
         until(lambda: self._phone.speech_s() > 0.3, "the agent is heard")
 
+    def hears(self, hz: int) -> float:
+        """How many seconds of this tone so far."""
+        return self._phone.tone_s(hz)
+
     def goes_on(self) -> None:
         """Until more audio has come."""
         before = self._phone.packets()
@@ -83,7 +84,10 @@ class World:
 
     def __init__(self, work: Path, network: Network, hosts: list[Host], redis: RedisPeer, stack: ExitStack) -> None:
         self.work, self.network, self.redis = work, network, redis
+        self.numbers = itertools.count(100)
+        """Each caller dials one of its own: a number has one line."""
         self._stack = stack
+        self.hosts = dict(zip(NAMES, hosts, strict=True))
         self.servers = {name: self._server(name, host) for name, host in zip(NAMES, hosts, strict=True)}
         self.desks: dict[str, ApiDesk] = {}
         stack.enter_context(self.servers["a"])
@@ -101,8 +105,19 @@ class World:
             "api": {"enabled": True, "listen_port": API_PORT, "key_file": str(self.work / "secrets.key")},
             "store": {"url": f"sqlite:///{self.work / 'store.sqlite'}"},
             "cluster": {"redis": self.redis.url, "node": name},
+            "limits": cluster_limits.LIMITS,
         }
-        return FaultServer(home, namespace=host, settings=settings, expected=("cannot be reached",))
+        server = FaultServer(home, namespace=host, settings=settings, expected=("cannot be reached",))
+        server.write_trunk("carrier", **cluster_limits.trunk(self.network.carrier))
+        return server
+
+    def has_a_balancer(self) -> None:
+        """One with the nodes that the cluster lists. Calls go by turns once all of them have answered it."""
+        places = {one["name"]: one["sip"] for one in self.desks["a"].get("/v1/nodes")}
+        balancer = Balancer(self.work, places, port=SIP_PORT, namespace=self.network)
+        self.balancer = self._stack.enter_context(balancer)
+        for place in places.values():
+            until(lambda place=place: balancer.takes_calls(place), "the node gets calls")  # type: ignore[misc]
 
     def nodes(self, at: str) -> dict[str, tuple[str, int]]:
         """State and calls of each node, as one of them knows."""
@@ -145,26 +160,8 @@ def world(tmp_path: Path) -> Iterator[World]:
         redis = stack.enter_context(RedisPeer(tmp_path, network))
         world = World(tmp_path, network, hosts, redis, stack)
         until(lambda: len(world.nodes("c")) == 3, "all three see one another")
-        stack.enter_context(balancer(world))
+        world.has_a_balancer()
         yield world
-
-
-@contextmanager
-def balancer(world: World) -> Iterator[Process]:
-    """Kamailio with the configuration that ships, and the nodes as the cluster lists them."""
-    home = world.work / "kamailio"
-    home.mkdir()
-    places = [(one["name"], one["sip"]) for one in world.desks["a"].get("/v1/nodes")]
-    (home / "list").write_text("".join(f"1 sip:{sip} 0 0 duid={name}\n" for name, sip in places))
-    address = world.network.address
-    defined = [f"VOICEGW_LISTEN=udp:{address}:{SIP_PORT}", f'VOICEGW_LIST="{home / "list"}"']
-    args = ["/usr/sbin/kamailio", "-f", str(CONFIGURATION), "-DD", "-E", "-m", "32", "-M", "4", "-w", str(home)]
-    args += ["-Y", str(home), *(word for one in defined for word in ("-A", one))]
-    ping = [sys.executable, options_ping.__file__, address, str(SIP_PORT), "20"]
-    with Process(args, home / "log", namespace=world.network, cwd=home) as kamailio:
-        with Process(ping, home / "ping.log", namespace=world.network) as ready:
-            assert ready.wait(30) == 0, kamailio.output
-        yield kamailio
 
 
 @pytest.mark.long
@@ -178,7 +175,12 @@ def test_three_nodes_are_one_to_callers_and_supervisors(world: World) -> None:
             until(lambda name=name: world.hears_its_caller(name), "the caller is heard")  # type: ignore[misc]
         for at in NAMES:
             until(lambda at=at: sorted(world.live(at).values()) == list(NAMES), "every node shows every call")  # type: ignore[misc]
+        owner = {node: call_id for call_id, node in world.live("a").items()}
+        supervised_from_other_nodes(world, "b", owner["b"], callers["b"].hears)
+        cluster_limits.published_elsewhere(world)
+        cluster_limits.one_call_over_all_nodes(world)
         controlled_from_another_node(world, callers)
+        a_scanner_is_ignored_by_all(world)
         redis_goes_and_comes(world, callers)
         one_drains(world, callers)
         one_dies(world, callers)
@@ -194,9 +196,40 @@ def controlled_from_another_node(world: World, callers: dict[str, Caller]) -> No
         until(lambda: list(world.live(at).values()).count(owner) == 2, "the call is shown elsewhere")
         known = world.desks[at].get("/v1/live/calls")["items"]
         newest = max((call for call in known if call["node"] == owner), key=lambda call: str(call["started_at"]))
+        capture = f"/v1/calls/{newest['id']}/capture"
+        world.desks[at].post(capture, {"audio": False})
         world.desks[at].post(f"/v1/live/calls/{newest['id']}/end")
         extra.sipp.wait_for("BYE")
         until(lambda: newest["id"] not in world.live(at), "it is over for all")
+        until(lambda: bool(list((world.work / owner).rglob(f"{newest['id']}*.pcap"))), "its packets are there")
+        assert f"on node {owner}: http" in world.desks[at].get(capture, 409)["detail"]
+
+
+def a_scanner_is_ignored_by_all(world: World) -> None:
+    """What names a scanner at one node finds nobody at the others, until somebody lifts it at any of them."""
+
+    def answers(name: str, agent: str = "phone") -> bool:
+        network, server = world.network, world.servers[name]
+        asks = [network.stranger, agent, network.address, server.host, str(server.port)]
+        with Process(
+            [sys.executable, scanner.__file__, *asks], world.work / "ask.log", namespace=network
+        ) as asking:
+            asking.wait(60)
+        assert asking.output in ("answers\n", "silence\n"), asking.output
+        return asking.output == "answers\n"
+
+    def ignored(at: str) -> list[tuple[str, str]]:
+        return [(ban["host"], ban["reason"]) for ban in world.desks[at].get("/v1/guard/bans")]
+
+    assert answers("b")
+    assert not answers("a", "friendly-scanner")
+    ban = (world.network.stranger, "it names a scanner in User-Agent")
+    took = until(lambda: all(ignored(at) == [ban] for at in NAMES), "all ignore it")
+    print(f"banned at one, ignored by all after {took:.1f} s")
+    assert not answers("b")
+    world.desks["c"].delete(f"/v1/guard/bans/{ban[0]}")
+    until(lambda: not any(ignored(at) for at in NAMES), "all hear it again")
+    assert answers("a") and answers("b")
 
 
 def redis_goes_and_comes(world: World, callers: dict[str, Caller]) -> None:
@@ -220,13 +253,20 @@ def one_drains(world: World, callers: dict[str, Caller]) -> None:
 
 def one_dies(world: World, callers: dict[str, Caller]) -> None:
     died = next(call_id for call_id, node in world.live("a").items() if node == "c")
-    world.servers["c"].kill()
+    server = world.servers["c"]
+    server.kill()
     began = time.monotonic()
-    assert world.call() == "a", "a call that finds it silent goes to the next"
-    print(f"killed: a call was taken by another node, and over, after {time.monotonic() - began:.1f} s")
-    until(lambda: set(world.nodes("a")) == {"a", "b"}, "the others know that it is gone", 10.0)
-    until(lambda: died not in world.live("a") and died not in world.live("b"), "its call is over")
-    until(lambda: world.desks["a"].get(f"/v1/calls/{died}")["call"]["cause"] == "node_lost", "the store says so")
-    print(f"killed: over for the others, and in the store, after {time.monotonic() - began:.1f} s")
-    assert {world.call() for _ in range(2)} == {"a"}
+    with FarGrave(world.hosts["c"], server.port) as grave:
+        assert world.call() == "a", "a call that finds it silent goes to the next"
+        print(f"killed: a call was taken by another node, and over, after {time.monotonic() - began:.1f} s")
+        until(lambda: not world.balancer.takes_calls(server.address), "the balancer passes it over")
+        before = grave.calls
+        until(lambda: set(world.nodes("a")) == {"a", "b"}, "the others know that it is gone", 10.0)
+        until(lambda: died not in world.live("a") and died not in world.live("b"), "its call is over")
+        until(
+            lambda: world.desks["a"].get(f"/v1/calls/{died}")["call"]["cause"] == "node_lost", "the store says so"
+        )
+        print(f"killed: over for the others, and in the store, after {time.monotonic() - began:.1f} s")
+        assert {world.call() for _ in range(2)} == {"a"}
+        assert grave.calls == before, "no new call comes to where it was"
     callers["a"].goes_on()

@@ -60,7 +60,8 @@ def test_a_server_is_drained_undrained_and_ends_with_its_last_call(
             with server.phone() as late:
                 assert late.dial() == 503
                 assert any("Retry-After: " in text for text in late.messages)
-                assert late.options().startswith("SIP/2.0 503 ")
+                pinged = late.options()
+                assert pinged.startswith("SIP/2.0 503 ") and "Retry-After: " in pinged
             status, parts = ready(port)
             assert (status, parts["parts"]["admission"], parts["parts"]["store"]) == (503, False, True)
             assert main(["drain", "-c", str(server.configuration), "--stop", "--wait"]) == 0

@@ -148,3 +148,32 @@ def test_a_call_survives_a_full_disk_under_its_recording(tmp_path: Path) -> None
     assert log.keys == "2580"
     assert server.counters["recording_failed"] == 1
     assert not log.all("RecordingHasEnded")
+
+
+def test_recordings_end_before_they_take_more_than_they_may_and_calls_go_on(tmp_path: Path) -> None:
+    """The folder has room for half a second of stereo. The quota looks every five seconds: until then the first
+    caller is recorded, and the second one not at all."""
+    settings = {"recording": {"keep_free_mb": 0, "max_total_mb": 1}}
+    server = FaultServer(tmp_path, settings=settings, expected=("recording failed",))
+    folder = server.home / "recordings"
+    folder.mkdir()
+    (folder / "old.wav").write_bytes(bytes(984_000))
+    with server, server.phone() as first, server.phone() as second:
+        assert first.dial() == 200
+        (stopped,) = server.wait_facts(first, "RecordingHasFailed")
+        assert second.dial() == 200
+        (refused,) = server.wait_facts(second, "RecordingHasFailed")
+        for phone in (first, second):
+            phone.press("2580")
+        for phone in (first, second):
+            server.wait_said(phone, "You pressed 2 5 8 0")
+            phone.wait_heard(lambda samples: speech_seconds(samples) >= 1, 30)
+            phone.hang_up()
+            assert server.wait_ended(phone).cause == "caller_hangup"
+        assert [len(server.log_of(phone).all("RecordingHasStarted")) for phone in (first, second)] == [1, 0]
+    for fact in (stopped, refused):
+        assert "that they may" in fact["reason"]
+    assert server.counters["recording_failed"] == 2
+    (kept,) = (path for path in folder.iterdir() if path.name != "old.wav")
+    _caller, agent = read_wav(kept)
+    assert speech_seconds(agent) >= 1, "what was written can be played"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.interop.api_desk import ApiDesk
 from tests.interop.fault_server import FaultServer
@@ -24,6 +25,7 @@ from voicegw.testing.ports import free_port
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
 RULES = sorted(str(path) for path in (DOCKER / "prometheus/rules").glob("*.yml"))
+CASES = sorted((DOCKER / "prometheus/tests").glob("*.yml"))
 AGENT = """
 name: short
 greeting: Hello.
@@ -37,9 +39,20 @@ steps:
 
 def test_the_rules_are_good_and_the_alerts_do_what_they_say() -> None:
     subprocess.run(["promtool", "check", "rules", "--lint-fatal", *RULES], check=True, capture_output=True)
-    tested = ["promtool", "test", "rules", str(DOCKER / "prometheus/tests/alerts.yml")]
-    found = subprocess.run(tested, capture_output=True, text=True)
+    found = subprocess.run(["promtool", "test", "rules", *map(str, CASES)], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_every_alert_has_a_case_in_which_it_rings_and_one_in_which_it_does_not() -> None:
+    rings: dict[bool, set[str]] = {True: set(), False: set()}
+    for path in CASES:
+        for case in yaml.safe_load(path.read_text())["tests"]:
+            for asked in case.get("alert_rule_test", []):
+                rings[bool(asked["exp_alerts"])].add(asked["alertname"])
+    groups = [group for path in RULES for group in yaml.safe_load(Path(path).read_text())["groups"]]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    assert len(alerts) > 20
+    assert (alerts - rings[True], alerts - rings[False]) == (set(), set())
 
 
 def test_every_panel_and_rule_can_be_asked_while_there_are_calls(

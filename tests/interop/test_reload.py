@@ -1,10 +1,15 @@
-"""``voicegw reload`` at a running server: what can change does, the rest is named, a wrong file changes nothing."""
+"""``voicegw reload`` and SIGHUP at a running server: what can change does, the rest is named, a wrong file changes
+nothing."""
 
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
+import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
 import pytest
 import yaml
@@ -13,12 +18,57 @@ from tests.interop.fault_server import TTS, FaultServer
 from tests.interop.process import alive
 from tests.interop.sound import speech_seconds
 from voicegw.cli.main import main
+from voicegw.testing.ports import free_port
 
+DENIED: Final = "127.0.0.9"
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
 
+class _Stranger:
+    """Somebody at another address of the loopback who asks whether anybody is there."""
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self._server = server
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((DENIED, 0))
+        self._asked = 0
+
+    def ask(self) -> None:
+        self._asked += 1
+        port = self._socket.getsockname()[1]
+        lines = (
+            f"OPTIONS sip:{self._server[0]} SIP/2.0",
+            f"Via: SIP/2.0/UDP {DENIED}:{port};rport;branch=z9hG4bKstranger{self._asked}",
+            f"From: <sip:x@{DENIED}>;tag=x",
+            f"To: <sip:{self._server[0]}>",
+            f"Call-ID: stranger-{self._asked}",
+            "CSeq: 1 OPTIONS",
+            "Content-Length: 0",
+        )
+        self._socket.sendto("\r\n".join([*lines, "", ""]).encode(), self._server)
+
+    def hears(self, within_s: float) -> bool:
+        """Whether anything comes; it is taken."""
+        heard = bool(select.select([self._socket], [], [], within_s)[0])
+        return heard and self._socket.recv(65_535).startswith(b"SIP/2.0 200")
+
+    def is_answered(self, within_s: float) -> bool:
+        """Whether a question is."""
+        self.ask()
+        return self.hears(within_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_why: object) -> None:
+        self._socket.close()
+
+
 def test_a_configuration_changes_under_a_running_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    server = FaultServer(tmp_path, expected=("reload refused",))
+    port = free_port()
+    listener = {"transport": "udp", "ip": "127.0.0.1", "port": port}
+    settings = {"sip": {"listeners": [listener]}}
+    server = FaultServer(tmp_path, settings=settings, expected=("reload refused",), port=port)
 
     def write(**sections: dict[str, Any]) -> None:
         config = yaml.safe_load(server.configuration.read_text())
@@ -54,6 +104,17 @@ def test_a_configuration_changes_under_a_running_call(tmp_path: Path, capsys: py
             assert late.dial() == 503, "nothing of a wrong file is in force"
         write(sip={"codecs": ["PCMU"]})
         assert set(reload()["changed"]) == {"limits.max_calls", "sip.codecs"}
+        with _Stranger((server.host, server.port)) as stranger:
+            assert stranger.is_answered(30)
+            write(sip={"listeners": [listener | {"deny": [DENIED]}]})
+            assert reload()["changed"] == ["sip.listeners[0].deny"]
+            stranger.ask()
+            with server.phone() as late:
+                assert late.options().startswith("SIP/2.0 200")
+            assert not stranger.hears(0), "what it sent was read before what is answered by now"
+            write(sip={"listeners": [listener]})
+            os.kill(server.process.pid, signal.SIGHUP)
+            server.wait(lambda: stranger.is_answered(0.5), 30, "the reload by a signal lets it in again")
         phone.hang_up()
         server.wait(lambda: alive(engines) == [], 30, "the engine ends with the last call that began with it")
         with server.phone() as late:

@@ -90,7 +90,7 @@ def test_a_refer_to_whom_nobody_allowed_is_declined_and_the_call_goes_on(server:
             pbx.passed()
         log = server.call()
     assert log.one("FarEndWasReferred")["followed"] is False
-    assert here.longest_pause_s() < 1.5
+    assert here.longest_pause_s() < 0.5
 
 
 def test_a_new_dialog_replaces_a_running_one(server: Server, tmp_path: Path) -> None:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.interop.api_desk import ApiDesk
+from tests.interop.commands import Shell
 from tests.interop.fault_server import FaultServer
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import seconds_with, speech_seconds, tone
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
-SCANNER, SPRAYER = "127.0.0.66", "127.0.0.67"
+SCANNER, SPRAYER, NUISANCE, DENIED = "127.0.0.66", "127.0.0.67", "127.0.0.68", "127.0.0.69"
 
 
 def test_a_call_through_odd_proxies_keeps_every_header_as_it_came(tmp_path: Path) -> None:
@@ -48,23 +50,44 @@ def test_a_call_through_odd_proxies_keeps_every_header_as_it_came(tmp_path: Path
     assert [";ftag=1>" in ",".join(routes), "edge.invalid" in ",".join(routes)] == [True, True]
 
 
-def test_one_call_too_many_is_told_when_to_come_back(tmp_path: Path) -> None:
-    """503 with Retry-After at the limit; who was there before hears nothing of it (INTEROP row 48)."""
-    with Server(tmp_path, settings={"sip": {"max_calls": 1}}) as server, RtpPeer() as media:
-        values = {"rtp_port": str(media.port), "hold_ms": "4000"}
-        with Sipp(tmp_path, "uac", target=server.address, values=values) as first:
-            media.start(("127.0.0.1", first.answered_port()), tone(1000, 3))
-            body = "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 4000 RTP/AVP 0"
-            late = {"headers": "", "body": body, "content_type": "application/sdp", "max_forwards": "70"}
-            with Sipp(tmp_path, "refused_invite", target=server.address, values=late | {"status": "503"}) as second:
-                second.passed()
-            assert second.received("SIP/2.0 503")[0].header("Retry-After") == "10"
-            first.passed()
-        with Sipp(tmp_path, "-sn uac", target=server.address) as third:
-            third.passed()
-        first_log, refused, _third = server.calls(3)
-    assert refused.cause == "overloaded"
-    caller, _agent = server.recording(first_log)
+def test_who_is_too_much_is_told_when_to_come_back_and_who_is_denied_nothing(tmp_path: Path) -> None:
+    """503 at the limit of calls, 480 at that of a number's calls in a minute, both with Retry-After (INTEROP row
+    48); silence for an address that a listener denies. Who was there before hears nothing of it."""
+    port, limits = free_port(), {"calls_per_minute_to_number": 2}
+    listener = {"transport": "udp", "ip": "127.0.0.1", "port": port, "deny": [f"{DENIED}/32"]}
+    sip = {"max_calls": 1, "listen_port": port, "listeners": [listener]}
+    server = FaultServer(tmp_path, settings={"sip": sip, "limits": limits}, port=port)
+    body = "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 4000 RTP/AVP 0"
+    late = {"headers": "", "body": body, "content_type": "application/sdp", "max_forwards": "70"}
+    with ExitStack() as stack:
+        stack.enter_context(server)
+        media = stack.enter_context(RtpPeer())
+
+        def call(scenario: str, more: dict[str, str], service: str = "demo", host: str = "127.0.0.1") -> Sipp:
+            values = late | {"rtp_port": str(media.port), "hold_ms": "4000"} | more
+            sipp = Sipp(tmp_path, scenario, target=server.address, values=values, service=service, host=host)
+            return stack.enter_context(sipp)
+
+        denied = call("refused_invite", {"status": "403"}, host=DENIED)
+        first = call("uac", {})
+        media.start(("127.0.0.1", first.answered_port()), tone(1000, 3))
+        second = call("refused_invite", {"status": "503"}, "another")
+        second.passed()
+        first.passed()
+        third = call("-sn uac", {})
+        third.passed()
+        fourth = call("refused_invite", {"status": "480"})
+        fourth.passed()
+        call("-sn uac", {}, "another").passed()
+        denied.started(3)
+        assert [seen.start_line for seen in denied.messages if not seen.sent] == []
+        logs = server.calls(5)
+    assert second.received("SIP/2.0 503")[0].header("Retry-After") == "10"
+    assert fourth.received("SIP/2.0 480")[0].header("Retry-After") == "60"
+    causes = ["caller_hangup", "overloaded", "caller_hangup", "number_rate", "caller_hangup"]
+    assert [log.cause for log in logs] == causes
+    assert server.counters["sip_guard_dropped_denied"] >= 3
+    caller, _agent = server.recording(logs[0])
     assert seconds_with(caller, 1000) >= 2
     assert speech_seconds(media.heard()) >= 1
 
@@ -100,8 +123,12 @@ def ask(endpoint: socket.socket, server: FaultServer, method: str, number: int, 
 
 
 def test_scanners_get_silence_while_a_call_talks(tmp_path: Path) -> None:
-    guarded = {"sip": {"guard": {"trusted": ["127.0.0.1/32"], "refusals": 5}}}
-    with FaultServer(tmp_path, settings=guarded) as server, server.phone() as phone:
+    """And ``voicegw bans`` shows them, and lifts and makes bans."""
+    guarded = {"guard": {"trusted": ["127.0.0.1/32"], "refusals": 5}}
+    port = free_port()
+    api = {"enabled": True, "listen_port": port, "key_file": "secrets.key"}
+    server = FaultServer(tmp_path, settings={"sip": guarded, "api": api})
+    with server, ApiDesk(server, None, f"http://127.0.0.1:{port}") as desk, server.phone() as phone:
         assert phone.dial() == 200
         with stranger(SCANNER) as scanner:
             assert ask(scanner, server, "OPTIONS", 1).startswith("SIP/2.0 200"), "an honest one is answered"
@@ -118,15 +145,23 @@ def test_scanners_get_silence_while_a_call_talks(tmp_path: Path) -> None:
         phone.wait_heard(lambda samples: speech_seconds(samples) >= 1, 30, since)
         ignored = {line["source"] for line in server.logged("a SIP source is ignored")}
         assert ignored == {SCANNER, SPRAYER}
+        _bans_by_command(server, Shell(server, desk, tmp_path, "config:read", "trunks"))
         phone.hang_up()
         assert server.wait_ended(phone).keys == "159"
 
 
-def test_svmap_finds_nobody(tmp_path: Path) -> None:
-    """The scanner that most others are made of; from a trusted address it would find us, and does."""
-    with FaultServer(tmp_path, settings={"sip": {"guard": {"trusted": ["127.0.0.1/32"]}}}) as server:
-        for address, found in (("127.0.0.1", True), (SCANNER, False)):
-            line = ["svmap", "-p", str(server.port), "-b", address, "127.0.0.1"]
-            done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
-            assert (f"127.0.0.1:{server.port}" in done.stdout) is found, done.stdout + done.stderr
-        server.wait_logged("a SIP source is ignored")
+def _bans_by_command(server: FaultServer, shell: Shell) -> None:
+    def banned() -> dict[str, str]:
+        """Why each address is ignored."""
+        rows = [line.split(maxsplit=3) for line in shell.run("bans").splitlines()]
+        assert all(0 < int(seconds) <= 600 and unit == "s" for _, seconds, unit, _ in rows)
+        return {host: reason for host, *_, reason in rows}
+
+    before = banned()
+    assert set(before) == {SCANNER, SPRAYER} and before[SCANNER] == "it names a scanner in User-Agent"
+    shell.run("bans", "--lift", SCANNER)
+    shell.run("bans", "--add", NUISANCE, "--seconds", "600")
+    assert set(banned()) == {SPRAYER, NUISANCE}
+    with stranger(SCANNER) as pardoned, stranger(NUISANCE) as nuisance:
+        assert ask(pardoned, server, "OPTIONS", 20).startswith("SIP/2.0 200")
+        assert ask(nuisance, server, "OPTIONS", 21) == ""

@@ -63,7 +63,7 @@ def test_we_refresh_and_nothing_else_changes(tmp_path: Path, method: str) -> Non
     assert {origin(refresh) for refresh in refreshes if method == "INVITE"} <= {origin(first)}
     assert log.cause == "caller_hangup"
     assert seconds_with(caller, 1000) >= 3.5, "the media go on through a refresh; the second one ends the call"
-    assert media.longest_pause_s() < 1.5
+    assert media.longest_pause_s() < 0.5
 
 
 def test_the_peer_refreshes_in_both_ways_and_is_hung_up_on_when_it_stops(tmp_path: Path) -> None:
@@ -161,7 +161,8 @@ def test_hold_in_every_spelling_stops_our_sound_and_resume_brings_it_back(
     assert re.search(wanted, on_hold.body), on_hold.body
     assert re.search(r"^m=audio [1-9]\d* ", resumed.body, re.MULTILINE) and "a=sendrecv" in resumed.body
     assert [fact["held"] for fact in log.all("CallWasHeld")] == [True, False]
-    assert 1.5 <= media.longest_pause_s() <= 6
+    (_, held_ms), (_, resumed_ms) = log.dated("CallWasHeld")
+    assert media.longest_pause_s() == pytest.approx((resumed_ms - held_ms) / 1000, abs=0.5)
     assert seconds_with(caller, 1000) >= 2, "who was held is heard again"
 
 
@@ -183,4 +184,4 @@ def test_keys_by_info_and_text_in_a_call(server: Server, tmp_path: Path) -> None
         log = server.call()
     assert log.keys == "4*#"
     assert log.one("MessageWasReceived")["text"].strip() == "Are you there?"
-    assert media.longest_pause_s() < 1.5
+    assert media.longest_pause_s() < 0.5

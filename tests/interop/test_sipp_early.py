@@ -185,7 +185,7 @@ def test_fax_in_place_of_audio_is_refused_and_the_call_goes_on(line: Line) -> No
         sipp.passed()
     line.gateway.none_of(LegMediaChanged)
     line.heard(2.0)
-    assert line.theirs.longest_pause_s() < 1.5
+    assert line.theirs.longest_pause_s() < 0.5
 
 
 # ---------------------------------------------------------------- sipp is called

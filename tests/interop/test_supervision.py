@@ -108,12 +108,12 @@ def test_a_phone_is_called_and_lost_and_the_agent_goes_on(
         uri = f"sip:bare@{namespace.address}:{boss.port}"
         with calling(caller, [*dial(house.server.uri), *listen(13), *hang_up()]):
             house.admitted()
-            took_ms = house.in_time(do="supervise", uri=uri, mode="takeover")
-            assert house.order(do="supervise", uri=uri, mode="whisper") <= 3000
-            assert house.order(do="supervise", uri=uri, mode="takeover") <= 3000
+            house.in_time(do="supervise", uri=uri, mode="takeover")
+            assert house.order(do="supervise", uri=uri, mode="whisper") <= 1000
+            assert house.order(do="supervise", uri=uri, mode="takeover") <= 1000
             boss.do([*listen(3), *hang_up()])
         log = house.server.call()
-    assert took_ms < 15_000, "the phone answers by itself"
+    assert all(0 <= fact["effect_ms"] <= 200 for fact in log.all("SupervisorModeHasChanged"))
     assert log.one("SupervisorHasLeft")["had_taken_over"] is True
     assert seconds_with(caller.heard(), BOSS_HZ) >= 2
     assert log.agent_said.endswith("Please press four keys."), "the agent asks again what it asked before"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.scenarios.sip_pair import ANSWER, BOB, OFFER, Pair
@@ -163,3 +165,21 @@ def test_lost_refreshes_are_sent_again() -> None:
     assert moments(pair, "INVITE")[1:] == [90.02, 90.52, 91.52]
     assert len(pair.alice.of(ReinviteReceived)) == 1
     assert not pair.alice.of(CallEnded)
+
+
+def test_a_running_call_keeps_its_session_timer_when_the_policy_changes() -> None:
+    """Alice goes on to refresh with what is too brief for Bob's new calls."""
+    pair = Pair(alice=MINUTES, bob=MINUTES)
+    obliging(pair)
+    handle = pair.invite(headers=(("Supported", "timer"),))
+    pair.run(1.0)
+    agent = pair.bob.agent
+    agent.use(replace(agent._core.config, sessions=SessionTimerPolicy(session_expires_s=600, min_se_s=600)))
+    pair.run(400)
+    assert not pair.lines("SIP/2.0 422"), "refreshes go on as they were agreed"
+    assert not pair.alice.of(CallEnded) and not pair.bob.of(CallEnded)
+    pair.alice.agent.bye(handle, pair.now)
+    pair.run(1.0)
+    pair.invite()
+    pair.run(1.0)
+    assert len(pair.lines("SIP/2.0 422")) == 1, "a new call is told of the new Min-SE"

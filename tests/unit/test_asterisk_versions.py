@@ -71,3 +71,11 @@ def test_every_application_and_function_is_known(path: Path) -> None:
     assert {"Dial", "Queue", "AudioSocket", "Goto", "Set"} <= applications()
     assert {name.lower() for name in applications()} <= {name.lower() for name in words["applications"]}
     assert {"DEVICE_STATE", "PJSIP_HEADER"} <= functions() and functions() <= words["functions"]
+
+
+def test_the_lamp_is_right_whichever_trunk_is_kept() -> None:
+    """A device that is not there is the least that Asterisk counts, so the other one decides."""
+    trunks = re.findall(r"^\[([\w-]+)\]\(voicegw-endpoint\)$", "\n".join(lines("pjsip_voicegw.conf")), re.MULTILINE)
+    assert trunks == ["voicegw", "voicegw-auth"]
+    (lamp,) = (line for line in lines("extensions_voicegw.conf") if line.startswith("exten => 7000,hint,"))
+    assert lamp.removeprefix("exten => 7000,hint,").split("&") == [f"PJSIP/{name}" for name in trunks]

@@ -10,10 +10,11 @@ from tests.unit.api.rig import FakeInstaller
 from tests.unit.gateway.nodes import until
 from voicegw.api.in_force import in_force
 from voicegw.api.installation import AGENT, DIALPLAN
-from voicegw.base.clock import SystemClock
+from voicegw.base.clock import Clock, SystemClock
 from voicegw.server_cluster_config import DOCUMENTS, TRUNKS, Followed, FollowedTrunks, digest_of
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.store import Store
+from voicegw.testing.manual_clock import ManualClock
 
 AGENT_TEXT = "name: desk\ngreeting: Hello.\nsteps:\n  - say: {text: Hello}\n"
 ROUTES = "routes: [{name: all, agent: desk}]\n"
@@ -32,15 +33,18 @@ class Trunks:
 class Side:
     """A node as far as its configuration goes."""
 
-    def __init__(self, config: StoreConfig) -> None:
+    def __init__(self, config: StoreConfig, clock: Clock) -> None:
         self.installer, self.trunks = FakeInstaller(), Trunks()
-        self.followed = Followed(config, self.installer, self.trunks, SystemClock())
+        self.followed = Followed(config, self.installer, self.trunks, clock)
 
 
-def run(path: Path, scenario: Callable[[Store, Side, Side], Awaitable[None]]) -> None:
+def run(path: Path, scenario: Callable[[Store, Side, Side], Awaitable[None]], clock: Clock | None = None) -> None:
+    """``clock``: one that stands still never gives up waiting for what was announced."""
+
     async def whole() -> None:
         config = StoreConfig(url=f"sqlite:///{path}/store.sqlite")
-        store, a, b = Store(config), Side(config), Side(config)
+        followed_by = clock or SystemClock()
+        store, a, b = Store(config), Side(config, followed_by), Side(config, followed_by)
         a.followed.announce = b.followed.changed
         await store.start()
         async with asyncio.timeout(20):
@@ -79,6 +83,20 @@ def test_what_is_published_on_one_is_in_force_on_the_other(tmp_path: Path) -> No
         assert "Second." in b.installer.installed[-1].agents["desk"]
 
     run(tmp_path, scenario)
+
+
+def test_of_two_publications_in_a_row_the_newer_one_is_not_kept_waiting_for_the_older(tmp_path: Path) -> None:
+    async def scenario(store: Store, a: Side, b: Side) -> None:
+        told: list[tuple[str, str]] = []
+        a.followed.announce = lambda part, digest: told.append((part, digest))
+        await publish(store, a, "First.")
+        await publish(store, a, "Second.")
+        for part, digest in told:
+            b.followed.changed(part, digest)
+        await installed(b, 1)
+        assert "Second." in b.installer.installed[0].agents["desk"]
+
+    run(tmp_path, scenario, ManualClock())
 
 
 def test_what_is_in_force_already_is_left_alone(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from tests.unit.gateway.nodes import Node, run
 from tests.unit.gateway.test_phones import DOMAIN, phone, register
-from voicegw.api.routes.phones import secret_context
-from voicegw.api.vault import Vault
+from voicegw.api.vault import Vault, phone_context
 from voicegw.base.clock import SystemClock
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.phone_secret import write_secret
@@ -30,14 +29,14 @@ async def add(work: Path, name: str, realm: str = DOMAIN) -> None:
     """What the API does."""
     store = Store(stored(work))
     await store.start()
-    sealed = VAULT.seal(write_secret(name, realm, f"{name}'s secret"), secret_context(f"p_{name}"))
+    sealed = VAULT.seal(write_secret(name, realm, f"{name}'s secret"), phone_context(f"p_{name}"))
     async with store.write() as unit:
         await unit.phones.add(Phone(f"p_{name}", name, 1, 1, display_name=name.title(), secret_sealed=sealed))
     await store.close()
 
 
 def open_secret(phone_id: str, sealed: bytes) -> str:
-    return VAULT.open(sealed, secret_context(phone_id))
+    return VAULT.open(sealed, phone_context(phone_id))
 
 
 class House:

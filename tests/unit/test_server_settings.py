@@ -10,10 +10,12 @@ import pytest
 from voicegw.base.errors import ConfigError
 from voicegw.config import Config, LimitsConfig, LogConfig
 from voicegw.config_changes import changes, covered, mixed
+from voicegw.config_classes import AT_ONCE, NEW_CALLS
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.listener_config import ListenerConfig
-from voicegw.server_settings import CALLS, ENGINES, SIP, LiveSettings
+from voicegw.gateway.phone_config import PhoneEntry, PhonesConfig
+from voicegw.server_settings import ASKED, LiveSettings
 
 
 def test_changes_are_named_as_in_the_file() -> None:
@@ -44,12 +46,35 @@ def test_a_mixture_that_cannot_be_is_refused() -> None:
         mixed(Config(), new, ["sip.srtp"])
 
 
-def test_every_name_of_a_live_setting_is_one_of_the_file() -> None:
-    for name in (*CALLS, *ENGINES, *SIP):
-        found: object = Config()
-        for part in name.split("."):
-            found = getattr(found, part)
-    assert covered("sip.guard.ban_s", SIP) and not covered("sip.guards", ("sip.guard",))
+def test_listeners_are_compared_by_what_they_listen_on() -> None:
+    udp, tcp, tls = (ListenerConfig(kind, 5060, "127.0.0.1") for kind in ("udp", "tcp", "ws"))
+    closed = dataclasses.replace(tcp, deny=("192.0.2.0/24",))
+    old = Config(sip=SipConfig(listeners=(udp, tcp)))
+    assert changes(old, Config(sip=SipConfig(listeners=(udp, closed)))) == ("sip.listeners[1].deny",)
+    several = Config(sip=SipConfig(listeners=(closed, tls, udp)))
+    assert changes(old, several) == ("sip.listeners[1].deny", "sip.listeners")
+    assert mixed(old, several, ["sip.listeners[1].deny"]).sip.listeners == (udp, closed)
+    assert changes(old, Config()) == ("sip.listeners",)
+    twice = Config(sip=SipConfig(listeners=(udp, dataclasses.replace(udp, deny=("192.0.2.1",)))))
+    assert changes(old, twice) == ("sip.listeners",), "nobody knows which of the two is which"
+
+
+def test_somebody_is_told_of_every_live_setting_and_of_nothing_else() -> None:
+    told = LiveSettings(Config(), None).told  # type: ignore[arg-type]
+    for name in (*AT_ONCE, *NEW_CALLS):
+        assert covered(name, (*told, *ASKED)), f"nobody is told of {name}"
+    for name in (*told, *ASKED):
+        assert any(covered(live, (name,)) or covered(name, (live,)) for live in (*AT_ONCE, *NEW_CALLS)), name
+    assert covered("sip.guard.ban_s", ["sip.guard"]) and not covered("sip.guards", ["sip.guard"])
+
+
+def test_phones_wait_for_the_registrar_that_they_need() -> None:
+    phone = PhoneEntry("anna", md5="0" * 32)
+    settings = LiveSettings(Config(), None)  # type: ignore[arg-type]
+    live, waiting = settings.split(Config(phones=PhonesConfig("voice.test", accounts=(phone,), ring_s=9.0)))
+    assert live == () and set(waiting) == {"phones.domain", "phones.accounts", "phones.ring_s"}
+    settings.current = Config(phones=PhonesConfig("voice.test"))
+    assert settings.split(Config(phones=PhonesConfig("voice.test", accounts=(phone,))))[0] == ("phones.accounts",)
 
 
 def test_what_is_a_socket_or_a_process_waits_for_a_restart() -> None:

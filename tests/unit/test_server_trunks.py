@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from voicegw.api.vault import Vault, load_key, trunk_context
+from voicegw.api.key_file import load_key
+from voicegw.api.vault import Vault, trunk_context
 from voicegw.base.errors import ConfigError
 from voicegw.base.metrics import Counters
 from voicegw.dialplan.yaml_lines import ConfigProblems

@@ -16,6 +16,7 @@ from voicegw.api.passwords import weakness
 from voicegw.api.permissions import Role
 from voicegw.api.problems import ApiProblem, FieldProblem, conflict, invalid, too_many, unauthenticated
 from voicegw.api.throttle import network_of
+from voicegw.api.vault import totp_context
 from voicegw.base.ids import token
 from voicegw.storage.audit import AuditNote
 from voicegw.storage.users import OneTimeToken, Session, SessionRepository, User
@@ -57,7 +58,7 @@ async def log_in(parts: Parts, login: Login) -> tuple[User, str]:
         if not login.code:
             parts.lock_out.withdraw(login.name)
             raise _code_needed()
-        secret = bytes.fromhex(parts.vault.open(user.totp_sealed, f"totp of {user.id}"))
+        secret = bytes.fromhex(parts.vault.open(user.totp_sealed, totp_context(user.id)))
         found = totp.matching_step(secret, login.code, parts.clock.wall(), user.totp_last_step)
         if found is None:
             raise await _refused(parts, login, user)

@@ -44,7 +44,11 @@ class CallView(BaseModel):
 
 
 class LegView(BaseModel):
-    """One leg and what was counted at its end. ``mos``: 1 to 4.5, of what was received (ITU-T G.107)."""
+    """One leg and what was counted at its end. ``mos``: 1 to 4.5, of what was received (ITU-T G.107).
+
+    ``peer_lost``, ``peer_jitter_ms`` and ``peer_mos`` are of what the other side heard of us, by its RTCP; null
+    where it has sent none, as is ``round_trip_ms``.
+    """
 
     leg_no: int
     role: str
@@ -58,6 +62,9 @@ class LegView(BaseModel):
     jitter_ms: float | None
     mos: float | None
     round_trip_ms: float | None
+    peer_lost: int | None
+    peer_jitter_ms: float | None
+    peer_mos: float | None
 
 
 class TurnView(BaseModel):

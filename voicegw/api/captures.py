@@ -10,7 +10,7 @@ from voicegw.api.bridge import Bridge
 from voicegw.base.ids import CallId
 from voicegw.runtime.orders import StartCapture
 
-__all__ = ["BridgedCaptures", "CallCaptures", "StartCapture", "Waited"]
+__all__ = ["BridgedCaptures", "CallCaptures", "Keeper", "StartCapture", "Waited"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,17 @@ class Waited:
     audio: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """The node that has a file, and the URL of its API; empty where it has none."""
+
+    node: str
+    api: str
+
+
 class CallCaptures(Protocol):
-    """Captures calls of this node. Every method runs in the runtime's loop and raises NoSuchCall and Refused."""
+    """Captures calls of this node, and of others where there are some. Every method runs in the
+    runtime's loop and raises NoSuchCall and Refused."""
 
     async def start(self, call_id: CallId, order: StartCapture) -> None:
         """Begin; returns when the file is open."""
@@ -46,6 +55,10 @@ class CallCaptures(Protocol):
 
     async def disarm(self, id: str) -> bool:
         """Wait no more; False where nobody does."""
+        ...
+
+    async def keeper(self, call_id: CallId) -> Keeper | None:
+        """The other node that has captures of a call, which may be over; None: there is none."""
         ...
 
 
@@ -75,3 +88,7 @@ class BridgedCaptures:
     async def disarm(self, id: str) -> bool:
         """See :class:`CallCaptures`."""
         return await self._bridge.run(self._captures.disarm(id))
+
+    async def keeper(self, call_id: CallId) -> Keeper | None:
+        """See :class:`CallCaptures`."""
+        return await self._bridge.run(self._captures.keeper(call_id))

@@ -88,7 +88,9 @@ class ApiConfig:
     cors_origins: tuple[str, ...] = ()
     """Other origins whose pages may use the API with a bearer token."""
     key_file: str = "var/secrets.key"
-    """The key of all stored secrets; made at the first start. Back it up apart from the database."""
+    """The key of all stored secrets: 32 bytes, or 64 hexadecimal digits. Made at the first start where it is not
+    there. Nodes that share a store need the same one; it may be a secret that is mounted read-only. Back it up
+    apart from the database."""
     session_h: float = 12.0
     """A login ends after this many hours at the latest."""
     session_idle_min: float = 60.0

@@ -68,18 +68,21 @@ class Envelope(msgspec.Struct, frozen=True):
     data: AnyFact | RiskAlert | PhoneChanged | TrunkChanged
 
 
-@dataclass(frozen=True, slots=True)
-class LiveEvent:
-    """An event ready to be sent: as JSON, and as a frame of server-sent events."""
+class LiveEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event ready to be sent, ``text`` as JSON. Thousands are kept, and the collector need not visit them."""
 
     number: int
+    id: str
     name: str
     text: bytes
-    frame: bytes
+
+    @property
+    def frame(self) -> bytes:
+        """As a server-sent event. Made when it is sent, because most of what is kept is never sent again."""
+        return b"id: %b\nevent: %b\ndata: %b\n\n" % (self.id.encode(), self.name.encode(), self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """An event of the ring with what decides who may see it."""
 
     event: LiveEvent
@@ -358,8 +361,7 @@ class EventHub:
         name = type(data).__name__
         event_id = self._id(self._number)
         text = self._encoder.encode(Envelope(event_id, call_id, seq, at_ms, wall, data))
-        frame = b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), name.encode(), text)
-        return LiveEvent(self._number, name, text, frame)
+        return LiveEvent(self._number, event_id, name, text)
 
     def _id(self, number: int) -> str:
         return f"{self._boot}-{number}{self._places.suffix}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from voicegw.api.vault import Vault
+from voicegw.api.vault import Vault, webhook_context
 from voicegw.api.webhook_signature import DELIVERY_HEADER, EVENT_HEADER, SIGNATURE_HEADER, retry_delay_s, sign
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
@@ -32,11 +32,6 @@ POLL_S = 1.0
 """How often the outbox is looked into: a webhook is no faster than this, and an idle table costs one query."""
 _LEASE_MS = 60_000
 _AT_ONCE = 20
-
-
-def secret_context(subscription_id: str) -> str:
-    """What a subscription's secret is bound to in the vault."""
-    return f"webhook {subscription_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +109,7 @@ class Outbox:
             return _Outcome(0, "the subscription is gone", 0)
         started = time.perf_counter()
         try:
-            secret = self._vault.open(subscription.secret_sealed, secret_context(subscription.id))
+            secret = self._vault.open(subscription.secret_sealed, webhook_context(subscription.id))
             body = delivery.payload_json.encode()
             headers = {
                 "Content-Type": "application/json",

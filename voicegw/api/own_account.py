@@ -12,6 +12,7 @@ from voicegw.api.access import Visitor
 from voicegw.api.accounts import demand_strong
 from voicegw.api.parts import Parts
 from voicegw.api.problems import ApiProblem, conflict, forbidden, invalid, too_many
+from voicegw.api.vault import totp_context
 from voicegw.base.errors import LocalError
 from voicegw.storage.users import User
 
@@ -71,7 +72,7 @@ async def finish_totp(parts: Parts, visitor: Visitor, ticket_text: str, code: st
     async with parts.store.write() as unit:
         users = unit.users
         user = await users.get(visitor.who.user_id)
-        sealed = parts.vault.seal(ticket.secret_hex, f"totp of {user.id}")
+        sealed = parts.vault.seal(ticket.secret_hex, totp_context(user.id))
         await users.put(replace(user, totp_sealed=sealed, totp_last_step=step, changed_wall_ms=visitor.at_wall_ms))
         await unit.audit.append(visitor.note("totp.enable", "user", user.id))
 

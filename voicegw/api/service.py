@@ -14,11 +14,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 
 from voicegw.api import accounts, publishing
 from voicegw.api.announcer import BridgedAnnouncer
@@ -31,6 +32,7 @@ from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
 from voicegw.api.events_stream import EventHub, PhoneChanged, TrunkChanged
 from voicegw.api.installation import Documents, Installer, NoTrunks, TrunkSwitch
+from voicegw.api.key_file import load_key
 from voicegw.api.line_board import BridgedLine, LineBoard
 from voicegw.api.live_calls import LiveCalls
 from voicegw.api.node_board import BridgedNode, NodeBoard
@@ -40,8 +42,9 @@ from voicegw.api.parts import Node, Parts
 from voicegw.api.passwords import Passwords
 from voicegw.api.phone_board import BridgedPhones, PhoneBoard
 from voicegw.api.recordings import Recordings
+from voicegw.api.store_key import OtherKey, StoreKey
 from voicegw.api.throttle import RateLimit
-from voicegw.api.vault import Vault, load_key
+from voicegw.api.vault import Vault
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId, RandomBytes, token
@@ -63,6 +66,8 @@ STOP_S = 5.0
 GATHER_S = 0.05
 """Live events wait so long for one another."""
 _STORE_AGAIN_S = 2.0
+_KEY_PATIENCE_S = 10.0
+"""A start waits no longer for a store that is slow or away: calls can be taken without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class Wiring:
     """The node as a whole; lives in the runtime's loop."""
     audiosocket: AudioSocketDoor | None = None
     """Listeners for calls by AudioSocket; live in the runtime's loop."""
+    node_name: str = ""
+    """Of this node, for people."""
 
 
 class ApiService:
@@ -112,6 +119,7 @@ class ApiService:
         self._clock = clock
         self._random = random
         self._vault = Vault(load_key(Path(config.key_file), random), random)
+        self._key = StoreKey(self._vault, config.key_file, wiring.node_name)
         self._oidc_secret = _oidc_secret(config, environment)
         self._ice = ice_accounts(config.browser_audio, environment)
         self.counters = Counters()
@@ -130,6 +138,7 @@ class ApiService:
             wiring.line.on_change = self._publish_trunk
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None
+        self._app: FastAPI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.port = 0
         self.setup_link = ""
@@ -143,6 +152,22 @@ class ApiService:
 
     def _publish_trunk(self, state: TrunkState) -> None:
         self.hub.publish_news(TrunkChanged(state.name, state.up, state.why))
+
+    async def check_key(self) -> None:
+        """Before anything starts: raises OtherKey where the store's secrets are sealed with another key.
+
+        A store that is away now is asked when it is there; then nothing is sealed or opened with a wrong key.
+        """
+        store = Store(self._store_config)
+        try:
+            async with asyncio.timeout(_KEY_PATIENCE_S):
+                if await store.database.is_new():
+                    await store.start()
+                await self._key.settle(store, self._now_ms())
+        except (StoreUnavailable, TimeoutError) as error:
+            log.info("the key of secrets is compared later: %s", error or "the store is slow")
+        finally:
+            await store.close()
 
     async def start(self) -> None:
         """Take the port and start the thread. The store need not be there yet.
@@ -173,6 +198,12 @@ class ApiService:
         except LocalError as error:
             log.error("the API keeps its certificate: %s", error)
 
+    def use(self, config: ApiConfig) -> None:
+        """Rates, the life of logins and where they lead, for requests from now on; the rest is as before."""
+        self._config = config
+        if self._app is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(put_in_force, self._app, config)
+
     async def close(self) -> None:
         """End all streams, let requests finish for a moment, and stop the thread."""
         if self._thread is None or self._loop is None or self._server is None:
@@ -189,7 +220,8 @@ class ApiService:
         store, passwords = Store(self._store_config), Passwords()
         async with httpx.AsyncClient(follow_redirects=False) as http:
             parts = self._parts(store, passwords, bridge, http)
-            self._server = uvicorn.Server(_uvicorn(self._config, parts))
+            self._app = create_app(parts)
+            self._server = uvicorn.Server(_uvicorn(self._config, self._app))
             self.hub.attach(self._loop)
             started.set()
             aside = [asyncio.create_task(self._keep_store(parts, http))]
@@ -211,7 +243,6 @@ class ApiService:
         if config.oidc.issuer:
             back = f"{self._url()}/v1/oidc/callback"
             oidc = OidcClient(config.oidc, self._oidc_secret, back, self._random, http, self._clock.wall)
-        per_minute = config.requests_per_minute
         return Parts(
             config=config,
             store=store,
@@ -236,7 +267,7 @@ class ApiService:
             line=BridgedLine(bridge, wiring.line) if wiring.line else None,
             board=BridgedNode(bridge, wiring.board) if wiring.board else None,
             announcer=BridgedAnnouncer(bridge, wiring.audiosocket) if wiring.audiosocket else None,
-            requests=RateLimit(burst=max(1, per_minute // 4), per_minute=per_minute),
+            requests=RateLimit(*_requests(config)),
         )
 
     def _keeper(self, store: Store) -> Maintenance | None:
@@ -254,6 +285,7 @@ class ApiService:
         while True:
             try:
                 await parts.store.start()
+                await self._key.settle(parts.store, self._now_ms())
                 link = await accounts.first_link(parts)
                 if self._wiring.files is not None:
                     await publishing.adopt(parts, self._wiring.files)
@@ -261,6 +293,11 @@ class ApiService:
             except StoreUnavailable as error:
                 log.error("the API waits for the store: %s", error)
                 await asyncio.sleep(_STORE_AGAIN_S)
+            except OtherKey as error:
+                self.counters.add("api_key_refused")
+                self._vault.shut("this node has another key than the store: see its log")
+                log.error("nothing is sealed or opened here: %s", error)
+                return
             except ConfigError as error:
                 log.error("what is published does not work here, the files stay in force: %s", error)
                 break
@@ -268,6 +305,9 @@ class ApiService:
             self.setup_link = f"{self._url()}/setup#{link}"
             log.warning("there are no users yet; make the first one here, once: %s", self.setup_link)
         await Outbox(parts.store, parts.vault, http, parts.clock, parts.random, parts.counters).run()
+
+    def _now_ms(self) -> int:
+        return round(self._clock.wall() * 1000)
 
     def _url(self) -> str:
         """As configured, with the port that we have really got."""
@@ -304,9 +344,16 @@ def _try_certificate(config: ApiConfig) -> None:
         raise LocalError(f"the API's certificate {config.tls_cert} cannot be used: {error}") from None
 
 
-def _uvicorn(config: ApiConfig, parts: Parts) -> uvicorn.Config:
+def put_in_force(app: FastAPI, config: ApiConfig) -> None:
+    """Other settings, for requests from now on: each of them asks for the parts anew."""
+    parts: Parts = app.state.parts
+    parts.requests.change(*_requests(config))
+    app.state.parts = replace(parts, config=config)
+
+
+def _uvicorn(config: ApiConfig, app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(parts),
+        app,
         loop="asyncio",
         lifespan="off",
         ws="websockets-sansio",
@@ -321,6 +368,11 @@ def _uvicorn(config: ApiConfig, parts: Parts) -> uvicorn.Config:
         ssl_keyfile=config.tls_key or None,
         timeout_graceful_shutdown=int(STOP_S),
     )
+
+
+def _requests(config: ApiConfig) -> tuple[int, int]:
+    """At once, and a minute, of each user or key."""
+    return max(1, config.requests_per_minute // 4), config.requests_per_minute
 
 
 def _oidc_secret(config: ApiConfig, environment: Mapping[str, str]) -> str:

@@ -34,9 +34,13 @@ class RateLimit:
     """At most ``burst`` at once and ``per_minute`` in the long run, for each name."""
 
     def __init__(self, burst: int, per_minute: float) -> None:
+        self.change(burst, per_minute)
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def change(self, burst: int, per_minute: float) -> None:
+        """Another limit, from now on; what was used up stays so."""
         self._burst = burst
         self._per_s = per_minute / 60
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def wait_s(self, name: str, now: float) -> float:
         """Take one; 0 where it was there, else the seconds until it is (nothing is taken then)."""

@@ -6,15 +6,13 @@ A sealed text is bound to its place (``context``), so that it is worthless in an
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from voicegw.base.errors import ConfigError, LocalError
+from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes
 
-KEY_BYTES = 32
 _NONCE_BYTES = 12
 _FORMAT = b"\x01"
 """First byte of everything sealed, so that another cipher can come one day."""
@@ -26,14 +24,21 @@ class Vault:
     def __init__(self, key: bytes, random: RandomBytes = os.urandom) -> None:
         self._cipher = AESGCM(key)
         self._random = random
+        self._shut = ""
+
+    def shut(self, reason: str) -> None:
+        """From now on everything is refused with a LocalError that says this."""
+        self._shut = reason
 
     def seal(self, text: str, context: str) -> bytes:
-        """Encrypt; the result is different each time."""
+        """Encrypt; the result is different each time. Raises LocalError for a vault that is shut."""
+        self._demand_open()
         nonce = self._random(_NONCE_BYTES)
         return _FORMAT + nonce + self._cipher.encrypt(nonce, text.encode(), context.encode())
 
     def open(self, sealed: bytes, context: str) -> str:
         """Decrypt; raises LocalError where key, context or text is not the one it was sealed with."""
+        self._demand_open()
         nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
             if not sealed.startswith(_FORMAT):
@@ -42,40 +47,26 @@ class Vault:
         except (InvalidTag, ValueError):
             raise LocalError(f"the secret of {context} cannot be opened with this key") from None
 
+    def _demand_open(self) -> None:
+        if self._shut:
+            raise LocalError(self._shut)
+
 
 def trunk_context(trunk_id: str) -> str:
     """What a trunk's password is bound to."""
     return f"trunk {trunk_id}"
 
 
-def load_key(path: Path, random: RandomBytes = os.urandom) -> bytes:
-    """Read the key, or make it at the first start, readable for its owner only.
-
-    Raises ConfigError where others may read the file or it holds no key.
-    """
-    try:
-        return _read_key(path)
-    except FileNotFoundError:
-        pass
-    path.parent.mkdir(parents=True, exist_ok=True)
-    key = random(KEY_BYTES)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was first
-        return _read_key(path)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+def phone_context(phone_id: str) -> str:
+    """What a phone's hashes are bound to."""
+    return f"phone {phone_id}"
 
 
-def _read_key(path: Path) -> bytes:
-    mode = path.stat().st_mode
-    if mode & 0o077:
-        raise ConfigError("others may read the key of all secrets", file=str(path), fix=f"chmod 600 {path}")
-    key = path.read_bytes()
-    if len(key) != KEY_BYTES:
-        fix = "restore it from a backup: without it no stored secret can be read"
-        raise ConfigError(f"holds {len(key)} bytes instead of a key of {KEY_BYTES}", file=str(path), fix=fix)
-    return key
+def webhook_context(subscription_id: str) -> str:
+    """What a subscription's secret is bound to."""
+    return f"webhook {subscription_id}"
+
+
+def totp_context(user_id: str) -> str:
+    """What the secret of a user's authenticator app is bound to."""
+    return f"totp of {user_id}"

@@ -94,6 +94,11 @@ class Concealer:
         self._history[rows, self._ticks % _SLOTS] = frames
         return frames
 
+    def replace(self, rows: _Rows, frames: _Pcm) -> None:
+        """These rows play ``frames`` in this tick, instead of what :meth:`process` gave for them; none is lost."""
+        self._history[rows, self._ticks % _SLOTS] = frames
+        self._lost_samples[rows] = 0
+
     def _mend(self, rows: _Rows, frames: _Pcm, lost: NDArray[np.bool_]) -> None:
         before = self._lost_samples[rows]
         if lost.any():

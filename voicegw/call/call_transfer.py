@@ -33,6 +33,7 @@ class CallTransfer:
         self._config = config
         self._legs = legs
         self.current: Transfer | None = None
+        self._parting = False
 
     @property
     def waiting(self) -> bool:
@@ -58,6 +59,7 @@ class CallTransfer:
             transfer.is_briefing,
             self._config.transcribe,
             supervisors,
+            self._parting and transfer.talking,
         )
 
     def get_timer(self) -> float | None:
@@ -116,6 +118,13 @@ class CallTransfer:
     def abandon(self, now: float) -> list[c.CallCommand]:
         """Somebody of ours wants the caller now."""
         return self.current.take(TransferInput.ABANDONED, now) if self.current is not None else []
+
+    def part(self) -> list[c.CallCommand]:
+        """Caller and target, if they talk, hear from now on what the agent says as well."""
+        if self.talking_with is None:
+            return []
+        self._parting = True
+        return [c.ResumeAgent(c.Absence.TRANSFER)]
 
     def target_gone(self, leg: CallLeg, failure: TransferFailure, status: int, now: float) -> list[c.CallCommand]:
         """A leg that we called ended."""

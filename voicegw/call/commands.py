@@ -83,7 +83,7 @@ class StartAgent:
 
 @dataclass(frozen=True, slots=True)
 class PartFromCaller:
-    """Say goodbye for ``cause``; AgentFinished follows."""
+    """Say goodbye for ``cause``, to whoever the caller talks with as well; AgentFinished follows."""
 
     cause: HangupCause
 

@@ -22,7 +22,11 @@ class MediaHasMoved(Fact, frozen=True):
 
 
 class MediaWasMeasured(Fact, frozen=True):
-    """Counters of a leg at its end. ``leg``: caller, callee, supervisor, or stream of a recording session."""
+    """Counters of a leg at its end. ``leg``: caller, callee, supervisor, or stream of a recording session.
+
+    ``packets_lost``, ``jitter_ms`` and ``mos`` are of what we heard; ``peer_lost``, ``peer_jitter_ms`` and
+    ``peer_mos`` of what the other side heard of us, by its RTCP: -1, -1 and 0 where it does not say.
+    """
 
     packets_sent: int
     packets_received: int
@@ -38,6 +42,9 @@ class MediaWasMeasured(Fact, frozen=True):
     """Whose leg it was, where there may be several of its kind."""
     srtp: str = ""
     """The suite that it was encrypted with; empty for plain RTP."""
+    peer_lost: int = -1
+    peer_jitter_ms: float = -1.0
+    peer_mos: float = 0.0
 
 
 class AudioWasMissing(Fact, frozen=True):
@@ -100,8 +107,9 @@ class SipWasTraced(Fact, frozen=True):
 
 
 class CallWasBarred(Fact, frozen=True):
-    """A toll rule did not allow a call of ours, or, where it was ``running``, not any longer. ``rule`` is empty for
-    what holds for every call, ``limit`` the setting. ``ended``: it was, or never began."""
+    """A toll rule did not allow a call of ours, or, where it was ``running``, a rule or its trunk not any longer.
+    ``rule`` is empty for what holds for every call and for trunks, ``limit`` the setting. ``ended``: it was,
+    or never began."""
 
     leg: str
     rule: str

@@ -90,8 +90,6 @@ class CallMachine:
         if self._deadline is not None and now >= self._deadline:
             if self._parting is not None:
                 commands += self._end_all(self._parting)
-            elif self.control is Control.BRIDGED:
-                commands += self._end_all(HangupCause.CALL_TOO_LONG)
             else:
                 commands += self._part(HangupCause.CALL_TOO_LONG, now)
         if (unanswered := self._before.get_timer()) is not None and now >= unanswered:
@@ -334,6 +332,8 @@ class CallMachine:
             self._transfer.forget()
         elif transfer.state is TransferState.OVER:
             self._transfer.forget()
+            if self._parting is not None:
+                return []  # whoever is left hears our last words to their end
             if self._supervisors.holder is not None:
                 return [c.ResumeAgent(c.Absence.TRANSFER)]
             return self._end_all(HangupCause.CALLEE_HANGUP)
@@ -368,12 +368,12 @@ class CallMachine:
     def _part(self, cause: HangupCause, now: float) -> list[c.CallCommand]:
         if self.state in (CallState.ENDING, CallState.ENDED) or self._parting is not None:
             return []
-        if not self._agent_started or self.control is Control.BRIDGED:
+        if not self._agent_started:
             return self._end_all(cause)
         self._parting = cause
         self._deadline = now + self._config.parting_s
         commands = self._moved(self._transfer.abandon(now), now)
-        return [*commands, *self._supervisors.quieten(), c.PartFromCaller(cause)]
+        return [*commands, *self._supervisors.quieten(), *self._transfer.part(), c.PartFromCaller(cause)]
 
     def _end_all(self, cause: HangupCause) -> list[c.CallCommand]:
         commands = self._transfer.drop(TransferFailure.FAILED)

@@ -138,6 +138,8 @@ class Scene:
     transcribed: bool = False
     """What caller and callee say to each other is put down in writing."""
     supervisors: tuple[tuple[LegId, SupervisorMode], ...] = ()
+    parting: bool = False
+    """Caller and callee talk, and are told that this has to end."""
 
 
 def edges_of(scene: Scene) -> tuple[Edge, ...]:
@@ -165,6 +167,8 @@ def _base(scene: Scene) -> list[tuple[str, str]]:
                 pairs.append((BRIEFER, callee))
         case Near.CALLEE if callee is not None:
             pairs += [(caller, callee), (callee, caller), (callee, RECORDED_OUT)]
+            if scene.parting:
+                pairs += [(AGENT, caller), (AGENT, callee), (AGENT, RECORDED_OUT)]
             if scene.transcribed:
                 pairs += [(caller, AGENT_EAR), (callee, ear_of(callee))]
         case Near.CALLEE_EARLY if callee is not None:
@@ -202,7 +206,8 @@ def _voices(scene: Scene) -> tuple[str, ...]:
         case Near.ANNOUNCER:
             return (ANNOUNCER,)
         case Near.CALLEE | Near.CALLEE_EARLY:
-            return (scene.callee,) if scene.callee is not None else ()
+            others = (scene.callee,) if scene.callee is not None else ()
+            return (*others, AGENT) if scene.parting else others
 
 
 def _silenced(scene: Scene, source: str, sink: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from voicegw import __version__
 from voicegw.base.clock import SystemClock
@@ -14,6 +15,7 @@ from voicegw.config import SHIPPED_DIALPLANS, Config, load_config
 from voicegw.storage.backup import Manifest, Source, restore_backup, verify_backup, write_backup
 
 _MB = 1_000_000
+_DUMP = "voicegw.dump"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,8 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _backup(arguments: argparse.Namespace) -> int:
     config, path = load_config(arguments.config), arguments.config
     base = path.resolve().parent if path is not None else Path.cwd()
-    url = make_url(config.store.url)
-    elsewhere = "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    elsewhere = _server_of(make_url(config.store.url))
     sources = list(sources_of(config, path, recordings=arguments.recordings, keys=not arguments.without_keys))
     manifest = write_backup(
         arguments.file,
@@ -44,7 +45,8 @@ def _backup(arguments: argparse.Namespace) -> int:
     )
     _tell(arguments.file, manifest)
     if elsewhere:
-        print(f"the store is not in it. Back it up now, after the spool: pg_dump -Fc '{elsewhere}' > voicegw.dump")
+        print("the store is not in it. Now, because the spool comes first:")
+        print(f"pg_dump -Fc -f {_DUMP} {shlex.quote(elsewhere)}")
     if not arguments.without_keys:
         print("it holds keys and passwords: keep it where nobody else can read it")
     return 0
@@ -55,8 +57,19 @@ def _restore(arguments: argparse.Namespace) -> int:
     _tell(arguments.file, manifest)
     print(f"{len(written)} files are back; next: voicegw check -c {_configuration(manifest, arguments.directory)}")
     if manifest.database:
-        print(f"the store is not in it: pg_restore it to {manifest.database} before the server starts")
+        print("the store is not in it. Before a server starts, into an empty database:")
+        print(f"pg_restore --single-transaction --no-owner -d {shlex.quote(manifest.database)} {_DUMP}")
     return 0
+
+
+def _server_of(url: URL) -> str:
+    """Where the store is if it is no file; without the password, which PGPASSWORD or ~/.pgpass give to libpq."""
+    if url.get_backend_name() == "sqlite":
+        return ""
+    open_to_read = URL.create(
+        url.drivername, url.username, host=url.host, port=url.port, database=url.database, query=url.query
+    )
+    return open_to_read.render_as_string()
 
 
 def _configuration(manifest: Manifest, directory: Path) -> Path:

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from voicegw.api.vault import Vault, load_key, trunk_context
+from voicegw.api.key_file import read_key
+from voicegw.api.vault import Vault, trunk_context
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.config import Config
 from voicegw.gateway.trunk_config import Trunk
@@ -66,6 +67,6 @@ def _password(settings: TrunkSettings, row: Row | None, config: Config, environ:
     if row is None or row.secret_sealed is None:
         return ""
     try:
-        return Vault(load_key(Path(config.api.key_file))).open(row.secret_sealed, trunk_context(row.id))
+        return Vault(read_key(Path(config.api.key_file))).open(row.secret_sealed, trunk_context(row.id))
     except (LocalError, ConfigError):
         return ""

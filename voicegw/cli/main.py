@@ -304,6 +304,16 @@ def _add_store(commands: _Commands) -> None:
     ladder.add_argument("--json", action="store_true", help="as JSON")
     ladder.add_argument("--pcap", type=Path, metavar="FILE", help="into a packet capture, where texts were kept")
     migrate = actions.add_parser("migrate", help="bring the tables up to date, as a start of the server does")
-    for one in (verify, export, erase, import_, dump, rejected, ladder, migrate):
+    key = actions.add_parser("key", help="whether api.key_file has the key of the store's secrets")
+    change = key.add_mutually_exclusive_group()
+    change.add_argument(
+        "--take",
+        action="store_true",
+        help="make it the store's key; what another one has sealed is to be entered anew. Stop all nodes first",
+    )
+    change.add_argument(
+        "--from", dest="old", type=Path, metavar="FILE", help="the same, and seal anew what the key in FILE opens"
+    )
+    for one in (verify, export, erase, import_, dump, rejected, ladder, migrate, key):
         _add_config(one)
     parser.set_defaults(command="store")

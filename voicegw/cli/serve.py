@@ -8,7 +8,10 @@ import logging
 import os
 import signal
 
+from voicegw.base.heaps import share_heaps
 from voicegw.base.log import configure
+from voicegw.base.precedence import take_precedence
+from voicegw.base.sweeping import keep_swept, settle
 from voicegw.config import load_config
 from voicegw.gateway.resources import raise_file_limit
 from voicegw.server_api import Served
@@ -18,10 +21,12 @@ log = logging.getLogger(__name__)
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    share_heaps()
     config = load_config(arguments.config)
     view = config.log.view(os.environ)
     configure(config.log.level, json_lines=config.log.format == "json", view=view)
     raise_file_limit()
+    log.info("the gateway runs", extra={"pid": os.getpid(), "priority": take_precedence()})
     asyncio.run(_serve(Served(config, arguments.config)))
     return 0
 
@@ -35,7 +40,8 @@ async def _serve(served: Served) -> None:
     loop.add_signal_handler(signal.SIGHUP, served.reload)
     try:
         await served.start()
-        await _first_of(drainer.wait_stop(), _stopped(served, stop), now.wait())
+        settle()
+        await _first_of(drainer.wait_stop(), _stopped(served, stop), now.wait(), keep_swept())
     finally:
         await served.close()
     log.info("stopped", extra={"counters": node.counters.snapshot()})

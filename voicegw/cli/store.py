@@ -20,6 +20,7 @@ from voicegw.api.ladder_text import ladder_text
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
+from voicegw.cli.store_key import store_key
 from voicegw.config import Config, load_config
 from voicegw.server import node_files
 from voicegw.storage.anchors import verify_anchors
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         "rejected": _rejected,
         "ladder": _ladder,
         "migrate": _migrate,
+        "key": _key,
     }
     try:
         return asyncio.run(_to_int(actions[arguments.action](config, arguments)))
@@ -252,6 +254,11 @@ async def _rejected(config: Config, arguments: argparse.Namespace) -> int:
         print(f"{call_id}: {reason}", file=sys.stderr)
     print(f"{done.stored} facts stored, {len(done.kept)} calls stay aside")
     return int(bool(done.kept))
+
+
+async def _key(config: Config, arguments: argparse.Namespace) -> int:
+    async with _opened(config) as store:
+        return await store_key(store, config, arguments)
 
 
 async def _migrate(config: Config, _arguments: argparse.Namespace) -> int:

@@ -28,6 +28,9 @@ class ClusterConfig:
     """HOST:PORT where the balancer and other nodes reach its SIP; empty: ``sip.listen_ip`` and its port."""
     api_url: str = ""
     """Where people and other nodes reach its API; empty: ``api.public_url``, or what it listens on."""
+    host_env: str = ""
+    """The environment variable with the IP address of this node, for nodes that share one configuration, such as
+    pods of Kubernetes: ``advertise`` and ``api_url`` are made of it where they are empty. Empty: none."""
     beat_ms: int = 500
     """Between two signs of life."""
     node_ttl_ms: int = 2000
@@ -36,6 +39,8 @@ class ClusterConfig:
     """Of what one node does at a time: this long after a node died another one registers in its place."""
     events: int = 20_000
     """Live events that Redis keeps for nodes and watchers that come back; about 300 bytes each."""
+    share_bans: bool = True
+    """Whom the guard of one node ignores, all ignore; false: each goes by what it has seen itself."""
     own_registrations: bool = True
     """One node at a time registers at a trunk; false: each registers for itself."""
 

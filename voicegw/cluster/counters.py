@@ -26,3 +26,5 @@ class ClusterCounter(StrEnum):
     REQUESTS_SERVED = "cluster_requests_served"
     LEASES_TAKEN = "cluster_leases_taken"
     LEASES_LOST = "cluster_leases_lost"
+    BANS_TAKEN = "cluster_bans_taken"
+    """Sources ignored on another node's word."""

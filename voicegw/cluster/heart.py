@@ -11,6 +11,7 @@ from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
+from voicegw.cluster.bans import SharedBans
 from voicegw.cluster.contact import Contact
 from voicegw.cluster.counters import ClusterCounter
 from voicegw.cluster.leases import Leases
@@ -43,6 +44,7 @@ class Heart:
         roll: Roll,
         lines: SharedLines,
         leases: Leases,
+        bans: SharedBans,
         now: Now,
         counters: Counters,
         beat_s: float,
@@ -55,6 +57,7 @@ class Heart:
         self._roll = roll
         self._lines = lines
         self._leases = leases
+        self._bans = bans
         self._now = now
         self._counters = counters
         self._beat_s = beat_s
@@ -86,6 +89,7 @@ class Heart:
         try:
             await self._live()
             await self._leases.turn()
+            await self._bans.turn()
             if self._contact.may_fence(self._now()):
                 for owner in self.roster.lost:
                     await self._bury(owner)

@@ -8,7 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from voicegw.base.ids import CallId
-from voicegw.ports.cluster import READ_AT_MOST, Delivered, Line, NodeInfo, Now, Owner, Positions, Roster, SharedCall
+from voicegw.ports.cluster import (
+    MOST_NOTICES,
+    READ_AT_MOST,
+    Delivered,
+    Line,
+    NodeInfo,
+    Notice,
+    Notices,
+    Now,
+    Owner,
+    Positions,
+    Roster,
+    SharedCall,
+)
 
 KEPT_EVENTS = 20_000
 
@@ -40,6 +53,8 @@ class MemoryHouse:
     claims: dict[Owner, _Claim] = field(default_factory=dict)
     lines: dict[str, set[tuple[Owner, str]]] = field(default_factory=dict)
     leases: dict[str, _Lease] = field(default_factory=dict)
+    notices: dict[str, Notice] = field(default_factory=dict)
+    notices_version: int = 0
     token: int = 0
     number: int = 0
     told: deque[tuple[int, bytes]] = field(default_factory=deque)
@@ -193,6 +208,22 @@ class MemoryShared:
         lease = self._house.leases.get(name)
         if lease is not None and (lease.owner, lease.token) == (owner, token):
             del self._house.leases[name]
+
+    # ------------------------------------------------------------ bans
+
+    async def put_notices(self, notices: Sequence[Notice]) -> None:
+        """See the protocol. There is no clock to say what is over: who reads leaves it out."""
+        known = self._house.notices
+        for notice in notices:
+            before = known.get(notice.host)
+            if before.at < notice.at if before else len(known) < MOST_NOTICES:
+                known[notice.host] = notice
+                self._house.notices_version += 1
+
+    async def notices(self, since: str | None) -> Notices:
+        """See the protocol."""
+        version = str(self._house.notices_version)
+        return Notices(version, None if version == since else tuple(self._house.notices.values()))
 
     # ------------------------------------------------------------ messages
 

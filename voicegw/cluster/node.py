@@ -13,6 +13,7 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId, RandomBytes, token
 from voicegw.base.metrics import Counters
+from voicegw.cluster.bans import SharedBans
 from voicegw.cluster.bus import Bus, BusListener
 from voicegw.cluster.config import ClusterConfig
 from voicegw.cluster.heart import EndLost, Heart
@@ -70,6 +71,7 @@ class ClusterNode:
         now, owner = clock.monotonic, self.owner
         self.lines = SharedLines(shared, owner, counters, self._tasks)
         self.leases = Leases(shared, owner, now, config.lease_ttl_ms / 1000, counters)
+        self.bans = SharedBans(shared, place.name, clock.wall)
         self.bus = Bus(shared, owner, listener, roll=self._roll, clock=clock, counters=counters, tasks=self._tasks)
         self.heart = Heart(
             shared,
@@ -79,6 +81,7 @@ class ClusterNode:
             roll=self._roll,
             lines=self.lines,
             leases=self.leases,
+            bans=self.bans,
             now=now,
             counters=counters,
             beat_s=config.beat_ms / 1000,

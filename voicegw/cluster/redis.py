@@ -19,14 +19,28 @@ from redis.exceptions import RedisError
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId
 from voicegw.cluster import scripts
-from voicegw.ports.cluster import READ_AT_MOST, Delivered, Line, NodeInfo, Owner, Positions, Roster, SharedCall
+from voicegw.ports.cluster import (
+    MOST_NOTICES,
+    READ_AT_MOST,
+    Delivered,
+    Line,
+    NodeInfo,
+    Notice,
+    Notices,
+    Owner,
+    Positions,
+    Roster,
+    SharedCall,
+)
 
 PATIENCE_S: Final = 2.0
 _CONNECT_S: Final = 1.0
+_CANCEL_AGAIN_S: Final = 0.1
 _SENT_KEPT: Final = 1000
 _RESP2: Final = 2
 _nodes: Final = msgspec.json.Decoder(NodeInfo)
 _calls: Final = msgspec.json.Decoder(SharedCall)
+_notices: Final = msgspec.json.Decoder(Notice)
 _json: Final = msgspec.json.Encoder()
 T = TypeVar("T")
 
@@ -49,6 +63,7 @@ class RedisShared:
         self._prefix = f"{name}:"
         self._kept = kept
         self._scripts: dict[str, Any] = {}
+        self._asking: set[asyncio.Future[Any]] = set()
 
     # ------------------------------------------------------------ nodes
 
@@ -62,9 +77,11 @@ class RedisShared:
         pipe.hgetall(self._key("nodes"))
         pipe.smembers(self._key("replaced"))
         pipe.smembers(self._key("lost"))
-        known, replaced, lost = await _asked(pipe.execute())
+        known, replaced, lost = await self._asked(pipe.execute())
         owners = [Owner(name.decode(), mark.decode()) for name, mark in sorted(known.items())]
-        signs = await _asked(self._redis.mget([self._key("node:" + one.name) for one in owners])) if owners else []
+        signs = (
+            await self._asked(self._redis.mget([self._key("node:" + one.name) for one in owners])) if owners else []
+        )
         infos = [_decoded(_nodes, sign) if sign else None for sign in signs]
         alive = [info for info, owner in zip(infos, owners, strict=True) if info and info.mark == owner.mark]
         here = {info.owner for info in alive}
@@ -81,12 +98,12 @@ class RedisShared:
         """See the protocol."""
         if calls:
             rows = {call.call_id: _json.encode(call) for call in calls}
-            await _asked(self._redis.hset(self._key(f"calls:{owner}"), mapping=cast(Any, rows)))
+            await self._asked(self._redis.hset(self._key(f"calls:{owner}"), mapping=cast(Any, rows)))
 
     async def drop_calls(self, owner: Owner, call_ids: Sequence[CallId]) -> None:
         """See the protocol."""
         if call_ids:
-            await _asked(self._redis.hdel(self._key(f"calls:{owner}"), *call_ids))
+            await self._asked(self._redis.hdel(self._key(f"calls:{owner}"), *call_ids))
 
     async def rewrite(self, owner: Owner, calls: Sequence[SharedCall], lines: Mapping[str, Sequence[str]]) -> None:
         """See the protocol."""
@@ -99,7 +116,7 @@ class RedisShared:
         pipe = self._redis.pipeline(transaction=False)
         for owner in owners:
             pipe.hvals(self._key(f"calls:{owner}"))
-        found = await _asked(pipe.execute())
+        found = await self._asked(pipe.execute())
         return {
             owner: tuple(_decoded(_calls, row) for row in rows) for owner, rows in zip(owners, found, strict=True)
         }
@@ -138,6 +155,22 @@ class RedisShared:
         """See the protocol."""
         await self._run(scripts.GIVE_LEASE, name, str(owner), token)
 
+    # ------------------------------------------------------------ bans
+
+    async def put_notices(self, notices: Sequence[Notice]) -> None:
+        """See the protocol."""
+        flat = [word for notice in notices for word in (notice.host, _json.encode(notice))]
+        if flat:
+            await self._run(scripts.PUT_NOTICES, MOST_NOTICES, *flat)
+
+    async def notices(self, since: str | None) -> Notices:
+        """See the protocol."""
+        version = (await self._asked(self._redis.get(self._key("bans:version"))) or b"").decode()
+        if version == since:
+            return Notices(version, None)
+        rows = await self._asked(self._redis.hvals(self._key("bans")))
+        return Notices(version, [notice for row in rows if (notice := _notice(row)) is not None])
+
     # ------------------------------------------------------------ messages
 
     async def tell(self, messages: Sequence[bytes]) -> None:
@@ -145,18 +178,18 @@ class RedisShared:
         pipe = self._redis.pipeline(transaction=True)
         for message in messages:
             pipe.xadd(self._key("told"), {"m": message}, maxlen=self._kept, approximate=True)
-        await _asked(pipe.execute())
+        await self._asked(pipe.execute())
 
     async def send(self, owner: Owner, message: bytes) -> None:
         """See the protocol."""
-        await _asked(self._redis.xadd(self._key(f"sent:{owner}"), {"m": message}, maxlen=_SENT_KEPT))
+        await self._asked(self._redis.xadd(self._key(f"sent:{owner}"), {"m": message}, maxlen=_SENT_KEPT))
 
     async def read(self, owner: Owner, after: Positions, patience_s: float) -> Sequence[Delivered]:
         """See the protocol. Waits for less than the patience of the connection."""
         told, sent = self._key("told"), self._key(f"sent:{owner}")
         block_ms = max(1, min(_ms(patience_s), _ms(PATIENCE_S / 2)))
         streams = cast(Any, {told: after.all, sent: after.own})
-        found = await _asked(self._redis.xread(streams, count=READ_AT_MOST, block=block_ms))
+        found = await self._asked(self._redis.xread(streams, count=READ_AT_MOST, block=block_ms))
         return [
             Delivered(position.decode(), stream.decode() == told, fields[b"m"])
             for stream, entries in found
@@ -165,6 +198,10 @@ class RedisShared:
 
     async def close(self) -> None:
         """See the protocol."""
+        while self._asking:
+            for asking in self._asking:
+                asking.cancel()
+            await asyncio.wait(self._asking, timeout=_CANCEL_AGAIN_S)
         await self._redis.aclose()
 
     # ------------------------------------------------------------ inside
@@ -176,7 +213,32 @@ class RedisShared:
         run = self._scripts.get(script)
         if run is None:
             run = self._scripts[script] = self._redis.register_script(script)
-        return await _asked(run(keys=[self._prefix], args=list(arguments)))
+        return await self._asked(run(keys=[self._prefix], args=list(arguments)))
+
+    async def _asked(self, answer: Any) -> Any:
+        """The answer, whose type the client does not tell; raises ProviderError where there is none.
+
+        The client swallows a cancellation now and then, so a task of its own asks: whoever is cancelled, or has no
+        time left, goes at once.
+        """
+        asking = asyncio.ensure_future(answer)
+        self._asking.add(asking)
+        asking.add_done_callback(self._asked_and_done)
+        try:
+            await asyncio.wait((asking,), timeout=2 * PATIENCE_S)
+            if not asking.done():
+                raise ProviderError("redis", "no answer in time", retryable=True)
+            return asking.result()
+        except (RedisError, OSError) as error:
+            raise ProviderError("redis", str(error) or type(error).__name__, retryable=True) from error
+        finally:
+            asking.cancel()
+
+    def _asked_and_done(self, asking: asyncio.Future[Any]) -> None:
+        """An error is taken here, too: where nobody waits any more, none is reported as lost."""
+        self._asking.discard(asking)
+        if not asking.cancelled():
+            asking.exception()
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
@@ -187,14 +249,13 @@ def _decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
         raise ProviderError("redis", f"holds what is none of ours: {error}", retryable=True) from None
 
 
+def _notice(data: bytes) -> Notice | None:
+    """None for what a later version writes: a guard that does not know it goes by its own word."""
+    try:
+        return _notices.decode(data)
+    except msgspec.DecodeError:
+        return None
+
+
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
-
-
-async def _asked(answer: Any) -> Any:
-    """The answer, whose type the client does not tell; raises ProviderError where there is none."""
-    try:
-        async with asyncio.timeout(2 * PATIENCE_S):
-            return await answer
-    except (RedisError, OSError, TimeoutError) as error:
-        raise ProviderError("redis", str(error) or type(error).__name__, retryable=True) from error

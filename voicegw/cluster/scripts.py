@@ -14,6 +14,8 @@ inside a script from what another one says could not be named before. Keys behin
     held:OWNER           hash   HOLDER → names of its lines, separated by newlines
     lease:NAME           string TOKEN|OWNER, with the time to live of the lease
     fence                string the greatest token so far
+    bans                 hash   host → the newest word on it
+    bans:version         string grows with every change of them
     told, sent:OWNER     stream messages to all, and to one run
 """
 
@@ -162,3 +164,33 @@ GIVE_LEASE: Final = """
 local key = KEYS[1]..'lease:'..ARGV[1]
 if redis.call('GET', key) == ARGV[3]..'|'..ARGV[2] then redis.call('DEL', key) end
 """
+
+PUT_NOTICES: Final = """
+local p, most, time = KEYS[1], tonumber(ARGV[1]), redis.call('TIME')
+local function parsed(text)
+    local ok, found = pcall(cjson.decode, text)
+    if ok and type(found) == 'table' and tonumber(found['at']) and tonumber(found['until']) then return found end
+end
+local all, size, changed = redis.call('HGETALL', p..'bans'), 0, false
+for i = 1, #all, 2 do
+    local notice = parsed(all[i + 1])
+    if notice and tonumber(notice['until']) > tonumber(time[1]) then
+        size = size + 1
+    else
+        redis.call('HDEL', p..'bans', all[i])
+    end
+end
+for i = 2, #ARGV, 2 do
+    local before = parsed(redis.call('HGET', p..'bans', ARGV[i]) or '')
+    if before and before['at'] < parsed(ARGV[i + 1])['at'] or not before and size < most then
+        redis.call('HSET', p..'bans', ARGV[i], ARGV[i + 1])
+        if not before then size = size + 1 end
+        changed = true
+    end
+end
+if not changed then return end
+local now = time[1] * 1000000 + time[2]
+local version = math.max(now, tonumber(redis.call('GET', p..'bans:version') or '0') + 1)
+redis.call('SET', p..'bans:version', string.format('%d', version))
+"""
+"""Versions follow the clock for the reason that tokens do."""

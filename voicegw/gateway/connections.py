@@ -85,7 +85,7 @@ class Connections:
         now: Callable[[], float],
         first_flow: int,
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._dialler = dialler
         self._receiver = receiver
         self._counters = counters
@@ -121,7 +121,7 @@ class Connections:
         self, sock: socket.socket, peer: Address, layers: tuple[MessageLayer, TlsLayer | None], listener: int
     ) -> None:
         """Take a connection that a peer opened, or close it where there are too many."""
-        if self._from_host[peer.host] >= self._limits.per_address or not self._make_room():
+        if self._from_host[peer.host] >= self.limits.per_address or not self._make_room():
             self._counters.add(SipCounter.CONNECTION_REFUSED)
             sock.close()
             return
@@ -132,7 +132,7 @@ class Connections:
 
     def _make_room(self) -> bool:
         """When all are taken, one that has never brought a message goes: a phone counts more than a port scan."""
-        if len(self._by_flow) < self._limits.total:
+        if len(self._by_flow) < self.limits.total:
             return True
         unproven = next((one for one in self._by_flow.values() if not one.is_ours and not one.has_spoken), None)
         if unproven is not None:
@@ -170,7 +170,7 @@ class Connections:
         place = destination._replace(flow=0)
         if destination.flow and destination.transport.is_web:
             return None  # a browser listens nowhere: with its connection gone, so is the way there (RFC 7118)
-        if len(self._by_flow) >= self._limits.total:
+        if len(self._by_flow) >= self.limits.total:
             self._counters.add(SipCounter.CONNECTION_REFUSED)
             return None
         try:
@@ -190,9 +190,15 @@ class Connections:
         """Never from within a command of the user agent."""
         asyncio.get_running_loop().call_soon(self._receiver.failed, destination)
 
-    def close_from(self, host: str) -> None:
-        """Close what an address had opened, soon: it may be one of these that the reason came by."""
-        unwanted = [one for one in self._by_flow.values() if not one.is_ours and one.peer.host == host]
+    def taken(self) -> set[tuple[str, int]]:
+        """Who has connections that they opened, and to which listener."""
+        return {(one.peer.host, one.listener) for one in self._by_flow.values() if not one.is_ours}
+
+    def close_from(self, host: str, listener: int | None = None) -> None:
+        """Close what an address had opened, to all listeners or to one, soon: it may be one of these that the
+        reason came by."""
+        theirs = (one for one in self._by_flow.values() if not one.is_ours and one.peer.host == host)
+        unwanted = [one for one in theirs if listener is None or one.listener == listener]
         for connection in unwanted:
             asyncio.get_running_loop().call_soon(self._drop, connection)
 
@@ -276,7 +282,7 @@ class Connections:
     def _sweep(self) -> None:
         now = self._now()
         for connection in list(self._by_flow.values()):
-            counter = connection.overdue(now, self._limits.idle_s)
+            counter = connection.overdue(now, self.limits.idle_s)
             if counter is not None:
                 if counter is not SipCounter.STREAM_BROKEN:  # that one has been counted
                     self._counters.add(counter)

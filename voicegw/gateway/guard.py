@@ -3,8 +3,8 @@
 Pure policy: addresses, bytes and ``now`` in, verdicts out. A parsed request costs many times what a dropped one
 does, so a flood has to end here. Three kinds of addresses: those of trunks, which have a rate of their own; those
 that have a call with us or had one lately, and so are who they say they are; and strangers, who share what is left.
-A stranger that calls itself a scanner, or that is refused again and again, gets silence for a while: an answer
-would tell it that somebody lives here.
+A stranger that calls itself a scanner, is refused again and again, guesses passwords or walks through names gets
+silence for a while: an answer would tell it that somebody lives here.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from voicegw.base.metrics import Counters
 from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.proof_tally import ProofTally
 from voicegw.gateway.token_bucket import Rate, TokenBucket
 from voicegw.sip.address import Address
 from voicegw.sip.counters import SipCounter
+from voicegw.sip.digest_server import Trial
+from voicegw.sip.incoming import Incoming
 
 PROBING = frozenset({400, 403, 404, 405, 410, 416, 420, 481, 484, 485, 501, 604})
 """Refusals that a peer with an honest errand rarely collects."""
@@ -39,8 +43,11 @@ class BanReason(Enum):
 
     SCANNER = "it names a scanner in User-Agent"
     REFUSALS = "it was refused again and again"
+    GUESSING = "it answered challenges wrongly again and again"
+    UNANSWERED = "it was asked who it is again and again, and never said"
     FLOOD = "it went on far beyond its rate"
     ORDERED = "an administrator said so"
+    ELSEWHERE = "another node said so, for a reason that this one does not know"
 
 
 class Ban(NamedTuple):
@@ -89,20 +96,35 @@ class Guard:
         self._rate_of = rate_of
         self._networks = [ipaddress.ip_network(network, strict=False) for network in config.trusted]
         self._trunk = lru_cache(maxsize=_TRUNKS_CACHED)(self._find_trunk)
+        self._rations: dict[str, TokenBucket] = {}
+        """Of trunks: other trunks begin no ration anew."""
         self._strangers: dict[str, _Stranger] = {}
         self._older: dict[str, _Stranger] = {}
         self._acquainted: dict[str, tuple[float, TokenBucket]] = {}
         self._calls: Counter[str] = Counter()
         self._bans: dict[str, Ban] = {}
+        self._tally = ProofTally(config)
         self._all_strangers = TokenBucket(config.strangers, 0.0)
+        self.on_own: Callable[[Ban], None] = lambda _ban: None
+        """Told of bans that were decided here, not of those by :meth:`shun`."""
+        self.on_pardon: Callable[[str], bool] = lambda _host: False
+        """Told of a pardon that was ordered here; whether anybody else ignored the address."""
         self._now = 0.0
         """The time of the latest message, which is exact enough for what lasts an hour."""
 
     def use(self, config: GuardConfig) -> None:
-        """Lists and times of a changed configuration; whoever is known keeps the rate that it has."""
+        """Lists, times and rates of a changed configuration, from the next message on. Bans last as long as they
+        were to, and nobody's ration begins anew."""
+        if config.trusted != self._config.trusted:
+            self._networks = [ipaddress.ip_network(network, strict=False) for network in config.trusted]
+            self.forget_trunks()
         self._config = config
-        self._networks = [ipaddress.ip_network(network, strict=False) for network in config.trusted]
-        self.forget_trunks()
+        self._tally.use(config)
+        self._all_strangers.rate = config.strangers
+        for stranger in chain(self._strangers.values(), self._older.values()):
+            stranger.bucket.rate, stranger.refusals.rate = config.stranger, config.refusal_rate
+        for _, bucket in self._acquainted.values():
+            bucket.rate = config.acquainted
 
     # ---------------------------------------------------------------- before parsing
 
@@ -180,6 +202,21 @@ class Guard:
         if not self._stranger(host, now).refusals.take(now):
             self._ban(host, BanReason.REFUSALS, now)
 
+    def note_trial(self, trial: Trial, incoming: Incoming, now: float) -> None:
+        """A phone had to say who it is: what came of it. Guesses add up, and so do challenges without an answer.
+
+        Whoever has a call is not banned for it, but counted: a call is no leave to guess.
+        """
+        if trial is Trial.ASKED:
+            self._counters.add(SipCounter.PHONES_ASKED)
+        elif trial is Trial.WRONG:
+            self._counters.add(SipCounter.PHONES_WRONG)
+        host, question = incoming.source.host, (incoming.call_id, incoming.request.headers.get("To") or "")
+        if self._trunk(host) is not None:
+            return
+        if self._tally.note(trial, host, question, now) and host not in self._calls:
+            self._ban(host, BanReason.UNANSWERED if trial is Trial.ASKED else BanReason.GUESSING, now)
+
     def forget_trunks(self) -> None:
         """Ask ``rate_of`` anew: the trunks have changed."""
         self._trunk.cache_clear()
@@ -192,7 +229,20 @@ class Guard:
         return host in self._bans
 
     def pardon(self, host: str) -> bool:
-        """Lift the ban of an address; false if there is none."""
+        """Lift the ban of an address, here and wherever else it holds; false if there is none."""
+        elsewhere = self.on_pardon(host)
+        return self.forgive(host) or elsewhere
+
+    def shun(self, host: str, reason: BanReason, now: float, seconds: float) -> bool:
+        """Ignore an address on another node's word; False for those that are never ignored, and for one that has a
+        call here: that one is no stranger to us."""
+        if self._trunk(host) is not None or host in self._calls:
+            return False
+        return self._enter(Ban(host, reason, now + seconds), now)
+
+    def forgive(self, host: str) -> bool:
+        """Lift a ban here, on another node's word; false if there is none."""
+        self._tally.forget(host)
         return self._bans.pop(host, None) is not None
 
     def snapshot(self, now: float) -> GuardSnapshot:
@@ -207,7 +257,13 @@ class Guard:
         address = ipaddress.ip_address(host)
         trusted = any(address in network for network in self._networks)
         rate = UNLIMITED if trusted else self._rate_of(host)
-        return None if rate is None else TokenBucket(rate, 0.0)
+        if rate is None:
+            return None
+        if len(self._rations) >= _TRUNKS_CACHED:
+            self._rations.clear()
+        ration = self._rations.setdefault(host, TokenBucket(rate, 0.0))
+        ration.rate = rate
+        return ration
 
     def _stranger(self, host: str, now: float) -> _Stranger:
         """Two generations: the older one is dropped when the younger one is full, whoever fills it."""
@@ -235,15 +291,21 @@ class Guard:
         return False
 
     def _ban(self, host: str, reason: BanReason, now: float, seconds: float = 0.0) -> None:
+        ban = Ban(host, reason, now + (seconds or self._config.ban_s))
+        if self._enter(ban, now):
+            self._counters.add(SipCounter.GUARD_BANS)
+            self.on_own(ban)
+
+    def _enter(self, ban: Ban, now: float) -> bool:
         if len(self._bans) >= _MOST_BANS:
             self._bans = {host: ban for host, ban in self._bans.items() if now < ban.until}
         if len(self._bans) >= _MOST_BANS:
-            return
-        ban = self._bans[host] = Ban(host, reason, now + (seconds or self._config.ban_s))
-        self._acquainted.pop(host, None)
-        self._strangers.pop(host, None)
-        self._counters.add(SipCounter.GUARD_BANS)
+            return False
+        self._bans[ban.host] = ban
+        self._acquainted.pop(ban.host, None)
+        self._strangers.pop(ban.host, None)
         self._on_ban(ban)
+        return True
 
     def _drop(self, counter: SipCounter) -> bool:
         self._counters.add(counter)

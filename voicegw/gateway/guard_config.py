@@ -42,6 +42,18 @@ class GuardConfig:
     """So many refusals (404, 405, 481 and their kin) without a call between them, and the address is banned."""
     refusal_forgotten_s: float = 60.0
     """After this time one refusal is forgotten, in seconds."""
+    wrong_answers: int = 20
+    """More wrong answers to our challenges than this (an old password, a name that nobody has), and the address is
+    banned. The first ten get a challenge again, the next ones 503 with Retry-After (``phones.failures``)."""
+    unanswered: int = 100
+    """More challenges than this to which no answer came, and the address is banned: a phone answers each of them,
+    who walks through names none. More than ``stranger_burst``, as so many answers may be on their way."""
+    answer_forgotten_s: float = 30.0
+    """After this time one wrong answer and one missing one are forgotten, in seconds: a phone with an old password
+    that tries twice a minute is never banned."""
+    proven_patience: float = 10.0
+    """So many times as many of both, forgotten so many times as fast, are taken from an address from which somebody
+    proved to be one of our phones within ``acquainted_s``: behind NAT it is that of all phones of a house."""
     flood_messages: int = 1000
     """So many messages beyond its rate, without a pause, and a stranger is banned."""
     ban_s: float = 600.0
@@ -62,9 +74,13 @@ class GuardConfig:
                 ipaddress.ip_network(network, strict=False)
             except ValueError:
                 raise ConfigError(f"no network: {network!r}", fix="write 192.0.2.0/24, or one address") from None
-        for name in ("stranger_per_s", "strangers_per_s", "acquainted_per_s", "refusal_forgotten_s"):
+        times = ("refusal_forgotten_s", "answer_forgotten_s")
+        for name in (*times, "stranger_per_s", "strangers_per_s", "acquainted_per_s"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be more than 0", fix="leave it out to take the default")
+        for name in ("wrong_answers", "unanswered", "proven_patience"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be 1 or more", fix="leave it out to take the default")
         if any(name != name.lower() or not name.isascii() or not name for name in self.scanners):
             raise ConfigError("scanners are written in lower case", fix="write friendly-scanner")
 

@@ -1,4 +1,4 @@
-"""One SIP message for Homer: an HEP (EEP) version 3 packet.
+"""One SIP message, or one report on audio, for Homer: an HEP (EEP) version 3 packet.
 
 The header is ``HEP3`` and the length of all; then come chunks, each with vendor, type and its own length, all of
 them big-endian. Vendor 0 and these types are what every collector reads.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from enum import IntEnum
 from ipaddress import ip_address
 from typing import Final
 
@@ -15,7 +16,6 @@ from voicegw.sip.address import Address, Transport
 
 _INET, _INET6 = 2, 10
 _UDP, _TCP = 17, 6
-_SIP: Final = 1
 _CHUNK: Final = struct.Struct("!HHH")
 _HEAD: Final = struct.Struct("!4sH")
 _NUMBERS: Final = struct.Struct("!HHHB HHHB HHHH HHHH HHHI HHHI HHHB HHHI".replace(" ", ""))
@@ -31,11 +31,32 @@ class HepIdentity:
     password: bytes = b""
 
 
-def hep_packet(
-    identity: HepIdentity, source: Address, destination: Address, wall: float, call_id: str, message: bytes
-) -> bytes:
-    """The packet; ``wall`` is Unix time. Raises ValueError for addresses that are names and what is too long."""
-    if len(message) > MOST_BYTES:
+class HepKind(IntEnum):
+    """What is in a packet, by the numbers of the protocol."""
+
+    SIP = 1
+    RTCP = 5
+    """A report of RTCP as JSON."""
+    RTP_SUMMARY = 34
+    """What one side counted of an RTP stream, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What passed between two addresses at ``wall``, Unix time, in the call with this Call-ID."""
+
+    source: Address
+    destination: Address
+    wall: float
+    call_id: str
+    message: bytes
+    kind: HepKind = HepKind.SIP
+
+
+def hep_packet(identity: HepIdentity, captured: Captured) -> bytes:
+    """The packet. Raises ValueError for addresses that are names and what is too long."""
+    source, destination, wall = captured.source, captured.destination, captured.wall
+    if len(captured.message) > MOST_BYTES:
         raise ValueError("too long for HEP")
     come, go = ip_address(source.host.partition("%")[0]), ip_address(destination.host.partition("%")[0])
     if come.version != go.version:
@@ -49,13 +70,13 @@ def hep_packet(
         *(0, 8, 8, destination.port),
         *(0, 9, 10, seconds),
         *(0, 10, 10, int((wall - seconds) * 1_000_000)),
-        *(0, 11, 7, _SIP),
+        *(0, 11, 7, captured.kind),
         *(0, 12, 10, identity.capture_id),
     )
     chunks = [numbers, _chunk(3 if v4 else 5, come.packed), _chunk(4 if v4 else 6, go.packed)]
     if identity.password:
         chunks.append(_chunk(14, identity.password))
-    chunks += [_chunk(17, call_id.encode()), _chunk(15, message)]
+    chunks += [_chunk(17, captured.call_id.encode()), _chunk(15, captured.message)]
     body = b"".join(chunks)
     return _HEAD.pack(b"HEP3", _HEAD.size + len(body)) + body
 

@@ -60,9 +60,9 @@ class IncomingLegs:
         self._tell = tell
         self._random = random
         self._identities = identities
-        self._replaceable = replaceable
+        self.replaceable = replaceable
         self.rates = NumberRates()
-        self._max_setups = max_setups
+        self.max_setups = max_setups
         self._waiting: set[LegId] = set()
         """Those who wait for our answer, and some who have it by now."""
         driver.agent.refuse_while(self._is_crowded)
@@ -95,9 +95,9 @@ class IncomingLegs:
 
     def _is_crowded(self) -> bool:
         """Whether one more call would wait for too long: told at once, it finds another server (RFC 5390)."""
-        if len(self._waiting) >= self._max_setups:
+        if len(self._waiting) >= self.max_setups:
             self._waiting = {leg_id for leg_id in self._waiting if self._is_unanswered(leg_id)}
-        return len(self._waiting) >= self._max_setups
+        return len(self._waiting) >= self.max_setups
 
     def _is_unanswered(self, leg_id: LegId) -> bool:
         handle = self._legs.handle_of(leg_id)
@@ -141,7 +141,7 @@ class IncomingLegs:
     def _replace(self, event: ua.InviteReceived, new: SipLeg) -> None:
         """Another dialog wants the place of a running one. One that has gone meanwhile has no place to give."""
         old = self._legs.by_handle.get(event.replaces) if event.replaces is not None else None
-        welcome = self._replaceable and not event.recording and self._calls.desk.welcomes(event.source.host)
+        welcome = self.replaceable and not event.recording and self._calls.desk.welcomes(event.source.host)
         if old is None or not welcome or isinstance(old, RecordingLeg):
             self._agent.reject(event.handle, 481 if old is None else 603, self._driver.now)
             return

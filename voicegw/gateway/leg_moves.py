@@ -90,7 +90,8 @@ class LegMoves:
         self._driver = driver
         self._agent = driver.agent
         self._legs = legs
-        self._policy = policy
+        self.policy = policy
+        """Where no trunk has one of its own; may be changed."""
         self._report = report
         self._gateway = gateway
         self._random = random
@@ -108,7 +109,7 @@ class LegMoves:
         if leg.media_place is None or leg.leg_id in self._by_leg:
             self._agent.answer_refer(event.handle, _DECLINED, now)
             return
-        allowed = (leg.forward_to or self._policy).allows(event.target)
+        allowed = (leg.forward_to or self.policy).allows(event.target)
         self._report(LegReferred(leg.leg_id, event.target, allowed))
         self._agent.answer_refer(event.handle, 202 if allowed else _DECLINED, now)
         if allowed:

@@ -2,6 +2,9 @@
 
 Both are what a caller feels as post-dial delay. The second is the one that shows under a storm of INVITEs: the loop
 turns, but each message has waited in the kernel for long. Refusing early keeps the answered calls good (RFC 6357).
+
+A loop that paused once is no overload: it collected garbage, or waited for a disk, and goes on. One that had no
+processor for so long will have none for the next call either, which is refused at first sight.
 """
 
 from __future__ import annotations
@@ -12,32 +15,44 @@ _SUSTAINED = 3
 """Checks in a row: one long pause of the loop is no overload, and is over when it is seen."""
 _CALM_S = 0.3
 """So long without a late check, and calls are taken again."""
+_STARVED = 2
+"""Limits: a pause of so many, most of it without a processor, is overload at once."""
+_MOSTLY = 0.75
 
 
 class LoadMeter:
     """``limit_s`` is the lateness that callers may feel."""
 
     def __init__(self, limit_s: float) -> None:
-        self._limit_s = limit_s
+        self.limit_s = limit_s
         self._late_checks = 0
         self._late_at = float("-inf")
         self._emptied_at: float | None = None
         self.overloaded = False
 
-    def note(self, now: float, late_s: float, *, backlogged: bool) -> bool:
-        """Take a measurement: a check that was due ``late_s`` ago, and whether the socket was never empty since.
+    def is_due(self, late_s: float) -> bool:
+        """Whether a check that is ``late_s`` late may not wait for its turn: messages are read before timers run,
+        so that those of a pause would be judged by what was before it."""
+        return late_s > self.limit_s
+
+    def note(self, now: float, late_s: float, *, backlogged: bool, starved_s: float = 0.0) -> bool:
+        """Take a measurement: a check that was due ``late_s`` ago, whether the socket was never empty since, and
+        how long since the last one the process could have run but had no processor.
 
         Returns whether new calls are to be refused.
         """
         if not backlogged or self._emptied_at is None:
             self._emptied_at = now
-        if max(late_s, now - self._emptied_at) > self._limit_s:
+        if max(late_s, now - self._emptied_at) > self.limit_s:
             self._late_checks += 1
             self._late_at = now
         else:
             self._late_checks = 0
-        if self._late_checks >= _SUSTAINED:
+        if self._late_checks >= _SUSTAINED or self._is_starved(late_s, starved_s):
             self.overloaded = True
         elif now - self._late_at >= _CALM_S:
             self.overloaded = False
         return self.overloaded
+
+    def _is_starved(self, late_s: float, starved_s: float) -> bool:
+        return late_s > _STARVED * self.limit_s and starved_s > _MOSTLY * late_s

@@ -70,7 +70,7 @@ class NextTrunk:
         if trip is None or leg.cause is not None or not is_trunk_side(ended, has_rung=trip.has_rung):
             return None
         failed = trip.tried[-1]
-        self._calls.desk.release(leg.leg_id)
+        self._calls.desk.put_back(leg.leg_id)
         try:
             departure = self._calls.depart(
                 leg.leg_id,

@@ -17,8 +17,13 @@ class NumberRates:
     """0: no limit. Callers who do not show a number are nobody's number; numbers are compared as they came."""
 
     def __init__(self, to_number: int = 0, from_number: int = 0) -> None:
-        self._to = Windows(to_number, MINUTE_S) if to_number else None
-        self._from = Windows(from_number, MINUTE_S) if from_number else None
+        self._to: Windows | None = None
+        self._from: Windows | None = None
+        self.change(to_number, from_number)
+
+    def change(self, to_number: int, from_number: int) -> None:
+        """Other limits; calls that were counted stay so, as many as the old limit let be remembered."""
+        self._to, self._from = _limited(self._to, to_number), _limited(self._from, from_number)
 
     def judge(self, invited: LegInvited, now: float) -> RouteRefused | None:
         """Count a call in; why it is refused, None where it is not."""
@@ -32,3 +37,10 @@ class NumberRates:
         for windows, number, _ in asked:
             windows.note(number, now)
         return None
+
+
+def _limited(windows: Windows | None, limit: int) -> Windows | None:
+    if windows is None or not limit:
+        return Windows(limit, MINUTE_S) if limit else None
+    windows.change(limit)
+    return windows

@@ -34,7 +34,8 @@ class OutgoingCalls:
         counters: Counters,
     ) -> None:
         self._driver = driver
-        self._policy = policy
+        self.policy = policy
+        """Where no trunk has one of its own; may be changed."""
         self._servers = servers
         self._random = random
         self._counters = counters
@@ -82,7 +83,7 @@ class OutgoingCalls:
         if attempts is None or not refused or leg.cause is not None:
             return None
         if ended.status in FOLLOWED:
-            policy = leg.forward_to or self._policy
+            policy = leg.forward_to or self.policy
             leg.redirection = leg.redirection or Redirection(attempts.dialled.target_uri, policy.allows)
             leg.redirection.receive(ended.headers)
         target = leg.redirection.next_target() if leg.redirection is not None else None

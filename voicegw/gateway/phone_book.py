@@ -13,10 +13,11 @@ from voicegw.gateway.phone_config import PhoneAccount, PhonesConfig
 from voicegw.sip.address import Address
 from voicegw.sip.bindings import Binding
 from voicegw.sip.digest import Algorithm
-from voicegw.sip.digest_server import DigestServer, Unproven
+from voicegw.sip.digest_server import DigestServer, Proven, Trial, Unproven
 from voicegw.sip.grammar import from_wire, unescape
 from voicegw.sip.headers import NameAddr
 from voicegw.sip.incoming import Incoming
+from voicegw.sip.nonces import SharedNonces
 from voicegw.sip.reception import Answer, Decision, Welcome
 from voicegw.sip.registrar import Registered, Registrar
 from voicegw.sip.uri import SipUri, uri_scheme
@@ -40,16 +41,19 @@ class PhoneState:
 
 class PhoneBook:
     """Accounts, bindings and presence. ``on_registered`` is told of every change of bindings, ``listeners`` of what
-    people care for."""
+    people care for, ``on_trial`` of each request whose sender had to say who they are. ``shared``: what other nodes
+    ask phones with, too."""
 
-    def __init__(self, config: PhonesConfig, random: RandomBytes) -> None:
+    def __init__(self, config: PhonesConfig, random: RandomBytes, shared: SharedNonces | None = None) -> None:
         self._config = config
         self._accounts: dict[str, PhoneAccount] = {}
-        self._digest = DigestServer(config.policy, self._ha1, random)
+        self._added: tuple[PhoneAccount, ...] = ()
+        self._digest = DigestServer(config.policy, self._ha1, random, shared)
         self._calls: Counter[str] = Counter()
         self._told: dict[str, PhoneState] = {}
         self.registrar = Registrar(config.limits)
         self.on_registered: Callable[[str, Address], None] = lambda _name, _source: None
+        self.on_trial: Callable[[Trial, Incoming, float], None] = lambda _trial, _incoming, _now: None
         self.listeners: list[Callable[[PhoneState], None]] = []
         self.set_accounts(())
 
@@ -72,7 +76,8 @@ class PhoneBook:
 
     def set_accounts(self, added: Iterable[PhoneAccount]) -> list[str]:
         """Those of the configuration and ``added``; returns the names whose bindings ended with their account."""
-        accounts = {one.name: one for one in added if one.enabled}
+        self._added = tuple(added)
+        accounts = {one.name: one for one in self._added if one.enabled}
         accounts |= {entry.name: entry.account for entry in self._config.accounts}
         gone = [name for name in self.registrar.users() if name not in accounts]
         gone += [
@@ -86,6 +91,13 @@ class PhoneBook:
             self._tell(name, 0.0)
         return dropped
 
+    def use(self, config: PhonesConfig) -> list[str]:
+        """Other accounts in the configuration, and limits of what is registered from now on; the domain and how
+        passwords are asked for stay. Returns as :meth:`set_accounts`."""
+        self._config = config
+        self.registrar.limits = config.limits
+        return self.set_accounts(self._added)
+
     def account(self, name: str) -> PhoneAccount | None:
         """The account of this name."""
         return self._accounts.get(name)
@@ -98,7 +110,7 @@ class PhoneBook:
 
     def register(self, incoming: Incoming, now: float) -> Answer:
         """REGISTER: who it is, whether it is for themselves, and where they are (RFC 3261 §10.3)."""
-        verdict = self._digest.check(incoming.request, incoming.source, now)
+        verdict = self._prove(incoming, now)
         if isinstance(verdict, Unproven):
             return Answer(verdict.status, verdict.headers)
         if verdict.username != _user(incoming.request.headers.get("To") or ""):
@@ -113,10 +125,15 @@ class PhoneBook:
         sender = incoming.request.headers.get("From") or ""
         if not self.registers or _host(sender) != self._config.domain.lower():
             return Welcome()
-        verdict = self._digest.check(incoming.request, incoming.source, now)
+        verdict = self._prove(incoming, now)
         if isinstance(verdict, Unproven):
             return Answer(verdict.status, verdict.headers, is_final=verdict.failed)
         return Welcome(verdict.username) if verdict.username == _user(sender) else _FORBIDDEN
+
+    def _prove(self, incoming: Incoming, now: float) -> Proven | Unproven:
+        verdict = self._digest.check(incoming.request, incoming.source, now)
+        self.on_trial(verdict.trial if isinstance(verdict, Unproven) else Trial.RIGHT, incoming, now)
+        return verdict
 
     def _note(self, name: str, done: Registered, source: Address, now: float) -> None:
         if done.after != done.before:

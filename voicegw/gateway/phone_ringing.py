@@ -67,7 +67,7 @@ class PhoneRinging:
         self._random = random
         self._now = now
         self._on_event = on_event
-        self._ring_s = ring_s
+        self.ring_s = ring_s
         self._ringing: dict[LegId, _Ringing] = {}
         self._by_device: dict[LegId, _Ringing | None] = {}
         """None: another device was quicker, or the call was given up."""
@@ -165,7 +165,7 @@ class PhoneRinging:
             if ringing.devices:
                 if ringing.waiting:
                     loop = asyncio.get_running_loop()
-                    ringing.timer = loop.call_later(self._ring_s, self._ring_next, ringing)
+                    ringing.timer = loop.call_later(self.ring_s, self._ring_next, ringing)
                 return True
         return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError, RemoteProtocolError
@@ -21,7 +22,8 @@ from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.phone_ringing import PhoneRinging
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_driver import SipDriver
-from voicegw.gateway.tolls.calls import NOBODY, Payer
+from voicegw.gateway.tolls.book import CUT_S, Overrun
+from voicegw.gateway.tolls.calls import NOBODY, Barred, Payer
 from voicegw.gateway.trunk_calls import Departure, Speech, TrunkCalls
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.gateway.way import DIRECT, Way
@@ -47,7 +49,7 @@ class Placing:
         servers: Servers,
         phones: tuple[PhoneBook, PhoneRinging],
         ended: Callable[[SipLeg, LegEnded], None],
-        hangup: Callable[[LegId, HangupCause], None],
+        overrun: Callable[[Overrun], None],
         random: RandomBytes,
     ) -> None:
         self._driver = driver
@@ -58,7 +60,7 @@ class Placing:
         self._servers = servers
         self._phones, self._ringing = phones
         self._ended = ended
-        self._hangup = hangup
+        self._overrun = overrun
         self._random = random
         self._resolving: dict[LegId, asyncio.Task[None]] = {}
 
@@ -141,7 +143,15 @@ class Placing:
             raise
 
     def _limit(self, leg: SipLeg, speech: Speech) -> None:
-        leg.limit(speech.max_call_s, lambda: self._hangup(leg.leg_id, HangupCause.CALL_TOO_LONG))
+        leg.limit(speech.max_call_s, lambda: self._overdue(leg, speech.max_call_s))
+
+    def _overdue(self, leg: SipLeg, longest_s: int) -> None:
+        """Who talks is told first, and cut off where that takes too long; who does not is let go at once."""
+        barred = Barred("", "max_call_s", f"a call by this trunk may last {longest_s} s")
+        overrun = Overrun(leg.leg_id, barred, ends=True, cut=leg.attempts is not None)
+        if not overrun.cut:
+            leg.limit(CUT_S, lambda: self._overrun(replace(overrun, cut=True)))
+        self._overrun(overrun)
 
     def _place(self, leg: SipLeg, dialled: Dialled) -> None:
         """Send the INVITE, at once where it is known whereto."""

@@ -12,6 +12,7 @@ from voicegw.sip.digest import Algorithm
 from voicegw.sip.digest_server import DigestPolicy, DigestServer, Unproven
 from voicegw.sip.grammar import to_wire
 from voicegw.sip.incoming import Incoming
+from voicegw.sip.nonces import SharedNonces
 from voicegw.sip.reception import Answer, Decision, Welcome
 
 TRUNK_REALM: Final = "voicegw"
@@ -21,15 +22,23 @@ TRUNK_REALM: Final = "voicegw"
 class ReceptionDesk:
     """The user agent's :class:`~voicegw.sip.reception.Reception`.
 
-    A trunk's address comes first: a PBX may use our domain without being one of our phones.
+    A trunk's address comes first: a PBX may use our domain without being one of our phones. ``shared``: what other
+    nodes ask trunks with, too.
     """
 
-    def __init__(self, phones: PhoneBook, trunks: TrunkDesk, policy: DigestPolicy, random: RandomBytes) -> None:
+    def __init__(
+        self,
+        phones: PhoneBook,
+        trunks: TrunkDesk,
+        policy: DigestPolicy,
+        random: RandomBytes,
+        shared: SharedNonces | None = None,
+    ) -> None:
         self._phones = phones
         self._trunks = trunks
         self._realm = policy.realm or TRUNK_REALM
         asked = DigestPolicy(self._realm, policy.algorithms, policy.md5_only, policy.nonce_life_s, policy.failures)
-        self._digest = DigestServer(asked, self._ha1, random)
+        self._digest = DigestServer(asked, self._ha1, random, shared)
         self._asked: tuple[Trunk, ...] = ()
         """Whose calls may come from where the request at hand came from."""
 

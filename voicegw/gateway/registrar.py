@@ -39,7 +39,7 @@ class PhoneKeeper:
         requests: SipRequests,
         keep: Keep = keep_nothing,
     ) -> None:
-        self._config = config
+        self.config = config
         self._book = book
         self._driver = driver
         self._requests = requests
@@ -129,7 +129,7 @@ class PhoneKeeper:
     def _watch(self, name: str) -> None:
         """Ping each device that has to be, and no others."""
         bound = self._book.registrar.bindings(name, self._driver.now)
-        wanted = {(name, one.contact, one.source) for one in bound if self._config.ping_s and needs_ping(one)}
+        wanted = {(name, one.contact, one.source) for one in bound if self.config.ping_s and needs_ping(one)}
         for key in [key for key in self._pings if key[0] == name and key not in wanted]:
             self._pings.pop(key).cancel()
         for key in wanted - self._pings.keys():
@@ -137,9 +137,9 @@ class PhoneKeeper:
 
     async def _ping(self, name: str, contact: str, source: Address) -> None:
         """RFC 5626 §4.4 leaves that to the phone; one that does not is lost behind its NAT after half a minute."""
-        missed, patience_s = 0, min(_PING_PATIENCE_S, self._config.ping_s)
-        while missed < self._config.pings_missed:
-            await asyncio.sleep(self._config.ping_s)
+        missed, patience_s = 0, min(_PING_PATIENCE_S, self.config.ping_s)
+        while missed < self.config.pings_missed:
+            await asyncio.sleep(self.config.ping_s)
             here = self._driver.local_address(source)
             event = await self._requests.send(
                 "OPTIONS",

@@ -98,11 +98,14 @@ class Registrations:
         self._leaving: set[asyncio.Task[None]] = set()
         self._flows = FlowKeeper(driver, random, counters, self.refresh)
 
-    def put_in_force(self, enrolments: Mapping[str, Enrolment]) -> None:
-        """Register these and nothing else. What stays as it was is left alone; what goes is taken back."""
+    def put_in_force(self, enrolments: Mapping[str, Enrolment], taken: Collection[str] = ()) -> None:
+        """Register these and nothing else. What stays as it was is left alone; what goes is taken back, but for
+        those that another node with our instance has ``taken``: it would be that one's binding by now."""
         for name in [name for name, kept in self._kept.items() if enrolments.get(name) != kept.enrolment]:
             self._flows.drop(name)
-            leaving = child_task(self._leave(self._kept.pop(name)), f"leaving {name}")
+            kept = self._kept.pop(name)
+            replaced = name in taken and kept.machine.flow_timer_s is not None
+            leaving = child_task(self._leave(kept, is_replaced=replaced), f"leaving {name}")
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
         for name, enrolment in enrolments.items():
@@ -234,12 +237,12 @@ class Registrations:
         else:
             machine.receive_failure(event.request, self._driver.now)
 
-    async def _leave(self, kept: _Kept) -> None:
+    async def _leave(self, kept: _Kept, *, is_replaced: bool) -> None:
         if kept.task is not None:
             kept.task.cancel()
             await asyncio.wait((kept.task,))
         request = kept.machine.stop()
-        if request is not None:
+        if request is not None and not is_replaced:
             await self._send(kept, request, LAST_WORD_S)
 
     def _contact(self, server: Address) -> SipUri:

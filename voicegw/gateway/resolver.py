@@ -87,6 +87,11 @@ class Resolver:
         self._stub: dns.asyncresolver.Resolver | None = None
         self._stamp = 0
 
+    def use(self, config: LocatingConfig) -> None:
+        """Other name servers and patience, for questions from now on; answers that are known hold."""
+        if config != self._config:
+            self._config, self._stub = config, None
+
     async def locate(self, uri: SipUri) -> tuple[Address, ...]:
         """Where a request for ``uri`` goes, the best first. LocalError where there is nothing to be found."""
         self._hosts.refresh()

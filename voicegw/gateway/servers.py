@@ -46,6 +46,12 @@ class Servers:
         self._timer: asyncio.TimerHandle | None = None
         self._probes: set[asyncio.Task[None]] = set()
 
+    def use(self, config: LocatingConfig) -> None:
+        """Other patience and limits, from now on; servers that are passed over rest as long as before."""
+        self._config = config
+        self._blacklist.rest_s = config.blacklist_s
+        self._resolver.use(config)
+
     @property
     def config(self) -> LocatingConfig:
         """Patience and limits."""

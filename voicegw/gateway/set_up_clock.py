@@ -16,6 +16,8 @@ from voicegw.sip.address import Address
 
 _MOST: Final = 4096
 """Set-ups under way that are timed; of a flood only the newest."""
+_LONGEST_S: Final = 600.0
+"""A set-up that has not ended by then is not timed to its end: a call that nobody acknowledges has none."""
 _TAGGED: Final = re.compile(rb"^(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=", re.IGNORECASE | re.MULTILINE)
 _OF_INVITE: Final = re.compile(rb"^cseq[ \t]*:[ \t]*\d+[ \t]+INVITE", re.IGNORECASE | re.MULTILINE)
 _RESPONSE: Final = b"SIP/2.0 "
@@ -40,6 +42,11 @@ class SetUpClock:
         self._counters = counters
         self._now = now
         self._under_way: OrderedDict[str, _SetUp] = OrderedDict()
+
+    @property
+    def under_way(self) -> int:
+        """How many set-ups are being timed."""
+        return len(self._under_way)
 
     def received(self, data: bytes, _source: Address) -> None:
         """See :class:`voicegw.sip.tap.Tap`."""
@@ -66,8 +73,9 @@ class SetUpClock:
         call_id = call_id_of(data)
         if call_id in self._under_way or _is_in_dialog(data):
             return
-        self._under_way[call_id] = _SetUp(sent, self._now())
-        if len(self._under_way) > _MOST:
+        now = self._now()
+        self._under_way[call_id] = _SetUp(sent, now)
+        while len(self._under_way) > _MOST or next(iter(self._under_way.values())).invited_at < now - _LONGEST_S:
             self._under_way.popitem(last=False)
 
     def _responded(self, call_id: str, set_up: _SetUp, status: bytes) -> None:

@@ -20,22 +20,25 @@ _TRUNK, _NUMBER = "trunk/", "number/"
 
 
 class SharedLines:
-    """Belongs to the desk. Without a ``pool`` nothing is shared; ``per_number`` 0: numbers have no limit."""
+    """Belongs to the desk. Without a ``pool`` nothing is counted; ``per_number`` 0: numbers have no limit.
+    ``alone``: the pool is this node's own. Lines of trunks and toll rules are counted elsewhere then."""
 
-    def __init__(self, pool: LinePool | None = None, per_number: int = 0) -> None:
+    def __init__(self, pool: LinePool | None = None, per_number: int = 0, *, alone: bool = False) -> None:
         self._pool = pool
-        self._per_number = per_number
+        self._alone = alone
+        self.per_number = per_number
+        """Of calls from now on; those that came while there was no limit are not counted."""
         self._holders: dict[LegId, str] = {}
 
     def wanted(self, trunk: Trunk | None, called: str = "", tolls: Sequence[Line] = ()) -> tuple[Line, ...]:
         """What a leg needs; ``called`` for a call in, ``tolls`` for one out: places among calls at once."""
         if self._pool is None:
             return ()
-        lines = list(tolls)
-        if trunk is not None and trunk.settings.max_calls:
+        lines = [] if self._alone else list(tolls)
+        if trunk is not None and trunk.settings.max_calls and not self._alone:
             lines.append(Line(_TRUNK + trunk.name, trunk.settings.max_calls))
-        if called and self._per_number:
-            lines.append(Line(_NUMBER + called, self._per_number))
+        if called and self.per_number:
+            lines.append(Line(_NUMBER + called, self.per_number))
         return tuple(lines)
 
     async def take(self, leg_id: LegId, lines: Sequence[Line]) -> None:

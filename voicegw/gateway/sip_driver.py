@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 
 from voicegw.base.clock import Clock
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
+from voicegw.base.starvation import starved_s
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.guard import Ban, Guard
 from voicegw.gateway.load_meter import CHECK_S, LoadMeter
@@ -72,28 +74,9 @@ class SipDriver:
         self.taps = Taps((self.traces, SetUpClock(counters, clock.monotonic)))
         """Who is shown every message."""
         self._load = LoadMeter(config.overload_ms / 1000)
-        self.agent = UserAgent(
-            UserAgentConfig(
-                local_address=self.wire.local_address,
-                name=config.user_agent,
-                stream_above=config.stream_above,
-                timers=TimerValues(t1=config.t1_ms / 1000),
-                max_calls=config.max_calls,
-                max_transactions=config.max_transactions,
-                retry_after_s=config.retry_after_s,
-                credentials=credentials,
-                reception=reception,
-                packages=reception.packages,
-                limits=config.guard.admission(config.max_transactions),
-                peers=self.guard,
-                tap=self.taps,
-                accept_messages=config.accept_messages,
-                sessions=SessionTimerPolicy(config.session_expires_s, config.min_se_s),
-                reliable=ReliablePolicy(config.reliable_1xx),
-            ),
-            random,
-            counters,
-        )
+        self._credentials = credentials
+        self._reception = reception
+        self.agent = UserAgent(self._described(config), random, counters)
         self.on_stun_answer: Callable[[bytes, Address], None] = _nobody_asked
         """Who sends STUN requests of our own, and waits for what answers them."""
         self._timer: asyncio.TimerHandle | None = None
@@ -102,6 +85,9 @@ class SipDriver:
         self._check: asyncio.TimerHandle | None = None
         self.short_of: Callable[[], str] = _nothing
         """What there is too little of for one more call; asked about once a second."""
+        self.starvation: Callable[[], float] = _own_starvation
+        """Seconds that this process has waited for a processor so far."""
+        self._starved_s = 0.0
         self._short = ""
         self._checks = 0
 
@@ -131,6 +117,7 @@ class SipDriver:
     def open(self) -> Address:
         """Start; LocalError if an address cannot be had. Returns that of the first listener."""
         bound = self.wire.open()
+        self._starved_s = self.starvation()
         self._plan_check()
         return bound
 
@@ -143,9 +130,33 @@ class SipDriver:
         self.wire.close()
 
     def use(self, config: SipConfig) -> None:
-        """The limits and the guard of a changed configuration, from now on."""
+        """What of a changed configuration is no socket, from now on; T1 stays as it is, too."""
         self.guard.use(config.guard)
-        self.agent.change_limits(config.max_calls, config.retry_after_s, accept_messages=config.accept_messages)
+        self.wire.use(config.reached_by, config.connections, config.tls_client)
+        self._load.limit_s = config.overload_ms / 1000
+        self.traces.config = config.ladder
+        self._prefer_ipv6 = config.locating.prefer_ipv6
+        self.agent.use(self._described(config))
+
+    def _described(self, config: SipConfig) -> UserAgentConfig:
+        return UserAgentConfig(
+            local_address=self.wire.local_address,
+            name=config.user_agent,
+            stream_above=config.stream_above,
+            timers=TimerValues(t1=config.t1_ms / 1000),
+            max_calls=config.max_calls,
+            max_transactions=config.max_transactions,
+            retry_after_s=config.retry_after_s,
+            credentials=self._credentials,
+            reception=self._reception,
+            packages=self._reception.packages,
+            limits=config.guard.admission(config.max_transactions),
+            peers=self.guard,
+            tap=self.taps,
+            accept_messages=config.accept_messages,
+            sessions=SessionTimerPolicy(config.session_expires_s, config.min_se_s),
+            reliable=ReliablePolicy(config.reliable_1xx),
+        )
 
     def admits(self) -> bool:
         """Whether the next INVITE would come through; any thread may ask."""
@@ -206,6 +217,7 @@ class SipDriver:
         if is_stun(data):
             self._answer_stun(data, source)
             return
+        self._look()
         self.agent.receive_datagram(data, source, now)
         if self._delivery is None:
             self._deliver()  # we are called by the event loop, and nothing waits that came before
@@ -226,6 +238,13 @@ class SipDriver:
             self.agent.receive_broken(fault.head, fault.status, source)
             self.pump()
 
+    def _look(self) -> None:
+        """Check the load before a message is taken that came while the loop stood still."""
+        check = self._check
+        if check is not None and self._load.is_due(asyncio.get_running_loop().time() - check.when()):
+            check.cancel()
+            self._check_load(check.when())
+
     def _plan_check(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + CHECK_S
@@ -236,7 +255,10 @@ class SipDriver:
         late_s = asyncio.get_running_loop().time() - due
         self._counters.observe("event_loop_lateness_seconds", max(0.0, late_s))
         before = self._refuses
-        late = self._load.note(self.now, late_s, backlogged=self.wire.take_backlog())
+        waited_s, self._starved_s = self._starved_s, self.starvation()
+        late = self._load.note(
+            self.now, late_s, backlogged=self.wire.take_backlog(), starved_s=self._starved_s - waited_s
+        )
         self._checks += 1
         if self._checks % _RESOURCE_CHECKS == 1:
             self._short = self.short_of()
@@ -267,6 +289,10 @@ class SipDriver:
 
 def _nobody_asked(_data: bytes, _source: Address) -> None:
     """A STUN answer to nothing."""
+
+
+def _own_starvation() -> float:
+    return starved_s(os.getpid())
 
 
 def _nothing() -> str:

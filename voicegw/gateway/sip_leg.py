@@ -27,7 +27,6 @@ from voicegw.gateway.leg_table import LegTable
 from voicegw.gateway.leg_words import LegWords
 from voicegw.gateway.media_places import MediaPlaces
 from voicegw.gateway.next_trunk import NextTrunk
-from voicegw.gateway.number_rates import NumberRates
 from voicegw.gateway.outgoing import OutgoingCalls
 from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.phone_config import PhonesConfig
@@ -51,6 +50,7 @@ from voicegw.gateway.trunk_watch import TrunkWatch
 from voicegw.sip import events as ua
 from voicegw.sip.address import Address
 from voicegw.sip.challenges import FindCredentials, no_credentials
+from voicegw.sip.nonces import SharedNonces
 from voicegw.sip.sip_call import SipCallState
 
 NO_PHONES: Final = PhonesConfig()
@@ -61,6 +61,7 @@ class SipGateway:
 
     ``credentials`` answers challenges for what is dialled under an account; ``phones`` register here; calls come
     and go by ``trunks``. ``fetch_certificate``: where certificates of signed callers come from; None: the web.
+    ``nonces``: what nodes challenge with that take one another's; None: a node on its own.
     """
 
     def __init__(
@@ -75,20 +76,24 @@ class SipGateway:
         phones: PhonesConfig = NO_PHONES,
         trunks: TrunkDesk | None = None,
         fetch_certificate: Fetch | None = None,
+        nonces: SharedNonces | None = None,
     ) -> None:
         self.trunks = trunks or TrunkDesk((), config.strangers, counters)
         node = _speech_of(config)
         calls = TrunkCalls(self.trunks, node)
         self._speak = calls.speak
-        self.phones = PhoneBook(phones, random)
-        reception = ReceptionDesk(self.phones, self.trunks, phones.policy, random)
+        self.phones = PhoneBook(phones, random, None if nonces is None else nonces.of("phones"))
+        asked = None if nonces is None else nonces.of("trunks")
+        reception = ReceptionDesk(self.phones, self.trunks, phones.policy, random, asked)
         self._driver = driver = SipDriver(
             config, self._handle, random, clock, counters, credentials, reception, self.trunks
         )
         self._agent, self.snapshot, self.admits = driver.agent, driver.snapshot, driver.admits
         self.wire, self.guard, self.taps = driver.wire, driver.guard, driver.taps
+        self.phones.on_trial = self.guard.note_trial
         self.is_settled, self.take_trace = driver.traces.settled, driver.traces.take
         self.take_first_trace, self.listen = driver.traces.take_first, driver.traces.listen
+        self.call_id_of = driver.traces.call_ids.of
         self._report = on_event
         self._ringing = PhoneRinging(self.phones, self, random, lambda: driver.now, self._deliver, phones.ring_s)
         self._tell = self._ringing.pass_on
@@ -133,7 +138,7 @@ class SipGateway:
             self.servers,
             (self.phones, self._ringing),
             self._end,
-            self.hangup,
+            self._overrun,
             random,
         )
         self.dial = self._placing.dial
@@ -174,11 +179,20 @@ class SipGateway:
         self._driver.close()
 
     def use(self, config: SipConfig) -> None:
-        """For calls and messages from now on: limits, the guard's lists, codecs, keys and SRTP of the node, and
-        whose signatures are believed."""
+        """For calls and messages from now on; sockets stay as they are, and running calls keep what they agreed."""
         self._driver.use(config)
+        self.trunks.strangers = config.strangers
+        self._outgoing.policy = self._moves.policy = TargetPolicy(config.forward_to)
+        self._incoming.max_setups, self._incoming.replaceable = config.max_setups, config.replaceable
         self._identities.use(config.identity)
+        self.servers.use(config.locating)
         self._speak(_speech_of(config))
+
+    def use_phones(self, config: PhonesConfig) -> None:
+        """Accounts, limits and times of phones, from now on; those whose account has changed register anew."""
+        self.registrar.config = config
+        self._ringing.ring_s = config.ring_s
+        self.registrar.forget(self.phones.use(config))
 
     def reload_certificates(self) -> None:
         """Read the files anew: those of our connections, and those with whom callers' signatures are of."""
@@ -195,9 +209,9 @@ class SipGateway:
         """Refuse new calls (503) while this names something that there is too little of."""
         self._driver.short_of = short_of
 
-    def limit_numbers(self, rates: NumberRates) -> None:
-        """So many calls to and from each number, from now on."""
-        self._incoming.rates = rates
+    def limit_numbers(self, to_number: int, from_number: int) -> None:
+        """So many calls a minute to and from each number, from now on; those of the last minute count. 0: any."""
+        self._incoming.rates.change(to_number, from_number)
 
     @property
     def active_legs(self) -> int:

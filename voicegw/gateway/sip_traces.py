@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from voicegw.base.ids import LegId
+from voicegw.gateway.call_ids import CallIds
 from voicegw.gateway.ladder_config import LadderConfig
 from voicegw.gateway.trace_message import Message, Passed, call_id_of, harmless, read
 from voicegw.sip.address import Address
@@ -158,7 +159,8 @@ class SipTraces:
     """A :class:`voicegw.sip.tap.Tap`. ``here`` tells how a peer reaches us; ``now`` is monotonic seconds."""
 
     def __init__(self, config: LadderConfig, here: Callable[[Address], Address], now: Callable[[], float]) -> None:
-        self._config = config
+        self.config = config
+        """Of legs that begin from now on."""
         self._here = here
         self._now = now
         self._by_call_id: dict[str, Trace] = {}
@@ -166,15 +168,17 @@ class SipTraces:
         self._legs: dict[LegId, tuple[Trace, list[str]]] = {}
         self._ended: OrderedDict[LegId, None] = OrderedDict()
         self._listeners: dict[LegId, Listener] = {}
+        self.call_ids = CallIds()
 
     # ------------------------------------------------------------ legs
 
     def follow(self, leg_id: LegId, call_id: str) -> None:
         """Messages with this Call-ID are of this leg, what came already as well. A leg may have several."""
-        if not self._config.messages:
+        self.call_ids.follow(leg_id, call_id)
+        if not self.config.messages:
             return
         early = self._candidates.pop(call_id, None)
-        trace, call_ids = self._legs.setdefault(leg_id, (early or Trace(self._config), []))
+        trace, call_ids = self._legs.setdefault(leg_id, (early or Trace(self.config), []))
         if early is not None and early is not trace:
             trace.take_over(early)
         if call_id not in call_ids:
@@ -189,7 +193,7 @@ class SipTraces:
         """
         if listener is None:
             self._listeners.pop(leg_id, None)
-        elif self._config.messages:
+        elif self.config.messages:
             self._listeners[leg_id] = listener
         known = self._legs.get(leg_id)
         if known is None:
@@ -199,6 +203,7 @@ class SipTraces:
 
     def rename(self, leg_id: LegId, name: LegId) -> None:
         """A leg is called something else from now on; one that is called so already is the same leg."""
+        self.call_ids.rename(leg_id, name)
         known = self._legs.pop(leg_id, None)
         if known is None:
             return
@@ -212,6 +217,7 @@ class SipTraces:
 
     def ended(self, leg_id: LegId) -> None:
         """Its messages wait for :meth:`take`, but not for ever."""
+        self.call_ids.ended(leg_id)
         if leg_id in self._legs:
             self._ended[leg_id] = None
         while len(self._ended) > _ENDED:
@@ -251,7 +257,7 @@ class SipTraces:
 
     def _note(self, data: bytes, peer: Address, *, sent: bool) -> None:
         """In the path of every message: what can wait until somebody wants to know does."""
-        if not self._config.messages:
+        if not self.config.messages and not self._by_call_id:
             return
         trace = self._trace_of(call_id_of(data), data, sent=sent)
         if trace is not None:
@@ -261,7 +267,9 @@ class SipTraces:
         trace = self._by_call_id.get(call_id) or self._candidates.get(call_id)
         if trace is not None or sent or not data.startswith(b"INVITE ") or not call_id:
             return trace
-        trace = self._candidates[call_id] = Trace(self._config)
+        if not self.config.messages:
+            return None
+        trace = self._candidates[call_id] = Trace(self.config)
         if len(self._candidates) > _CANDIDATES:
             self._candidates.popitem(last=False)
         return trace

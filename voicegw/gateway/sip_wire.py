@@ -128,6 +128,23 @@ class SipWire:
             if one.context is not None:
                 one.context.reload()
 
+    def use(self, listeners: Sequence[ListenerConfig], limits: ConnectionLimits, tls: TlsClientSettings) -> None:
+        """Who may send to each listener, and what connections may take, from now on. The sockets stay: there are as
+        many ``listeners`` as before, in the same order.
+
+        Connections of those who are denied now end, whatever goes by them.
+        """
+        self.connections.limits = limits
+        self.tls_clients.default = tls
+        for one, config in zip(self._listeners, listeners, strict=True):
+            if (one.config.allow, one.config.deny) != (config.allow, config.deny):
+                one.access = AccessList(config.allow, config.deny)
+            one.config = config
+        self._has_lists = not all(one.access.is_open for one in self._listeners)
+        for host, index in self.connections.taken():
+            if self._listeners[index].access.denies(host):
+                self.connections.close_from(host, index)
+
     # ---------------------------------------------------------------- messages
 
     def send(self, data: bytes, destination: Address) -> None:

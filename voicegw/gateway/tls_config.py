@@ -79,7 +79,7 @@ class TlsClients:
     """Which settings hold for which server name. Trunks set theirs; all others get ``default``."""
 
     def __init__(self, default: TlsClientSettings) -> None:
-        self._default = default
+        self.default = default
         self._settings: dict[str, TlsClientSettings] = {}
         self._contexts: dict[TlsClientSettings, ssl.SSLContext] = {}
 
@@ -92,7 +92,7 @@ class TlsClients:
 
     def settings(self, server_name: str) -> TlsClientSettings:
         """What holds for ``server_name``."""
-        return self._settings.get(server_name.lower(), self._default)
+        return self._settings.get(server_name.lower(), self.default)
 
     def context(self, server_name: str) -> ssl.SSLContext:
         """For one connection; LocalError where a file cannot be used."""

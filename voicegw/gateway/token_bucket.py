@@ -19,6 +19,7 @@ class TokenBucket:
 
     def __init__(self, rate: Rate, now: float) -> None:
         self.rate = rate
+        """May be changed; what was saved up under the old one counts, as far as the new ``burst`` goes."""
         self._tokens = rate.burst
         self._at = now
 

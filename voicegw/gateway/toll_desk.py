@@ -52,19 +52,18 @@ class TollDesk:
         if barred is not None:
             raise refused(barred)
 
-    def begin(self, leg_id: LegId, trunk: str, number: str, payer: Payer, *, again: bool = False) -> None:
+    def begin(self, leg_id: LegId, trunk: str, number: str, payer: Payer) -> None:
         """Raises RouteRefused for a call that may not be placed now by this trunk; :meth:`noted` counts it once no
         other one may carry it either."""
-        barred = self.book.begin(leg_id, TollCall(trunk, number, payer), self._moment(), again=again)
+        barred = self.book.begin(leg_id, TollCall(trunk, number, payer), self._moment())
         if barred is not None:
             raise refused(barred)
 
     def redirect(self, leg_id: LegId, trunk: str, number: str) -> None:
         """The called side names somebody else for a call that was begun; raises RouteRefused."""
         known = self.book.call_of(leg_id)
-        payer = known.payer if known is not None else NOBODY
         try:
-            self.begin(leg_id, trunk, number, payer, again=known is not None)
+            self.begin(leg_id, trunk, number, known.payer if known is not None else NOBODY)
         except RouteRefused as error:
             raise self.noted(error) from None
 

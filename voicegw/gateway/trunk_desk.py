@@ -66,7 +66,8 @@ class TrunkDesk:
         self.shared = shared or SharedLines()
         self.tolls = tolls or TollDesk(counters=counters)
         self._trunks = tuple(trunks)
-        self._strangers = strangers
+        self.strangers = strangers
+        """May be changed; see above."""
         self._counters = counters
         self._learned: dict[str, frozenset[str]] = {}
         self._table = TrunkTable(self._trunks)
@@ -92,8 +93,8 @@ class TrunkDesk:
     def put_in_force(self, trunks: Iterable[Trunk]) -> None:
         """For calls that begin from now on."""
         self._trunks = tuple(trunks)
-        self._rates = {}
         names = {trunk.name for trunk in self._trunks}
+        self._rates = {whose: bucket for whose, bucket in self._rates.items() if whose[0] in names}
         self._down = {name: why for name, why in self._down.items() if name in names}
         self._learned = {name: hosts for name, hosts in self._learned.items() if name in names}
         self._service_routes = {name: way for name, way in self._service_routes.items() if name in names}
@@ -140,7 +141,7 @@ class TrunkDesk:
     @property
     def is_silent(self) -> bool:
         """Whether strangers get no answer: :meth:`hears` is to be asked about every message."""
-        return self._strangers == "silent"
+        return self.strangers == "silent"
 
     def hears(self, data: bytes, source: Address, *, known: bool) -> bool:
         """Whether a message is read at all. False only where strangers get silence (no 403, no 404, no 100).
@@ -176,7 +177,7 @@ class TrunkDesk:
 
     def welcomes(self, host: str) -> bool:
         """Whether an address may call at all."""
-        return self._strangers == "open" or bool(self._table.of_host(host))
+        return self.strangers == "open" or bool(self._table.of_host(host))
 
     def admit(
         self, leg_id: LegId, source: Address, called: str, now: float, names: Collection[str] = ()
@@ -187,7 +188,7 @@ class TrunkDesk:
         """
         trunk = self._table.of_call(source.host, called, names)
         if trunk is None:
-            if self._strangers == "open":
+            if self.strangers == "open":
                 return None
             self._counters.add(TrunkCounter.UNKNOWN_SOURCE)
             raise RouteRefused(HangupCause.UNKNOWN_SOURCE, f"{source.host} is no trunk's")
@@ -211,10 +212,10 @@ class TrunkDesk:
             try:
                 self._require_up(route.trunk)
                 self._take(leg_id, route.trunk, "out", now)
-                self.tolls.begin(leg_id, route.trunk.name, route.number, payer, again=bool(tried))
+                self.tolls.begin(leg_id, route.trunk.name, route.number, payer)
             except RouteRefused as error:
                 if error.barred is not None:
-                    self.release(leg_id)
+                    self.put_back(leg_id)
                 refused = refused or error
                 continue
             return route
@@ -261,8 +262,12 @@ class TrunkDesk:
 
     def release(self, leg_id: LegId) -> None:
         """The leg is over; one of no trunk has nothing to give back."""
-        self.shared.release(leg_id)
+        self.put_back(leg_id)
         self.tolls.ended(leg_id)
+
+    def put_back(self, leg_id: LegId) -> None:
+        """The trunk of a leg carries it no more, and perhaps another one will."""
+        self.shared.release(leg_id)
         name = self._lines.pop(leg_id, None)
         if name is not None:
             self._calls[name] -= 1
@@ -302,6 +307,7 @@ class TrunkDesk:
         if settings.max_calls_per_s:
             rate = Rate(settings.max_calls_per_s, max(1.0, settings.max_calls_per_s))
             bucket = self._rates.setdefault((trunk.name, way), TokenBucket(rate, now))
+            bucket.rate = rate
             if not bucket.take(now):
                 self._full(trunk, f"more than {settings.max_calls_per_s:g} calls a second")
         self._lines[leg_id] = trunk.name

@@ -65,6 +65,9 @@ class TrunkWatch:
         """Whether this node is the one that registers at a trunk; :meth:`holds_changed` says that it is another."""
         self.on_registrars: Callable[[frozenset[str]], None] = lambda _names: None
         """Told of the trunks that this node would register at."""
+        self.shared_by = ""
+        """The name of the nodes that register by turns. They are one instance to the registrar (RFC 5626 §4.1), so
+        that the binding of a new owner replaces that of the last one, dead or alive."""
         self._trunks: dict[str, Trunk] = {}
         self._located: dict[str, frozenset[str]] = {}
         self._silent: dict[str, str] = {}
@@ -97,9 +100,12 @@ class TrunkWatch:
         registrars = {trunk.name: trunk for trunk in enabled if trunk.registrar and not self._is_withdrawn}
         self.on_registrars(frozenset(registrars))
         held = [trunk for name, trunk in registrars.items() if self.hold(name) is not Hold.NONE]
-        enrolments = {trunk.name: enrolment_of(trunk, self._node_name) for trunk in held}
+        ours = self.shared_by or self._node_name
+        enrolments = {trunk.name: enrolment_of(trunk, ours) for trunk in held}
         plans = {trunk.name: health_plan_of(trunk) for trunk in enabled if trunk.domain}
-        self._registrations.put_in_force(enrolments)
+        self._registrations.put_in_force(
+            enrolments, registrars.keys() - enrolments.keys() if self.shared_by else ()
+        )
         self._registrations.freeze({name for name in enrolments if self.hold(name) is Hold.FROZEN})
         self._health.put_in_force(plans)
         for name in names - enrolments.keys():

@@ -98,6 +98,11 @@ class WorkerPool:
         """Jobs that are running or waiting for a worker."""
         return sum(len(process.jobs) for process in self._processes) + len(self._homeless)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether a worker has no processor for what it is asked."""
+        return any(process.backlog.is_behind for process in self._processes)
+
     async def start(self) -> WorkerReady:
         """Start all processes and wait until one is ready; raises ProviderError if none gets there."""
         self._first = asyncio.get_running_loop().create_future()
@@ -167,8 +172,9 @@ class WorkerPool:
 
     def _excuse(self, process: WorkerProcess, late_s: float) -> None:
         starved = self._starvation(process.pid)
-        process.excuse(max(starved - process.starved_s, late_s, 0.0))
-        process.starved_s = starved
+        lately_s, process.starved_s = starved - process.starved_s, starved
+        process.excuse(max(lately_s, late_s, 0.0))
+        process.backlog.look(len(process.waits), lately_s, self._config.ping_every_s + late_s)
 
     def _stalled(self, process: WorkerProcess, now: float) -> str:
         patience = self._config.stall_after_s
@@ -178,8 +184,7 @@ class WorkerPool:
             return "stopped reading"
         if process.ping_sent_at is not None and now - process.ping_sent_at > patience:
             return "no answer to a ping"
-        waits = [job.waiting_since for job in process.jobs.values() if job.waiting_since is not None]
-        if waits and now - max(min(waits), process.progress_at) > patience:
+        if (waits := process.waits) and now - max(min(waits), process.progress_at) > patience:
             return "no progress"
         return ""
 
@@ -306,4 +311,5 @@ class WorkerPool:
 def pool_levels(pools: Sequence[WorkerPool]) -> dict[str, float]:
     """Workers and work of these pools, for metrics. Any thread may ask."""
     ready = {f"engine_workers_ready_{pool.name}": float(pool.ready) for pool in pools}
-    return ready | {f"engine_jobs_{pool.name}": float(pool.load) for pool in pools}
+    behind = {f"engine_behind_{pool.name}": float(pool.is_behind) for pool in pools}
+    return ready | behind | {f"engine_jobs_{pool.name}": float(pool.load) for pool in pools}

@@ -14,6 +14,8 @@ import msgspec
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import StreamId
 from voicegw.base.messages import FrameDecoder, frame
+from voicegw.base.precedence import give_way
+from voicegw.inference.backlog import Backlog
 from voicegw.inference.job import Job
 from voicegw.inference.messages import Command, Event, decode_event, encode
 
@@ -50,13 +52,14 @@ class WorkerProcess:
         """When the ping went out that is not answered yet."""
         self.starved_s = 0.0
         """How long it had waited for a processor when we last looked."""
+        self.backlog = Backlog()
         self._process = process
         self._reader = reader
         self._writer = writer
 
     @classmethod
     async def start(cls, spec: WorkerSpec, now: float) -> WorkerProcess:
-        """Start a worker. Raises OSError if the machine has no process or descriptor left."""
+        """Start a worker, which runs behind us. Raises OSError if the machine has no process or descriptor left."""
         ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -74,6 +77,7 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
+        give_way(process.pid)
         return cls(process, reader, writer, now)
 
     @property
@@ -85,6 +89,11 @@ class WorkerProcess:
     def behind(self) -> bool:
         """Whether the worker has stopped reading."""
         return self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES
+
+    @property
+    def waits(self) -> list[float]:
+        """Since when somebody waits, for each result that somebody waits for."""
+        return [job.waiting_since for job in self.jobs.values() if job.waiting_since is not None]
 
     def excuse(self, seconds: float) -> None:
         """In this time nothing could be expected of it: all that is waited for began so much later."""

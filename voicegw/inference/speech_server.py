@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import httpx
 
 from voicegw.base.errors import ConfigError, ProviderError
 from voicegw.inference.server_address import ServerAddress
+from voicegw.ports.tracing import Work, WorkKind, begin_work
 
 _EXCERPT = 200
 _KEEPALIVE_S = 60.0
@@ -45,6 +48,20 @@ def make_client(
         timeout=httpx.Timeout(None, connect=address.connect_timeout_s, pool=address.connect_timeout_s),
         follow_redirects=False,
     )
+
+
+@contextmanager
+def asking(address: ServerAddress) -> Iterator[Work]:
+    """A request to such a server as work for the call that it is made for; it has to carry the work's headers."""
+    host = urlsplit(address.base_url).hostname or ""
+    work = begin_work("POST", WorkKind.ELSEWHERE, {"http.request.method": "POST", "server.address": host})
+    try:
+        yield work
+    except (ProviderError, httpx.HTTPError, TimeoutError) as error:
+        work.failed(type(error).__name__)
+        raise
+    finally:
+        work.end()
 
 
 def refusal(provider: str, response: httpx.Response, body: bytes) -> ProviderError:

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicegw.audio.g711 import Law, decode, decode_rows, encode, encode_rows
-from voicegw.audio.levels import level_dbov
 from voicegw.audio.plc import Concealer
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes
 from voicegw.media.config import FRAME_MS, FRAME_SAMPLES, MediaConfig
-from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, ComfortNoise, Pcm, Rows, fill_in
+from voicegw.media.filling import ComfortNoise, Pcm, Rows, fill_in
+from voicegw.media.fitting import Fitting
 from voicegw.media.messages import ConfigureLeg
 from voicegw.media.received_codecs import ReceivedCodecs, clock_of
 from voicegw.media.wide import CODECS, WideBank
-from voicegw.rtp.jitter import JitterBank, JitterLimits
+from voicegw.rtp.jitter import JitterBank, JitterLimits, Pulled
 from voicegw.rtp.packet import plain_kind
 from voicegw.rtp.stats import ReceptionStats
 
@@ -50,7 +50,7 @@ class LegBank:
         self.clock_in = np.ones(capacity, np.int64)
         """The same for what it receives."""
         self._concealer = Concealer(capacity)
-        self._pulls = 0
+        self._fitting = Fitting(self.jitter, self._concealer)
         self._codec: dict[int, str] = {}
         self.received = ReceivedCodecs(self.jitter)
         self.law = np.zeros(capacity, np.uint8)
@@ -95,6 +95,7 @@ class LegBank:
         self.jitter.reset(row)
         self.reception.reset(row)
         self._concealer.reset(row)
+        self._fitting.forget(row)
         self.receiving[row] = False
         self.payload_type[row] = self.ssrc_in[row] = self.accepts[row] = _NEVER
         self._first_sequence[row] = self.sequence[row]
@@ -221,16 +222,21 @@ class LegBank:
         """What each of ``rows``, all G.711, says in this tick: decoded, concealed, or silence when there is no
         stream."""
         pulled = self.jitter.pull(rows)
-        codes = pulled.codes
-        frames = decode(codes, Law.ULAW) if self._ulaw_only else decode_rows(codes, self.law_in[rows])
+        frames = self._decoded(rows, pulled)
         if pulled.due is None:
             frames = self._concealer.process(rows, frames, None)
         else:
             frames = fill_in(self._concealer, rows, frames, pulled.present, pulled.due, self.noise)
-        self._pulls += 1
-        if self._pulls % THIN_TICKS == 0:
-            self.jitter.thin(rows, level_dbov(frames) < QUIET_DBOV, THIN_TICKS)
+        self._fitting.fit(rows, frames, pulled, self._following)
         return frames
+
+    def _following(self, rows: Rows) -> Pcm:
+        """One more frame of each, all of which are there."""
+        return self._decoded(rows, self.jitter.pull(rows))
+
+    def _decoded(self, rows: Rows, pulled: Pulled) -> Pcm:
+        codes = pulled.codes
+        return decode(codes, Law.ULAW) if self._ulaw_only else decode_rows(codes, self.law_in[rows])
 
     def encode(self, rows: Rows, frames: Pcm) -> NDArray[np.uint8]:
         """One code a sample, in the law of each row."""

@@ -85,7 +85,8 @@ class MediaClient:
 
         ``on_event`` gets every event but the answers to :meth:`open_leg`; ``on_lost`` gets a reason for people.
         """
-        self._command_line = tuple(command_line)
+        self.command_line = tuple(command_line)
+        """May be changed, for a worker that starts later."""
         self._on_event = on_event
         self._on_lost = on_lost
         self._worker: _Worker | None = None
@@ -168,7 +169,7 @@ class MediaClient:
     async def _live(self) -> str:
         """The life of one worker; why it ended."""
         try:
-            worker = self._worker = _Worker.spawn(self._command_line)
+            worker = self._worker = _Worker.spawn(self.command_line)
         except OSError as error:
             return f"it cannot be started: {error}"
         reason = await self._watch(worker)

@@ -198,6 +198,22 @@ class StopCapture(Message, frozen=True):
     discard: bool = False
 
 
+class ChangeSettings(Message, frozen=True):
+    """What the worker logs from now on, and how files that it begins from now on are kept."""
+
+    log_level: str
+    """debug, info, warning or error."""
+    log_personal: str
+    """keep or drop: a worker has no key for pseudonyms."""
+    keep_free_mb: int
+    """See :class:`voicegw.recording.config.RecordingConfig`; counts for running recordings, too."""
+    max_total_mb: int
+    seal_to: tuple[bytes, ...]
+    """Public keys."""
+    tell_reports: bool = False
+    """Of every report of RTCP there is an event."""
+
+
 class Shutdown(Message, frozen=True):
     """Close everything and exit."""
 
@@ -219,5 +235,6 @@ Command: TypeAlias = (
     | ChangeCapture
     | CaptureMessage
     | StopCapture
+    | ChangeSettings
     | Shutdown
 )

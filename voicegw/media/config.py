@@ -47,9 +47,11 @@ class MediaConfig:
     jitter_start_ms: int = 40
     """Delay of a new stream. Two frames ride out most access networks; it adapts from there."""
     jitter_min_ms: int = 20
-    """The buffer never gets thinner: one frame is what the phase of two clocks needs."""
+    """The buffer is made no thinner, and thicker where clocks have made it so: one frame is what the phase of two
+    clocks needs."""
     jitter_max_ms: int = 200
-    """The buffer never gets thicker: beyond it, loss is easier to talk through than delay (ITU-T G.114)."""
+    """Late packets make the buffer no thicker: beyond it, loss is easier to talk through than delay (ITU-T G.114).
+    What a path that gets shorter leaves above it goes at a frame a second."""
     latch_packets: int = 5
     """Consecutive good packets from an unannounced source before it is believed (INTEROP: RTP bleed)."""
     latch_window_ms: int = 500

@@ -94,6 +94,8 @@ class MediaEngine:
         self._ticks = 0
         self.before_departure: Callable[[], None] = _at_once
         """Called when the packets of a tick are ready: who drives the engine may let them wait a little."""
+        self.on_settings: Callable[[m.ChangeSettings], None] = lambda _changed: None
+        """Who has what is changed while the engine runs."""
         self.stopped = False
         """Shutdown was received."""
         self.departed_at = 0.0
@@ -113,6 +115,10 @@ class MediaEngine:
         """How long what has arrived from a leg last waits for its turn; 0 for a leg that is not there."""
         leg = self._board.legs.get(leg_id)
         return 0.0 if leg is None else self._bank.jitter.delay_samples(leg.row) * 1000 / SAMPLE_RATE_HZ
+
+    def tell_reports(self, wanted: bool = True) -> None:
+        """Whether RtcpPassed is told from now on."""
+        self._reporter.on_passed = (lambda passed: self._events.append(passed)) if wanted else None
 
     def take_events(self) -> list[m.Event]:
         """What happened since the last call, in order."""
@@ -194,6 +200,9 @@ class MediaEngine:
                 self._line.plan(self._plan.legs)
             self._sender.plan(self._crossing.narrow, self._crossing.wide)
             for call in self._board.calls.values():
+                if call.before is not None:
+                    call.before = None
+                    self._board.stale = True  # this plan is for the frame of the change only
                 if not call.mixed:
                     call.mixed = True
                     self._events.append(m.MixChanged(call.call_id, call.edges, now))
@@ -343,6 +352,8 @@ class MediaEngine:
                 self._stop_recording(self._board.calls.get(call_id), discard=discard)
             case m.StartCapture() | m.ChangeCapture() | m.CaptureMessage() | m.StopCapture():
                 self._capture(command)
+            case m.ChangeSettings():
+                self.on_settings(command)
             case m.Shutdown():
                 self.stopped = True
             case _:
@@ -409,7 +420,7 @@ class MediaEngine:
             for voice in call.voices.values():
                 self._events += voice.playout.cut(now)
             self._stop_recording(call)
-        self._events.append(m.LegClosed(leg.leg_id, stats))
+        self._events.append(m.LegClosed(leg.leg_id, stats, leg.ports.port, *(leg.latch.target or ("", 0))))
 
     def _end_speech(self, leg: Leg, now: float) -> None:
         edge = self._speech.close(leg.row, now) if self._speech is not None else None
@@ -441,7 +452,7 @@ class MediaEngine:
             return
         match command:
             case m.SetMix(edges=edges):
-                call.edges, call.mixed = edges, False
+                call.set_edges(edges)
                 self._board.stale = True
             case m.QueueAudio():
                 self._queue_audio(call, command)

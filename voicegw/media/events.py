@@ -36,9 +36,10 @@ class LegFailed(Message, frozen=True):
 class LegStats(Message, frozen=True):
     """Counters of one leg so far (RFC 3550 §6.4.1 terms); sent on close, part of LegClosed.
 
-    ``peer_lost`` is what the peer reported of our packets; ``round_trip_ms`` -1 when its reports gave none;
-    ``mos`` the estimate for what we received (ITU-T G.107), 0 when nothing was. ``srtp`` is the suite of a
-    protected leg; forged packets were not made with its key, replayed ones had come before.
+    ``peer_lost`` and ``peer_jitter_ms`` are what the peer reported of our packets, ``peer_mos`` the estimate from
+    that; 0, -1 and 0 when it reported nothing. ``round_trip_ms`` -1 when its reports gave none; ``mos`` the
+    estimate for what we received (ITU-T G.107), 0 when nothing was. ``srtp`` is the suite of a protected leg;
+    forged packets were not made with its key, replayed ones had come before.
     """
 
     packets_sent: int = 0
@@ -55,13 +56,36 @@ class LegStats(Message, frozen=True):
     srtp: str = ""
     packets_forged: int = 0
     packets_replayed: int = 0
+    peer_jitter_ms: float = -1.0
+    peer_mos: float = 0.0
 
 
 class LegClosed(Message, frozen=True):
-    """The leg is gone."""
+    """The leg is gone.
+
+    Its audio came from ``remote_ip`` and ``remote_port`` to ``port``; "" and 0 where nobody knows.
+    """
 
     leg_id: LegId
     stats: LegStats
+    port: int = 0
+    remote_ip: str = ""
+    remote_port: int = 0
+
+
+class RtcpPassed(Message, frozen=True):
+    """A compound packet of RTCP was sent or taken in (RFC 3550 §6.1): told only where somebody asked for it.
+
+    ``data`` is plain, whatever it was on the wire; ``wall`` is Unix time; ``port`` ours that it went through.
+    """
+
+    leg_id: LegId
+    wall: float
+    sent: bool
+    port: int
+    remote_ip: str
+    remote_port: int
+    data: bytes
 
 
 class MediaLatched(Message, frozen=True):
@@ -332,6 +356,7 @@ Event: TypeAlias = (
     | LegClosed
     | MediaLatched
     | KeystreamReached
+    | RtcpPassed
     | MediaTimedOut
     | LegProbed
     | QualityRated

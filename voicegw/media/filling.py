@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,11 +9,6 @@ from voicegw.audio.plc import Concealer, comfort_noise
 
 Rows = NDArray[np.intp]
 Pcm = NDArray[np.int16]
-
-QUIET_DBOV: Final = -50.0
-"""Skipping a frame of this level is not heard."""
-THIN_TICKS: Final = 10
-"""The jitter buffers are looked at, whether they can be thinner, once in so many ticks."""
 
 
 class ComfortNoise:

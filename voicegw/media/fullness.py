@@ -17,7 +17,7 @@ class Fullness:
 
     def __init__(self, busy_limit: float, late_limit: float) -> None:
         """Shares from 0 to 1; see :class:`voicegw.media.config.MediaConfig`."""
-        self._busy_limit, self._late_limit = busy_limit, late_limit
+        self.busy_limit, self.late_limit = busy_limit, late_limit
         self.restart()
 
     def restart(self) -> None:
@@ -30,7 +30,7 @@ class Fullness:
         self.busy += _WEIGHT * (report.busy_ratio - self.busy)
         self.late += _WEIGHT * (report.late_ticks / max(report.ticks, 1) - self.late)
         scale = _RELIEF if self.full else 1.0
-        at_work = self.busy >= self._busy_limit * scale
+        at_work = self.busy >= self.busy_limit * scale
         # A worker with little to do that is late all the same is held up by others: fewer calls would not help.
-        behind = self.late >= self._late_limit * scale and self.busy >= self._busy_limit / 2
+        behind = self.late >= self.late_limit * scale and self.busy >= self.busy_limit / 2
         self.full = at_work or behind

@@ -14,7 +14,7 @@ from voicegw.media.ducking import Duck
 from voicegw.media.latch import SourceLatch
 from voicegw.media.messages import ConfigureLeg, SendDtmf
 from voicegw.media.playout import Playout
-from voicegw.media.quality import QualitySpan
+from voicegw.media.quality import PeerEar, QualitySpan
 from voicegw.media.secure import SecurePorts
 from voicegw.media.sockets import Address, PortPair
 from voicegw.rtp.telephone_event import TelephoneEventReceiver, TelephoneEventSender
@@ -55,7 +55,8 @@ class Leg:
     rejected: int = 0
     timeouts: int = 0
     """MediaTimedOut events of the present silence."""
-    peer_lost: int = 0
+    peer_ear: PeerEar = field(default_factory=PeerEar)
+    """What it says that it hears of us."""
     peer_reports: int = 0
     """RTCP reports of the peer; the last one says whether it sends, any of them whether it hears us."""
     peer_sends: bool = False
@@ -155,6 +156,8 @@ class Call:
     rate_hz: int = 0
     """At which it is mixed: the one of the codec of its first leg, 0 before there is one."""
     edges: tuple[Edge, ...] = ()
+    before: tuple[Edge, ...] | None = None
+    """What was in force until now, where ``edges`` are new and there were others."""
     legs: dict[str, Leg] = field(default_factory=dict)
     voices: dict[str, Voice] = field(default_factory=dict)
     """By name; the agent's is there always."""
@@ -174,6 +177,12 @@ class Call:
     def __post_init__(self) -> None:
         """The agent has a voice from the start."""
         self.voices[AGENT] = Voice(Playout(self.call_id))
+
+    def set_edges(self, edges: tuple[Edge, ...]) -> None:
+        """Who hears whom from the next frame on, in which it changes gradually."""
+        if self.before is None and self.edges:
+            self.before = self.edges
+        self.edges, self.mixed = edges, False
 
     def set_rate(self, rate_hz: int) -> None:
         """Once and for all."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from voicegw.base.ids import CallId, LegId
 from voicegw.call.edges import ANNOUNCER, MUSIC, RECORDED_IN, RECORDED_OUT, is_ear
+from voicegw.call.edges import Edge as NamedEdge
 from voicegw.media.config import FRAME_MS, SAMPLE_RATE_HZ, WIDE_HZ
 from voicegw.media.ducking import Beds, Duck
 from voicegw.media.filling import Pcm, Rows
@@ -98,14 +99,20 @@ def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
     source_of = {leg.leg_id: place for place, leg in enumerate(legs)}
     sink_of = {leg.leg_id: place for place, leg in enumerate(senders)}
     sinks = _Sinks(len(senders))
+    changes = any(call.before is not None for call in calls)
     edges: list[Edge] = []
+    before: list[Edge] = []
     beds: list[tuple[Duck, int, int]] = []
     count = len(legs)
     for call in calls:
         for voice in call.voices.values():
             voice.source, voice.mouth = count, None
             count += 1
-        edges += _call_edges(call, source_of, sink_of, sinks)
+        named = _name_sinks(call, sinks)
+        edges += _call_edges(call, call.edges, named, source_of, sink_of)
+        if changes:
+            old = call.edges if call.before is None else call.before
+            before += _call_edges(call, old, named, source_of, sink_of)
         if MUSIC in call.voices:
             beds.append(_bed(call.voices[MUSIC], call.voices[ANNOUNCER]))
     frame_samples = rate_hz * FRAME_MS // 1000
@@ -117,7 +124,7 @@ def _make_plane(calls: tuple[Call, ...], rate_hz: int) -> Plane:
         legs=legs,
         senders=senders,
         sources=sources,
-        mix=MixMatrix(edges, sinks.count, frame_samples),
+        mix=MixMatrix(edges, sinks.count, frame_samples, before if changes else None),
         beds=Beds(beds, frame_samples),
         playouts=tuple(
             (voice.playout, voice.mouth.row, sources[voice.source]) for voice in voices if voice.mouth is not None
@@ -146,16 +153,26 @@ def _has_toned_keys(leg: Leg) -> bool:
     return leg.settings is not None and leg.settings.inband_keys and leg.settings.receive
 
 
-def _call_edges(call: Call, source_of: dict[LegId, int], sink_of: dict[LegId, int], sinks: _Sinks) -> list[Edge]:
-    """The edges of one call in numbers; edges of legs that are gone or do not send are left out."""
+def _name_sinks(call: Call, sinks: _Sinks) -> dict[str, int]:
+    """Places for what hears and is no leg."""
     heard = [(sink, source) for source, sink, _ in call.edges if is_ear(sink) and _taps(call, source)]
     call.heard_by = dict(reversed(heard))
     call.ears = {ear: sinks.take(wanted=True) for ear in dict.fromkeys(ear for ear, _ in heard)}
     call.recorded_in = sinks.take(wanted=call.recording)
     call.recorded_out = sinks.take(wanted=call.recording)
-    named = {**call.ears, RECORDED_IN: call.recorded_in, RECORDED_OUT: call.recorded_out}
+    return {**call.ears, RECORDED_IN: call.recorded_in, RECORDED_OUT: call.recorded_out}
+
+
+def _call_edges(
+    call: Call,
+    wanted: Iterable[NamedEdge],
+    named: dict[str, int],
+    source_of: dict[LegId, int],
+    sink_of: dict[LegId, int],
+) -> list[Edge]:
+    """Edges of one call in numbers; those of legs that are gone or do not send are left out."""
     edges: list[Edge] = []
-    for source, sink, gain in call.edges:
+    for source, sink, gain in wanted:
         voice = call.voices.get(source)
         if is_ear(sink) and voice is None and not _taps(call, source):
             continue

@@ -101,6 +101,17 @@ class MediaPool:
         """Whether a new call would be carried well."""
         return any(self._is_open(worker) for worker in self._workers)
 
+    def change_limits(self, full_busy: float, full_late: float) -> None:
+        """When a worker is full, by its reports from now on; see :class:`voicegw.media.config.MediaConfig`."""
+        for worker in self._workers:
+            worker.fullness.busy_limit, worker.fullness.late_limit = full_busy, full_late
+
+    def change(self, command_lines: Sequence[Sequence[str]], settings: m.ChangeSettings) -> None:
+        """Other ``settings`` for the workers that run; the command lines say the same to those that start later."""
+        for worker, line in zip(self._workers, command_lines, strict=True):
+            worker.client.command_line = tuple(line)
+            worker.client.send(settings)
+
     def states(self) -> list[WorkerState]:
         """How each worker is, in their order. Any thread may ask."""
         return [
@@ -174,8 +185,8 @@ class MediaPool:
 
     def _owner(self, command: m.Command) -> _Carried | None:
         match command:
-            case m.OpenLeg() | m.Shutdown():
-                return None  # see open_leg and close
+            case m.OpenLeg() | m.Shutdown() | m.ChangeSettings():
+                return None  # see open_leg, close and change
             case m.ConfigureLeg() | m.CloseLeg() | m.SendDtmf() | m.ProbeLeg():
                 return self._by_leg.get(command.leg_id)
             case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from voicegw.rtp.rtcp import ReportBlock
 from voicegw.rtp.stats import mos
 
 POOR_MOS: Final = 3.1
@@ -41,6 +42,35 @@ class Rating:
 
 
 @dataclass(slots=True)
+class PeerEar:
+    """What the peer's RTCP has said of our packets since the leg began (RFC 3550 §6.4.1)."""
+
+    lost: int = 0
+    """Of all our streams; less than nothing, which duplicates can make of it, is nothing."""
+    sent: int = 0
+    """What we had sent when it was said last; 0: the peer has never said anything."""
+    jitter_ms: float = -1.0
+    """As it was said last; -1 before."""
+    _ssrc: int = -1
+    _lost_before: int = 0
+
+    def hear(self, block: ReportBlock, sent: int, clock_hz: int) -> None:
+        """A report about our stream, when we had sent so many packets. ``clock_hz``: of the stream's timestamps.
+
+        With another SSRC the peer counts from nothing again.
+        """
+        if block.ssrc != self._ssrc:
+            self._ssrc, self._lost_before = block.ssrc, self.lost
+        self.lost = self._lost_before + max(0, block.cumulative_lost)
+        self.sent, self.jitter_ms = sent, block.jitter * 1000 / clock_hz
+
+    def mos(self, delay_ms: float) -> float:
+        """How the whole leg sounded there; 0 where it was not said. Of its jitter buffer nobody knows: it is taken
+        for as long as ours, ``delay_ms`` being one way with ours."""
+        return mos(self.lost / self.sent, delay_ms) if self.sent else 0.0
+
+
+@dataclass(slots=True)
 class QualitySpan:
     """The present span of one leg."""
 
@@ -52,6 +82,8 @@ class QualitySpan:
     peer_loss: float = 0.0
     """What the peer reported last of our packets, and when."""
     peer_reported_at: float = float("-inf")
+    _delays_ms: float = 0.0
+    _delays: int = 0
 
     def peer_reports(self, fraction_lost: int, now: float) -> None:
         """A report block of the peer (RFC 3550 §6.4.1): ``fraction_lost`` in 256ths since the one before."""
@@ -68,11 +100,16 @@ class QualitySpan:
         self.since, self.begun = now, totals
         if received + missing < _LEAST_PACKETS:
             return None
+        self._delays_ms, self._delays = self._delays_ms + delay_ms, self._delays + 1
         rating = self.rated = self._rating(missing / (received + missing), delay_ms, now)
         if not self._is_news(rating):
             return None
         self.told = rating
         return rating
+
+    def mean_delay_ms(self, present_ms: float) -> float:
+        """One way, over all spans that were rated; before the first it is what it is now."""
+        return self._delays_ms / self._delays if self._delays else present_ms
 
     def take_rated(self) -> Rating | None:
         """The rating of the span that is just over, once."""

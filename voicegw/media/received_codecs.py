@@ -75,7 +75,7 @@ class ReceivedCodecs:
     def placed(self) -> None:
         """The packets that announced something are stored now."""
         for row, codec in self._coming.items():
-            self._waiting[row] = codec, self._jitter.newest(row)
+            self._waiting[row] = codec, self._jitter.mark_seam(row)
         self._coming.clear()
 
     def due(self) -> list[tuple[int, str]]:

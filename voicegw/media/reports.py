@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from voicegw.base.clock import Clock
@@ -11,7 +12,7 @@ from voicegw.base.metrics import Counters
 from voicegw.media.bank import LegBank
 from voicegw.media.config import SAMPLE_RATE_HZ, MediaConfig
 from voicegw.media.leg import Leg
-from voicegw.media.messages import LegProbed, LegStats, QualityRated
+from voicegw.media.messages import LegProbed, LegStats, QualityRated, RtcpPassed
 from voicegw.media.quality import Rating, Totals
 from voicegw.media.secure import REFUSED
 from voicegw.media.sockets import Address, Network
@@ -61,6 +62,8 @@ class RtcpReporter:
         self._due: dict[int, float] = {}
         self._heard: dict[int, tuple[int, float]] = {}  # middle of the peer's last NTP time, when it came
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self.on_passed: Callable[[RtcpPassed], None] | None = None
+        """Who is told of every report; None for nobody."""
 
     def add(self, leg: Leg, now: float) -> None:
         """Report on this leg from now on."""
@@ -143,10 +146,13 @@ class RtcpReporter:
         target = leg.report_target
         if target is None:
             return
+        data = build_compound(packets)
         try:
-            leg.send_report(build_compound(packets), target)
+            leg.send_report(data, target)
         except OSError:
             self._counters.add("rtcp_send_errors")
+            return
+        self._tell(leg, data, target, sent=True, muxed=leg.muxed)
 
     def _read(self, leg: Leg, now: float) -> None:
         try:
@@ -159,15 +165,26 @@ class RtcpReporter:
         if not self._believes(leg, address, now):
             self._counters.add("rtcp_wrong_source")
             return
-        if self._take_compound(leg, bytes(self._buffer[:size]), now):
+        data = bytes(self._buffer[:size])
+        if self._take_compound(leg, data, now):
             leg.report_source = address
+            self._tell(leg, data, address, sent=False, muxed=False)
 
     def receive(self, leg: Leg, data: bytes, address: Address, now: float) -> bool:
         """RTCP at the port of the audio. It must come from where the audio does: False for what is not taken."""
         if address != leg.latch.source:
             self._counters.add("rtcp_wrong_source")
             return False
-        return self._take_compound(leg, data, now)
+        taken = self._take_compound(leg, data, now)
+        if taken:
+            self._tell(leg, data, address, sent=False, muxed=True)
+        return taken
+
+    def _tell(self, leg: Leg, data: bytes, peer: Address, *, sent: bool, muxed: bool) -> None:
+        """``muxed``: it went by the port of the audio."""
+        if self.on_passed is not None:
+            port = leg.ports.port + (not muxed)
+            self.on_passed(RtcpPassed(leg.leg_id, self._clock.wall(), sent, port, peer[0], peer[1], data))
 
     def _believes(self, leg: Leg, address: Address, now: float) -> bool:
         """Whose reports are taken: the source of those before, until it has been silent for long; else the place
@@ -191,14 +208,15 @@ class RtcpReporter:
         # Reports go on while a peer with silence suppression says nothing: it is alive.
         self._bank.reported_at[leg.row] = now
         for packet in packets:
-            self._take(leg, packet, now)
+            self._take(leg, packet)
         return True
 
-    def _take(self, leg: Leg, packet: RtcpPacket, now: float) -> None:
+    def _take(self, leg: Leg, packet: RtcpPacket) -> None:
         match packet:
             case SenderReport(ntp=ntp, blocks=blocks, packets=packets):
                 leg.peer_reports, leg.peer_sends = leg.peer_reports + 1, packets > 0
-                self._heard[leg.ports.rtcp.fileno()] = (middle_32(ntp), now)
+                # Not when the tick began: it may have come since, and for the peer no time would have passed.
+                self._heard[leg.ports.rtcp.fileno()] = (middle_32(ntp), self._clock.monotonic())
                 self._take_blocks(leg, blocks)
             case ReceiverReport(blocks=blocks):
                 leg.peer_reports, leg.peer_sends = leg.peer_reports + 1, False
@@ -216,7 +234,8 @@ class RtcpReporter:
             if block.ssrc != own:
                 continue
             leg.peer_hears = True
-            leg.peer_lost = max(0, block.cumulative_lost)
+            clock_hz = SAMPLE_RATE_HZ * int(self._bank.clock[leg.row])
+            leg.peer_ear.hear(block, self._bank.packets_sent(leg.row), clock_hz)
             leg.quality.peer_reports(block.fraction_lost, self._clock.monotonic())
             trip = round_trip_s(block, to_ntp(self._clock.wall()))
             if trip is not None:
@@ -228,7 +247,7 @@ class RtcpReporter:
         received, lost = int(bank.reception.received[row]), bank.reception.lost(row)
         late = int(bank.jitter.late[row])
         ratio = (lost + late) / max(1, received + lost)
-        delay = self._delay_ms(leg)
+        delay_ms = leg.quality.mean_delay_ms(self._delay_ms(leg))
         return LegStats(
             packets_sent=bank.packets_sent(row),
             packets_received=received,
@@ -238,9 +257,11 @@ class RtcpReporter:
             packets_rejected=leg.rejected,
             concealed_samples=int(bank.jitter.concealed[row]),
             jitter_ms=bank.reception.jitter(row) * 1000 / SAMPLE_RATE_HZ,
-            peer_lost=leg.peer_lost,
+            peer_lost=leg.peer_ear.lost,
+            peer_jitter_ms=leg.peer_ear.jitter_ms,
+            peer_mos=leg.peer_ear.mos(delay_ms),
             round_trip_ms=leg.round_trip_ms,
-            mos=mos(ratio, delay) if received else 0.0,
+            mos=mos(ratio, delay_ms) if received else 0.0,
             srtp=leg.secure.keys.suite if leg.secure else "",
             packets_forged=leg.secure.forged if leg.secure else 0,
             packets_replayed=leg.secure.replayed if leg.secure else 0,

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from voicegw.audio import opus
 from voicegw.audio.g722_rows import CompiledRows, G722Rows, LibraryRows
-from voicegw.audio.levels import level_dbov
 from voicegw.audio.plc import Concealer
 from voicegw.media.config import WIDE_FRAME_SAMPLES, WIDE_HZ, MediaConfig
-from voicegw.media.filling import QUIET_DBOV, THIN_TICKS, ComfortNoise, Pcm, Rows, fill_in
+from voicegw.media.filling import ComfortNoise, Pcm, Rows, fill_in
+from voicegw.media.fitting import Fitting
 from voicegw.media.messages import ConfigureLeg
 from voicegw.media.opus_stream import OpusReceiver, OpusSender, first_reference
 from voicegw.rtp.jitter import JitterBank, Pulled
@@ -40,13 +40,13 @@ class WideBank:
         self._noise = noise
         self._complexity = config.opus_complexity
         self._concealer = Concealer(config.max_legs, WIDE_HZ)
+        self._fitting = Fitting(jitter, self._concealer)
         self._g722: G722Rows = CompiledRows(config.max_legs) if config.g722_compiled else LibraryRows()
         self._encoding: set[int] = set()  # rows that send G.722
         self.receivers: dict[int, OpusReceiver] = {}
         """Of the rows that receive Opus."""
         self.senders: dict[int, OpusSender] = {}
         """Of the rows that send it."""
-        self._pulls = 0
 
     def begin_receiving(self, row: int, codec: str) -> None:
         """What the row receives is ``codec`` from now on; LocalError where its library is not installed."""
@@ -56,6 +56,7 @@ class WideBank:
         else:
             self._g722.begin_decoding(row)
         self._concealer.reset(row)
+        self._fitting.forget(row)
 
     def begin_sending(self, row: int, settings: ConfigureLeg) -> None:
         """What the row sends is of these settings from now on; LocalError where its library is not installed."""
@@ -93,9 +94,19 @@ class WideBank:
             frames = self._concealer.process(rows, self._g722.decode(rows, pulled.codes), None)
         else:
             frames = self._decode_each(rows, pulled)
-        self._pulls += 1
-        if self._pulls % THIN_TICKS == 0:
-            self._jitter.thin(rows, level_dbov(frames) < QUIET_DBOV, THIN_TICKS)
+        self._fitting.fit(rows, frames, pulled, self._following)
+        return frames
+
+    def _following(self, rows: Rows) -> Pcm:
+        """One more frame of each, all of which are there."""
+        pulled = self._jitter.pull(rows)
+        frames = np.empty((len(rows), WIDE_FRAME_SAMPLES), np.int16)
+        plain = [place for place, row in enumerate(rows.tolist()) if row not in self.receivers]
+        for place, row in enumerate(rows.tolist()):
+            if row in self.receivers:
+                self._decode_opus(row, pulled, place, frames[place])
+        if plain:
+            frames[plain] = self._g722.decode(rows[plain], pulled.codes[plain])
         return frames
 
     def _decode_each(self, rows: Rows, pulled: Pulled) -> Pcm:
@@ -135,6 +146,8 @@ class WideBank:
         present = pulled.present[place]
         if pulled.due is not None and not pulled.due[place] and not present.any():
             return
+        if row in self._fitting.kept:
+            return  # nothing is missing: the decoder goes on in the next tick
         self.receivers[row].decode(pulled.codes[place], present, frame, partial(self._upcoming, row))
 
     def _upcoming(self, row: int) -> int:

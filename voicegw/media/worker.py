@@ -6,7 +6,6 @@ can make a tick late. When the gateway's end of the socket closes, the process e
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import select
@@ -23,6 +22,7 @@ from voicegw.media.departure import DepartureTime
 from voicegw.media.engine import MediaEngine
 from voicegw.media.messages import Command, WorkerReport, decode_command
 from voicegw.media.outbox import Outbox
+from voicegw.media.sweeping import Sweeper
 from voicegw.media.tick_meter import TickMeter
 
 _log = logging.getLogger(__name__)
@@ -30,9 +30,6 @@ _log = logging.getLogger(__name__)
 _READ_BYTES: Final = 256 * 1024
 _NICE: Final = -15
 _FIFO_PRIORITY: Final = 10
-_COLLECT_TICKS: Final = 1500
-"""Every 30 s, and only in a tick that left most of its time: the cycle collector must not run when it pleases."""
-_COLLECT_ROOM_S: Final = 0.012
 
 
 class MediaWorker:
@@ -49,7 +46,7 @@ class MediaWorker:
         self._poll.register(sock, select.POLLIN)
         self._open = True
         self._report_s = engine.config.report_interval_ms / 1000
-        self._count = 0
+        self._sweeper = Sweeper()
         self._meter = TickMeter(engine.counters)
         self._departure = DepartureTime()
         self._due = self._waited_s = 0.0
@@ -63,9 +60,7 @@ class MediaWorker:
 
     def run(self) -> None:
         """Until Shutdown or the end of the gateway."""
-        gc.collect()
-        gc.freeze()
-        gc.disable()
+        Sweeper.begin()
         self._begin()
         try:
             while self._open and not self._engine.stopped:
@@ -101,15 +96,13 @@ class MediaWorker:
         if lateness > 0.02:
             self._read_now()
         self._engine.tick(began)
-        self._count += 1
         self._outbox.put(self._engine.take_events())
         self._report(time.monotonic())
         self._open &= self._outbox.flush()
         busy = time.monotonic() - began - self._waited_s
         self._ticks.add(lateness, busy)
         self._meter.note(lateness, busy, self._engine.departed_at)
-        if self._count % _COLLECT_TICKS == 0 and busy < _COLLECT_ROOM_S:
-            gc.collect(1)
+        self._sweeper.note(busy)
 
     def _await_departure(self) -> None:
         """The packets of the tick are ready. They leave when those of most ticks do."""

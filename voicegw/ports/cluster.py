@@ -102,6 +102,27 @@ class Roster(NamedTuple):
     lost: tuple[Owner, ...]
 
 
+class Notice(msgspec.Struct, frozen=True):
+    """A node's word on a source: ignore it, or, ``lifted``, hear it again. Of two on one host the newer one counts.
+
+    ``at``, ``until``: seconds of the wall clock. ``by``: the node that says it.
+    """
+
+    host: str
+    reason: str
+    at: float
+    until: float
+    by: str
+    lifted: bool = False
+
+
+class Notices(NamedTuple):
+    """What is known of sources. ``found`` None: nothing is new since the version that was asked about."""
+
+    version: str
+    found: Sequence[Notice] | None
+
+
 class Delivered(NamedTuple):
     """A message with its place in the stream that it came by."""
 
@@ -116,6 +137,9 @@ class Positions(NamedTuple):
     all: str = "0"
     own: str = "0"
 
+
+MOST_NOTICES: Final = 10_000
+"""Hosts of which something is known: as many as one guard ignores at once."""
 
 READ_AT_MOST: Final = 500
 """Messages of one read: their handling gives way to calls in between. Fewer, and there were no more."""
@@ -189,6 +213,16 @@ class SharedState(Protocol):
 
     async def give_lease(self, name: str, owner: Owner, token: int) -> None:
         """Let the next one have it at once."""
+        ...
+
+    # ------------------------------------------------------------ bans
+
+    async def put_notices(self, notices: Sequence[Notice]) -> None:
+        """Write these down where they are newer than what is known of their hosts; what is over is dropped."""
+        ...
+
+    async def notices(self, since: str | None) -> Notices:
+        """All of them, unless ``since`` is their version still."""
         ...
 
     # ------------------------------------------------------------ messages

@@ -19,10 +19,13 @@ class DiskQuota:
     def __init__(
         self, keep_free_mb: int = 0, max_total_mb: int = 0, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._keep_free_mb = keep_free_mb
-        self._max_total_mb = max_total_mb
         self._monotonic = monotonic
         self._known: dict[str, tuple[float, str]] = {}
+        self.change(keep_free_mb, max_total_mb)
+
+    def change(self, keep_free_mb: int, max_total_mb: int) -> None:
+        """Other limits, from the next look on. Any thread may change them."""
+        self._keep_free_mb, self._max_total_mb = keep_free_mb, max_total_mb
 
     def refusal(self, path: str) -> str:
         """Why nothing more may be written to a recording, for people; empty where it may. Raises OSError."""

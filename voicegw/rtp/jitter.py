@@ -5,8 +5,8 @@ and duplicates need no queue: a row is a ring of samples with a flag each. Posit
 began, past 32 bits. What counts as lost is decided by sequence numbers (RFC 3550 §A.3), not here: a hole in the
 timestamps without one in the sequence is silence suppression (RFC 3551 §4.1).
 
-The delay starts at a fixed target. A late packet makes it thicker by holding the playout back; a window in which
-even the slowest packet had frames to spare makes it thinner by skipping one, in a quiet moment.
+The delay starts at a fixed target. A late packet makes it thicker by holding the playout back, up to the most that
+is allowed; when it is to be thinner, or a frame thicker again, is told by :mod:`voicegw.rtp.jitter_pace`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from voicegw.rtp.jitter_pace import QUIET_DBOV, Pace
 from voicegw.rtp.stats import Reception
 
 _Rows = NDArray[np.intp]
 _Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]
 _Bytes = NDArray[np.uint8]
+_Levels = NDArray[np.float32]
 
 RING_FRAMES = 32
 """Frames in a ring: 640 ms at 20 ms, three times the largest delay, so that a burst never overruns."""
-_ADAPT_TICKS = 250
-"""The buffer may get one frame thinner every 5 s."""
-_ALWAYS = np.int64(1 << 60)
+_SETTLING_FRAMES = 25
+"""A burst in the first half second of a stream is what has piled up before it: the newest of it counts."""
+_SHIFT_FRAMES = 10
+"""When all packets of so long a time were late, the path is longer now, and no stall that will be made up for."""
+_NEVER = np.int64(-(1 << 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,16 @@ class Pulled:
     due: _Bools | None
 
 
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """Places, among the rows that were asked about, of those that are to play a frame less or more."""
+
+    shorter: _Rows
+    """Their next frame is there: it is to be pulled in the same tick, and joined with the one before."""
+    longer: _Rows
+    """Their next frame is to be played twice: see :meth:`JitterBank.stand`."""
+
+
 class JitterBank:
     """Rings of ``capacity`` streams. Each row may occur once in a batch."""
 
@@ -70,8 +84,12 @@ class JitterBank:
         self._hold = np.zeros(capacity, np.int64)  # ticks for which the playout stands still
         self._holding = False
         """Whether any row is held back."""
-        self._slack = np.full(capacity, _ALWAYS)  # least samples ahead of the playout at arrival, this window
-        self._window = np.zeros(capacity, np.int64)  # ticks left in the adaptation window
+        self._stand = np.zeros(capacity, np.bool_)  # the same for the next tick only: something else is played
+        self._pace = Pace(capacity, frame_samples, limits.least, limits.most)
+        self._behind_since = np.full(capacity, _NEVER)  # the playout when packets began to be late, all of them
+        self._behind = False
+        """Whether any row's packets are."""
+        self._seam = np.full(capacity, _NEVER)  # where another codec begins
         self.late = np.zeros(capacity, np.int64)
         self.resyncs = np.zeros(capacity, np.int64)
         self.concealed = np.zeros(capacity, np.int64)
@@ -85,7 +103,7 @@ class JitterBank:
 
     def restart(self, row: int) -> None:
         """The next packet begins a new stream (new SSRC)."""
-        self.running[row] = False
+        self.running[row] = self._stand[row] = False
         self._present[row] = False
 
     def insert(
@@ -96,10 +114,12 @@ class JitterBank:
         end = position + lengths
         ahead = position - self._play[rows]
         late = end <= self._play[rows]
-        self._slack[rows] = np.minimum(self._slack[rows], ahead)
+        self._pace.note(rows, ahead, ahead + lengths - self._frame)
+        if self._behind:
+            self._catch_up(rows[ahead >= 0])
         overdue = reception.fresh & (ahead < 0)
         if overdue.any():
-            self._thicken(rows[overdue], -(ahead[overdue] // self._frame))
+            self._thicken(rows[overdue], ahead[overdue])
         if late.any():
             self.late[rows] += late & reception.fresh
         self._end[rows] = np.maximum(self._end[rows], end)
@@ -125,18 +145,32 @@ class JitterBank:
         packets bring. False, and nothing is stored, if not all are in time: they are for :meth:`insert` then."""
         position = self._newest[rows] + self._frame
         ahead = position - self._play[rows]
-        if ahead.min() < 0 or ahead.max() >= self._size - 3 * self._frame:
+        if ahead.min() < 0 or self._runs_over(rows, ahead):
             return False
         self._newest_timestamp[rows] = timestamp
         self._newest[rows] = position
         self._end[rows] = np.maximum(self._end[rows], position + self._frame)
-        self._slack[rows] = np.minimum(self._slack[rows], ahead)
+        self._pace.note(rows, ahead, ahead)
+        if self._behind:
+            self._catch_up(rows)
         missing = self._missing[rows]
         if missing.any():
             self.concealed[rows] += missing
             self._missing[rows] = 0
         self._store_frames(rows, position, payloads)
         return True
+
+    def _runs_over(self, rows: _Rows, ahead: _Ints) -> bool:
+        """Whether packets that are so far ahead are too many, for the ring or for a stream that has just begun."""
+        most = ahead.max()
+        if most <= self._limits.most * self._frame:
+            return False
+        return bool(most >= self._size - 3 * self._frame or self._piled_up(rows, ahead).any())
+
+    def _piled_up(self, rows: _Rows, ahead: _Ints) -> _Bools:
+        settling = self._play[rows] < _SETTLING_FRAMES * self._frame
+        piled_up: _Bools = settling & (ahead > self._limits.most * self._frame)
+        return piled_up
 
     def _positions(self, rows: _Rows, timestamp: _Ints, reception: Reception) -> _Ints:
         """Where each packet belongs; starts new streams and starts over after a jump."""
@@ -147,6 +181,7 @@ class JitterBank:
         running = self.running[rows]
         # Behind the ring's length means a restarted clock only if the sequence went on; else it is just very late.
         jumped = running & ((ahead >= self._size - 3 * self._frame) | ((ahead < -self._size) & newer))
+        jumped |= running & self._piled_up(rows, ahead)
         begin = ~running | jumped
         if begin.any():
             self.resyncs[rows] += jumped
@@ -169,16 +204,31 @@ class JitterBank:
         self._present[rows] = False
         self._play[rows] = -self._limits.start * self._frame
         self._end[rows] = self._newest[rows] = self._hold[rows] = self._spurt[rows] = 0
-        self._slack[rows] = _ALWAYS
-        self._window[rows] = _ADAPT_TICKS
+        self._stand[rows] = False
+        self._behind_since[rows] = self._seam[rows] = _NEVER
+        self._pace.begin(rows)
 
-    def _thicken(self, rows: _Rows, late_frames: _Ints) -> None:
-        """Hold back by as much as the packet was late, within the limit; what is later than a ring is a jump."""
-        delay = np.maximum(self._end[rows] - self._play[rows], 0) // self._frame
-        hold = np.minimum(late_frames, np.maximum(self._limits.most - delay, 0))
+    def _thicken(self, rows: _Rows, ahead: _Ints) -> None:
+        """Hold back by as much as packets were late, within the limit; what is later than a ring is a jump.
+
+        What the buffer holds says nothing about the limit: after a stall it is empty, and what comes in a moment is
+        not late by then.
+        """
+        late_frames = -(ahead // self._frame)
+        since, play = self._behind_since[rows], self._play[rows]
+        shifted = (since != _NEVER) & (play - since >= _SHIFT_FRAMES * self._frame)
+        if shifted.any():
+            self._pace.take_for_all(rows[shifted], ahead[shifted])
+        self._behind_since[rows] = np.where(since == _NEVER, play, since)
+        hold = np.minimum(late_frames, self._pace.room_frames(rows))
         self._hold[rows] = np.maximum(self._hold[rows], np.where(late_frames > RING_FRAMES, 0, hold))
-        self._window[rows] = _ADAPT_TICKS
-        self._holding = True
+        self._pace.postpone(rows)
+        self._holding = self._behind = True
+
+    def _catch_up(self, rows: _Rows) -> None:
+        """These had a packet in time."""
+        self._behind_since[rows] = _NEVER
+        self._behind = bool((self._behind_since != _NEVER).any())
 
     def _store_frames(self, rows: _Rows, position: _Ints, payload: _Bytes) -> None:
         slot = position // self._frame % RING_FRAMES
@@ -208,8 +258,9 @@ class JitterBank:
         self._play[rows] += self._frame
         return Pulled(codes, present, None)
 
-    def newest(self, row: int) -> int:
-        """The position of the newest packet of a row."""
+    def mark_seam(self, row: int) -> int:
+        """The newest packet of a row is the first of another codec. Returns its position."""
+        self._seam[row] = self._newest[row]
         return int(self._newest[row])
 
     def plays(self, row: int, position: int) -> bool:
@@ -223,38 +274,47 @@ class JitterBank:
 
     def _pull_torn(self, rows: _Rows, slot: _Ints, codes: _Bytes, present: _Bools) -> Pulled:
         """The same when something is missing or a row is held back."""
-        held = self._hold[rows] > 0
+        standing = self._stand[rows]
+        held = (self._hold[rows] > 0) | standing
         due = self.running[rows] & (self._play[rows] >= 0)
         present[held] = False
         absent = self._frame - np.count_nonzero(present, axis=1)
         # Between the first packet after a pause and its turn the old samples of the pause are still played.
         talking = due & (self._play[rows] >= self._spurt[rows])
-        self._missing[rows] += np.where(talking, absent, 0)
-        self._hold[rows] -= held
-        self._holding = bool(self._hold.any())
+        self._missing[rows] += np.where(talking & ~standing, absent, 0)
+        self._hold[rows] -= held & ~standing
+        self._stand[rows] = False
+        self._holding = bool(self._hold.any() or self._stand.any())
+        self._pace.moved(rows[held], 1)
         moving = ~held
         self._present[rows[moving], slot[moving]] = False
         self._play[rows[moving]] += self._frame
         return Pulled(codes, present, due)
 
-    def thin(self, rows: _Rows, quiet: _Bools, ticks: int) -> None:
-        """At the end of a window, drop one frame where every packet came at least two frames too early.
+    def adapt(self, rows: _Rows, level_dbov: _Levels, ticks: int) -> Adapted | None:
+        """Which rows are to play a frame less, or more, than came; None for none.
 
-        To be called every ``ticks`` pulls; ``quiet`` says where skipping one frame would not be heard.
+        To be called every ``ticks`` pulls; ``level_dbov`` is that of the frames that are played now.
         """
-        self._window[rows] -= ticks
-        due = self._window[rows] <= 0
-        if not due.any():
-            return
-        slack = self._slack[rows]
-        spare = due & (slack < _ALWAYS) & (slack >= (self._limits.least + 1) * self._frame)
-        skip = rows[spare & quiet]
-        slot = self._play[skip] // self._frame % RING_FRAMES
-        self._present[skip, slot] = False
-        self._play[skip] += self._frame
-        ended = rows[due & (~spare | quiet)]
-        self._window[ended] = _ADAPT_TICKS
-        self._slack[ended] = _ALWAYS
+        found = self._pace.look(rows, level_dbov, ticks)
+        if found is None:
+            return None
+        # Nothing is joined across a change of codec, for which the frame after it is none of its own.
+        free = self.running[rows] & (self._hold[rows] == 0) & (self._seam[rows] < self._play[rows])
+        places, longer = (np.flatnonzero(wanted & free) for wanted in found)
+        chosen = rows[places]
+        there = np.count_nonzero(self._present[chosen, self._play[chosen] // self._frame % RING_FRAMES], axis=1)
+        paused = self._missing[chosen] >= self._frame
+        empty = (there == 0) & (paused | (level_dbov[places] < QUIET_DBOV))
+        whole = there == self._frame
+        self._play[chosen[empty]] += self._frame
+        self._pace.moved(chosen[empty | whole], -1)
+        self._pace.restart(np.concatenate([chosen[empty | whole], rows[longer]]))
+        return Adapted(places[whole], longer)
+
+    def stand(self, rows: _Rows) -> None:
+        """In the next tick the playout stands still: nothing is missing then, and something else is played."""
+        self._stand[rows] = self._holding = True
 
     def skip(self, rows: _Rows, frames: int) -> None:
         """Time went by without a tick: let ``frames`` go unheard, so that the delay stays what it was."""

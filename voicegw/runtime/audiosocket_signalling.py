@@ -9,6 +9,7 @@ from uuid import UUID
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.gateway.audiosocket.announcements import Announcement
+from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.loopback import LOOPBACK
 from voicegw.runtime.services import Signalling
 from voicegw.sdp.negotiate import MediaSession
@@ -43,6 +44,10 @@ class AudioSocketDoor(Connections, Protocol):
 
     async def start(self) -> None:
         """Let calls in; raises LocalError where that cannot be."""
+        ...
+
+    def use(self, config: AudioSocketConfig, /) -> None:
+        """Other settings of the same listeners, for connections from now on."""
         ...
 
     def gauges(self) -> dict[str, float]:

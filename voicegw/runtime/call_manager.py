@@ -92,6 +92,8 @@ class CallManager:
         self.on_call_ended: Callable[[CallId], None] = lambda _call_id: None
         self.on_caller_heard: Callable[[CallId, float], None] = lambda _call_id, _at: None
         """Audio of a caller arrives from now on, monotonic seconds."""
+        self.keeps_up: Callable[[], bool] = lambda: True
+        """Whether recognition and synthesis could serve one more call."""
         self.accepts = True
         """Whether calls of our own may begin; the gateway refuses those of others by itself."""
 
@@ -108,6 +110,7 @@ class CallManager:
     def change(self, change: Callable[[CallServices], CallServices]) -> None:
         """What calls that begin from now on are given."""
         self._services = change(self._services)
+        self.codes.config = self._services.supervision
 
     async def wait_for_these(self) -> None:
         """Until every call that there is now has ended."""
@@ -117,7 +120,7 @@ class CallManager:
     @property
     def has_room(self) -> bool:
         """Whether one more call would be carried well."""
-        return len(self._calls) < self.max_calls and self._services.media.has_room
+        return len(self._calls) < self.max_calls and self._services.media.has_room and self.keeps_up()
 
     # ------------------------------------------------------------ from the gateway
 
@@ -221,7 +224,7 @@ class CallManager:
             return
         self._services.counters.add("calls_offered")
         if not self.has_room:
-            self._services.counters.add("calls_refused_full")
+            self._services.counters.add("calls_refused_full" if self.keeps_up() else "calls_refused_behind")
             self._services.signalling.reject(event.leg_id, HangupCause.OVERLOADED)
             if self._ration.take(self._services.clock.monotonic()):
                 record_refused(self._services, event, HangupCause.OVERLOADED)
@@ -338,8 +341,8 @@ class CallManager:
                         call.hear(frame.pcm, frame.ear, frame.rate_hz)
             case m.WorkerReport():
                 self._tally.take(event.worker, event.counters, event.histograms)
-            case m.KeystreamReached():
-                pass  # for whoever would build the call again in another worker
+            case m.KeystreamReached() | m.RtcpPassed():
+                pass  # for whoever would build the call again in another worker, and for Homer
             case m.LegOpened():
                 # Told to whoever waited for it: this one is for a call that ended meanwhile.
                 self._services.media.send(m.CloseLeg(event.leg_id))

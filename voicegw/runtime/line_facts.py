@@ -23,6 +23,9 @@ def measured(stats: m.LegStats, role: str, party: str) -> f.MediaWasMeasured:
         round(stats.round_trip_ms, 1),
         party,
         stats.srtp,
+        stats.peer_lost if stats.peer_mos else -1,
+        round(stats.peer_jitter_ms, 1),
+        round(stats.peer_mos, 2),
     )
 
 

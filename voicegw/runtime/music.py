@@ -15,7 +15,7 @@ from voicegw.audio.resample import resample
 from voicegw.base.errors import ConfigError
 
 FADE_S: Final = 0.2
-"""At both ends of a piece: music that begins at once startles."""
+"""Where it begins: music that is there at once startles. And at both ends of the file, which need not fit."""
 RATES_HZ: Final = (8000, 16000)
 """At which calls are mixed: nothing is resampled while somebody waits."""
 _LONGEST_S: Final = 600
@@ -28,11 +28,13 @@ class WavMusic:
     def __init__(self, at: Mapping[int, NDArray[np.int16]]) -> None:
         self._at = at
 
-    def piece(self, rate_hz: int, begin_s: float, length_s: float) -> bytes:
-        """``length_s`` of it at ``rate_hz`` from ``begin_s`` on, faded in and out; after its end it begins anew."""
-        whole, fade = self._at[rate_hz], round(FADE_S * rate_hz)
+    def piece(self, rate_hz: int, begin_s: float, length_s: float, *, begins: bool) -> bytes:
+        """``length_s`` of it at ``rate_hz`` from ``begin_s`` on; after its end it begins anew. ``begins``: nothing
+        was heard before, so that it is faded in."""
+        whole = self._at[rate_hz]
         places = np.arange(round(length_s * rate_hz)) + round(begin_s * rate_hz)
-        return fade_out(fade_in(np.take(whole, places, mode="wrap"), fade), fade).astype("<i2").tobytes()
+        piece = np.take(whole, places, mode="wrap")
+        return (fade_in(piece, round(FADE_S * rate_hz)) if begins else piece).astype("<i2").tobytes()
 
 
 def read_music(path: Path) -> wav.WavAudio:
@@ -52,4 +54,9 @@ def read_music(path: Path) -> wav.WavAudio:
 def load_music(path: str) -> WavMusic:
     """A file of music, to be played; raises ConfigError."""
     audio = read_music(Path(path))
-    return WavMusic({rate_hz: resample(audio.mono(), audio.rate, rate_hz) for rate_hz in RATES_HZ})
+    return WavMusic({hz: _looped(resample(audio.mono(), audio.rate, hz), hz) for hz in RATES_HZ})
+
+
+def _looped(whole: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:
+    fade = round(FADE_S * rate_hz)
+    return fade_out(fade_in(whole, fade), fade)

@@ -10,6 +10,7 @@ from typing import Protocol
 from voicegw.agents.agent import Agent
 from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.metrics import Counters
+from voicegw.gateway.hep_config import HepConfig
 from voicegw.runtime.audiosocket_signalling import AudioSocketDoor
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.dialplan_store import DialplanStore
@@ -99,6 +100,14 @@ class Closable(Protocol):
         ...
 
 
+class Mirror(Closable, Protocol):
+    """Who shows a copy of the signalling to others."""
+
+    async def use(self, config: HepConfig, /) -> None:
+        """Show it to somebody else, or to nobody; LocalError where that cannot be."""
+        ...
+
+
 class CallLog(Protocol):
     """Where the facts are written."""
 
@@ -128,8 +137,10 @@ class Node:
         clock: Clock | None = None,
         levels: Iterable[Callable[[], dict[str, float]]] = (),
         audiosocket: AudioSocketDoor | None = None,
+        homer: Mirror | None = None,
     ) -> None:
-        """``levels``: further gauges; any thread may ask for them. ``audiosocket``: a second way in for calls."""
+        """``levels``: further gauges; any thread may ask for them. ``audiosocket``: a second way in for calls.
+        ``homer`` is closed with the node."""
         self.gateway = gateway
         self.media = media
         self.speech = speech
@@ -137,8 +148,9 @@ class Node:
         self.manager = manager
         self.store = store
         self.counters = counters
-        self._closables = closables
-        self._call_log = call_log
+        self._closables = closables if homer is None else (*closables, homer)
+        self.homer = homer
+        self.call_log = call_log
         self.drainer = Drainer(gateway, manager, clock or SystemClock(), counters)
         self._levels = tuple(levels)
         self.audiosocket = audiosocket
@@ -188,7 +200,7 @@ class Node:
 
     def flush_log(self) -> None:
         """Wait until every fact known so far is on disk."""
-        self._call_log.flush()
+        self.call_log.flush()
 
     async def drain(self, patience_s: float) -> None:
         """No new calls; running ones may finish for ``patience_s`` seconds, then are told goodbye."""
@@ -211,7 +223,7 @@ class Node:
         await self.models.close()
         for closable in self._closables:
             await closable.close()
-        self._call_log.close()
+        self.call_log.close()
 
     async def _idle_within(self, seconds: float) -> bool:
         try:

@@ -196,8 +196,9 @@ FactListener = Callable[[CallId, Entry], None]
 class Music(Protocol):
     """What callers hear who wait."""
 
-    def piece(self, rate_hz: int, begin_s: float, length_s: float) -> bytes:
-        """``length_s`` of it at ``rate_hz`` from ``begin_s`` on, however long it is itself."""
+    def piece(self, rate_hz: int, begin_s: float, length_s: float, *, begins: bool) -> bytes:
+        """``length_s`` of it at ``rate_hz`` from ``begin_s`` on, however long it is itself. ``begins``: nothing was
+        heard before, so that it is faded in."""
         ...
 
 

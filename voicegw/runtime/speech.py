@@ -51,10 +51,12 @@ class Speech:
         house: HouseTexts | None = None,
         eot: EotModel | None = None,
         gauges: Callable[[], dict[str, float]] = dict,
+        keeps_up: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``gauges``: levels of the engines, for metrics."""
+        """``gauges``: levels of the engines, for metrics. ``keeps_up``: whether they could serve one more call."""
         self.asr = asr
         self.gauges = gauges
+        self.keeps_up = keeps_up
         self.eot = eot
         self._clock, patience = clock or SystemClock(), patience or VoicePatience()
         self._tts = tuple(WatchedVoice(provider, patience, self._clock, counters) for provider in tts)
@@ -80,7 +82,7 @@ class Speech:
             raise ProviderError("tts", reasons or "none is configured", retryable=False)
 
     async def prepare(self, agents: Iterable[Agent]) -> None:
-        """Make the recogniser's models for everything these agents may ask, so that no caller waits for one.
+        """Make the recogniser's models for whatever these agents may hear, so that no caller waits for one.
 
         What cannot be made now is made when it is needed: a warning, no error. Prompts that are not on disk are
         made in the background.
@@ -88,8 +90,7 @@ class Speech:
         agents = list(agents)
         await self.prompts.prepare(wanted_prompts(agents, self._house, self._tts, _request_for))
         for agent in agents:
-            for expected in agent.expectations():
-                options = AsrOptions(agent.language, expected.phrases, expected.boost)
+            for options in _listened_for(agent):
                 try:
                     await self.asr.prepare(options)
                 except ProviderError as error:
@@ -178,6 +179,13 @@ class Speech:
         scale = request.sample_rate_hz // PROMPT_HZ
         known = self._phrases.pinned(name, replace(request, sample_rate_hz=PROMPT_HZ)) or ()
         return [_at_8_khz(chunk, scale) for chunk in known]
+
+
+def _listened_for(agent: Agent) -> Iterable[AsrOptions]:
+    """What the recogniser is asked for in a call: at each question, and where the caller speaks without one."""
+    questions = [AsrOptions(agent.language, each.phrases, each.boost) for each in agent.expectations()]
+    phrases = agent.phrases()
+    return dict.fromkeys([*questions, AsrOptions(agent.language, phrases)] if phrases else questions)
 
 
 def _at_8_khz(chunk: TtsChunk, scale: int) -> TtsChunk:

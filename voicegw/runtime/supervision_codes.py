@@ -26,7 +26,8 @@ class SupervisionCodes:
     """All codes of a node that have not been used."""
 
     def __init__(self, config: SupervisionConfig, clock: Clock, random: RandomBytes) -> None:
-        self._config = config
+        self.config = config
+        """May be changed: codes that were given out are good for as long as they were to be."""
         self._clock = clock
         self._random = random
         self._issued: dict[str, Admission] = {}
@@ -36,12 +37,12 @@ class SupervisionCodes:
         now = self._clock.monotonic()
         self._issued = {code: given for code, given in self._issued.items() if given.until > now}
         code = token(self._random, CODE_CHARACTERS)
-        self._issued[code] = Admission(call_id, name, wanted, now + self._config.code_s)
+        self._issued[code] = Admission(call_id, name, wanted, now + self.config.code_s)
         return code
 
     def is_code(self, called: str) -> bool:
         """Whether somebody dialled a code, a good one or not."""
-        return called.startswith(f"{self._config.prefix}+")
+        return called.startswith(f"{self.config.prefix}+")
 
     def redeem(self, called: str) -> Admission | None:
         """What the dialled code is good for; it is used up."""

@@ -18,14 +18,13 @@ from voicegw.call.transfer import TransferConfig
 from voicegw.call.transfer_request import Comfort, TransferFailure, TransferRequest
 from voicegw.runtime.announcer import Announcer, AnnouncerLinks
 from voicegw.runtime.call_legs import Caller, CallLegs
+from voicegw.runtime.hold_music import HoldMusic
 from voicegw.runtime.log_book import LogBook
 from voicegw.runtime.services import CallServices
 from voicegw.runtime.tasks import ChildTasks
 
 Finished: TypeAlias = Callable[[], None]
 PostBriefed: TypeAlias = Callable[[e.BriefingFinished], None]
-_PIECE_S = 20.0
-"""Of music: the media worker is sent so much at a time."""
 FAILED = {
     TransferFailure.BUSY: "the line is busy",
     TransferFailure.NO_ANSWER: "nobody answers",
@@ -64,13 +63,13 @@ class TransferDesk:
         self._details: dict[LegId, TransferRequest] = {}
         self._comfort = Comfort.NONE
         self._greeted = False
-        self._music = services.music
-        self._music_at_s = 0.0
         speaker, media, random = services.speaker, services.media, services.random
         self._to_caller = Announcer(
             AnnouncerLinks(call_id, ANNOUNCER, agent, speaker, media, random, legs.rate_hz), tasks
         )
-        self._under = Announcer(AnnouncerLinks(call_id, MUSIC, agent, speaker, media, random, legs.rate_hz), tasks)
+        self._music = HoldMusic(
+            AnnouncerLinks(call_id, MUSIC, agent, speaker, media, random), services.music, lambda: legs.rate_hz
+        )
         self._to_target = Announcer(
             AnnouncerLinks(call_id, BRIEFER, agent, speaker, media, random, legs.rate_hz), tasks
         )
@@ -121,40 +120,31 @@ class TransferDesk:
             case Comfort.NONE:
                 self._greeted = False
                 self._to_caller.stop()
-                self._under.stop()
+                self._music.stop()
                 self._to_target.stop()
             case Comfort.RINGBACK:
-                self._play()
+                self._music.play()
                 if self._config.connecting and not self._greeted:
                     self._announce(self._config.connecting, self._ring)
                 else:
                     self._ring()
             case Comfort.REASSURANCE:
-                self._play()
+                self._music.play()
                 self._reassure()
             case _:
                 assert_never(comfort)
 
     def ended(self, utterance_id: UtteranceId) -> bool:
         """An utterance was played to its end; False if it was not one of these."""
-        voices = (self._to_caller, self._under, self._to_target)
+        voices = (self._to_caller, self._music, self._to_target)
         return any(voice.ended(utterance_id) for voice in voices)
 
     def _ring(self) -> None:
-        if self._music is not None:
+        if self._music.there:
             return
         cadence = PROGRESS[self._config.ringback]["ringback"]
         once = progress_tone("ringback", cadence.on_ms + cadence.off_ms, self._config.ringback)
         self._to_caller.play(once, self._go_on)
-
-    def _play(self) -> None:
-        """The next of the music, if there is any and it does not play; it is lower under what is announced."""
-        if self._music is None or self._under.busy:
-            return
-        rate_hz = self._legs.rate_hz
-        piece = self._music.piece(rate_hz, self._music_at_s, _PIECE_S)
-        self._music_at_s += _PIECE_S
-        self._under.play(piece, self._play, rate_hz)
 
     def _reassure(self) -> None:
         self._announce(self._config.waiting, self._go_on, then_quiet_s=self._config.reassure_s)

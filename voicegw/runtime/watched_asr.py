@@ -15,6 +15,7 @@ from voicegw.ports.asr import (
     AsrProvider,
     AsrStream,
 )
+from voicegw.ports.tracing import UNTRACED, WorkKind, begin_work
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class WatchedStream:
         self._final_ms = final_ms
         self._finished = asyncio.Event()
         self._over = False
+        self._work = UNTRACED
 
     def push(self, pcm: bytes) -> None:
         """See :class:`~voicegw.ports.asr.AsrStream`."""
@@ -67,12 +69,16 @@ class WatchedStream:
 
     def finish(self) -> None:
         """See :class:`~voicegw.ports.asr.AsrStream`. From now on the engine's time runs."""
+        if not self._finished.is_set():
+            told = {"voicegw.speech.engine": self._name}
+            self._work = begin_work(f"recognise {self._name}", WorkKind.HERE, told)
         self._finished.set()
         self._inner.finish()
 
     def close(self) -> None:
         """See :class:`~voicegw.ports.asr.AsrStream`."""
         self._over = True
+        self._work.end()
         self._finished.set()
         self._inner.close()
 
@@ -82,8 +88,12 @@ class WatchedStream:
         patience = asyncio.create_task(self._patience_ends(), name="asr patience")
         try:
             while (event := await self._next(inner, patience)) is not None:
+                if isinstance(event, AsrFailed):
+                    self._work.failed(type(event).__name__)
+                if is_last := isinstance(event, AsrFinal | AsrFailed):
+                    self._work.end()
                 yield event
-                if isinstance(event, AsrFinal | AsrFailed):
+                if is_last:
                     return
         finally:
             patience.cancel()

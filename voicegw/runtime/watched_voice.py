@@ -14,6 +14,7 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.base.time_limit import TimeLimit
+from voicegw.ports.tracing import WorkKind, begin_work
 from voicegw.ports.tts import TtsAudio, TtsChunk, TtsProvider, TtsRequest
 
 log = logging.getLogger(__name__)
@@ -68,15 +69,18 @@ class WatchedVoice:
         self._breaker.asked(asked_at)
         chunks = self.provider.synthesize(request)
         heard, limit, limit_ms = False, TimeLimit(), first_ms
+        work = begin_work(f"speak {self.name}", WorkKind.HERE, {"voicegw.speech.engine": self.name})
         try:
             while (chunk := await self._next(chunks, limit, limit_ms)) is not None:
                 if isinstance(chunk, TtsAudio) and not heard:
                     heard, limit_ms = True, self._patience.stall_ms
+                    work.mark("first audio")
                     self._breaker.succeeded()
                     took_s = self._clock.monotonic() - asked_at
                     self._counters.observe(f"tts_first_audio_seconds_{self.name}", took_s)
                 yield chunk
         except ProviderError as error:
+            work.failed(type(error).__name__)
             self._counters.add(f"tts_failed_{self.name}")
             log.warning("synthesis failed: %s", error)
             if error.retryable:
@@ -84,6 +88,7 @@ class WatchedVoice:
             raise
         finally:
             limit.close()
+            work.end()
             if not heard:
                 self._breaker.abandoned()
 

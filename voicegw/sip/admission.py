@@ -65,7 +65,8 @@ class Admission:
     """Counts calls by address. Every ``opened`` is followed by exactly one ``ended``."""
 
     def __init__(self, limits: AdmissionLimits, peers: Peers) -> None:
-        self._limits = limits
+        self.limits = limits
+        """Of calls and requests from now on; who has more already keeps them."""
         self._peers = peers
         self._calls: Counter[str] = Counter()
         self._half_open: dict[SipCallHandle, float] = {}
@@ -80,18 +81,18 @@ class Admission:
 
     def has_room(self, source: Address, transactions: int) -> bool:
         """Whether this address, with so many server transactions, may have one more call."""
-        limits, calls = self._limits, self._calls.get(source.host, 0)
+        limits, calls = self.limits, self._calls.get(source.host, 0)
         if self._peers.is_known(source):
             return calls < limits.per_source and transactions < limits.transactions_per_source
         return calls < limits.per_stranger and transactions < limits.transactions_per_stranger
 
     def must_make_room(self, source: Address) -> bool:
         """Whether a call of this address has to wait until a half-open one is gone."""
-        return len(self._half_open) >= self._limits.half_open and not self._peers.is_known(source)
+        return len(self._half_open) >= self.limits.half_open and not self._peers.is_known(source)
 
     def overdue(self, now: float) -> SipCallHandle | None:
         """The oldest half-open call that was answered long enough ago to be given up."""
-        latest = now - self._limits.patience_s
+        latest = now - self.limits.patience_s
         return next((handle for handle, answered in self._half_open.items() if answered <= latest), None)
 
     def opened(self, handle: SipCallHandle, source: Address) -> None:

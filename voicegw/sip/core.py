@@ -116,6 +116,14 @@ class Core:
         self._secret = random(32)
         self._handles = 0
 
+    def use(self, config: UserAgentConfig) -> None:
+        """See :meth:`voicegw.sip.user_agent.UserAgent.use`."""
+        self.config = config
+        self.transactions.max_servers = config.max_transactions
+        self.sessions.policy = config.sessions
+        self.admission.limits = config.limits
+        self._datagrams.limit_bytes = config.stream_above
+
     # ---------------------------------------------------------------- small things
 
     def send(self, data: bytes, destination: Address) -> None:

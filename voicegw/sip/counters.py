@@ -48,6 +48,8 @@ class SipCounter(StrEnum):
     GUARD_RATE = "sip_guard_dropped_rate"
     GUARD_STRANGERS = "sip_guard_dropped_strangers"
     GUARD_BANS = "sip_guard_bans"
+    PHONES_ASKED = "sip_phones_asked"
+    PHONES_WRONG = "sip_phones_wrong"
     HALF_OPEN = "sip_half_open_given_up"
     OVERLOADED = "sip_refused_overloaded"
 

@@ -10,6 +10,7 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Final, TypeAlias
 
 from voicegw.base.errors import RemoteProtocolError
@@ -20,7 +21,7 @@ from voicegw.sip.digest import Algorithm, Proof, parse_algorithm
 from voicegw.sip.failures import FailureLimits, FailureRation
 from voicegw.sip.grammar import from_wire
 from voicegw.sip.message import Headers, Request
-from voicegw.sip.nonces import Nonces
+from voicegw.sip.nonces import Nonces, SharedNonces
 from voicegw.sip.reply import Pairs
 
 FindHa1: TypeAlias = Callable[[str, Algorithm], str | None]
@@ -46,6 +47,18 @@ class DigestPolicy:
     """Wrong passwords of one source."""
 
 
+class Trial(Enum):
+    """What a request showed of who sent it."""
+
+    ASKED = auto()
+    """Nothing: it is asked, as it is for the first request of every phone."""
+    RIGHT = auto()
+    STALE = auto()
+    """The password was right, the nonce old, used or another's; it is asked again."""
+    WRONG = auto()
+    """Wrong, or not looked at after too many that were wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proven:
     """The request comes from this user."""
@@ -59,47 +72,55 @@ class Unproven:
 
     status: int
     headers: Pairs
-    failed: bool = False
-    """Whether something was wrong, rather than missing or stale."""
+    trial: Trial = Trial.ASKED
+    """Why it is not proven."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether something was wrong, rather than missing or stale."""
+        return self.trial is Trial.WRONG
 
 
 class DigestServer:
-    """Checks the requests for one realm. Not thread-safe."""
+    """Checks the requests for one realm. Not thread-safe.
 
-    def __init__(self, policy: DigestPolicy, find: FindHa1, random: RandomBytes) -> None:
+    ``shared``: a challenge of one server may be answered at any other that has the same; None: here alone.
+    """
+
+    def __init__(
+        self, policy: DigestPolicy, find: FindHa1, random: RandomBytes, shared: SharedNonces | None = None
+    ) -> None:
         self._policy = policy
         self._find = find
         self._decoy = random(16).hex()
-        self._nonces = Nonces(random(32), policy.realm, policy.nonce_life_s)
+        self._nonces = _nonces(policy, random, shared)
         self._failures = FailureRation(policy.failures)
 
     def check(self, request: Request, source: Address, now: float, *, as_proxy: bool = False) -> Proven | Unproven:
         """Who sent ``request``. ``as_proxy`` asks with 407 where a 401 would be taken for the far end's."""
         given = self._credentials(request.headers, "Proxy-Authorization" if as_proxy else "Authorization")
         if given is None:
-            return self._ask(request, source, now, as_proxy, stale=False)
+            return self._ask(request, source, now, as_proxy, Trial.ASKED)
         wait_s = self._failures.wait_s(source.host, now)
         if wait_s > 0:
-            return Unproven(503, (("Retry-After", str(int(wait_s) + 1)),), failed=True)
+            return Unproven(503, (("Retry-After", str(int(wait_s) + 1)),), Trial.WRONG)
         proof = self._read(given, request)
         if proof is None or not self._is_right(given, proof):
             self._failures.fail(source.host, now)
-            return self._ask(request, source, now, as_proxy, stale=False, failed=True)
+            return self._ask(request, source, now, as_proxy, Trial.WRONG)
         count = int(proof.nc, 16) if proof.qop else 1
         if not self._nonces.use(proof.nonce, count, source.host, now):
-            return self._ask(request, source, now, as_proxy, stale=True)
+            return self._ask(request, source, now, as_proxy, Trial.STALE)
         return Proven(from_wire(given.get("username")))
 
     # ---------------------------------------------------------------- asking
 
-    def _ask(
-        self, request: Request, source: Address, now: float, as_proxy: bool, *, stale: bool, failed: bool = False
-    ) -> Unproven:
+    def _ask(self, request: Request, source: Address, now: float, as_proxy: bool, why: Trial) -> Unproven:
         """A challenge for each algorithm with one nonce, each in a line of its own (RFC 8760 §2.3)."""
         nonce = self._nonces.make(source.host, now)
         name = "Proxy-Authenticate" if as_proxy else "WWW-Authenticate"
-        lines = tuple((name, self._challenge(kind, nonce, stale)) for kind in self._offered(request.headers))
-        return Unproven(407 if as_proxy else 401, lines, failed)
+        lines = tuple((name, self._challenge(kind, nonce, why)) for kind in self._offered(request.headers))
+        return Unproven(407 if as_proxy else 401, lines, why)
 
     def _offered(self, headers: Headers) -> tuple[Algorithm, ...]:
         """RFC 7616 §3.7 lets a client pass over what it does not know; some fail instead."""
@@ -107,9 +128,9 @@ class DigestServer:
         is_simple = any(part in agent for part in self._policy.md5_only)
         return (Algorithm.MD5,) if is_simple and Algorithm.MD5 in algorithms else algorithms
 
-    def _challenge(self, kind: Algorithm, nonce: str, stale: bool) -> str:
+    def _challenge(self, kind: Algorithm, nonce: str, why: Trial) -> str:
         params = {"realm": self._policy.realm, "nonce": nonce, "qop": "auth", "algorithm": kind.value}
-        if stale:
+        if why is Trial.STALE:
             params["stale"] = "true"
         return write_auth(AuthHeader("Digest", params), quoted=frozenset({"qop"}))
 
@@ -152,3 +173,10 @@ class DigestServer:
         right = proof.response(decoy if kept is None else kept)
         fits = _HEX.fullmatch(said) is not None and hmac.compare_digest(right, said.lower())
         return fits and kept is not None
+
+
+def _nonces(policy: DigestPolicy, random: RandomBytes, shared: SharedNonces | None) -> Nonces:
+    if shared is None:
+        return Nonces(random(32), policy.realm, policy.nonce_life_s)
+    maker = int.from_bytes(random(4), "big")
+    return Nonces(shared.key, policy.realm, policy.nonce_life_s, maker=maker, wall_ahead_s=shared.wall_ahead_s)

@@ -40,7 +40,7 @@ class Blacklist:
     """
 
     def __init__(self, rest_s: float) -> None:
-        self._rest_s = rest_s
+        self.rest_s = rest_s
         self._resting: dict[Address, _Rest] = {}
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class Blacklist:
     def add(self, address: Address, now: float, rest_s: float | None = None) -> bool:
         """A server failed; ``rest_s`` where it said itself how long it wants peace. True if it was not listed."""
         server = _server(address)
-        until = now + (self._rest_s if rest_s is None else min(rest_s, LONGEST_REST_S))
+        until = now + (self.rest_s if rest_s is None else min(rest_s, LONGEST_REST_S))
         known = self._resting.get(server)
         if known is not None:
             known.until = max(known.until, until)
@@ -90,7 +90,7 @@ class Blacklist:
         for address in due:
             rest = self._resting[address]
             rest.probes += 1
-            rest.until = now + self._rest_s
+            rest.until = now + self.rest_s
             if rest.probes > MAX_PROBES:
                 del self._resting[address]
         return [address for address in due if address in self._resting]

@@ -18,12 +18,12 @@ class DatagramLimit:
     """``limit_bytes`` 0: there is none."""
 
     def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._without_tcp: dict[Address, float] = {}
 
     def way(self, request: Request, peer: Address, now: float) -> Address:
         """``peer`` itself, or the same place by TCP."""
-        if not self._limit or peer.transport is not Transport.UDP or size_of(request) <= self._limit:
+        if not self.limit_bytes or peer.transport is not Transport.UDP or size_of(request) <= self.limit_bytes:
             return peer
         if now < self._without_tcp.get(peer, 0.0):
             return peer

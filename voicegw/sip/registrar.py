@@ -51,7 +51,7 @@ class Registrar:
     """All bindings by user name, in memory. Times are monotonic seconds."""
 
     def __init__(self, limits: RegistrarLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._bindings: dict[str, tuple[Binding, ...]] = {}
         self._count = 0
         self._deadlines: list[tuple[float, str]] = []
@@ -77,7 +77,7 @@ class Registrar:
             return Registered(refused.status, refused.headers, before, before)
         except RemoteProtocolError as error:
             return Registered(error.status_hint, (), before, before)
-        if self._count - len(self._bindings.get(user, ())) + len(after) > self._limits.bindings:
+        if self._count - len(self._bindings.get(user, ())) + len(after) > self.limits.bindings:
             return Registered(503, (("Retry-After", "60"),), before, before)
         self._keep(user, after)
         return Registered(200, _describe(after, request, now), before, after)
@@ -173,16 +173,16 @@ class Registrar:
                 after.remove(old)
             if granted:
                 after.append(fresh)
-        if len(after) > self._limits.contacts:
+        if len(after) > self.limits.contacts:
             raise _Refused(403)
         return tuple(after)
 
     def _grant(self, contact: AskedContact, expires: int | None) -> int:
         asked = contact.expires if contact.expires is not None else expires
-        wanted = self._limits.default_s if asked is None else asked
-        if 0 < wanted < self._limits.min_s:
-            raise _Refused(423, (("Min-Expires", str(self._limits.min_s)),))
-        return min(wanted, self._limits.max_s)
+        wanted = self.limits.default_s if asked is None else asked
+        if 0 < wanted < self.limits.min_s:
+            raise _Refused(423, (("Min-Expires", str(self.limits.min_s)),))
+        return min(wanted, self.limits.max_s)
 
 
 class _Refused(Exception):

@@ -94,7 +94,7 @@ class RegistrationPlan:
     retry_s: float = 30.0
     """After a first failure; doubled with each one that follows (RFC 5626 §4.5)."""
     instance: str = ""
-    """``urn:uuid:…`` of this node, to offer RFC 5626; empty: not offered."""
+    """``urn:uuid:…`` of this node, or of all that register by turns, to offer RFC 5626; empty: not offered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,11 @@ MAX_422 = 3
 class KeptSession:
     """What a call knows about its session timer. It owns the timers that run under its name."""
 
-    __slots__ = ("timer", "min_se_s", "sdp", "peer_updates", "refusals")
+    __slots__ = ("policy", "timer", "min_se_s", "sdp", "peer_updates", "refusals")
 
     def __init__(self) -> None:
+        self.policy: SessionTimerPolicy | None = None
+        """What was wanted of session timers when the call began; None before that is asked."""
         self.timer: SessionTimer | None = None
         self.min_se_s = 0
         """The largest Min-SE that a 422 or a request of the peer named; 0 for none."""
@@ -44,19 +46,20 @@ class SessionKeeper:
 
     def __init__(self, timers: TimerQueue[Hashable], policy: SessionTimerPolicy) -> None:
         self._timers = timers
-        self._policy = policy
+        self.policy = policy
+        """Of calls that begin from now on: a refresh in a running one is not refused for what it was granted."""
 
     # ---------------------------------------------------------------- requests of ours
 
     def offer(self, kept: KeptSession | None = None) -> Pairs:
         """The headers of our next INVITE, re-INVITE or UPDATE; None for the first request of a call."""
-        return offered(self._policy, kept.timer, kept.min_se_s) if kept else offered(self._policy, None, 0)
+        return offered(self._of(kept), kept.timer, kept.min_se_s) if kept else offered(self.policy, None, 0)
 
     def receive_success(self, kept: KeptSession, owner: Hashable, response: Response, now: float) -> None:
         """A 2xx came for an INVITE, re-INVITE or UPDATE of ours."""
         kept.refusals = 0
         self._note_peer(kept, response.headers)
-        kept.timer = agreed(response.headers, self._policy, kept.timer)
+        kept.timer = agreed(response.headers, self._of(kept), kept.timer)
         self._start(kept, owner, now)
 
     def receive_too_brief(self, kept: KeptSession, response: Response) -> bool:
@@ -70,17 +73,19 @@ class SessionKeeper:
 
     # ---------------------------------------------------------------- requests of the peer
 
-    def refusal(self, incoming: Incoming) -> Pairs:
-        """The Min-SE of the 422 that an INVITE or UPDATE is to be refused with; empty where it may pass."""
-        if not is_too_brief(incoming.request.headers, self._policy):
+    def refusal(self, incoming: Incoming, kept: KeptSession | None = None) -> Pairs:
+        """The Min-SE of the 422 that an INVITE or UPDATE is to be refused with; empty where it may pass. ``kept``:
+        of the call that it is for; None for a new one."""
+        policy = self.policy if kept is None else self._of(kept)
+        if not is_too_brief(incoming.request.headers, policy):
             return ()
-        return (("Min-SE", str(self._policy.min_se_s)),)
+        return (("Min-SE", str(policy.min_se_s)),)
 
     def grant(self, kept: KeptSession, owner: Hashable, request: Request, now: float) -> Pairs:
         """The headers of our 2xx to an INVITE, re-INVITE or UPDATE, which is sent now."""
         self._note_peer(kept, request.headers)
         kept.min_se_s = max(kept.min_se_s, min_se(request.headers))
-        kept.timer, pairs = granted(request.headers, self._policy)
+        kept.timer, pairs = granted(request.headers, self._of(kept))
         self._start(kept, owner, now)
         return pairs
 
@@ -95,6 +100,11 @@ class SessionKeeper:
         self._timers.stop(owner, Timer.SESSION_EXPIRY)
 
     # ---------------------------------------------------------------- inside
+
+    def _of(self, kept: KeptSession) -> SessionTimerPolicy:
+        if kept.policy is None:
+            kept.policy = self.policy
+        return kept.policy
 
     def _start(self, kept: KeptSession, owner: Hashable, now: float) -> None:
         self.stop(owner)

@@ -105,7 +105,7 @@ class TransactionLayer(Generic[User]):
         self._timers = timers
         self._values = values
         self._send = send
-        self._max_servers = max_servers
+        self.max_servers = max_servers
         self._clients: dict[ClientKey, Transaction[User]] = {}
         self._servers: dict[ServerKey, Transaction[User]] = {}
         self._merge_keys: dict[Hashable, Transaction[User]] = {}
@@ -117,7 +117,7 @@ class TransactionLayer(Generic[User]):
     @property
     def has_room(self) -> bool:
         """Whether one more server transaction may be opened; else the request is answered without one."""
-        return len(self._servers) < self._max_servers
+        return len(self._servers) < self.max_servers
 
     # ---------------------------------------------------------------- client side
 

@@ -68,7 +68,7 @@ class AnsweringSide:
             self._refuse_in_dialog(call, incoming, 500, (("Retry-After", wait),), now)
         elif self._is_changing(call):
             self._refuse_in_dialog(call, incoming, 491, (), now)
-        elif least := core.sessions.refusal(incoming):
+        elif least := core.sessions.refusal(incoming, call.kept):
             self._refuse_in_dialog(call, incoming, 422, least, now)
         else:
             if call.dialog is not None:

@@ -37,7 +37,7 @@ class UpdatingSide:
             self._refuse(call, incoming, 500, (("Retry-After", wait),), now)
         elif body and (exchange.ours or exchange.is_new or _answer_is_under_way(call)):
             self._refuse(call, incoming, 491, (), now)
-        elif least := core.sessions.refusal(incoming):
+        elif least := core.sessions.refusal(incoming, call.kept):
             self._refuse(call, incoming, 422, least, now)
         else:
             dialog.refresh_target(incoming.request)

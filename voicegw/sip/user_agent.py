@@ -7,7 +7,6 @@ The owner feeds ``receive_datagram`` and ``handle_timer``, and after each of the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import RandomBytes
@@ -174,14 +173,12 @@ class UserAgent:
         """Take new calls again, after :meth:`drain`."""
         self._core.draining = False
 
-    def change_limits(self, max_calls: int, retry_after_s: int, *, accept_messages: bool) -> None:
-        """For requests from now on; see :class:`UserAgentConfig`."""
-        self._core.config = replace(
-            self._core.config,
-            max_calls=max_calls,
-            retry_after_s=retry_after_s,
-            accept_messages=accept_messages,
-        )
+    def use(self, config: UserAgentConfig) -> None:
+        """Other limits, names and policies for requests from now on, and session timers for calls from now on.
+
+        ``timers``, ``credentials``, ``reception``, ``packages`` and ``peers`` are those of the start.
+        """
+        self._core.use(config)
 
     def refuse_while(self, is_crowded: Callable[[], bool]) -> None:
         """Ask this of every new call; while it is so, they get 503. Must be quick and must not fail."""

@@ -48,10 +48,14 @@ class SecretRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    async def add(self, secret: Secret) -> None:
+        """Insert; raises Conflict where there is one of this name."""
+        await self._connection.execute(insert(secrets).values(**asdict(secret)))
+
     async def put(self, secret: Secret) -> None:
         """Insert or replace."""
         await self.delete(secret.name)
-        await self._connection.execute(insert(secrets).values(**asdict(secret)))
+        await self.add(secret)
 
     async def find(self, name: str) -> Secret | None:
         """The secret of this name, if there is one."""

@@ -99,7 +99,7 @@ class CallPage:
 
 @dataclass(frozen=True, slots=True)
 class StoredLeg:
-    """One leg and what was counted at its end."""
+    """One leg and what was counted at its end. ``peer_...``: of what the other side heard of us, by its RTCP."""
 
     leg_no: int
     role: str
@@ -113,6 +113,9 @@ class StoredLeg:
     jitter_ms: float | None
     mos: float | None
     round_trip_ms: float | None
+    peer_lost: int | None
+    peer_jitter_ms: float | None
+    peer_mos: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _PRAGMAS = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "secure_delete=ON",  # what is erased is overwritten
-    "cache_size=-16000",
+    "cache_size=-4000",  # kB for each connection. What another writes empties it: more is more to fill again
 )
 _PRAGMA_PAUSE_S = 0.02
 """Between two attempts at a pragma that finds the file locked."""
@@ -81,9 +81,15 @@ class Database:
             yield connection
 
     async def migrate(self, revision: str = "head") -> None:
-        """Bring the tables up to a revision; nodes that start at once wait for one another."""
+        """Bring the tables up to a revision; nodes that start at once wait for one another.
+
+        Raises StoreUnavailable.
+        """
         if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreUnavailable(f"the database: {error}") from error
         if self.is_sqlite:
             async with self.write() as connection:
                 await connection.run_sync(_upgrade, revision)
@@ -96,6 +102,13 @@ class Database:
                 await connection.run_sync(_upgrade, revision)
         finally:
             await engine.dispose()
+
+    async def is_new(self) -> bool:
+        """Whether there is nothing yet, not even tables; raises StoreUnavailable."""
+        if self.is_sqlite and not await asyncio.to_thread(Path(self.url.database or "").is_file):
+            return True
+        async with self.read() as connection:
+            return await connection.run_sync(revision_of) is None
 
     async def empty_log(self) -> None:
         """Empty SQLite's write-ahead log, which still has what was erased; raises StoreUnavailable.
@@ -162,7 +175,10 @@ def _asyncpg_errors() -> tuple[type[Exception], ...]:
 
 
 def _sqlite(url: URL, config: StoreConfig) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": config.busy_timeout_ms / 1000})
+    connect_args = {"timeout": config.busy_timeout_ms / 1000}
+    # Always the one that was used last: what another has written empties a connection's cache of pages, so that of
+    # several in turn none keeps its own, and each grows by what it reads again.
+    engine = create_async_engine(url, connect_args=connect_args, pool_use_lifo=True)
 
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves

@@ -16,7 +16,7 @@ from contextlib import suppress
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import VoicegwError
 from voicegw.base.metrics import Counters
-from voicegw.storage.config import StoreConfig
+from voicegw.storage.config import RetentionConfig, StoreConfig
 from voicegw.storage.erasure import Order, erase
 from voicegw.storage.errors import Refused, StoreUnavailable
 from voicegw.storage.intake import Intake
@@ -41,6 +41,8 @@ class Delivery:
     ) -> None:
         """``first`` is the first segment of this process: what lies before it are leftovers."""
         self._config = config
+        self._retention = config.retention
+        self._maintenance: Maintenance | None = None
         self._directory = directory
         self._first = first
         self._counters = counters
@@ -67,6 +69,13 @@ class Delivery:
             self._end = end
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._wake.set)
+
+    def retain(self, retention: RetentionConfig) -> None:
+        """How long what is kept, from the next round on."""
+        with self._changed:
+            self._retention = retention
+            if self._maintenance is not None:
+                self._maintenance.retention = retention
 
     def wait_for(self, end: Position, timeout_s: float) -> bool:
         """Wait until the database has everything before ``end``; False when it has not by then."""
@@ -102,7 +111,9 @@ class Delivery:
 
     async def _carry_on_with_maintenance(self, store: Store) -> None:
         node = self._directory.node
-        maintenance = Maintenance(store, self._config.retention, SystemClock(), self._files, node)
+        with self._changed:
+            maintenance = Maintenance(store, self._retention, SystemClock(), self._files, node)
+            self._maintenance = maintenance
         maintenance.start()
         try:
             await self._carry_on(store)

@@ -208,7 +208,10 @@ def _counters(media: MediaWasMeasured | None) -> Row:
     names = ("packets_sent", "packets_received", "packets_lost", "packets_late", "jitter_ms")
     known: Row = {name: getattr(media, name) if media else None for name in names}
     known["mos"] = media.mos if media and media.mos > 0 else None
-    known["round_trip_ms"] = media.round_trip_ms if media and media.round_trip_ms >= 0 else None
+    known["peer_mos"] = media.peer_mos if media and media.peer_mos > 0 else None
+    for name in ("round_trip_ms", "peer_lost", "peer_jitter_ms"):
+        value = getattr(media, name) if media else -1
+        known[name] = value if value >= 0 else None
     return known
 
 

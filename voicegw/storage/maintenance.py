@@ -67,7 +67,8 @@ class Maintenance:
         node: str | None = None,
     ) -> None:
         self._store = store
-        self._retention = retention
+        self.retention = retention
+        """Of the rounds from now on. Any thread may change it."""
         self._clock = clock
         self._files = files
         self._node = node
@@ -96,7 +97,7 @@ class Maintenance:
 
     async def round(self) -> Done:
         """Everything that is due; raises StoreUnavailable."""
-        now, kept = self._now_ms(), self._retention
+        now, kept = self._now_ms(), self.retention
         made: list[Certificate] = []
         has_lines = exists().where(transcripts.c.call_id == calls.c.id)
         has_audio = exists().where(recordings.c.call_id == calls.c.id, recordings.c.deleted_wall_ms.is_(None))
@@ -155,7 +156,7 @@ class Maintenance:
         return certificate
 
     async def _forget_files(self, now: int) -> None:
-        kept = self._retention
+        kept = self.retention
         spoken = min(filter(None, (kept.events_days, kept.transcripts_days)), default=0)
         audio = min(filter(None, (kept.events_days, kept.recordings_days)), default=0)
         await self._files.forget(

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from voicegw.base.ids import CallId
 from voicegw.call.facts import Entry
+from voicegw.storage.config import StoreConfig
 
 
 class Sink(Protocol):
@@ -30,11 +31,18 @@ class Sink(Protocol):
 
 
 class Sinks:
-    """Passes everything on to each of its sinks, in their order. ``levels``: theirs, for metrics."""
+    """Passes everything on to each of its sinks, in their order. ``levels``: theirs, for metrics. ``use``: who is
+    told of other settings of the store."""
 
-    def __init__(self, *sinks: Sink, levels: Callable[[], dict[str, float]] = dict) -> None:
+    def __init__(
+        self,
+        *sinks: Sink,
+        levels: Callable[[], dict[str, float]] = dict,
+        use: Callable[[StoreConfig], None] = lambda _config: None,
+    ) -> None:
         self._sinks = sinks
         self.gauges = levels
+        self.use = use
 
     def append(self, call_id: CallId, entry: Entry) -> None:
         """Take one fact."""

@@ -101,6 +101,12 @@ class StoreWriter:
             "store_spool_limit_bytes": float(self._max_bytes),
         }
 
+    def use(self, config: StoreConfig) -> None:
+        """The size of the spool, how long facts are collected, and how long what is kept, from now on."""
+        self._batch_s = config.batch_ms / 1000
+        self._max_bytes = config.spool_mb * _MIB
+        self._delivery.retain(config.retention)
+
     def append(self, call_id: CallId, entry: Entry) -> None:
         """Take one fact; drops and counts it when the disk has fallen far behind."""
         if self._queue.qsize() >= MAX_QUEUED:

@@ -11,6 +11,7 @@
     ├── turn                      from the caller's first sound to the end of the answer
     │   ├── caller speech
     │   ├── endpointing, asr, agent, tts, playout     the latency, stage by stage; work of the agent is in its stage
+    │   ├── recognise, speak      what engines did; as the agent's work, in the turn alone where it was ahead
     │   └── agent speech
     ├── recording, hold, transfer, supervision, webhook, approval
 """

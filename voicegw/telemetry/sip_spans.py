@@ -91,6 +91,12 @@ def _sound(measured: MediaWasMeasured) -> dict[str, str | int | float | bool]:
         told["media.mos"] = measured.mos
     if measured.round_trip_ms >= 0:
         told["media.round_trip_ms"] = measured.round_trip_ms
+    if measured.peer_mos:
+        told |= {
+            "media.peer_lost": measured.peer_lost,
+            "media.peer_jitter_ms": measured.peer_jitter_ms,
+            "media.peer_mos": measured.peer_mos,
+        }
     return ours(told)
 
 

@@ -71,12 +71,14 @@ class Script:
 
 
 class FaultyLlmServer:
-    """Listens on loopback. ``requests`` are the bodies received; ``connections`` counts what was accepted. To be
-    acquired: ``asked``, a request has come; ``gone``, a client has left in mid-answer."""
+    """Listens on loopback. ``requests`` are the bodies received, ``heads`` what came before each; ``connections``
+    counts what was accepted. To be acquired: ``asked``, a request has come; ``gone``, a client has left in
+    mid-answer."""
 
     def __init__(self, *scripts: Script, port: int = 0) -> None:
         self.port = port
         self.requests: list[bytes] = []
+        self.heads: list[bytes] = []
         self.connections = 0
         self.asked = asyncio.Semaphore(0)
         self.gone = asyncio.Semaphore(0)
@@ -126,6 +128,7 @@ class FaultyLlmServer:
         head = early + await reader.readuntil(b"\r\n\r\n")
         body = await reader.readexactly(_content_length(head))
         self.requests.append(body)
+        self.heads.append(head)
         self.asked.release()
         script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
         # Reading on is how a client that hangs up in mid-answer is noticed.

@@ -42,6 +42,11 @@ class ImpairmentRelay:
         """Where peers send to."""
         return int(self._near.getsockname()[1])
 
+    @property
+    def far_port(self) -> int:
+        """Where the server gets everything from, and answers to."""
+        return int(self._far.getsockname()[1])
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

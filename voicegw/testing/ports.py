@@ -65,9 +65,10 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def is_bound(port: int) -> bool:
-    """Whether a process of this network namespace has the UDP port; asks without taking it for a moment itself."""
-    for table in ("/proc/net/udp", "/proc/net/udp6"):
+def is_bound(port: int, pid: int | str = "self") -> bool:
+    """Whether a process in the network namespace of ``pid`` has the UDP port; asks without taking it for a moment
+    itself."""
+    for table in (f"/proc/{pid}/net/udp", f"/proc/{pid}/net/udp6"):
         for line in Path(table).read_text().splitlines()[1:]:
             if int(line.split()[1].rpartition(":")[2], 16) == port:
                 return True

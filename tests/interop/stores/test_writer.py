@@ -77,6 +77,8 @@ def test_a_call_is_stored_with_all_that_is_folded_from_it(config: StoreConfig) -
     assert (found.legs[0].codec, found.legs[0].packets_lost) == ("PCMA", 2)
     assert [(leg.role, leg.party) for leg in found.legs] == [("caller", "+49301234"), ("supervisor", "sam")]
     assert [(leg.mos, leg.round_trip_ms) for leg in found.legs] == [(3.9, None), (4.4, 20.0)]
+    told = [(leg.peer_lost, leg.peer_jitter_ms, leg.peer_mos) for leg in found.legs]
+    assert told == [(None, None, None), (3, 2.5, 4.1)], "the peer of the first has sent no RTCP"
     assert found.recording is not None and found.recording.path == "/recordings/c0.wav"
     assert verdict == Verdict((), len(sample_call()), 0, sealed=True)
     assert counters.get("store_facts_stored") == len(sample_call())

@@ -23,7 +23,7 @@ from voicegw.api.app import create_app
 from voicegw.api.bridge import Bridge
 from voicegw.api.browser_audio import BrowserAudio
 from voicegw.api.browser_config import BrowserAudioConfig
-from voicegw.api.captures import StartCapture, Waited
+from voicegw.api.captures import Keeper, StartCapture, Waited
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import Mode, NoSuchCall, OutgoingCall, Refused, Supervisor, TransferKind
 from voicegw.api.events_stream import EventHub
@@ -135,6 +135,7 @@ class FakeCaptures:
 
     done: list[tuple[str, ...]] = field(default_factory=list)
     refuses: str = ""
+    keepers: dict[str, Keeper] = field(default_factory=dict)
 
     async def start(self, call_id: CallId, order: StartCapture) -> None:
         self._note("start", call_id, order.name, str(order.audio))
@@ -152,6 +153,9 @@ class FakeCaptures:
     async def disarm(self, id: str) -> bool:
         self._note("disarm", id)
         return True
+
+    async def keeper(self, call_id: CallId) -> Keeper | None:
+        return self.keepers.get(call_id)
 
     def _note(self, *what: str) -> None:
         if self.refuses:

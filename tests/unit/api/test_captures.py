@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.unit.api.rig import Rig
+from voicegw.api.captures import Keeper
 
 
 def test_an_order_is_noted_before_it_is_done_and_a_refusal_after_it(rig: Rig) -> None:
@@ -60,3 +61,16 @@ def test_calls_to_come_are_waited_for(rig: Rig) -> None:
     assert rig.request("DELETE", "/v1/captures/k7", "ada").status_code == 404
     assert rig.captures.done == [("arm", "+4930", "2", "ada"), ("disarm", "k1")]
     assert [one["action"] for one in rig.audit()][-2:] == ["capture.arm", "capture.disarm"]
+
+
+def test_whoever_asks_for_a_file_of_another_node_is_told_where_it_is(rig: Rig) -> None:
+    rig.user("ada", "admin")
+    rig.call(1)
+    rig.captures.keepers["c1"] = Keeper("b", "https://b.test:8080")
+    got = rig.get("/v1/calls/c1/capture", "ada")
+    assert got.status_code == 409
+    assert got.json()["detail"] == "the capture is on node b: https://b.test:8080/v1/calls/c1/capture"
+    rig.captures.keepers["c1"] = Keeper("b", "")
+    assert "node b: which has no API" in rig.get("/v1/calls/c1/capture", "ada").text
+    rig.captured(1, b"here")
+    assert rig.get("/v1/calls/c1/capture", "ada").content == b"here"

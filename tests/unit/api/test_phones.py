@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.api.rig import Rig
-from voicegw.api.routes.phones import secret_context
+from voicegw.api.vault import phone_context
 from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.phone_secret import hashes_of, read_secret
 from voicegw.storage.phones import Phone
@@ -51,7 +51,7 @@ def test_a_phone_is_made_and_its_password_is_kept_as_hashes_under_seal(rig: Rig)
     assert rig.phones.changes == 1
     row = rig.run(stored(rig, "bert"))
     assert row.secret_sealed is not None and PASSWORD.encode() not in row.secret_sealed
-    secret = rig.parts.vault.open(row.secret_sealed, secret_context(row.id))
+    secret = rig.parts.vault.open(row.secret_sealed, phone_context(row.id))
     assert PASSWORD not in secret
     assert read_secret(secret, "voice.test") == hashes_of("bert", "voice.test", PASSWORD)
     assert PASSWORD not in rig.get("/v1/audit", "boss").text

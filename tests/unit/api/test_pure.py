@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voicegw.api import totp
 from voicegw.api.config import ApiConfig, OidcConfig, RoleRule
+from voicegw.api.key_file import KEY_BYTES
 from voicegw.api.metrics_text import exposition
 from voicegw.api.passwords import weakness
 from voicegw.api.permissions import EVERYTHING, ROLE_PERMISSIONS, Permission, Reach, Role, Team, scope_of
 from voicegw.api.problems import ApiProblem
 from voicegw.api.ranges import ByteRange, parse_range
 from voicegw.api.throttle import MAX_ENTRIES, LockOut, OnceAMinute, RateLimit, network_of
-from voicegw.api.vault import KEY_BYTES, Vault, load_key
+from voicegw.api.vault import Vault
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.metrics import Counters
 
@@ -138,20 +136,6 @@ def test_a_seal_opens_with_its_key_and_in_its_place_only() -> None:
     ):
         with pytest.raises(LocalError):
             Vault(key).open(text, context)
-
-
-def test_the_key_of_secrets_is_made_once_and_for_us_alone(tmp_path: Path) -> None:
-    path = tmp_path / "var" / "secrets.key"
-    key = load_key(path)
-    assert len(key) == KEY_BYTES and path.stat().st_mode & 0o777 == 0o600
-    assert load_key(path) == key
-    path.chmod(0o640)
-    with pytest.raises(ConfigError, match="others may read"):
-        load_key(path)
-    path.chmod(0o600)
-    path.write_bytes(os.urandom(5))
-    with pytest.raises(ConfigError, match="5 bytes"):
-        load_key(path)
 
 
 def test_weak_passwords() -> None:

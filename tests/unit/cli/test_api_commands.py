@@ -98,7 +98,7 @@ def test_a_capture_ends_with_its_call_and_is_fetched(server: Server, tmp_path: P
     packets = b"\xd4\xc3\xb2\xa1 packets"
     server.answers = {
         ("POST", f"{CALL}/capture"): (202, b"{}"),
-        ("GET", CALL): (200, b'{"state": "ended"}'),
+        ("GET", CALL): (200, b'{"call": {"state": "ended"}}'),
         ("DELETE", f"{CALL}/capture"): (404, b'{"detail": "over"}'),
         ("GET", f"{CALL}/capture"): (200, packets),
     }
@@ -106,14 +106,26 @@ def test_a_capture_ends_with_its_call_and_is_fetched(server: Server, tmp_path: P
     given = ["--out", str(out), "--url", server.url, "--headers-only", "--seconds", "30"]
     assert main(["calls", "capture", "c1", *given]) == 0
     assert out.read_bytes() == packets
-    assert server.asked[0] == ("POST", f"{CALL}/capture", {"audio": False, "max_seconds": 30.0})
+    assert server.asked[1] == ("POST", f"{CALL}/capture", {"audio": False, "max_seconds": 30.0})
 
 
 def test_a_capture_that_is_refused_leaves_no_file(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.answers = {("POST", f"{CALL}/capture"): (403, b'{"detail": "calls:capture is missing"}')}
+    server.answers = {
+        ("GET", CALL): (200, b'{"call": {"state": "active"}}'),
+        ("POST", f"{CALL}/capture"): (403, b'{"detail": "calls:capture is missing"}'),
+    }
     out = tmp_path / "call.pcap"
     assert main(["calls", "capture", "c1", "--out", str(out), "--url", server.url]) == 1
     assert not out.exists()
     assert "calls:capture is missing" in capsys.readouterr().err
+
+
+def test_a_key_that_may_not_see_the_call_begins_no_capture(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers = {("GET", CALL): (403, b'{"detail": "calls:read is missing"}')}
+    assert main(["calls", "capture", "c1", "--out", str(tmp_path / "call.pcap"), "--url", server.url]) == 1
+    assert "calls:read is missing" in capsys.readouterr().err
+    assert [method for method, *_ in server.asked] == ["GET"]

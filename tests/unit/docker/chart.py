@@ -1,4 +1,4 @@
-"""Enough of Go templates to render our own chart: if, else, end, include, pipelines of a few functions.
+"""Enough of Go templates to render our own chart: if, end, include, brackets, pipelines of a few functions.
 
 What the chart uses beyond that fails here, so that it stays simple enough to be checked without helm.
 """
@@ -6,13 +6,17 @@ What the chart uses beyond that fails here, so that it stays simple enough to be
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
-_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|[()|]|[^\s()|]+')
+
+
+class ChartFailed(Exception):
+    """The chart says that its values do not go together."""
 
 
 class Chart:
@@ -33,66 +37,67 @@ class Chart:
         self._templates = sorted(directory.glob("templates/*.yaml"))
 
     def objects(self) -> list[dict[str, Any]]:
-        """Everything that would be applied."""
+        """Everything that would be applied; raises ChartFailed where the chart refuses its values."""
         texts = [self._render(path.read_text()) for path in self._templates]
         return [one for text in texts for one in yaml.safe_load_all(text) if one]
 
     def _render(self, text: str) -> str:
         pieces = _pieces(text)
-        out, at = self._block(pieces, 0)
+        out, at = self._block(pieces, 0, taken=True)
         assert at == len(pieces), "an end without a beginning"
         return out
 
-    def _block(self, pieces: list[tuple[bool, str]], at: int) -> tuple[str, int]:
+    def _block(self, pieces: list[tuple[bool, str]], at: int, *, taken: bool) -> tuple[str, int]:
         out = ""
         while at < len(pieces):
             is_action, text = pieces[at]
             if not is_action:
                 out, at = out + text, at + 1
             elif text.startswith("if "):
-                holds = bool(self._value(text[3:]))
-                inside, at = self._block(pieces, at + 1)
+                holds = taken and bool(self._value(text[3:]))
+                inside, at = self._block(pieces, at + 1, taken=holds)
                 assert pieces[at][1] == "end", f"{pieces[at]} within an if"
                 out, at = out + (inside if holds else ""), at + 1
             elif text == "end":
                 return out, at
             else:
-                out, at = out + _text(self._value(text)), at + 1
+                out, at = out + (_text(self._value(text)) if taken else ""), at + 1
         return out, at
 
     def _value(self, expression: str) -> Any:
-        value: Any = None
-        for number, part in enumerate(expression.split(" | ")):
-            words = _WORD.findall(part)
-            value = self._call(words, [value] if number else [])
+        words = _WORD.findall(expression)
+        value = self._pipeline(words)
+        assert not words, f"{expression}: too many brackets are closed"
         return value
 
-    def _call(self, words: list[str], piped: list[Any]) -> Any:
-        name, given = words[0], [self._word(word) for word in words[1:]] + piped
-        match name:
-            case "include":
-                return self._render(self._named[given[0]])
-            case "toYaml":
-                return yaml.safe_dump(given[0]).rstrip("\n")
-            case "nindent":
-                return "\n" + "\n".join(" " * given[0] + line for line in str(given[1]).splitlines())
-            case "quote":
-                return yaml.dump(str(given[0]), default_style='"', width=10_000).strip()
-            case "eq":
-                return given[0] == given[1]
-            case "not":
-                return not given[0]
-            case "add":
-                return given[0] + given[1]
-            case _:
-                assert not given, f"{name} is no function that is known here"
-                return self._word(name)
+    def _pipeline(self, words: list[str]) -> Any:
+        """Takes its words from the front, and the bracket that closes it."""
+        piped: list[Any] = []
+        while True:
+            given: list[Any] = []
+            while words and words[0] not in ("|", ")"):
+                word = words.pop(0)
+                given.append(self._pipeline(words) if word == "(" else self._word(word))
+            if callable(given[0]):
+                value = given[0](*given[1:], *piped)
+            else:
+                (value,) = given + piped
+            if not words or words.pop(0) == ")":
+                return value
+            piped = [value]
+
+    def _include(self, name: str, scope: Any) -> str:
+        assert scope is self._scope, "only the whole is handed on"
+        return self._render(self._named[name])
 
     def _word(self, word: str) -> Any:
         if word.startswith('"'):
             return word[1:-1]
         if word.lstrip("-").isdigit():
             return int(word)
+        if not word.startswith("."):
+            assert word in _FUNCTIONS or word == "include", f"{word} is no function that is known here"
+            return _FUNCTIONS.get(word, self._include)
         value: Any = self._scope
         if word == ".":
             return value
@@ -132,3 +137,41 @@ def _over(known: Any, changed: Any, place: str) -> Any:
         name: _over(value, changed[name], f"{place}.{name}") if name in changed else value
         for name, value in known.items()
     }
+
+
+def _dig(*words: Any) -> Any:
+    """KEY... DEFAULT DICTIONARY, as of Sprig."""
+    *keys, default, value = words
+    for key in keys:
+        if not isinstance(value, dict) or key not in value:
+            return default
+        value = value[key]
+    return value
+
+
+def _merged(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(found.get(key), dict)
+        found[key] = _merged(found[key], value) if both else value
+    return found
+
+
+def _fail(message: str) -> None:
+    raise ChartFailed(message)
+
+
+_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
+    "add": lambda one, other: one + other,
+    "and": lambda one, other: one and other,
+    "dig": _dig,
+    "eq": lambda one, other: one == other,
+    "fail": _fail,
+    "fromYaml": yaml.safe_load,
+    "hasPrefix": lambda prefix, text: text.startswith(prefix),
+    "mergeOverwrite": _merged,
+    "nindent": lambda width, text: "\n" + "\n".join(" " * width + line for line in str(text).splitlines()),
+    "not": lambda value: not value,
+    "quote": lambda value: yaml.dump(str(value), default_style='"', width=10_000).strip(),
+    "toYaml": lambda value: yaml.safe_dump(value, width=10_000).rstrip("\n"),
+}

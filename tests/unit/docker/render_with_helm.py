@@ -23,7 +23,15 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         "agents": {"night.yaml": "name: night\nsteps:\n  - hangup: Goodbye.\n"},
         "dialplan": "routes:\n  - name: all\n    agent: night\n",
         "trunks": {"carrier.yaml": "name: carrier\nhosts: [192.0.2.1]\n"},
-        "config": {"store": {"url": "postgresql://v:s@db/v", "spool": "/data/spool"}, "transfer": {"ring_s": 20}},
+        "config": {
+            "store": {"url": "postgresql://v:s@db/v"},
+            "transfer": {"ring_s": 20},
+            "sip": {"strangers": "refuse", "codecs": ["PCMA"]},
+            "api": {"behind_tls_proxy": False, "tls_cert": "/tls/chain.pem", "tls_key": "/tls/key.pem"},
+            "limits": {"drain_s": 0},
+            "cluster": {"redis": "redis://redis:6379/0"},
+        },
+        "keySecret": "sealing",
         "nodeSelector": {"voice": "yes"},
         "envSecret": "passwords",
     },
@@ -34,7 +42,10 @@ _FOREIGN: Final = {"ScaledObject"}
 
 
 def ordered(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By kind and name: the order says nothing."""
+    """By kind and name: the order says nothing. Nor does the way in which the server's configuration is quoted."""
+    for one in objects:
+        if isinstance(text := one.get("data", {}).get("voicegw.yaml"), str):
+            one["data"]["voicegw.yaml"] = yaml.safe_load(text)
     return sorted(objects, key=lambda one: (one["kind"], one["metadata"]["name"]))
 
 
@@ -48,12 +59,13 @@ def main() -> None:
     with Chart.load(CHART) as chart:
         for name, values in VALUES.items():
             rendered = chart.render(values=values, name="line", namespace="voice")
-            objects = ordered([one for text in rendered.values() for one in yaml.safe_load_all(text) if one])
+            objects = [one for text in rendered.values() for one in yaml.safe_load_all(text) if one]
             for one in objects:
                 for version in _KUBERNETES if one["kind"] not in _FOREIGN else ():
                     kubernetes_validate.validate(one, version, strict=True)
             head = f"# By tests/unit/docker/render_with_helm.py, Helm {helm_sdk_version()}\n"
-            (PLACE / f"{name}.yaml").write_text(head + yaml.safe_dump_all(objects, sort_keys=True, width=110))
+            text = yaml.safe_dump_all(ordered(objects), sort_keys=True, width=110)
+            (PLACE / f"{name}.yaml").write_text(head + text)
 
 
 if __name__ == "__main__":

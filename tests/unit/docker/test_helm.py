@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.docker.chart import Chart
-from tests.unit.docker.files import DOCKER
+from tests.unit.docker.chart import Chart, ChartFailed
+from tests.unit.docker.dockerfile import DOCKER
 from tests.unit.docker.render_with_helm import PLACE, VALUES, ordered
 from voicegw.config import Config, load_config
+from voicegw.server_cluster_place import own_place
 
 CHART = DOCKER / "helm" / "voicegw"
 AGENT = "name: night\nsteps:\n  - hangup: Goodbye.\n"
@@ -79,13 +80,15 @@ def test_the_values_of_a_site_reach_the_server(tmp_path: Path) -> None:
         agents={"night.yaml": AGENT},
         dialplan="routes:\n  - name: all\n    agent: night\n",
         trunks={"carrier.yaml": "name: carrier\nhosts: [192.0.2.1]\n"},
-        config={"store": {"url": "postgresql://v:s@db/v", "spool": "/data/spool"}, "transfer": {"ring_s": 20}},
+        config={"store": {"url": "postgresql://v:s@db/v"}, "transfer": {"ring_s": 20}},
+        keySecret="sealing",
         nodeSelector={"voice": "yes"},
         envSecret="passwords",
     )
     config = configuration(tmp_path, objects)
     assert (config.sip.listen_port, config.sip.advertised_ip) == (5080, "203.0.113.9")
     assert config.store.url.startswith("postgresql:") and config.transfer.ring_s == 20
+    assert config.store.spool == "/data/spool"
     assert config.paths.agents == "/etc/voicegw/agents"
     assert objects["agents"]["data"] == {"night.yaml": AGENT}
     assert yaml.safe_load(objects["config"]["data"]["dialplan.yaml"])["routes"][0]["agent"] == "night"
@@ -93,6 +96,42 @@ def test_the_values_of_a_site_reach_the_server(tmp_path: Path) -> None:
     assert pod["nodeSelector"] == {"voice": "yes"}
     assert server["envFrom"] == [{"secretRef": {"name": "passwords"}}]
     assert server["env"][0]["value"] == "127.0.0.1:5080"
+
+
+def test_config_is_laid_over_what_the_chart_writes(tmp_path: Path) -> None:
+    """Sections that the chart writes, too, are extended; what is given wins, also where it is false, 0 or empty."""
+    tls = {"listen_host": "127.0.0.1", "behind_tls_proxy": False, "public_url": "https://voice.example"}
+    given = {"sip": {"strangers": "refuse"}, "api": tls, "limits": {"drain_s": 0, "memory_mb": 900}}
+    config = configuration(tmp_path, rendered(config=given, limits={"maxCalls": 50}))
+    assert (config.sip.strangers, config.sip.listen_port) == ("refuse", 5060)
+    assert (config.api.behind_tls_proxy, config.api.public_url) == (False, "https://voice.example")
+    assert (config.api.listen_port, config.api.key_file) == (8080, "/data/secrets.key")
+    assert (config.limits.drain_s, config.limits.memory_mb, config.limits.max_calls) == (0, 900, 50)
+
+
+def test_each_pod_of_a_cluster_is_known_by_its_own_address(tmp_path: Path) -> None:
+    objects = rendered(sip={"port": 5080}, config={"cluster": {"redis": "redis://redis:6379/0"}})
+    config = configuration(tmp_path, objects)
+    (told,) = (one for one in container(objects)[1]["env"] if "valueFrom" in one)
+    assert told["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+    place = own_place(config, "machine", {told["name"]: "10.42.0.7"})
+    assert (place.sip, place.api) == ("10.42.0.7:5080", "http://10.42.0.7:8080")
+
+
+def test_pods_that_share_a_database_share_a_key(tmp_path: Path) -> None:
+    """Of the group that Kubernetes gives mounted secrets to, which is the server's own."""
+    shared = {"store": {"url": "postgresql://v@db/v"}}
+    with pytest.raises(ChartFailed, match="keySecret"):
+        rendered(config=shared)
+    objects = rendered(config=shared, keySecret="sealing")
+    pod, server = container(objects)
+    (volume,) = (one for one in pod["volumes"] if "secret" in one)
+    (mount,) = (one for one in server["volumeMounts"] if one["name"] == volume["name"])
+    (item,) = volume["secret"]["items"]
+    assert volume["secret"]["secretName"] == "sealing" and mount["readOnly"] is True
+    assert configuration(tmp_path, objects).api.key_file == f"{mount['mountPath']}/{item['path']}"
+    assert volume["secret"]["defaultMode"] == 0o440
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("hpa", "HorizontalPodAutoscaler"), ("keda", "ScaledObject")])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.docker.files import DOCKER
+from tests.unit.docker.dockerfile import DOCKER
 from voicegw.config import load_config
 
 UNIT = DOCKER / "systemd" / "voicegw.service"

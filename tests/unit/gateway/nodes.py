@@ -20,6 +20,7 @@ from voicegw.gateway.sip_wire import SipWire
 from voicegw.sip.address import Address
 from voicegw.sip.challenges import FindCredentials, no_credentials
 from voicegw.sip.message import Message, Response
+from voicegw.sip.nonces import SharedNonces
 from voicegw.sip.parser import parse
 
 E = TypeVar("E", bound=LegEvent)
@@ -61,6 +62,7 @@ class Node:
         phones: PhonesConfig | None = None,
         credentials: FindCredentials = no_credentials,
         fetch: Fetch | None = None,
+        nonces: SharedNonces | None = None,
     ) -> None:
         self.counters = Counters()
         self.events: asyncio.Queue[LegEvent] = asyncio.Queue()
@@ -81,6 +83,7 @@ class Node:
             credentials=credentials,
             phones=phones or PhonesConfig(),
             fetch_certificate=fetch,
+            nonces=nonces,
         )
         self.address = self.gateway.start()
 

@@ -213,3 +213,66 @@ def test_an_administrator_bans_and_pardons() -> None:
     assert house.guard.pardon(STRANGER.host) and house.heard(STRANGER, 1, 6.1) == 1
     assert not house.guard.ban(TRUNK.host, 0.0, 5.0), "trunks are heard whatever happens"
     assert not house.guard.ban("127.0.0.1", 0.0, 5.0), "and so are trusted networks"
+
+
+def test_the_word_of_another_node_is_taken_of_strangers_only() -> None:
+    house = House(trunks={TRUNK.host: Rate(10, 10)})
+    told: list[Ban] = []
+    house.guard.on_own = told.append
+    assert not house.guard.shun(TRUNK.host, BanReason.SCANNER, 1.0, 60.0), "a trunk's address"
+    house.guard.acquaint(OTHER)
+    assert not house.guard.shun(OTHER.host, BanReason.SCANNER, 1.0, 60.0), "one with a call here"
+    assert house.guard.shun(STRANGER.host, BanReason.SCANNER, 1.0, 60.0)
+    assert [house.heard(source, 1, 2.0) for source in (TRUNK, OTHER, STRANGER)] == [1, 1, 0]
+    assert house.heard(STRANGER, 1, 61.0) == 1, "for as long as that one said"
+    assert [ban.host for ban in house.bans] == [STRANGER.host] and told == [], "it is not told on"
+    assert house.counters.get(SipCounter.GUARD_BANS) == 0
+
+
+def test_what_is_decided_here_is_told_and_a_pardon_too() -> None:
+    house = House()
+    told: list[Ban] = []
+    pardoned: list[str] = []
+    house.guard.on_own = told.append
+    house.guard.on_pardon = lambda host: pardoned.append(host) or host == OTHER.host  # type: ignore[func-returns-value]
+    assert house.guard.ban(STRANGER.host, 1.0, 60.0) and told == house.bans
+    assert house.guard.pardon(STRANGER.host) and not house.guard.pardon(STRANGER.host)
+    assert house.guard.pardon(OTHER.host), "only another node ignores it"
+    assert pardoned == [STRANGER.host, STRANGER.host, OTHER.host]
+    assert house.guard.shun(STRANGER.host, BanReason.FLOOD, 1.0, 60.0) and house.guard.forgive(STRANGER.host)
+    assert len(pardoned) == 3, "the word of another node is not told on"
+
+
+def test_other_rates_hold_for_those_who_are_known_and_bans_last() -> None:
+    house = House(trunks={TRUNK.host: Rate(1, 3)})
+    assert house.heard(STRANGER, 15, 1.0) == 15
+    assert house.heard(TRUNK, 5, 1.0) == 3
+    assert house.guard.ban(OTHER.host, 1.0, 60.0)
+    house.guard.use(replace(CONFIG, ban_s=1.0))
+    assert house.heard(STRANGER, 9, 1.0) == 5, "another value has changed: what is left of the ration is left"
+    assert house.heard(TRUNK, 5, 1.0) == 0
+    assert house.heard(OTHER, 1, 60.0) == 0, "a ban lasts as long as it was to"
+    assert house.heard(OTHER, 1, 61.0) == 1
+    house.guard.use(replace(CONFIG, stranger_per_s=1, stranger_burst=2))
+    assert house.heard(STRANGER, 9, 100.0) == 2
+    house.guard.forget_trunks()
+    assert house.heard(TRUNK, 5, 2.0) == 1, "trunks were asked about anew, and no ration began anew"
+
+
+def test_who_is_trusted_now_is_heard_whatever_was() -> None:
+    house = House()
+    house.guard.ban(STRANGER.host, 1.0, 60.0)
+    assert house.heard(STRANGER, 1, 2.0) == 0
+    house.guard.use(replace(CONFIG, trusted=(f"{STRANGER.host}/32",)))
+    assert house.heard(STRANGER, 99, 2.0) == 99
+    house.guard.use(CONFIG)
+    assert house.heard(STRANGER, 1, 3.0) == 0
+
+
+def test_all_strangers_and_acquaintances_have_other_rates_from_now_on() -> None:
+    house = House()
+    house.guard.remember(TRUNK)
+    assert house.heard(TRUNK, 10, 1.0) == 10
+    house.guard.use(replace(CONFIG, acquainted_per_s=2, strangers_per_s=3))
+    assert house.heard(TRUNK, 99, 1.0) == 4
+    assert house.heard(STRANGER, 5, 1.0) == 3

@@ -13,7 +13,8 @@ from voicegw.base.metrics import Counters
 from voicegw.gateway.blotting import without_secrets
 from voicegw.gateway.hep import HepTap
 from voicegw.gateway.hep_config import HepConfig
-from voicegw.gateway.hep_packet import HepIdentity, hep_packet
+from voicegw.gateway.hep_packet import Captured, HepIdentity, hep_packet
+from voicegw.gateway.hep_sender import HepSender
 from voicegw.sip.address import Address, Transport
 from voicegw.testing.manual_clock import ManualClock
 
@@ -36,7 +37,9 @@ def chunks(packet: bytes) -> dict[int, bytes]:
 
 
 def test_a_packet() -> None:
-    found = chunks(hep_packet(HepIdentity(2001, b"secret"), PEER, HERE, 1_700_000_000.25, "one@two", MESSAGE))
+    found = chunks(
+        hep_packet(HepIdentity(2001, b"secret"), Captured(PEER, HERE, 1_700_000_000.25, "one@two", MESSAGE))
+    )
     assert (found[1], found[2]) == (b"\x02", b"\x11")
     assert (found[3], found[4]) == (bytes([192, 0, 2, 1]), bytes([192, 0, 2, 9]))
     assert struct.unpack("!HH", found[7] + found[8]) == (5070, 5060)
@@ -47,7 +50,8 @@ def test_a_packet() -> None:
 
 def test_a_packet_of_ipv6_over_tls() -> None:
     peer = Address("2001:db8::1", 5061, Transport.TLS)
-    found = chunks(hep_packet(HepIdentity(1), peer, Address("2001:db8::9", 5061, Transport.TLS), 1.0, "c", b"x"))
+    here = Address("2001:db8::9", 5061, Transport.TLS)
+    found = chunks(hep_packet(HepIdentity(1), Captured(peer, here, 1.0, "c", b"x")))
     assert (found[1], found[2], len(found[5]), len(found[6])) == (b"\x0a", b"\x06", 16, 16)
     assert 14 not in found and 3 not in found
 
@@ -57,7 +61,7 @@ def test_a_packet_of_ipv6_over_tls() -> None:
 )
 def test_what_cannot_be_copied(source: Address, message: bytes) -> None:
     with pytest.raises(ValueError):
-        hep_packet(HepIdentity(1), source, HERE, 1.0, "c", message)
+        hep_packet(HepIdentity(1), Captured(source, HERE, 1.0, "c", message))
 
 
 def test_secrets_are_blotted_out_and_nothing_moves() -> None:
@@ -77,14 +81,15 @@ def test_it_sends_drops_and_counts() -> None:
             homer.settimeout(30)
             counters = Counters()
             place = f"127.0.0.1:{homer.getsockname()[1]}"
-            tap = HepTap(HepConfig(place), counters, lambda _peer: HERE, ManualClock())
+            sender = HepSender(HepConfig(place), counters)
+            tap = HepTap(sender, lambda _peer: HERE, ManualClock())
             tap.received(MESSAGE, PEER)
             tap.sent(MESSAGE, PEER)
             came, went = chunks(homer.recv(65536)), chunks(homer.recv(65536))
             assert came[3] == went[4] == bytes([192, 0, 2, 1])
             assert b"nonce" not in came[15]
             tap.sent(bytes(70_000), PEER)
-            await tap.close()
+            await sender.close()
             tap.sent(MESSAGE, PEER)
             assert counters.snapshot() == {"hep_packets_sent": 2, "hep_packets_dropped": 2}
 

@@ -30,3 +30,22 @@ def test_a_socket_that_is_never_empty_is_overload_though_the_loop_turns() -> Non
     seen = notes(meter, *((n / 10, 0.01, True) for n in range(10)))
     assert seen == [False] * 5 + [True] * 5
     assert notes(meter, (1.0, 0.01, False), (1.31, 0, False)) == [True, False]
+
+
+def test_a_pause_without_a_processor_is_overload_at_first_sight() -> None:
+    meter = LoadMeter(0.25)
+    assert meter.note(0.1, 0.0, backlogged=False, starved_s=0.02) is False
+    assert meter.note(0.85, 0.6, backlogged=False, starved_s=0.5) is True
+    assert meter.note(1.0, 0.0, backlogged=False) is True
+    assert meter.note(1.2, 0.0, backlogged=False) is False
+
+
+def test_a_short_one_or_one_at_work_is_not() -> None:
+    meter = LoadMeter(0.25)
+    assert meter.note(0.6, 0.45, backlogged=False, starved_s=0.45) is False
+    assert meter.note(1.4, 0.6, backlogged=False, starved_s=0.4) is False
+
+
+def test_a_check_beyond_the_limit_may_not_wait_for_its_turn() -> None:
+    meter = LoadMeter(0.25)
+    assert [meter.is_due(late) for late in (-0.1, 0.25, 0.26)] == [False, False, True]

@@ -11,12 +11,14 @@ from tests.dns_stub import DnsStub
 from tests.unit.gateway.nodes import Node, RawSocket, run, sdp
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
-from voicegw.gateway.events import LegAnswered, LegEnded, LegRinging, LegTrunkFailed
+from voicegw.gateway.events import LegAnswered, LegBarred, LegEnded, LegRinging, LegTrunkFailed
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.next_trunk import is_trunk_side
 from voicegw.gateway.sip_counters import LocatingCounter
+from voicegw.gateway.tolls.config import TollConfig, TollRule
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_settings import TrunkSettings
+from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.sip.message import Request
 
 OUT = LegId("out")
@@ -58,6 +60,14 @@ class House:
         lines = [f"SIP/2.0 {status} X", *copied, to, f"Contact: <sip:b@127.0.0.1:{server.port}>", *extra, *kind]
         data = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
         await server.send(data, self.node.address)
+
+    async def talk_by_the_second(self) -> None:
+        """The first trunk fails, and somebody answers by the second."""
+        self.dial()
+        await self.answer(self.first, await self.invite(self.first), 500)
+        await self.answer(self.second, await self.invite(self.second), 200)
+        await self.node.expect(LegTrunkFailed)
+        await self.node.expect(LegAnswered)
 
     def lines(self) -> dict[str, int]:
         """The lines that are taken, by trunk."""
@@ -101,6 +111,21 @@ def test_the_next_trunk_says_it_in_its_own_way() -> None:
         assert house.node.counters.get(LocatingCounter.TRUNK_FAILED_OVER) == 1
         house.node.gateway.hangup(OUT, HangupCause.AGENT_HANGUP)
         assert house.node.gateway.active_legs == 1
+
+    in_house(scenario)
+
+
+def test_the_next_trunk_carries_the_one_call_that_the_toll_rules_allow() -> None:
+    async def scenario(house: House) -> None:
+        rule = TollRule("one", calls_per_minute=1, calls_at_once=1)
+        house.node.gateway.trunks.tolls.use(TollConfig(rules=(rule,)))
+        house.dial()
+        await house.answer(house.first, await house.invite(house.first), 503)
+        await house.answer(house.second, await house.invite(house.second), 486)
+        await house.node.expect(LegTrunkFailed)
+        assert (await house.node.expect(LegEnded)).sip_status == 486
+        with pytest.raises(RouteRefused, match="within a minute"):
+            house.node.gateway.dial(LegId("next"), NUMBER, IP, 30_002, "sip:us@127.0.0.1")
 
     in_house(scenario)
 
@@ -236,14 +261,33 @@ def test_who_has_hung_up_meanwhile_is_not_called_again() -> None:
 
 def test_the_longest_call_is_that_of_the_trunk_that_carries_it() -> None:
     async def scenario(house: House) -> None:
-        house.dial()
-        await house.answer(house.first, await house.invite(house.first), 500)
-        await house.answer(house.second, await house.invite(house.second), 200)
-        await house.node.expect(LegTrunkFailed)
-        await house.node.expect(LegAnswered)
+        await house.talk_by_the_second()
         assert house.node.gateway._legs.by_id[OUT].deadline is not None
 
     in_house(scenario, max_call_s=60)
+
+
+def test_a_call_that_its_trunk_ends_is_told_of_before_it_is_cut_off() -> None:
+    async def scenario(house: House) -> None:
+        await house.talk_by_the_second()
+        told = await house.node.expect(LegBarred)
+        assert (told.running, told.ends, told.barred.cause) == (True, True, HangupCause.CALL_TOO_LONG)
+        leg = house.node.gateway._legs.by_id[OUT]
+        assert leg.deadline is not None and not leg.deadline.cancelled(), "when its time to part is over"
+        leg.deadline._run()
+        assert (await house.invite(house.second, "BYE")).method == "BYE"
+
+    in_house(scenario, max_call_s=1)
+
+
+def test_a_call_that_nobody_answers_in_its_trunks_time_is_let_go() -> None:
+    async def scenario(house: House) -> None:
+        house.dial()
+        await house.answer(house.first, await house.invite(house.first), 500)
+        await house.answer(house.second, await house.invite(house.second), 180)
+        assert (await house.invite(house.second, "CANCEL")).method == "CANCEL"
+
+    in_house(scenario, max_call_s=1)
 
 
 @pytest.mark.parametrize("cause", list(HangupCause))

@@ -31,10 +31,29 @@ def test_without_limits_nobody_is_counted() -> None:
     assert all(NumberRates().judge(invited("100", "1"), 0.0) is None for _ in range(100))
 
 
+def test_other_limits_hold_for_the_calls_of_the_last_minute() -> None:
+    rates = NumberRates(3)
+    assert [rates.judge(invited("100", "1"), at) is None for at in (0.0, 1.0, 2.0, 3.0)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    rates.change(3, 5)
+    assert rates.judge(invited("100", "1"), 3.0) is not None, "another value has changed"
+    rates.change(4, 5)
+    assert [rates.judge(invited("100", "1"), 3.0) is None for _ in range(2)] == [True, False]
+    rates.change(1, 0)
+    assert rates.judge(invited("100", "1"), 62.0) is not None, "the newest of them counts"
+    assert rates.judge(invited("100", "1"), 63.0) is None
+    rates.change(0, 0)
+    assert all(rates.judge(invited("100", "1"), 63.0) is None for _ in range(9))
+
+
 def test_one_too_many_is_told_when_to_come_again() -> None:
     async def story() -> None:
         node, peer = Node(), RawSocket()
-        node.gateway.limit_numbers(NumberRates(1))
+        node.gateway.limit_numbers(1, 0)
         try:
             for number, call_id in enumerate(("one", "two")):
                 invite = peer.request("INVITE", body=sdp(40_000), call_id=f"Call-ID: {call_id}")

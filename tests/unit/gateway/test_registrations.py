@@ -22,6 +22,7 @@ class Rig:
     def __init__(self) -> None:
         self.node = Node(t1_ms=10, locating=LocatingConfig(attempt_s=0.2))
         self.registrar = RawSocket()
+        self._seen: set[str | None] = set()
         requests = LocatedRequests(self.node.gateway.requests, self.node.gateway.servers, self.node.counters)
         self.changes: asyncio.Queue[tuple[str, bool, str]] = asyncio.Queue()
         self.registrations = Registrations(
@@ -40,9 +41,13 @@ class Rig:
         self.registrations.put_in_force({name: Enrolment(self.plan(**parts), name, way) for name in names})
 
     async def asked(self) -> Request:
-        message = await self.registrar.receive()
-        assert isinstance(message, Request) and message.method == "REGISTER", message
-        return message
+        """The next REGISTER; one that comes again, because an answer took longer than T1, is the same."""
+        while True:
+            message = await self.registrar.receive()
+            assert isinstance(message, Request) and message.method == "REGISTER", message
+            if (via := message.headers.get("Via")) not in self._seen:
+                self._seen.add(via)
+                return message
 
     async def answer(self, request: Request, status: int, *extra: str) -> None:
         copied = [f"{name}: {request.headers.get(name)}" for name in ("Via", "From", "To", "Call-ID", "CSeq")]

@@ -82,3 +82,11 @@ def test_a_refusal_is_no_answer_and_a_flood_is_bounded() -> None:
     assert not line.told("incoming")
     line.passes(0.0, "SIP/2.0 200 OK", "1 INVITE", sent=True, call_id="4999")
     assert line.told("incoming") == {"answered": (1, 0.0)}
+
+
+def test_a_call_that_is_never_acknowledged_is_forgotten() -> None:
+    line = Line()
+    for number in range(100):
+        line.passes(10.0, INVITE, "1 INVITE", sent=False, call_id=f"call{number}")
+        line.passes(1.0, "SIP/2.0 200 OK", "1 INVITE", sent=True, call_id=f"call{number}")
+    assert line.clock.under_way == 55  # those of ten minutes

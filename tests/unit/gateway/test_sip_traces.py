@@ -169,3 +169,17 @@ def test_a_transport_is_told_and_nothing_is_kept_where_nothing_is_wanted() -> No
 def test_what_cannot_work_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigError):
         LadderConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_running_leg_goes_on_being_kept_when_others_are_not_any_more() -> None:
+    line = Line()
+    answered(line)
+    line.traces.config = LadderConfig(messages=0)
+    line.comes("BYE sip:1@host SIP/2.0", "2 BYE")
+    assert not line.traces.settled(LEG)
+    line.goes("SIP/2.0 200 OK", "2 BYE")
+    assert line.traces.settled(LEG)
+    line.comes("INVITE sip:1@host SIP/2.0", "1 INVITE", "c@b")
+    line.traces.follow(LegId("later"), "c@b")
+    assert len(line.taken().messages) == 6
+    assert line.traces.take(LegId("later")) is None

@@ -259,3 +259,41 @@ def test_only_the_node_that_holds_it_registers_and_one_that_lost_it_takes_it_bac
         assert watch.snapshot().registrations == () and rig.desk.snapshot()[0].up
 
     rigged(scenario, register_there=True)
+
+
+def test_what_another_node_has_replaced_is_not_taken_back() -> None:
+    """Where the registrar knows instances (RFC 5626 §6) it would be the binding of the new owner."""
+
+    async def scenario(rig: Rig) -> None:
+        watch, hold = rig.gateway.watch, Hold.HELD
+        watch.shared_by, watch.hold = "cluster", lambda _name: hold
+        watch.holds_changed()
+        while not any(one.registered for one in watch.snapshot().registrations):
+            request = await rig.asked("REGISTER")
+            await rig.answer(request, 200, "Require: outbound")
+            await asyncio.sleep(0.01)
+        assert instance_of("cluster", "carrier") in (request.headers.get("Contact") or "")
+        hold = Hold.NONE
+        watch.holds_changed()
+        await watch.close()
+        with pytest.raises(BlockingIOError):
+            while b"Expires: 0" not in (data := rig.server.socket.recv(65_535)):
+                pass
+            pytest.fail(data.decode())
+
+    rigged(scenario, register_there=True, registration={"outbound": True, "expires_s": 600})
+
+
+def test_where_nothing_is_replaced_it_is_taken_back() -> None:
+    async def scenario(rig: Rig) -> None:
+        watch, hold = rig.gateway.watch, Hold.HELD
+        watch.shared_by, watch.hold = "cluster", lambda _name: hold
+        watch.holds_changed()
+        await rig.registered()
+        hold = Hold.NONE
+        watch.holds_changed()
+        while (last := await rig.asked("REGISTER")).headers.get("Expires") != "0":
+            pass
+        await rig.answer(last, 200)
+
+    rigged(scenario, register_there=True, registration={"outbound": True, "expires_s": 600})

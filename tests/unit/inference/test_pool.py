@@ -12,7 +12,7 @@ import pytest
 from voicegw.base.errors import ProviderError
 from voicegw.inference.job import Job
 from voicegw.inference.messages import AudioMade, StreamEnded, StreamEvent, StreamFailed, Synthesize
-from voicegw.inference.pool import PoolConfig, WorkerPool
+from voicegw.inference.pool import PoolConfig, WorkerPool, pool_levels
 from voicegw.inference.process import WorkerSpec
 
 MODULE = "tests.unit.inference.obedient_worker"
@@ -50,6 +50,15 @@ async def answer(job: Job) -> list[StreamEvent]:
         return [event async for event in job.events()]
 
     return await asyncio.wait_for(drain(), 30.0)
+
+
+def test_engines_run_behind_the_process_that_answers_calls() -> None:
+    async def body(pool: WorkerPool) -> None:
+        await answer(ask(pool, "one"))
+        (pid,) = pool.pids
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
+
+    run(body)
 
 
 def test_a_job_gets_its_own_events_and_ends() -> None:
@@ -119,6 +128,25 @@ def test_a_worker_that_has_no_processor_is_not_stalled() -> None:
         assert isinstance((await answer(job))[-1], StreamFailed)
 
     assert run(body, starvation=lambda _pid: starved[0]).counters.get("obedient_worker_stalled") == 1
+
+
+def test_a_worker_without_a_processor_is_behind_when_many_wait_for_it() -> None:
+    starved = [0.0]
+
+    async def body(pool: WorkerPool) -> None:
+        jobs = [ask(pool, "silence") for _ in range(4)]
+        for job in jobs:
+            pool.expect(job)
+        now = asyncio.get_running_loop().time()
+        for _ in range(8):
+            starved[0] += QUIET.ping_every_s
+            pool.check(now)
+        assert pool.is_behind and pool_levels([pool])["engine_behind_obedient"] == 1
+        jobs[0].close()
+        pool.check(now)
+        assert not pool.is_behind
+
+    run(body, starvation=lambda _pid: starved[0])
 
 
 def test_a_job_without_progress_is_found_although_pings_are_answered() -> None:

@@ -28,13 +28,15 @@ class Line:
         self.path = ImpairedPath(impairment, seed=5)
         self._under_way: list[tuple[float, int, bytes]] = []
         self._count = 0
+        self.held_until = 0.0
+        """The network is stalled until then."""
         self.delays_ms: list[float] = []
 
     def send(self, data: bytes) -> None:
         now = self.rig.clock.monotonic()
         for arrival in self.path.arrivals(now):
             self._count += 1
-            heapq.heappush(self._under_way, (arrival, self._count, data))
+            heapq.heappush(self._under_way, (max(arrival, self.held_until), self._count, data))
 
     def talk(self, seconds: float) -> None:
         for _ in range(round(seconds * 50)):
@@ -72,7 +74,7 @@ def test_delay_is_bounded_and_the_losses_are_counted(name: str) -> None:
     line = Line(impairment)
     line.talk(20)
     stats = line.close()
-    assert max(line.delays_ms) <= 220 + 2 * impairment.jitter_ms
+    assert max(line.delays_ms) <= 220
     lost = stats.packets_lost / 1000
     assert lost == pytest.approx(impairment.loss, abs=0.006 + impairment.loss / 2)
     assert stats.packets_late / 1000 <= (0.12 if impairment.jitter_ms > 20 else 0.05)
@@ -152,10 +154,12 @@ def test_after_a_jump_the_stream_is_heard_again_at_once(jump: str) -> None:
 
 
 PPM = (-300, -100, 0, 100, 300)
+NOISE_DBOV = -45.0
 
 
-def test_clocks_that_differ_do_not_add_delay() -> None:
-    """Four minutes at 300 ppm are an hour at 20, and quiet every few seconds, as in a conversation."""
+@pytest.mark.parametrize("quietest_dbov", [-80.0, NOISE_DBOV])
+def test_clocks_that_differ_do_not_add_delay(quietest_dbov: float) -> None:
+    """Four minutes at 300 ppm are an hour at 20; they speak, and pause every few seconds, as in a conversation."""
     count = len(PPM)
     bank, stats = JitterBank(count, 160, JitterLimits(2, 1, 10)), ReceptionStats(count)
     due, sent = np.full(count, 0.005), np.zeros(count, np.int64)
@@ -171,12 +175,31 @@ def test_clocks_that_differ_do_not_add_delay() -> None:
             sent[ready] += 1
             due[ready] += spacing[ready]
         bank.pull(rows)
-        if tick % 10 == 0:
-            bank.thin(rows, np.full(count, now % 10 < 4), 10)
+        level = np.full(count, quietest_dbov if now % 10 < 4 else -20.0, np.float32)
+        if tick % 10 == 0 and (adapted := bank.adapt(rows, level, 10)) is not None:
+            bank.pull(rows[adapted.shorter])
+            bank.stand(rows[adapted.longer])
         if tick % 50 == 0:
             delays.append([bank.delay_samples(row) / 8 for row in range(count)])
     late_half = np.array(delays[len(delays) // 2 :])
-    assert late_half.max() <= 60
-    assert (late_half.mean(axis=0) <= 45).all()
-    slips = abs(np.array(PPM)) * 1e-6 * 4 * 60 / 0.02
-    assert (bank.concealed[rows] / 160 <= 2 * slips + 2).all(), "two frames for each that the clocks differ by"
+    assert late_half.max() <= 40
+    assert (late_half.mean(axis=0) <= 25).all()
+    assert not bank.concealed[rows].any()
+    assert not bank.late[rows].any()
+
+
+def test_three_stalls_of_the_network_do_not_add_up() -> None:
+    """600 ms each, after which all comes at once. What came too late is counted, and so is what was not there."""
+    line = Line(CATALOGUE["none"])
+    line.talk(2)
+    for _ in range(3):
+        line.held_until = line.rig.clock.monotonic() + 0.6
+        line.talk(2.6)
+        assert line.delays_ms[-1] <= 200
+    line.pass_time(2)
+    stats = line.close()
+    assert (stats.packets_lost, stats.packets_duplicate) == (0, 0)
+    assert stats.packets_received == line.peer.said // 160
+    assert 3 * 8 <= stats.packets_late <= 3 * 30
+    frames = sum(map(len, line.rig.recorder.left[CallId("call")])) // 160
+    assert frames == len(line.delays_ms), "a frame a tick, whatever came"

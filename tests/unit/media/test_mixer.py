@@ -35,3 +35,10 @@ def test_nothing_is_left_of_the_tick_before() -> None:
 def test_no_edges_and_no_sinks() -> None:
     assert mixed([], 1, 5) == [0]
     assert MixMatrix([], 0, 4).mix(block(5)).shape == (0, 4)
+
+
+def test_the_first_frame_of_a_change_leads_from_the_one_to_the_other() -> None:
+    matrix = MixMatrix([(1, 0, 1.0), (0, 1, 1.0)], 2, 4, before=[(0, 0, 1.0), (0, 1, 1.0)])
+    assert matrix.mix(block(0, 100)).tolist() == [[25, 50, 75, 100], [0] * 4]
+    loud = MixMatrix([(1, 0, 1.0)], 1, 4, before=[(0, 0, 1.0)])
+    assert loud.mix(block(-32768, 32767)).tolist()[0][-1] == 32767, "no difference is too wide"

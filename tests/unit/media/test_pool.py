@@ -26,6 +26,7 @@ class FakeClient:
         self, line: Sequence[str], on_event: Callable[[m.Event], None], on_lost: Callable[[str], None]
     ) -> None:
         self.name, self.on_event, self.on_lost = line[0], on_event, on_lost
+        self.command_line = tuple(line)
         self.ready, self.heard_at, self.pid = True, 0.0, 1
         self.commands: list[m.Command] = []
         self.ports = iter(range(40000, 50000, 2))
@@ -236,5 +237,33 @@ def test_the_end_is_the_end_of_all() -> None:
         await rig.pool.close()
         assert all(client.commands == [m.Shutdown()] for client in rig.clients)
         assert rig.pool.pids == [1, 1, 1]
+
+    play(story())
+
+
+def test_other_settings_go_to_every_worker_and_to_their_successors() -> None:
+    async def story() -> None:
+        rig = Rig(2)
+        changed = m.ChangeSettings("debug", "drop", 1, 2, (b"key",))
+        rig.pool.change([["one", "--debug"], ["two", "--debug"]], changed)
+        assert [client.commands for client in rig.clients] == [[changed], [changed]]
+        assert [client.command_line for client in rig.clients] == [("one", "--debug"), ("two", "--debug")]
+        assert m.decode_command(m.encode(changed)) == changed
+        rig.pool.send(changed)
+        assert len(rig.clients[0].commands) == 1, "it is of no call"
+
+    play(story())
+
+
+def test_a_worker_is_full_by_other_limits_from_its_next_report_on() -> None:
+    async def story() -> None:
+        rig = Rig(1)
+        busy = m.WorkerReport(0.0, 50, 0, 0.0, 0.7, 1, {})
+        for _ in range(40):
+            rig.clients[0].on_event(busy)
+        assert rig.pool.has_room
+        rig.pool.change_limits(0.5, 0.2)
+        rig.clients[0].on_event(busy)
+        assert not rig.pool.has_room
 
     play(story())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tests.unit.media.rig import SERVER_IP, Peer, Rig, tone
+from voicegw.base.ids import LegId
 from voicegw.media import messages as m
-from voicegw.media.quality import POOR_MOS, QualitySpan, Totals
+from voicegw.media.quality import POOR_MOS, PeerEar, QualitySpan, Totals
 from voicegw.rtp.rtcp import ReceiverReport, ReportBlock, build_compound
+from voicegw.rtp.stats import mos
 
 SPAN_TICKS = 250
 
@@ -62,3 +64,37 @@ def test_report_blocks_of_the_peer_reach_the_rating() -> None:
     rig.network.deliver(report, peer.address, (SERVER_IP, peer.server[1] + 1))
     told = talk(rig, peer, 1)[-1]
     assert told.mos > 4.0 and told.peer_mos < POOR_MOS
+
+
+def test_the_peer_counts_from_nothing_when_our_stream_is_another_one() -> None:
+    ear = PeerEar()
+    assert ear.mos(40.0) == 0.0
+    ear.hear(ReportBlock(7, 0, 10, 0, 80), 1000, 8000)
+    ear.hear(ReportBlock(8, 0, -3, 0, 480), 1500, 48_000)
+    assert (ear.lost, ear.sent, ear.jitter_ms) == (10, 1500, 10.0)
+    ear.hear(ReportBlock(8, 0, 5, 0, 0), 2000, 48_000)
+    assert ear.lost == 15
+    assert ear.mos(40.0) == mos(15 / 2000, 40.0)
+
+
+def test_the_final_delay_is_that_of_the_whole_call_without_what_could_not_be_rated() -> None:
+    span = QualitySpan()
+    assert span.mean_delay_ms(30.0) == 30.0, "nothing was rated: as it is now"
+    for second, (received, delay_ms) in enumerate([(0, 40.0), (250, 60.0), (500, 100.0), (501, 900.0)]):
+        span.rate(Totals(received, 0), delay_ms, 5.0 * second)
+    assert span.mean_delay_ms(400.0) == 80.0
+
+
+def test_the_last_counters_of_a_leg_have_what_its_peer_heard() -> None:
+    rig = Rig()
+    peer, silent = rig.open("a"), rig.open("b")
+    talk(rig, peer, 2)
+    block = ReportBlock(peer.packets[0].ssrc, 20, 40, 500, 80, 0, 0)
+    report = build_compound([ReceiverReport(peer.ssrc, (block,))])
+    rig.network.deliver(report, peer.address, (SERVER_IP, peer.server[1] + 1))
+    talk(rig, peer, 1)
+    rig.do(m.CloseLeg(LegId("a")), m.CloseLeg(silent.leg_id))
+    heard, unheard = (event.stats for event in rig.of(m.LegClosed))
+    assert (heard.peer_lost, heard.peer_jitter_ms) == (40, 10.0)
+    assert 3.0 < heard.peer_mos < 4.0 < heard.mos
+    assert (unheard.peer_lost, unheard.peer_jitter_ms, unheard.peer_mos) == (0, -1.0, 0.0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from voicegw.rtp.jitter import RING_FRAMES, JitterBank, JitterLimits
 from voicegw.rtp.stats import ReceptionStats
 
 ROWS = np.array([0], np.intp)
-QUIET = np.array([True])
-LOUD = np.array([False])
+SILENCE_DBOV, SPEECH_DBOV = -90.0, -20.0
 
 
 class Stream:
@@ -28,10 +28,14 @@ class Stream:
         reception = self.stats.update(ROWS, number, stamp, 0)
         self.bank.insert(ROWS, stamp, packet, 12, np.array([length], np.int64), reception)
 
-    def get(self, quiet: bool = False) -> int | None:
+    def get(self, level_dbov: float = SPEECH_DBOV) -> int | None:
         """The frame that is due: its byte, or None when it is missing."""
         pulled = self.bank.pull(ROWS)
-        self.bank.thin(ROWS, QUIET if quiet else LOUD, 1)
+        adapted = self.bank.adapt(ROWS, np.array([level_dbov], np.float32), 1)
+        if adapted is not None and len(adapted.shorter):
+            pulled = self.bank.pull(ROWS)  # nothing is heard here: what is joined does not matter
+        if adapted is not None and len(adapted.longer):
+            self.bank.stand(ROWS)
         if not pulled.present.all():
             return None
         assert len(set(pulled.codes[0].tolist())) == 1
@@ -118,16 +122,126 @@ def test_a_late_packet_makes_the_delay_thicker_within_the_limit() -> None:
     assert 160 * 2 < stream.bank.delay_samples(0) <= 160 * 11
 
 
-def test_a_thick_buffer_gets_thinner_only_where_it_is_quiet() -> None:
-    def delay_after(quiet: bool) -> int:
-        stream = Stream(start=6)
-        for number in range(1000):
-            stream.put(number)
-            stream.get(quiet)
-        return stream.bank.delay_samples(0)
+def delay_after(ticks: int, *levels_dbov: float) -> int:
+    """Of a stream that begins with six frames and whose levels come in turn, in frames."""
+    stream = Stream(start=6)
+    for number in range(ticks):
+        stream.put(number)
+        stream.get(levels_dbov[number % len(levels_dbov)])
+    return stream.bank.delay_samples(0) // 160
 
-    assert delay_after(quiet=False) == 6 * 160
-    assert delay_after(quiet=True) == 2 * 160
+
+def test_a_thick_buffer_gets_thinner_at_once_where_it_is_quiet_and_later_where_it_never_is() -> None:
+    assert delay_after(1000, SILENCE_DBOV) == 2
+    assert delay_after(499, SPEECH_DBOV) == 6
+    assert delay_after(520, SPEECH_DBOV) == 5
+    assert delay_after(2700, SPEECH_DBOV) == 1
+
+
+def test_the_quietest_moment_of_a_line_is_taken() -> None:
+    """A frame in forty is 6 dB quieter: after ten seconds it is one of those that is left out."""
+    levels = [-26.0] + [SPEECH_DBOV] * 39
+    assert delay_after(520, *levels) == 6
+    assert delay_after(521, *levels) == 5
+
+
+class Clocked(Stream):
+    """A packet is sent in each tick; six at most are taken in one, after a stall."""
+
+    def __init__(self, start: int = 2) -> None:
+        super().__init__(start=start)
+        self.tick = self.number = 0
+
+    def run(self, ticks: int, stalled: bool = False, path: int = 0) -> list[int | None]:
+        """``path``: ticks for which each packet is under way."""
+        out = []
+        for _ in range(ticks):
+            for _ in range(0 if stalled else 6):
+                if self.number + path <= self.tick:
+                    self.put(self.number)
+                    self.number += 1
+            out.append(self.get())
+            self.tick += 1
+        return out
+
+
+@pytest.mark.parametrize("ticks", [15, 24, 28])
+def test_stalls_do_not_add_up(ticks: int) -> None:
+    """Each would have added ten frames: the buffer was empty when the first late packet came."""
+    stream = Clocked()
+    stream.run(50)
+    for _ in range(3):
+        stream.run(ticks, stalled=True)
+        stream.run(50)
+        assert stream.bank.delay_samples(0) <= 10 * 160
+    assert stream.bank.delay_samples(0) == 10 * 160
+    assert not stream.bank.resyncs[0]
+
+
+def test_a_path_that_is_longer_from_now_on_is_followed_though_the_buffer_is_thick() -> None:
+    """A fifth of a second of packets that are all late is no stall; after half a second none is late any more."""
+    stream = Clocked(start=9)
+    stream.run(100)
+    out = stream.run(100, path=25)
+    assert None not in out[-45:]
+    assert stream.bank.late[0] <= 26
+    assert stream.bank.delay_samples(0) <= 10 * 160
+
+
+def test_what_a_path_that_is_short_again_leaves_above_the_limit_goes_at_a_frame_a_second() -> None:
+    stream = Clocked()
+    stream.run(100)
+    stream.run(250, path=20)
+    stream.run(100)
+    assert 18 * 160 <= stream.bank.delay_samples(0) <= 22 * 160
+    stream.run(13 * 50)
+    assert stream.bank.delay_samples(0) <= 10 * 160
+    stream.run(20 * 50)
+    assert stream.bank.delay_samples(0) >= 8 * 160, "there is no haste any more"
+
+
+def test_what_has_piled_up_before_a_stream_is_not_kept() -> None:
+    stream = Stream()
+    for number in range(50):
+        stream.put(number)
+    for number in range(50, 100):
+        stream.get()
+        stream.put(number)
+    assert stream.bank.delay_samples(0) <= 11 * 160
+
+
+def test_a_stream_thinner_than_the_least_gets_a_frame_back_and_nothing_is_missing() -> None:
+    """A slow clock: the packets come a tick later twice a minute, one that none of them misses."""
+    stream, out, number = Stream(), [], 0
+    for tick in range(5900):
+        if tick % 1500 != 1499:
+            stream.put(number)
+            number += 1
+        out.append(stream.get())
+    assert stream.bank.concealed[0] == 0
+    assert stream.bank.late[0] == 0
+    assert stream.bank.delay_samples(0) == 160
+    assert out.count(None) == 2 + 3, "the beginning, and the frames that are played twice"
+
+
+def test_nothing_is_joined_across_a_change_of_codec() -> None:
+    stream = Stream(start=6)
+    for number in range(249):
+        stream.put(number)
+        stream.get(SILENCE_DBOV)
+    stream.put(249)
+    seam = stream.bank.mark_seam(0)
+    number = 250
+    while not stream.bank.plays(0, seam):
+        assert stream.get(SILENCE_DBOV) is not None
+        assert stream.bank.delay_samples(0) == 6 * 160 if number > 250 else True
+        stream.put(number)
+        number += 1
+    for _ in range(20):
+        stream.get(SILENCE_DBOV)
+        stream.put(number)
+        number += 1
+    assert stream.bank.delay_samples(0) == 6 * 160
 
 
 def test_a_jump_of_the_timestamp_starts_over() -> None:
@@ -239,6 +353,9 @@ def test_a_frame_that_is_not_in_time_is_not_taken_unseen() -> None:
         stream.get()
     assert not stream.bank.append(ROWS, stream.bank.next_timestamp(ROWS), np.zeros((1, 160), np.uint8))
     early = Stream()
-    for number in range(RING_FRAMES - 5):
+    for number in range(50):
+        early.put(number)
+        early.get()
+    for number in range(50, 45 + RING_FRAMES):
         early.put(number)
     assert not early.bank.append(ROWS, early.bank.next_timestamp(ROWS), np.zeros((1, 160), np.uint8))

@@ -225,6 +225,18 @@ def test_no_call_is_taken_that_no_worker_has_room_for() -> None:
     play(story())
 
 
+def test_no_call_is_taken_while_engines_do_not_keep_up() -> None:
+    async def story() -> None:
+        hall = Hall()
+        hall.manager.keeps_up = lambda: False
+        await hall.invite("a")
+        assert hall.signalling.said == ["reject overloaded"]
+        assert (hall.counters.get("calls_refused_behind"), hall.counters.get("calls_refused_full")) == (1, 0)
+        assert not hall.manager.has_room
+
+    play(story())
+
+
 def test_everybody_is_told_goodbye() -> None:
     async def story() -> None:
         hall = Hall()

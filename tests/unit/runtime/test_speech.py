@@ -5,7 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.scenarios.house import ScriptedAgent
+from voicegw.agents.agent import Agent, Expectation
+from voicegw.agents.announcing import RefusalAnnouncer
 from voicegw.agents.lexicon import Lexicons, parse_lexicon
+from voicegw.base.causes import HangupCause
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.ports.asr import AsrCapabilities, AsrOptions, AsrStream
@@ -161,3 +165,32 @@ def test_an_end_of_turn_model_is_started_and_closed_and_none_is_needed(broken: b
         assert not guess.running
 
     asyncio.run(story())
+
+
+class Prepared(NoAsr):
+    """Keeps what it was to prepare for."""
+
+    def __init__(self) -> None:
+        self.options: list[AsrOptions] = []
+
+    async def prepare(self, options: AsrOptions) -> None:
+        self.options.append(options)
+
+
+class Asking(ScriptedAgent):
+    """Listens for anything at one question, and at another one expects a word."""
+
+    def expectations(self) -> tuple[Expectation, ...]:
+        return Expectation(("yes", "no"), ()), Expectation(("yes", "no"), ("no",))
+
+
+def test_models_are_made_for_questions_and_for_who_speaks_without_one() -> None:
+    async def story(agent: Agent) -> list[AsrOptions]:
+        asr = Prepared()
+        await Speech(asr, [Voice("one")], Counters()).prepare([agent])
+        return asr.options
+
+    anything = AsrOptions("en-US", ("yes", "no"))
+    assert asyncio.run(story(ScriptedAgent([]))) == [anything]
+    assert asyncio.run(story(Asking([]))) == [anything, AsrOptions("en-US", ("yes", "no"), ("no",))]
+    assert asyncio.run(story(RefusalAnnouncer("We are closed.", HangupCause.BUSY))) == [], "nobody is heard"

@@ -249,4 +249,4 @@ def test_counts_of_nonces_that_are_forgotten_too_early_are_stale_not_new() -> No
 @pytest.mark.parametrize("nonce", ["", "x", "é", "AAAA", "A" * 38, "=" * 8])
 def test_what_is_no_nonce_of_ours(nonce: str) -> None:
     nonces = Nonces(bytes(32), REALM, 300.0)
-    assert nonces.made_at(nonce, "h") is None and not nonces.use(nonce, 1, "h", 0.0)
+    assert nonces.age_s(nonce, "h", 0.0) is None and not nonces.use(nonce, 1, "h", 0.0)

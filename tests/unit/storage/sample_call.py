@@ -61,6 +61,6 @@ def _facts(number: int, turns: int, calling: str, called: str, said: str) -> Ite
     yield SupervisorHasJoined("sam")
     yield SlotWasFilled("name", "Fernández", True)
     yield RecordingHasEnded(f"/recordings/c{number}.wav", 16000, 0)
-    yield MediaWasMeasured(90, 90, 0, 0, 0, 1.0, "supervisor", 4.4, 20.0, "sam")
+    yield MediaWasMeasured(90, 90, 0, 0, 0, 1.0, "supervisor", 4.4, 20.0, "sam", "", 3, 2.5, 4.1)
     yield MediaWasMeasured(100, 98, 2, 1, 0, 3.5, mos=3.9)
     yield CallHasEnded("caller_hangup", "caller", False, 16, "the caller hung up", 1000.0 * turns)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from voicegw.testing.bench._long_call import Hold, LongCall, LongResult, Stretch
-from voicegw.testing.bench._real_call import shifts
-from voicegw.testing.bench.call import long_figures, long_verdicts
+from voicegw.testing.bench._processes import ProcessUse
+from voicegw.testing.bench._real_call import RealCall, Sample, shifts
+from voicegw.testing.bench.call import long_figures, long_verdicts, real_figures, real_verdicts
 from voicegw.testing.probe_sounds import voice
 
 PAST_THE_WRAPS = 1000
@@ -98,3 +100,27 @@ def test_the_way_there_and_back_is_read_from_a_recording() -> None:
     found = dict(shifts(sent, heard, 8000))
     assert found[0.0] == 60.0
     assert 5.0 in found and 10.0 not in found, "there is no sound in the pause to compare"
+
+
+def sample(at_s: float, *held: tuple[str, int, int], fds: int = 10) -> Sample:
+    return Sample(at_s, tuple(ProcessUse(pid, role, kb * 2, fds, 4, kb) for role, pid, kb in held))
+
+
+def test_memory_of_a_real_call_is_told_of_each_process() -> None:
+    early = sample(30, ("gateway", 1, 100_000), ("recogniser", 2, 10_000), ("recogniser", 3, 10_000))
+    loaded = sample(90, ("gateway", 1, 100_500), ("recogniser", 2, 28_432), ("recogniser", 3, 10_000))
+    result = RealCall(samples=[early, replace(early, at_s=60.0), loaded])
+    found = real_figures(result)
+    assert found["anonymous_mb"] == [117.2, 135.7]
+    assert found["anonymous_mb_by_process"] == {
+        "gateway 1": [97.7, 98.1],
+        "recogniser 2": [9.8, 27.8],
+        "recogniser 3": [9.8, 9.8],
+    }
+    assert found["steps"] == ["90 s: recogniser 2 +18.0 MB"]
+    assert memory_is_flat(result) is False
+    assert memory_is_flat(RealCall(samples=[early, loaded, replace(loaded, at_s=120.0)])) is True, "it was warm"
+
+
+def memory_is_flat(result: RealCall) -> bool:
+    return next(met for aim, met in real_verdicts(result).items() if aim.startswith("memory is flat"))

@@ -25,7 +25,7 @@ COUNTED = {
 
 def minute(number: int, kb_a_call: float, blocks_a_call: float, fds: int = 20, calls: float = 5.0) -> Minute:
     done = number * 100
-    use = ProcessUse(7, "gateway", round(200_000 + kb_a_call * done), fds, 5)
+    use = ProcessUse(7, "gateway", round(200_000 + kb_a_call * done), fds, 5, round(100_000 + kb_a_call * done))
     held = {7: Held(round(1_000_000 + blocks_a_call * done), 0)}
     levels = dict.fromkeys(("calls", "sip_calls", "transactions", "half_open", "legs", "queued_facts"), 0.0)
     return Minute(number * 60.0, done, (use,), held, levels | {"calls": calls}, 10 * done)
@@ -41,6 +41,16 @@ def churn(kb_a_call: float = 0.0, blocks_a_call: float = 0.0, fds: int = 0) -> C
 def test_growth_is_a_line_through_the_minutes_after_the_warm_up() -> None:
     (row,) = slopes(churn(kb_a_call=0.3, blocks_a_call=2.0).minutes, 60.0)
     assert (row.process, row.kb, row.blocks, row.fds) == ("gateway", 300.0, 2.0, 0.0)
+    assert row.anonymous_kb == 300.0
+
+
+def test_what_waits_for_the_collector_is_no_growth() -> None:
+    minutes = [minute(n, 0.0, 1.0) for n in range(1, 21)]
+    waiting = [
+        replace(one, held={7: Held(one.held[7].blocks + 3000 * (n % 4), 0)}) for n, one in enumerate(minutes)
+    ]
+    (row,) = slopes(waiting, 0.0)
+    assert row.blocks == pytest.approx(1.0, abs=0.3)
 
 
 def test_a_flat_hour_meets_all_aims() -> None:

@@ -80,7 +80,7 @@ def test_the_table_has_a_column_for_each_figure() -> None:
 
 def test_clocks_that_differ_are_watched_on_a_manual_clock() -> None:
     drifts = measure_drift(4, (-100, 0, 100))
-    assert [drift.concealed_frames for drift in drifts][1:] == [0, 0]
+    assert [drift.concealed_frames for drift in drifts] == [0] * 6
     assert all(drift_verdicts(drifts, deadline_drift_us(4)).values())
 
 

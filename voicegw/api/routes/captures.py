@@ -91,7 +91,7 @@ async def stop(call_id: Id, parts: PartsDep, visitor: Engineer) -> None:
 @router.get(
     "/v1/calls/{call_id}/capture",
     response_class=StreamingResponse,
-    responses={**refusals(404), **_FILE},
+    responses={**refusals(404, 409), **_FILE},
     summary="Get the capture of a call",
 )
 async def download(
@@ -100,10 +100,15 @@ async def download(
     visitor: Engineer,
     part: Annotated[int, Query(ge=0, description="1 is the first; 0: the last")] = 0,
 ) -> StreamingResponse:
-    """Once it is complete. One that was ordered with audio needs the permission to hear recordings as well."""
+    """Once it is complete. Another node's stays there: 409 says which one's, and where its API is.
+
+    One that was ordered with audio needs the permission to hear recordings as well.
+    """
     async with parts.store.read() as unit:
         await visible(unit, visitor.who.scope, call_id)
     found = parts.files.captures_of(call_id) if parts.files is not None else []
+    if not found:
+        await _tell_where(parts, call_id)
     if parts.recordings is None or not 0 < (part or len(found)) <= len(found):
         raise not_found("capture")
     path = found[part - 1]
@@ -171,6 +176,15 @@ def _captures(parts: Parts) -> CallCaptures:
     return parts.captures
 
 
+async def _tell_where(parts: Parts, call_id: str) -> None:
+    """Files do not travel between nodes; raises 409 where another one has it."""
+    keeper = await parts.captures.keeper(CallId(call_id)) if parts.captures is not None else None
+    if keeper is None:
+        return
+    where = f"{keeper.api}/v1/calls/{call_id}/capture" if keeper.api else "which has no API"
+    raise conflict(f"the capture is on node {keeper.node}: {where}")
+
+
 def _plain_name(path: Path) -> str:
     return path.name.removesuffix(".sealed")
 
@@ -184,9 +198,8 @@ async def _deed(
     parts: Parts, visitor: Visitor, call_id: str, action: str, after: dict[str, object]
 ) -> AsyncIterator[CallCaptures]:
     """Look whether the call is in reach, note the deed, let it be done, and put a refusal into words."""
-    call, captures = live_call(parts, visitor, call_id), _captures(parts)
-    if call.node:
-        raise conflict(f"the call is on node {call.node}: capture it there")
+    live_call(parts, visitor, call_id)
+    captures = _captures(parts)
     async with parts.store.write() as unit:
         await unit.audit.append(visitor.note(action, "call", call_id, None, after))
     try:

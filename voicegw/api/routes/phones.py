@@ -15,6 +15,7 @@ from voicegw.api.parts import Parts, PartsDep
 from voicegw.api.permissions import Permission
 from voicegw.api.phone_board import PhoneBoard
 from voicegw.api.problems import conflict, forbidden, not_found
+from voicegw.api.vault import phone_context
 from voicegw.base.ids import token
 from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.phone_config import is_phone_name
@@ -122,11 +123,6 @@ async def remove(name: NameInPath, parts: PartsDep, visitor: Writer, if_match: I
     await board.accounts_changed()
 
 
-def secret_context(phone_id: str) -> str:
-    """What a phone's hashes are bound to in the vault."""
-    return f"phone {phone_id}"
-
-
 def _board(parts: Parts) -> PhoneBoard:
     if parts.phones is None:
         raise not_found("registrar")
@@ -166,7 +162,7 @@ def _with(parts: Parts, board: PhoneBoard, row: Phone, body: PhoneBody) -> Phone
     sealed = row.secret_sealed
     if body.password is not None:
         text = write_secret(row.name, board.realm, body.password)
-        sealed = parts.vault.seal(text, secret_context(row.id))
+        sealed = parts.vault.seal(text, phone_context(row.id))
     return replace(
         row, display_name=body.display_name, owner=body.owner, enabled=body.enabled, secret_sealed=sealed
     )

@@ -25,11 +25,11 @@ from voicegw.api.answers import (
     refusals,
 )
 from voicegw.api.etags import demand_match, etag_of
-from voicegw.api.outbox import secret_context
 from voicegw.api.paging import NamePosition, NumberPosition, decode_cursor, encode_cursor
 from voicegw.api.parts import PartsDep
 from voicegw.api.permissions import Permission
 from voicegw.api.problems import conflict, forbidden, invalid, not_found
+from voicegw.api.vault import webhook_context
 from voicegw.base.ids import token
 from voicegw.storage.store import Unit
 from voicegw.storage.webhooks import Delivery, DeliveryState, Subscription
@@ -130,7 +130,7 @@ async def create(body: WebhookBody, parts: PartsDep, visitor: Keeper) -> NewWebh
         id=id,
         name=body.name,
         url=body.url,
-        secret_sealed=parts.vault.seal(secret, secret_context(id)),
+        secret_sealed=parts.vault.seal(secret, webhook_context(id)),
         created_wall_ms=now,
         changed_wall_ms=now,
         kinds=tuple(body.kinds),
@@ -179,7 +179,7 @@ async def change(
             changed_wall_ms=visitor.at_wall_ms,
         )
         if body.secret is not None:
-            changed = replace(changed, secret_sealed=parts.vault.seal(body.secret, secret_context(before.id)))
+            changed = replace(changed, secret_sealed=parts.vault.seal(body.secret, webhook_context(before.id)))
         changed = await unit.subscriptions.put(changed)
         note = visitor.note("webhook.change", "webhook", before.id, _facts(before), _facts(changed))
         await unit.audit.append(note)

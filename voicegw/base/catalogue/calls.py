@@ -47,6 +47,7 @@ CALLS: Final[tuple[Metric, ...]] = (
         "outgoing_call_setups",
     ),
     counted("calls_refused_full", "Calls refused because every line, or every media worker, was taken."),
+    counted("calls_refused_behind", "Calls refused because an engine had no processor for those that were there."),
     counted("calls_refused_at_door", "Calls refused with a record before the dialplan saw them: no line for them."),
     counted("calls_refused_unrecorded", "Calls refused without a record, because of too many of them."),
     counted("call_task_failed", "Calls that an error of ours ended.", "call_tasks_failed"),
@@ -84,6 +85,9 @@ CALLS: Final[tuple[Metric, ...]] = (
     level("store_spool_limit_bytes", "How large the spool may be."),
     # ------------------------------------------------------------ the API
     counted("api_start_failed", "Times that the API could not start.", "api_starts_failed"),
+    counted(
+        "api_key_refused", "Times that the store had another key of secrets than this node.", "api_keys_refused"
+    ),
     counted("api_logins_refused", "Log-ins with a wrong name, password or code."),
     counted("api_logins_throttled", "Log-ins that were refused unseen, because of too many."),
     counted("api_requests_throttled", "Requests above the rate of their user or key."),

@@ -32,9 +32,10 @@ NODE: Final[tuple[Metric, ...]] = (
     ),
     counted("reloads", "Times that the configuration was read anew and put in force."),
     counted("reloads_refused", "Times that it was not, because something in the files was wrong."),
-    counted("hep_packets_sent", "SIP messages that were copied to Homer."),
+    counted("hep_packets_sent", "SIP messages and reports on audio that were copied to Homer."),
     counted("hep_packets_dropped", "Those that were not: no room, nobody there, or too long."),
     counted("hep_connections_lost", "Connections to Homer that ended."),
+    counted("hep_connects_failed", "Attempts to connect to Homer that failed: nobody there, or TLS was refused."),
     counted("traces_sent", "Calls whose traces a collector took."),
     counted("trace_spans_sent", "The spans of these."),
     counted_by(

@@ -79,7 +79,18 @@ SIP: Final[tuple[Metric, ...]] = (
         "networks that a listener denies (connections of those, too).",
         values=("banned", "rate", "strangers", "denied"),
     ),
-    counted("sip_guard_bans", "Sources that were banned: scanners, floods and by hand."),
+    counted("sip_guard_bans", "Sources that were banned: scanners, guessers, floods and by hand."),
+    counted(
+        "sip_phones_asked",
+        "Requests of phones that were answered with a challenge, to say who they are.",
+        "sip_challenges",
+    ),
+    counted(
+        "sip_phones_wrong",
+        "Answers to challenges that were wrong, or not looked at after too many wrong ones: old, mistyped and "
+        "guessed passwords, and names that nobody has.",
+        "sip_wrong_answers",
+    ),
     timed(
         "sip_incoming_setup_seconds",
         "From an INVITE that came to our 100 (trying), 18x (ringing) and 200 (answered), and from that 200 to its "

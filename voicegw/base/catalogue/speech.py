@@ -83,6 +83,11 @@ SPEECH: Final[tuple[Metric, ...]] = (
         "engine", "*_worker_not_started", "Workers that could not be started.", "engine_workers_not_started"
     ),
     counted_by("engine", "*_stale_refused", "Results for jobs that were over.", "engine_stale_results"),
+    level(
+        "engine_behind",
+        "1 while a worker of an engine has no processor for what it is asked, and new calls are refused.",
+        "engine",
+    ),
     level("engine_workers_ready", "Workers of an engine whose model is loaded.", "engine"),
     level("engine_jobs", "Jobs of an engine that run or wait.", "engine"),
     # ------------------------------------------------------------ language models

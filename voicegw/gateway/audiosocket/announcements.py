@@ -28,7 +28,7 @@ class Announcements:
     """Each is good for one connection and for ``good_s`` seconds of monotonic time."""
 
     def __init__(self, good_s: float) -> None:
-        self._good_s = good_s
+        self.good_s = good_s
         self._known: dict[UUID, tuple[float, Announcement]] = {}
 
     def add(self, uuid: UUID, announcement: Announcement, now: float) -> None:
@@ -45,5 +45,5 @@ class Announcements:
         return self._known.pop(uuid, (now, Announcement()))[1]
 
     def _forget_old(self, now: float) -> None:
-        for uuid in [uuid for uuid, (at, _) in self._known.items() if at + self._good_s < now]:
+        for uuid in [uuid for uuid, (at, _) in self._known.items() if at + self.good_s < now]:
             del self._known[uuid]

@@ -56,13 +56,11 @@ class AudioSocketConfig:
     """At once, over all listeners; each takes a file descriptor and a port on loopback."""
     id_s: float = 2.0
     """In which a connection must say its UUID."""
-    silent_s: float = 20.0
-    """After so long without a frame a connection is given up: its Asterisk, or the way there, is gone."""
     announced_s: float = 60.0
     """How long after its announcement a connection may come."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work; raises ConfigError."""
-        for name in ("max_connections", "id_s", "silent_s", "announced_s"):
+        for name in ("max_connections", "id_s", "announced_s"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}", fix="more than 0")

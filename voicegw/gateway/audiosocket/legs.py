@@ -76,9 +76,9 @@ class AudioSocketLegs:
     async def start(self) -> None:
         """Listen; raises LocalError for a port that cannot be had."""
         loop = asyncio.get_running_loop()
-        for listener in self._config.listeners:
+        for index, listener in enumerate(self._config.listeners):
             try:
-                server = await loop.create_server(partial(self._new, listener), listener.ip, listener.port)
+                server = await loop.create_server(partial(self._new, index), listener.ip, listener.port)
             except OSError as error:
                 await self.close()
                 raise LocalError(
@@ -88,6 +88,11 @@ class AudioSocketLegs:
         self.addresses = tuple(server.sockets[0].getsockname()[:2] for server in self._servers)
         log.info("audiosocket listens", extra={"addresses": [f"{host}:{port}" for host, port in self.addresses]})
         self._beat = loop.call_later(_KEEP_ALIVE_S, self._keep_alive)
+
+    def use(self, config: AudioSocketConfig) -> None:
+        """Who may connect, how many, and what they call, from now on; the listeners are the same ones."""
+        self._config = config
+        self._announcements.good_s = config.announced_s
 
     def drain(self) -> None:
         """New connections are hung up on from now on."""
@@ -149,9 +154,9 @@ class AudioSocketLegs:
 
     # ------------------------------------------------------------ connections
 
-    def _new(self, listener: AudioSocketListener) -> Connection:
+    def _new(self, index: int) -> Connection:
         connection = Connection(self, self._counters, self._config.id_s)
-        self._connections[connection] = listener
+        self._connections[connection] = self._config.listeners[index]
         return connection
 
     def named(self, connection: Connection, uuid: UUID) -> None:

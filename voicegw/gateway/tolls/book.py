@@ -27,7 +27,7 @@ TOLL_LINE: Final = "toll/"
 _SPANS: Final = (("calls_per_minute", 60.0, "minute"), ("calls_per_hour", 3600.0, "hour"))
 _LAST_WORDS_S: Final = 10.0
 """So long before the next increment a call is told to end that cannot pay for it."""
-_CUT_S: Final = 30.0
+CUT_S: Final = 30
 """Whoever was told that a call is to end has so long to end it."""
 
 
@@ -50,6 +50,8 @@ class _Running:
     increment_s: int
     price: int
     """Of one increment, in millionths."""
+    counted: set[tuple[str, str]]
+    """The rules that have counted it, each by whose it is; those of its ways before this one, too."""
     answered: float | None = None
     paid: int = 0
     """Increments."""
@@ -101,35 +103,24 @@ class TollBook:
 
     def judge(self, call: TollCall, moment: Moment) -> Barred | None:
         """Why a call may not be placed now, None where it may; nothing is counted."""
-        number = self._permits.number_of(call)
-        place = self._permits.place_of(number)
-        if (barred := self._permits.judge_kind(number, place)) is not None:
-            return barred
-        for permit in self._permits.rules:
-            if permit.fits(call, number):
-                key = permit.key(call, number, place)
-                barred = permit.judge(call, number, place, moment) or self._judge_count(
-                    permit.rule, key, number, moment
-                )
-                if barred is not None:
-                    return barred
-        return None
+        return self._judge(call, moment, frozenset())
 
-    def begin(self, leg_id: LegId, call: TollCall, moment: Moment, *, again: bool = False) -> Barred | None:
-        """Place a call if it may be; ``again``: by another trunk, after one that could not carry it."""
-        if (barred := self.judge(call, moment)) is not None:
+    def begin(self, leg_id: LegId, call: TollCall, moment: Moment) -> Barred | None:
+        """Place a call if it may be. A leg that was begun goes another way, by another trunk or to somebody else:
+        that is no other call to the rules that counted it, and it stays begun where the new way is barred."""
+        before = self._running.get(leg_id)
+        counted = frozenset(before.counted) if before is not None else frozenset()
+        if (barred := self._judge(call, moment, counted)) is not None:
             return barred
         number = self._permits.number_of(call)
-        place = self._permits.place_of(number)
-        keys = [
-            (permit, permit.key(call, number, place)) for permit in self._permits.rules if permit.fits(call, number)
-        ]
+        keys = self._keys(call, number)
         self.ended(leg_id, moment)
-        self._running[leg_id] = _Running(call, keys, self.config.increment_s, self._price_of(number))
+        running = _Running(call, keys, self.config.increment_s, self._price_of(number), set(counted))
+        self._running[leg_id] = running
         for permit, key in keys:
             self._at_once[permit.rule.name, key] += 1
-            if not again:
-                self._count(permit.rule, key, number, moment.now)
+            self._count(permit.rule, key, number, moment.now, counted)
+            running.counted.add((permit.rule.name, key))
         return None
 
     def lines(self, leg_id: LegId) -> tuple[Line, ...]:
@@ -193,22 +184,45 @@ class TollBook:
 
     # ---------------------------------------------------------------- inside
 
-    def _judge_count(self, rule: TollRule, key: str, number: str, moment: Moment) -> Barred | None:
-        limits, whose = self._limits[rule.name], f" of {rule.each} {key!r}" if rule.each else ""
+    def _keys(self, call: TollCall, number: str) -> list[tuple[Permit, str]]:
+        place = self._permits.place_of(number)
+        return [
+            (permit, permit.key(call, number, place)) for permit in self._permits.rules if permit.fits(call, number)
+        ]
+
+    def _judge(self, call: TollCall, moment: Moment, counted: frozenset[tuple[str, str]]) -> Barred | None:
+        number = self._permits.number_of(call)
+        place = self._permits.place_of(number)
+        if (barred := self._permits.judge_kind(number, place)) is not None:
+            return barred
+        for permit, key in self._keys(call, number):
+            rule = permit.rule
+            barred = (
+                permit.judge(call, number, place, moment)
+                or (None if (rule.name, key) in counted else self._judge_calls(rule, key, moment))
+                or self._judge_news(rule, key, number, moment)
+                or self._judge_money(rule, key, self._price_of(number), moment.at)
+            )
+            if barred is not None:
+                return barred
+        return None
+
+    def _judge_calls(self, rule: TollRule, key: str, moment: Moment) -> Barred | None:
+        limits, whose = self._limits[rule.name], _whose(rule, key)
         for name, _, unit in _SPANS:
             window = limits.windows.get(name)
             if window is not None and not window.has_room(key, moment.now):
                 return _barred(rule, name, f"more than {window.limit} calls{whose} within a {unit}")
         if rule.calls_at_once and self._at_once[rule.name, key] >= rule.calls_at_once:
             return _barred(rule, "calls_at_once", f"more than {rule.calls_at_once} calls{whose} at once")
-        if (
-            limits.news is not None
-            and (key, number) not in limits.known
-            and not limits.news.has_room(key, moment.now)
-        ):
-            why = f"more than {limits.news.limit} new numbers{whose} within an hour"
-            return _barred(rule, "new_numbers_per_hour", why)
-        return self._judge_money(rule, key, self._price_of(number), moment.at)
+        return None
+
+    def _judge_news(self, rule: TollRule, key: str, number: str, moment: Moment) -> Barred | None:
+        limits = self._limits[rule.name]
+        if limits.news is None or (key, number) in limits.known or limits.news.has_room(key, moment.now):
+            return None
+        why = f"more than {limits.news.limit} new numbers{_whose(rule, key)} within an hour"
+        return _barred(rule, "new_numbers_per_hour", why)
 
     def _price_of(self, number: str) -> int:
         """Of one increment."""
@@ -225,10 +239,13 @@ class TollBook:
                 return _barred(rule, name, f"the {limit:g} {self.config.currency} for {period} are spent")
         return None
 
-    def _count(self, rule: TollRule, key: str, number: str, now: float) -> None:
+    def _count(
+        self, rule: TollRule, key: str, number: str, now: float, counted: frozenset[tuple[str, str]]
+    ) -> None:
         limits = self._limits[rule.name]
-        for window in limits.windows.values():
-            window.note(key, now)
+        if (rule.name, key) not in counted:
+            for window in limits.windows.values():
+                window.note(key, now)
         if limits.news is not None:
             if (key, number) not in limits.known:
                 limits.news.note(key, now)
@@ -265,7 +282,7 @@ class TollBook:
             ends = too_long is not None or rule.when_spent == "end"
             found.append(Overrun(leg_id, barred, ends))
             if ends and running.cut is None:
-                running.cut = moment.now + _CUT_S, barred
+                running.cut = moment.now + CUT_S, barred
         return found
 
     def _unpaid(self, rule: TollRule, key: str, running: _Running, moment: Moment) -> Barred | None:
@@ -281,6 +298,10 @@ class TollBook:
         if not rule.max_call_s or now - running.answered < rule.max_call_s:
             return None
         return _barred(rule, "max_call_s", f"a call may last {rule.max_call_s} s")
+
+
+def _whose(rule: TollRule, key: str) -> str:
+    return f" of {rule.each} {key!r}" if rule.each else ""
 
 
 def _barred(rule: TollRule, limit: str, why: str) -> Barred:

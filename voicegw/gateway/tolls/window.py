@@ -18,6 +18,13 @@ class Windows:
         self._span_s = span_s
         self._times: OrderedDict[Hashable, deque[float]] = OrderedDict()
 
+    def change(self, limit: int) -> None:
+        """Another limit; what was noted goes on counting, the newest first."""
+        if limit != self.limit:
+            self.limit = limit
+            for key, times in self._times.items():
+                self._times[key] = deque(times, maxlen=limit)
+
     def has_room(self, key: Hashable, now: float) -> bool:
         """Whether one more would be within the limit."""
         times = self._times.get(key)

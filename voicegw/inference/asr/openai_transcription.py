@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from statistics import fmean
 from typing import Any
 
@@ -18,7 +18,7 @@ from voicegw.base.errors import LocalError, ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.inference.asr.openai_transcription_config import TranscriptionConfig
 from voicegw.inference.settings import EngineSettings
-from voicegw.inference.speech_server import broken, make_client, refusal
+from voicegw.inference.speech_server import asking, broken, make_client, refusal
 from voicegw.ports.asr import AsrCapabilities, AsrEvent, AsrFailed, AsrFinal, AsrOptions
 
 NAME = "transcription"
@@ -153,18 +153,24 @@ class TranscriptionStream:
         if self._language not in ("", "auto"):
             form["language"] = self._language.split("-")[0].lower()
         wav = make(self._rate_hz, np.frombuffer(bytes(self._pcm), "<i2").astype(np.int16))
-        try:
-            files = {"file": ("utterance.wav", wav, "audio/wav")}
-            async with self._http.stream("POST", "audio/transcriptions", data=form, files=files) as response:
-                body = await _limited(response)
-        except httpx.HTTPError as error:
-            raise broken(NAME, error) from error
-        if response.status_code != 200:
-            raise refusal(NAME, response, body)
+        with asking(self._config) as work:
+            response, body = await self._exchange(form, wav, work.headers)
+            if response.status_code != 200:
+                raise refusal(NAME, response, body)
         try:
             return msgspec.json.decode(body, type=_Transcript)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ProviderError(NAME, f"the answer is no transcript: {error}", retryable=True) from error
+
+    async def _exchange(
+        self, form: dict[str, Any], wav: bytes, headers: Mapping[str, str]
+    ) -> tuple[httpx.Response, bytes]:
+        place, files = "audio/transcriptions", {"file": ("utterance.wav", wav, "audio/wav")}
+        try:
+            async with self._http.stream("POST", place, data=form, files=files, headers=headers) as response:
+                return response, await _limited(response)
+        except httpx.HTTPError as error:
+            raise broken(NAME, error) from error
 
     def _final(self, answer: _Transcript, spent_ms: float) -> AsrFinal:
         text = " ".join(answer.text.split())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from ctypes import CFUNCTYPE, POINTER, RTLD_GLOBAL, Structure, c_char_p, c_float, c_int, c_short, c_void_p
+from ctypes import CFUNCTYPE, POINTER, RTLD_GLOBAL, Structure, c_char_p, c_float, c_int, c_void_p
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from voicegw.inference.worker import ParentGone
 VOICES = ("slt", "rms", "awb", "kal16", "kal")
 MIN_BUFFER_SAMPLES = 640
 """40 ms at 16 kHz a callback: two packets."""
+_SAMPLE_BYTES = 2
 _CONTINUE, _STOP = 0, -1
 _WORD_START = b"R:Token.daughter1.R:SylStructure.daughter1.daughter1.R:Segment.p.end"
 """The path from a token to the end of the sound before its first one, which is when the word begins."""
@@ -31,7 +32,7 @@ class _Wave(Structure):
         ("sample_rate", c_int),
         ("num_samples", c_int),
         ("num_channels", c_int),
-        ("samples", POINTER(c_short)),
+        ("samples", c_void_p),
     ]
 
 
@@ -104,7 +105,9 @@ class FliteLibrary:
             return _STOP
         try:
             made = wave.contents
-            samples = np.ctypeslib.as_array(made.samples, (made.num_samples,))[start : start + size].copy()
+            # Not as an array of ctypes: it would keep a type for each length there ever was.
+            data = ctypes.string_at(made.samples + start * _SAMPLE_BYTES, size * _SAMPLE_BYTES)
+            samples = np.frombuffer(data, np.int16)
             words = list(self._words(info.contents.utt)) if start == 0 else None
             return _CONTINUE if self._on_audio(samples, made.sample_rate, words) else _STOP
         except ParentGone as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from voicegw.base.errors import LocalError, ProviderError
 from voicegw.inference.settings import EngineSettings
-from voicegw.inference.speech_server import broken, make_client, refusal
+from voicegw.inference.speech_server import asking, broken, make_client, refusal
 from voicegw.inference.tts.pooled import MAX_TEXT
 from voicegw.inference.tts.shaping import SpeechShaper
 from voicegw.ports.tts import TtsAudio, TtsCapabilities, TtsChunk, TtsRequest
@@ -68,20 +68,26 @@ class OpenAiSpeech:
         """The response of the server, whose status is 200; raises ProviderError."""
         if self._http is None:
             raise LocalError("the speech server provider was not started")
-        sent = self._http.build_request("POST", "audio/speech", json=self._body(request))
+        with asking(self._config) as work:
+            response = await self._asked(self._http, request, work.headers)
+            try:
+                if response.status_code != 200:
+                    raise refusal(NAME, response, await self._refusal_body(response))
+                yield response
+            finally:
+                await response.aclose()
+
+    async def _asked(
+        self, http: httpx.AsyncClient, request: TtsRequest, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        sent = http.build_request("POST", "audio/speech", json=self._body(request), headers=headers)
         try:
             async with asyncio.timeout(self._config.first_audio_timeout_s):
-                response = await self._http.send(sent, stream=True)
+                return await http.send(sent, stream=True)
         except TimeoutError:
             raise self._late("answer", self._config.first_audio_timeout_s) from None
         except httpx.HTTPError as error:
             raise broken(NAME, error) from error
-        try:
-            if response.status_code != 200:
-                raise refusal(NAME, response, await self._refusal_body(response))
-            yield response
-        finally:
-            await response.aclose()
 
     def _body(self, request: TtsRequest) -> dict[str, Any]:
         body: dict[str, Any] = {

@@ -87,6 +87,9 @@ legs = Table(
     Column("jitter_ms", Float),
     Column("mos", Float),
     Column("round_trip_ms", Float),
+    Column("peer_lost", Integer),
+    Column("peer_jitter_ms", Float),
+    Column("peer_mos", Float),
 )
 
 transcripts = Table(

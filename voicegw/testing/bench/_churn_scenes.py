@@ -15,6 +15,7 @@ from voicegw.testing.bench._sipp_load import Scene
 _TRANSFERS: Final = """
 name: {agent}
 steps:
+  - say: One moment.
   - transfer: {{target: {target}, on_failure: nobody}}
   - {{id: nobody, hangup: Sorry.}}
 """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from voicegw.media.clock import TickClock
 from voicegw.media.config import FRAME_MS, FRAME_S, FRAME_SAMPLES, SAMPLE_RATE_HZ, MediaConfig
-from voicegw.media.filling import THIN_TICKS
+from voicegw.media.fitting import LOOK_TICKS
 from voicegw.rtp.jitter import JitterBank, JitterLimits
 from voicegw.rtp.stats import ReceptionStats
 
@@ -20,8 +20,11 @@ PPM: Final = (-100, -20, 0, 20, 100)
 _TICKS_PER_MIN: Final = 3000
 _SETTLED_MIN: Final = 2
 _TALK_S: Final = 10
-_QUIET_S: Final = 4
-"""Of every ten: in quiet a frame may be left out unheard."""
+_PAUSE_S: Final = 4
+"""Of every ten: in silence a frame may be left out unheard."""
+_SPEECH_DBOV: Final = -20.0
+_PAUSE_DBOV: Final = (-70.0, -45.0)
+"""Of a silent line, and of one on which there is no silence: a car, music behind who speaks."""
 _LATE_S: Final = 0.004
 """Up to so late our ticks begin, at random."""
 
@@ -29,9 +32,10 @@ _LATE_S: Final = 0.004
 @dataclass(frozen=True, slots=True)
 class Drift:
     """One telephone. ``grown_ms``: the mean delay of the last tenth of the time less that of the first tenth, the
-    first two minutes left out."""
+    first two minutes left out. ``pause_dbov``: how loud the line is while nobody speaks."""
 
     ppm: int
+    pause_dbov: float
     minutes: int
     delay_worst_ms: float
     delay_last_ms: float
@@ -41,7 +45,8 @@ class Drift:
     def text(self) -> str:
         """For people."""
         return (
-            f"clock {self.ppm:+4} ppm for {self.minutes} min: delay {self.delay_last_ms:.1f} ms at the end, "
+            f"clock {self.ppm:+4} ppm for {self.minutes} min, pauses of {self.pause_dbov:.0f} dBov: "
+            f"delay {self.delay_last_ms:.1f} ms at the end, "
             f"{self.delay_worst_ms:.1f} at worst, grown by {self.grown_ms:+.1f}; "
             f"{self.concealed_frames} frames concealed"
         )
@@ -75,33 +80,40 @@ class _Telephones:
 
 
 def measure_drift(minutes: int, ppm: Sequence[int] = PPM) -> list[Drift]:
-    """A row for each clock; three minutes or more."""
-    telephones, rows = _Telephones(ppm, MediaConfig()), np.arange(len(ppm), dtype=np.intp)
-    bank, delays = telephones.bank, []
+    """A row for each clock and kind of line; three minutes or more."""
+    lines = [(part, pause) for pause in _PAUSE_DBOV for part in ppm]
+    telephones = _Telephones([part for part, _ in lines], MediaConfig())
+    rows, pauses = np.arange(len(lines), dtype=np.intp), np.array([pause for _, pause in lines], np.float32)
+    bank, delays, speech = telephones.bank, [], np.full(len(lines), _SPEECH_DBOV, np.float32)
     for tick in range(minutes * _TICKS_PER_MIN):
         now = tick * FRAME_S
         telephones.arrive(now)
         bank.pull(rows)
-        if tick % THIN_TICKS == 0:
-            bank.thin(rows, np.full(len(rows), now % _TALK_S < _QUIET_S), THIN_TICKS)
+        if tick % LOOK_TICKS == 0:
+            adapted = bank.adapt(rows, pauses if now % _TALK_S < _PAUSE_S else speech, LOOK_TICKS)
+            if adapted is not None:
+                bank.pull(rows[adapted.shorter])
+                bank.stand(rows[adapted.longer])
         if tick % 50 == 0 and tick >= _SETTLED_MIN * _TICKS_PER_MIN:
             delays.append([bank.delay_samples(row) / 8 for row in range(len(rows))])
-    return _rows(ppm, minutes, np.array(delays), bank)
+    return _rows(lines, minutes, np.array(delays), bank)
 
 
-def _rows(ppm: Sequence[int], minutes: int, delays: NDArray[np.float64], bank: JitterBank) -> list[Drift]:
+def _rows(
+    lines: Sequence[tuple[int, float]], minutes: int, delays: NDArray[np.float64], bank: JitterBank
+) -> list[Drift]:
     tenth = max(1, len(delays) // 10)
     grown = delays[-tenth:].mean(axis=0) - delays[:tenth].mean(axis=0)
     return [
         Drift(
-            part,
+            *line,
             minutes,
             float(delays[:, row].max()),
             float(delays[-1, row]),
             round(float(grown[row]), 1),
             int(bank.concealed[row]) // FRAME_SAMPLES,
         )
-        for row, part in enumerate(ppm)
+        for row, line in enumerate(lines)
     ]
 
 

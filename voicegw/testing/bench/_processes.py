@@ -12,13 +12,15 @@ _PROC: Final = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class ProcessUse:
-    """One process. ``role`` says what it does; ``rss_kb`` is its resident memory."""
+    """One process. ``role`` says what it does; ``rss_kb`` is its resident memory, ``anonymous_kb`` what of it no
+    file backs: without libraries and models that are mapped, which come and go as they are read."""
 
     pid: int
     role: str
     rss_kb: int
     fds: int
     sockets: int
+    anonymous_kb: int = 0
 
 
 def family(pid: int) -> list[int]:
@@ -37,12 +39,12 @@ def use_of(pid: int) -> ProcessUse | None:
     """What a process holds; None if it has ended."""
     home = _PROC / str(pid)
     targets = _descriptors(home / "fd")
-    rss = [line.split()[1] for line in _read(home / "status").splitlines() if line.startswith("VmRSS:")]
-    if not rss:
+    rss, anonymous = _kb(home / "status", "VmRSS:"), _kb(home / "smaps_rollup", "Anonymous:")
+    if rss is None:
         return None
     sockets = sum(target.startswith("socket:") for target in targets)
     arguments = _read(home / "cmdline").split("\0")
-    return ProcessUse(pid, role_of(arguments), int(rss[0]), len(targets), sockets)
+    return ProcessUse(pid, role_of(arguments), rss, len(targets), sockets, anonymous or 0)
 
 
 def role_of(arguments: list[str]) -> str:
@@ -63,6 +65,12 @@ def bound_udp_ports(low: int, high: int) -> set[int]:
     rows = _read(_PROC / "net" / "udp").splitlines()[1:]
     ports = {int(row.split()[1].rpartition(":")[2], 16) for row in rows}
     return {port for port in ports if low <= port <= high}
+
+
+def _kb(path: Path, name: str) -> int | None:
+    """The value of a line of a file of /proc; None if there is no such line."""
+    found = [int(line.split()[1]) for line in _read(path).splitlines() if line.startswith(name)]
+    return found[0] if found else None
 
 
 def _descriptors(folder: Path) -> list[str]:

@@ -2,6 +2,10 @@
 
 The recording has what was sent on its right and what was heard on its left, on one clock: the shift between the two
 is the way there and back, jitter buffer included, at any moment of the call.
+
+Before it some short calls talk all at once, and there is one process that recognises: it has then loaded all the
+models that it needs, and as many times as utterances overlap. In one call alone that is some minutes after the
+beginning, and looks like growth.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from numpy.typing import NDArray
 from voicegw.audio import wav
 from voicegw.base.errors import LocalError
 from voicegw.call.facts import CallHasEnded, Entry, MediaWasMeasured, RecordingHasEnded
+from voicegw.storage.event_log import read_log
 from voicegw.testing.bench._node import NodeProcess
 from voicegw.testing.bench._processes import ProcessUse, family, use_of
 from voicegw.testing.bench._sipp import Load, Sipp
@@ -37,6 +42,8 @@ steps:
       keys: {1: {phrases: [once again], goto: circle}}
 """
 _DIALPLAN: Final = "routes: [{name: long, agent: long}]\n"
+_WARM_CALLS: Final = 4
+_WARM_S: Final = 30
 _WINDOW_S: Final = 5
 _FARTHEST_MS: Final = 600
 _ALIKE: Final = 0.6
@@ -64,9 +71,14 @@ class Sample:
         """Descriptors of all processes."""
         return sum(use.fds for use in self.uses)
 
-    def rss_of(self, role: str) -> int:
-        """Memory of the processes that do this."""
-        return sum(use.rss_kb for use in self.uses if use.role == role)
+    @property
+    def anonymous_kb(self) -> int:
+        """Memory of all processes that no file backs."""
+        return sum(use.anonymous_kb for use in self.uses)
+
+    def anonymous_by_process(self) -> dict[str, int]:
+        """The same of each process, by what it does and its id."""
+        return {f"{use.role} {use.pid}": use.anonymous_kb for use in self.uses}
 
 
 @dataclass(slots=True)
@@ -97,12 +109,16 @@ async def real_call(home: Path, seconds: float, every_s: float, tell: Callable[[
     sections: dict[str, dict[str, object]] = {
         "sip": {"session_expires_s": 0},
         "call": {"max_duration_s": seconds + 300},
+        "speech": {"asr_workers": 1},
     }
     node = NodeProcess(home, sections | {"paths": {**paths, **own}})
     async with node:
+        echo_port = free_ports(4)
+        earlier = await _warm(node, echo_port)
         began = time.monotonic()
-        load = Load(rate=1, calls=1, hold_ms=round(seconds * 1000), echo_port=free_ports(4), key="1")
+        load = Load(rate=1, calls=1, hold_ms=round(seconds * 1000), echo_port=echo_port, key="1")
         phone = Sipp(f"{node.host}:{node.port}", load)
+        phone.go_first()
         try:
             while phone.running:
                 await asyncio.sleep(min(every_s, seconds / 4))
@@ -114,8 +130,22 @@ async def real_call(home: Path, seconds: float, every_s: float, tell: Callable[[
             raise
         result.passed = phone.result().all_passed
     result.complaints = node.complaints()
-    _read(result, list(node.logs().values()))
+    _read(result, [list(read_log(path)) for path in set(node.calls.glob("*.jsonl")) - earlier])
     return result
+
+
+async def _warm(node: NodeProcess, echo_port: int) -> set[Path]:
+    """Short calls, to their end; returns their logs."""
+    load = Load(rate=_WARM_CALLS, calls=_WARM_CALLS, hold_ms=_WARM_S * 1000, echo_port=echo_port, key="1")
+    phone = Sipp(f"{node.host}:{node.port}", load)
+    try:
+        went = await asyncio.to_thread(phone.result)
+    except asyncio.CancelledError:
+        phone.kill()
+        raise
+    if not went.all_passed:
+        raise LocalError("the calls before the long one failed")
+    return set(node.calls.glob("*.jsonl"))
 
 
 def _look(pid: int, at_s: float) -> Sample:

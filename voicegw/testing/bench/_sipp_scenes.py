@@ -117,11 +117,12 @@ def answer(status: str, body: str = "", tag: str = "") -> str:
 
 
 def notify(cseq: int, state: str, status: str) -> str:
-    """Tell how the call of a REFER goes (RFC 3515 §2.4.4)."""
+    """Tell how the call of a REFER goes (RFC 3515 §2.4.4). A REFER that comes once more, since its 202 took longer
+    than T1 (RFC 3261 §17.1.2.2), is let pass: sipp repeats a 202 only while it is the last it has sent."""
     fragment = f"SIP/2.0 {status}\n"
     about = f"Event: refer\nSubscription-State: {state}\nContent-Type: message/sipfrag;version=2.0\n"
     text = _inside("NOTIFY", cseq, fragment).replace("Content-Type: application/sdp\n", about)
-    return text + '<recv response="200"/>\n'
+    return text + '<recv request="REFER" optional="global"/>\n<recv response="200"/>\n'
 
 
 def pause(ms: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import sys
 import tempfile
 import tracemalloc
@@ -32,6 +33,9 @@ _FLAT_BLOCKS: Final = 2000
 """Blocks of Python's allocator that an hour may add; one object a tick would be 180,000. In the first hours the
 interpreter keeps some thousand small ones for use again, and no more after that."""
 _REAL_FLAT_KB: Final = 4096.0
+"""What all processes of a server may hold more at the end of a real call than a minute after its beginning."""
+_STEP_KB: Final = 1024
+"""From one look to the next; smaller changes are no step."""
 _REPORT_PACKETS: Final = 400
 """Between two reports of ours, 7.5 s at most, and a little more."""
 
@@ -115,7 +119,9 @@ def real_figures(result: RealCall) -> dict[str, object]:
         "there_and_back_ms_max": percentile(ways, 100),
         "there_and_back_ms_by_minute": _by_minute(result.shifts),
         "rss_mb": [round(sample.rss_kb / 1024, 1) for sample in (first, last)],
-        "media_worker_mb": [round(sample.rss_of("server_media") / 1024, 1) for sample in (first, last)],
+        "anonymous_mb": [round(sample.anonymous_kb / 1024, 1) for sample in (first, last)],
+        "anonymous_mb_by_process": _by_process(first, last),
+        "steps": _steps(result.samples),
         "descriptors": [first.fds, last.fds],
         "packets": [sent, media.packets_received, media.packets_lost, media.packets_late] if media else [],
         "mos": round(media.mos, 2) if media else 0.0,
@@ -129,6 +135,24 @@ def _settled(result: RealCall) -> tuple[Sample, Sample]:
     """The first sample after the warm-up, and the last one."""
     settled = [sample for sample in result.samples if sample.at_s >= _WARM_UP_S] or result.samples
     return settled[0], settled[-1]
+
+
+def _by_process(first: Sample, last: Sample) -> dict[str, list[float]]:
+    """What each process held first and last, in MB; a process that is new held nothing."""
+    before, after = first.anonymous_by_process(), last.anonymous_by_process()
+    return {name: [round(held.get(name, 0) / 1024, 1) for held in (before, after)] for name in before | after}
+
+
+def _steps(samples: Sequence[Sample]) -> list[str]:
+    """When a process held a good deal more, or less, than at the look before."""
+    found = []
+    for before, after in itertools.pairwise(samples):
+        earlier = before.anonymous_by_process()
+        for name, held_kb in after.anonymous_by_process().items():
+            more_kb = held_kb - earlier.get(name, 0)
+            if abs(more_kb) >= _STEP_KB:
+                found.append(f"{after.at_s:.0f} s: {name} {more_kb / 1024:+.1f} MB")
+    return found
 
 
 def _by_minute(shifts: Sequence[tuple[float, float]]) -> list[float]:
@@ -147,7 +171,9 @@ def real_verdicts(result: RealCall) -> dict[str, bool]:
         "the way there and back is as long at the end as at the beginning, within two frames": (
             bool(minutes) and abs(minutes[-1] - minutes[0]) <= 2 * _FRAME_MS
         ),
-        f"memory is flat: at most {_REAL_FLAT_KB / 1024:.0f} MB more": last.rss_kb - first.rss_kb <= _REAL_FLAT_KB,
+        f"memory is flat: at most {_REAL_FLAT_KB / 1024:.0f} MB more": (
+            last.anonymous_kb - first.anonymous_kb <= _REAL_FLAT_KB
+        ),
         "no descriptor more": last.fds <= first.fds,
         "the recording is as long as the call": abs(frames) <= 2 and not result.dropped,
     }
@@ -183,7 +209,7 @@ def _long_lines(result: LongResult) -> list[str]:
 
 
 def _run_real(minutes: float) -> RealCall:
-    show("  at s  processes  descriptors  memory MB  media worker MB")
+    show("  at s  processes  descriptors  memory MB  no file's  of each process")
     with tempfile.TemporaryDirectory() as folder:
         result = asyncio.run(real_call(Path(folder), minutes * 60, _EVERY_S, lambda sample: show(_line(sample))))
     for text, count in result.complaints.most_common(10):
@@ -192,9 +218,10 @@ def _run_real(minutes: float) -> RealCall:
 
 
 def _line(sample: Sample) -> str:
+    each = ", ".join(f"{name} {kb / 1024:.1f}" for name, kb in sample.anonymous_by_process().items())
     return (
         f"{sample.at_s:6.0f}  {len(sample.uses):9}  {sample.fds:11}  {sample.rss_kb / 1024:9.1f}  "
-        f"{sample.rss_of('server_media') / 1024:15.1f}"
+        f"{sample.anonymous_kb / 1024:9.1f}  {each}"
     )
 
 

@@ -44,7 +44,7 @@ _SENTENCES: Final = (
     "yes that is right thank you",
 )
 _VOICES: Final = ("rms", "slt")
-_DELAY_LIMIT_MS: Final = 320.0
+_DELAY_LIMIT_MS: Final = 220.0
 """The buffer's own limit and what a burst may add for a moment."""
 
 

@@ -116,11 +116,31 @@ def test_calls_are_counted_within_any_minute_and_any_hour() -> None:
     assert limit_of(book, call(), 3600) == ""
 
 
-def test_another_trunk_for_the_same_call_is_no_other_call() -> None:
-    book = house(TollRule("r", calls_per_minute=2))
+def test_another_way_for_the_same_call_is_no_other_call() -> None:
+    book = house(TollRule("r", calls_per_minute=1, calls_at_once=1))
     assert book.begin(A, call(), at(0)) is None
-    assert book.begin(A, call(trunk="second"), at(1), again=True) is None
+    assert book.begin(A, call(trunk="second"), at(1)) is None
+    assert limit_of(book, call(), 2) == "calls_per_minute"
+    assert limit_of(book, call(), 61) == "calls_at_once"
+    book.ended(A, at(61))
+    assert limit_of(book, call(), 61) == ""
+
+
+def test_another_way_is_counted_by_the_rules_that_have_not_counted_the_call() -> None:
+    book = house(
+        TollRule("all", calls_per_minute=9, new_numbers_per_hour=2),
+        TollRule("second", trunks=("second",), calls_per_minute=1),
+    )
+    assert book.begin(A, call(), at(0)) is None
+    assert book.begin(A, call(trunk="second"), at(1)) is None
     assert book.begin(B, call(), at(2)) is None
+    barred = book.begin(B, call(trunk="second"), at(3))
+    assert barred is not None
+    assert (barred.rule, barred.limit) == ("second", "calls_per_minute")
+    assert book.begin(B, call(VIENNA), at(4)) is None
+    barred = book.begin(B, call(KINGSTON), at(5))
+    assert barred is not None
+    assert (barred.rule, barred.limit) == ("all", "new_numbers_per_hour")
 
 
 def test_whose_calls_are_counted_apart() -> None:

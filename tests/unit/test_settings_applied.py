@@ -1,0 +1,194 @@
+"""Settings that are put in force while a node is there: each of them is where it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.unit.api.rig import Rig
+from tests.unit.gateway.nodes import Node, RawSocket, run
+from voicegw.api.config import ApiConfig
+from voicegw.api.service import put_in_force
+from voicegw.base.clock import SystemClock
+from voicegw.base.errors import LocalError
+from voicegw.base.ids import CallId
+from voicegw.base.personal import Disclosure, PersonalView
+from voicegw.call.capture_config import CaptureConfig
+from voicegw.call.supervision import SupervisionConfig
+from voicegw.config import Config, LimitsConfig, LogConfig, PathsConfig
+from voicegw.gateway.audiosocket.config import AudioSocketConfig, AudioSocketListener
+from voicegw.gateway.audiosocket.legs import AudioSocketLegs
+from voicegw.gateway.config import SipConfig
+from voicegw.gateway.hep_config import HepConfig
+from voicegw.gateway.ladder_config import LadderConfig
+from voicegw.gateway.phone_config import PhonesConfig
+from voicegw.gateway.sip_leg import SipGateway
+from voicegw.gateway.tls_config import TlsClientSettings
+from voicegw.media.pool import MediaPool
+from voicegw.ports.cluster import Line
+from voicegw.recording.config import RecordingConfig
+from voicegw.runtime.node import Node as RunningNode
+from voicegw.runtime.observability_config import ObservabilityConfig
+from voicegw.runtime.services import CallServices
+from voicegw.server import build
+from voicegw.server_homer import HomerDesk
+from voicegw.server_settings import LiveSettings
+from voicegw.storage.config import RetentionConfig, StoreConfig
+from voicegw.storage.sinks import Sinks
+from voicegw.storage.writer import StoreWriter
+
+LISTENER = AudioSocketListener(port=0, called="7100")
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[tuple[RunningNode, LiveSettings]]:
+    """One that is built and not started, with its settings."""
+    places = ("trunks", "calls", "recordings", "cache", "tools", "models", "control")
+    paths = PathsConfig(**{place: str(tmp_path / place) for place in places})
+    store = StoreConfig(url=f"sqlite:///{tmp_path / 'store'}", spool=str(tmp_path / "spool"))
+    config = Config(paths=paths, store=store, audiosocket=AudioSocketConfig((LISTENER,)))
+    made = build(config)
+    yield made, LiveSettings(config, made)
+    made.call_log.close()
+
+
+def given_to_calls(node: RunningNode) -> CallServices:
+    found: list[CallServices] = []
+
+    def look(services: CallServices) -> CallServices:
+        found.append(services)
+        return services
+
+    node.manager.change(look)
+    return found[0]
+
+
+def apply(settings: LiveSettings, wanted: Config) -> None:
+    assert settings.split(wanted)[1] == ()
+    asyncio.run(settings.apply(settings.plan(wanted)))
+    assert settings.current == wanted
+
+
+def test_what_calls_are_given_changes_for_those_to_come(node: tuple[RunningNode, LiveSettings]) -> None:
+    built, settings = node
+    supervision = SupervisionConfig(prefix="look", max_per_call=1)
+    wanted = replace(settings.current, supervision=supervision, recording=RecordingConfig(format="opus"))
+    apply(settings, wanted)
+    services = given_to_calls(built)
+    assert (services.supervision, services.recording_format) == (supervision, "opus")
+    assert built.manager.codes.is_code("look+1") and not built.manager.codes.is_code("supervise+1")
+
+
+def test_limits_of_calls_captures_and_workers(node: tuple[RunningNode, LiveSettings]) -> None:
+    built, settings = node
+    assert isinstance(built.gateway, SipGateway) and isinstance(built.media, MediaPool)
+    assert built.gateway.trunks.shared.wanted(None, "100") == (), "nobody is asked where nothing is limited"
+    wanted = replace(
+        settings.current,
+        limits=LimitsConfig(max_calls=7, max_calls_per_number=3),
+        observability=ObservabilityConfig(capture=CaptureConfig(at_once=0)),
+        media=replace(settings.current.media, full_busy=0.5, full_late=0.125),
+        recording=RecordingConfig(keep_free_mb=7, max_total_mb=9),
+    )
+    apply(settings, wanted)
+    (worker,) = built.media._workers
+    assert {"--keep-free-mb 7", "--max-total-mb 9"} <= set(map(" ".join, pairwise(worker.client.command_line)))
+    assert built.gateway.trunks.shared.wanted(None, "100") == (Line("number/100", 3),)
+    assert built.manager.max_calls == 7
+    assert "0 calls are being captured" in built.manager.captures.take(CallId("a"))
+    assert (worker.fullness.busy_limit, worker.fullness.late_limit) == (0.5, 0.125)
+
+
+def test_the_gateway_and_its_phones_and_audiosocket(node: tuple[RunningNode, LiveSettings]) -> None:
+    built, settings = node
+    assert isinstance(built.gateway, SipGateway)
+    closed = replace(LISTENER, allow=("192.0.2.0/24",))
+    wanted = replace(
+        settings.current,
+        sip=SipConfig(strangers="refuse", overload_ms=99, ladder=LadderConfig(messages=0)),
+        phones=PhonesConfig(ring_s=7.0, ping_s=8.0),
+        audiosocket=AudioSocketConfig((closed,), id_s=0.5),
+    )
+    told: list[str] = []
+    settings.on_phones = lambda: told.append("phones")
+    apply(settings, wanted)
+    assert not built.gateway.trunks.welcomes("192.0.2.1")
+    assert built.gateway._driver._load.limit_s == 0.099
+    assert built.gateway.registrar.config.ping_s == 8.0 and built.gateway._ringing.ring_s == 7.0
+    assert isinstance(built.audiosocket, AudioSocketLegs)
+    assert built.audiosocket._new(0) in built.audiosocket._connections
+    assert list(built.audiosocket._connections.values()) == [closed]
+    assert told == ["phones"]
+
+
+def test_homer_is_told_another_homer_and_nobody() -> None:
+    async def story() -> None:
+        gateway, peer, first, second = Node(), RawSocket(), RawSocket(), RawSocket()
+        homes = [HepConfig(to=f"127.0.0.1:{one.port}") for one in (first, second)]
+        desk = HomerDesk(HepConfig(), gateway.gateway, SystemClock(), gateway.counters)
+        try:
+            for home, config in zip((first, second), homes, strict=True):
+                await desk.use(config)
+                await peer.is_answered(gateway)
+                for _ in ("OPTIONS", "200"):
+                    assert (await asyncio.get_running_loop().sock_recv(home.socket, 65_535)).startswith(b"HEP3")
+            with pytest.raises(LocalError):
+                await desk.use(HepConfig(to="127.0.0.1:9", transport="tls", tls=TlsClientSettings(ca="/nowhere")))
+            await peer.is_answered(gateway)
+            for _ in ("OPTIONS", "200"):
+                await asyncio.get_running_loop().sock_recv(second.socket, 65_535)
+            await desk.use(HepConfig())
+            await peer.is_answered(gateway)
+            for home in (first, second):
+                with pytest.raises(BlockingIOError):
+                    home.socket.recv(65_535)
+        finally:
+            await desk.close()
+            gateway.gateway.close()
+            for one in (peer, first, second):
+                one.close()
+
+    run(story())
+
+
+def test_the_store_keeps_as_long_as_it_is_told(node: tuple[RunningNode, LiveSettings]) -> None:
+    built, settings = node
+    kept = RetentionConfig(events_days=30)
+    apply(settings, replace(settings.current, store=replace(settings.current.store, retention=kept, spool_mb=7)))
+    assert isinstance(built.call_log, Sinks)
+    assert built.call_log.gauges()["store_spool_limit_bytes"] == 7 * 1024 * 1024
+    (writer,) = (one for one in built.call_log._sinks if isinstance(one, StoreWriter))
+    delivery = writer._delivery
+    assert delivery._retention == kept
+    assert delivery._maintenance is None or delivery._maintenance.retention == kept
+
+
+def test_what_is_seen_of_people_in_the_log(
+    node: tuple[RunningNode, LiveSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, bool, Disclosure]] = []
+
+    def configure(level: str, *, json_lines: bool, view: PersonalView) -> None:
+        seen.append((level, json_lines, view.disclosure))
+
+    monkeypatch.setattr("voicegw.server_settings.configure", configure)
+    _, settings = node
+    apply(settings, replace(settings.current, log=LogConfig("warning", "json", "drop")))
+    assert seen == [("warning", True, Disclosure.DROP)]
+
+
+def test_the_api_asks_anew_for_each_request(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    try:
+        rig.user("anna", "admin")
+        assert [rig.get("/v1/session", "anna").status_code for _ in range(3)] == [200] * 3
+        put_in_force(rig.app, ApiConfig(requests_per_minute=4, session_h=1.0))
+        assert [rig.get("/v1/session", "anna").status_code for _ in range(2)] == [200, 429]
+        assert rig.app.state.parts.config.session_h == 1.0
+    finally:
+        rig.close()
