@@ -75,6 +75,7 @@ def test_every_panel_and_rule_can_be_asked_while_there_are_calls(
             with server.phone() as phone:
                 assert phone.dial() == 200
                 desk.wait_call()
+                prometheus.wait_value("sum(voicegw_media_worker_legs)", 1)  # a worker tells of itself once a second
                 _look_at_the_top(f"http://127.0.0.1:{port}", desk, tmp_path, capsys)
                 phone.hang_up()
             with Sipp(tmp_path, "uac_rtp_stream", target=server.address, calls=2, values=values) as sipp:

@@ -81,7 +81,7 @@ class SessionAgreed:
 
 @dataclass(frozen=True, slots=True)
 class LegConfirmed:
-    """The ACK of our answer arrived: the caller is listening."""
+    """The ACK of our answer arrived: the peer is listening."""
 
     leg_id: LegId
 

@@ -10,7 +10,8 @@ from voicegw.call.states import LEG_TABLE, LegRole, LegState, LegTrigger
 
 @dataclass(slots=True)
 class CallLeg:
-    """State of a leg. ``agreed`` and ``confirmed``: offer/answer is complete, and the ACK is in.
+    """State of a leg. ``agreed`` and ``confirmed``: offer/answer is complete, and the peer has it: its ACK is in,
+    or audio of its.
 
     ``ours``: we call. ``signalled``: the gateway knows the leg, so that its LegEnded will come.
     """

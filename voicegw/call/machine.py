@@ -122,8 +122,9 @@ class CallMachine:
             case e.SessionAgreed():
                 return self._session_agreed(event, now)
             case e.LegConfirmed():
-                self.legs[event.leg_id].confirmed = True
-                return self._leg_ready(self.legs[event.leg_id], now)
+                return self._listens(self.legs[event.leg_id], now)
+            case e.MediaHeard() if self._has_our_answer(event.leg_id):
+                return self._listens(self.legs[event.leg_id], now)
             case e.LegEnded():
                 return self._leg_ended(event, now)
             case e.AgentFinished():
@@ -240,6 +241,19 @@ class CallMachine:
         if event.held != (leg.state is LegState.HELD):
             leg.step(_T.HOLD if event.held else _T.RESUME)
         return self._leg_ready(leg, now) if first else []
+
+    def _has_our_answer(self, leg_id: LegId) -> bool:
+        """Of one who sends to a port that only our answer names. Its ACK may be lost; its words are not to be."""
+        leg = self.legs.get(leg_id)
+        if leg is None or leg.ours or not leg.agreed:
+            return False
+        return leg.role is not LegRole.CALLER or not self._agent_started  # which began before the answer
+
+    def _listens(self, leg: CallLeg, now: float) -> list[c.CallCommand]:
+        if leg.confirmed:
+            return []
+        leg.confirmed = True
+        return self._leg_ready(leg, now)
 
     def _leg_ready(self, leg: CallLeg, now: float) -> list[c.CallCommand]:
         """What begins once a leg can be talked on: a leg of ours with its answer, another one with its ACK too."""

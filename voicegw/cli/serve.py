@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 
-from voicegw.base.heaps import share_heaps
+from voicegw.base.heaps import keep_large_apart, share_heaps
 from voicegw.base.log import configure
 from voicegw.base.precedence import take_precedence
 from voicegw.base.sweeping import keep_swept, settle
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     share_heaps()
+    keep_large_apart()
     config = load_config(arguments.config)
     view = config.log.view(os.environ)
     configure(config.log.level, json_lines=config.log.format == "json", view=view)

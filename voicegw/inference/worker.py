@@ -13,12 +13,14 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from voicegw.base.errors import ProviderError
+from voicegw.base.heaps import give_back, keep_large_apart
 from voicegw.base.ids import StreamId
 from voicegw.base.messages import FrameDecoder, frame
 from voicegw.inference.messages import (
@@ -39,6 +41,8 @@ from voicegw.inference.messages import (
 
 _RECEIVE_BYTES = 256 * 1024
 _PAGE_KB = resource.getpagesize() // 1024
+SWEEP_EVERY_S = 30.0
+"""Engines make and drop models of many MB; what lies free between those that stay is given back so often."""
 _OPENERS = (OpenRecognition, PrepareModel, Synthesize)
 
 
@@ -133,9 +137,13 @@ def _resident_kb() -> int:
 
 def serve(channel: WorkerChannel, engine: Engine) -> None:
     """Run commands until the gateway is gone."""
+    swept = time.monotonic()
     try:
         while True:
             _serve_one(channel, engine, channel.next())
+            if time.monotonic() - swept >= SWEEP_EVERY_S:
+                give_back()
+                swept = time.monotonic()
     except ParentGone:
         return
 
@@ -158,6 +166,7 @@ def main(load: Callable[[WorkerChannel, list[str]], tuple[Engine, WorkerReady]])
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    keep_large_apart()
     channel = WorkerChannel(socket.socket(fileno=int(sys.argv[1])))
     try:
         engine, ready = load(channel, sys.argv[2:])

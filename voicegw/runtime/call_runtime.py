@@ -264,7 +264,7 @@ class CallRuntime(CallTask):
                 self._lines.probed(mail)
             case m.MediaTimedOut():
                 self.handle(e.MediaSilent(mail.leg_id, mail.silent_ms))
-            case m.MediaLatched() if mail.leg_id != self.leg_id:
+            case m.MediaLatched():
                 self.handle(e.MediaHeard(mail.leg_id))
             case m.DtmfReceived() if mail.leg_id != self.leg_id:
                 if not self._side.on_key(mail.leg_id, mail.digit):

@@ -61,3 +61,30 @@ def test_room_between_what_is_kept_is_given_back() -> None:
     ended = subprocess.run([sys.executable, "-c", GIVEN_BACK], check=True, capture_output=True, text=True)
     by_itself, pages = map(int, ended.stdout.split())
     assert pages == 0 or pages - by_itself > 5000, "of 40 MB; a C library that cannot do it gives nothing"
+
+
+LARGE = """
+import ctypes
+from pathlib import Path
+from voicegw.base.heaps import keep_large_apart
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+keep_large_apart()
+for _ in range(2):
+    before = resident()
+    held = [bytearray(b"x" * 4_000_000) for _ in range(5)]
+    pins = [bytearray(3_000) for _ in range(50)]
+    full = resident()
+    del held
+    print(full - before, resident() - before)
+"""
+
+
+def test_large_blocks_go_back_to_the_kernel_however_often_they_come() -> None:
+    ended = subprocess.run([sys.executable, "-c", LARGE], check=True, capture_output=True, text=True)
+    for line in ended.stdout.splitlines():
+        held, left = map(int, line.split())
+        assert held > 4500, "20 MB"
+        assert left < 500

@@ -38,6 +38,17 @@ def test_a_call_rings_opens_media_answers_and_starts_its_agent_after_the_ack() -
     assert call.state is CallState.ACTIVE
 
 
+def test_a_caller_whose_ack_is_lost_is_talked_to_as_soon_as_they_are_heard() -> None:
+    call = offered()
+    call.handle(e.RouteChosen("demo"), 0.0)
+    call.handle(e.MediaOpened(A), 0.1)
+    assert call.handle(e.MediaHeard(A), 0.1) == []
+    call.handle(e.SessionAgreed(A, held=False), 0.1)
+    assert call.handle(e.MediaHeard(A), 0.2)[1:] == [c.StartAgent("demo")]
+    assert call.handle(e.MediaHeard(A), 0.3) == []
+    assert call.handle(e.LegConfirmed(A), 1.0) == []
+
+
 def test_a_delayed_offer_starts_the_agent_when_the_ack_brings_the_answer() -> None:
     call = offered()
     call.handle(e.RouteChosen("demo"), 0.0)

@@ -32,13 +32,22 @@ from voicegw.testing.bench._speech_packets import CODECS, make_speech
 _LEGS: Final = (100, 200, 300)
 _WAYS: Final = {"on": (True,), "off": (False,), "both": (False, True)}
 _STANDARD: Final = (
-    *(("PCMU", vad, False, legs) for vad in (False, True) for legs in (100, 200, 300, 400)),
-    *(("PCMA", True, False, legs) for legs in (100, 200, 300, 400)),
-    *(("PCMU", True, True, legs) for legs in (100, 200, 300)),
-    *((codec, True, False, legs) for codec in ("G722", "G722c") for legs in (50, 100, 200)),
-    *(("opus", True, False, legs) for legs in (15, 30, 60)),
+    *(("PCMU", False, False, legs) for legs in (100, 200, 300, 400)),
+    *(
+        (codec, True, srtp, legs)
+        for codec in ("PCMU", "PCMA")
+        for srtp in (False, True)
+        for legs in (100, 200, 300, 400)
+    ),
+    *(
+        (codec, True, srtp, legs)
+        for codec in ("G722", "G722c")
+        for srtp in (False, True)
+        for legs in (50, 100, 200, 400)
+    ),
+    *(("opus", True, srtp, legs) for srtp in (False, True) for legs in (15, 30, 60, 100, 200, 400)),
 )
-"""Codec, VAD, SRTP, legs: enough of each kind for its aim and its line."""
+"""Codec, VAD, SRTP, legs: what each kind carries, enough for its line, and what happens beyond."""
 
 
 def _loads(arguments: argparse.Namespace) -> list[Load]:
