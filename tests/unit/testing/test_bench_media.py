@@ -38,9 +38,10 @@ def test_the_line_of_cost_has_a_fixed_part_and_a_slope() -> None:
 
 
 def test_a_worker_that_is_overloaded_is_not_on_the_line() -> None:
-    (line,) = cost_lines(rows((100, 4000.0), (200, 7000.0), (300, 10_000.0), (900, 20_000.0)))
+    overloaded = [replace(row, lost_frames=3) for row in rows((900, 19_000.0))]
+    (line,) = cost_lines([*rows((100, 4000.0), (200, 7000.0), (300, 10_000.0)), *overloaded])
     assert line.fixed_us == 1000.0
-    assert not cost_lines(rows((100, 4000.0), (200, 7000.0), (900, 20_000.0)))
+    assert not cost_lines([*rows((100, 4000.0), (200, 7000.0)), *overloaded])
 
 
 def test_what_is_not_on_a_line_shows_in_r_squared() -> None:

@@ -44,10 +44,10 @@ def fit(legs: Sequence[int], tick_us: Sequence[float]) -> tuple[float, float, fl
 
 
 def cost_lines(rows: Sequence[Row]) -> list[CostLine]:
-    """A line for each kind of which there are three rows or more. Overloaded rows have no place on it."""
+    """A line for each kind of three rows or more. Those that lost frames did less than their legs ask."""
     lines = []
     for kind in dict.fromkeys(row.kind for row in rows):
-        alike = [row for row in rows if row.kind == kind and row.cpu_us_per_leg_tick * row.n < _TICK_US]
+        alike = [row for row in rows if row.kind == kind and row.lost_frames == 0]
         if len({row.n for row in alike}) < _LEAST_ROWS:
             continue
         fixed, slope, quality = fit([row.n for row in alike], [row.cpu_us_per_leg_tick * row.n for row in alike])
