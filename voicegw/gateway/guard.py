@@ -19,6 +19,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from voicegw.base.metrics import Counters
+from voicegw.gateway.balancers import Balancers, Network
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.proof_tally import ProofTally
 from voicegw.gateway.token_bucket import Rate, TokenBucket
@@ -94,7 +95,8 @@ class Guard:
         self._counters = counters
         self._on_ban = on_ban
         self._rate_of = rate_of
-        self._networks = [ipaddress.ip_network(network, strict=False) for network in config.trusted]
+        self._balancers = Balancers(config.balancers)
+        self._networks = _networks(config)
         self._trunk = lru_cache(maxsize=_TRUNKS_CACHED)(self._find_trunk)
         self._rations: dict[str, TokenBucket] = {}
         """Of trunks: other trunks begin no ration anew."""
@@ -115,8 +117,9 @@ class Guard:
     def use(self, config: GuardConfig) -> None:
         """Lists, times and rates of a changed configuration, from the next message on. Bans last as long as they
         were to, and nobody's ration begins anew."""
-        if config.trusted != self._config.trusted:
-            self._networks = [ipaddress.ip_network(network, strict=False) for network in config.trusted]
+        if (config.trusted, config.balancers) != (self._config.trusted, self._config.balancers):
+            self._balancers = Balancers(config.balancers)
+            self._networks = _networks(config)
             self.forget_trunks()
         self._config = config
         self._tally.use(config)
@@ -159,6 +162,20 @@ class Guard:
         """Whether a connection from there is closed as it is accepted: nothing by it would be read."""
         away = bool(self._bans) and self._trunk(source.host) is None and self._is_banned(source.host, now)
         return away and not self._drop(SipCounter.GUARD_BANNED)
+
+    # ---------------------------------------------------------------- behind a balancer
+
+    def sender(self, incoming: Incoming) -> Address:
+        """Who sent a request: its source, or whom a balancer names."""
+        return self._balancers.sender(incoming)
+
+    def ignores_sender(self, incoming: Incoming, now: float) -> float:
+        """Seconds for which whom a balancer names is banned still, 0 for nobody. It is told: to a balancer silence
+        is the death of a node."""
+        host = self.sender(incoming).host
+        if host == incoming.source.host or self._trunk(host) is not None or not self._is_banned(host, now):
+            return 0.0
+        return self._bans[host].until - now
 
     # ---------------------------------------------------------------- what becomes of them
 
@@ -211,7 +228,7 @@ class Guard:
             self._counters.add(SipCounter.PHONES_ASKED)
         elif trial is Trial.WRONG:
             self._counters.add(SipCounter.PHONES_WRONG)
-        host, question = incoming.source.host, (incoming.call_id, incoming.request.headers.get("To") or "")
+        host, question = self.sender(incoming).host, (incoming.call_id, incoming.request.headers.get("To") or "")
         if self._trunk(host) is not None:
             return
         if self._tally.note(trial, host, question, now) and host not in self._calls:
@@ -310,6 +327,11 @@ class Guard:
     def _drop(self, counter: SipCounter) -> bool:
         self._counters.add(counter)
         return False
+
+
+def _networks(config: GuardConfig) -> list[Network]:
+    """Without limits."""
+    return [ipaddress.ip_network(network, strict=False) for network in (*config.trusted, *config.balancers)]
 
 
 def names_scanner(data: bytes, scanners: tuple[str, ...]) -> bool:

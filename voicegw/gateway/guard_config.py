@@ -28,6 +28,9 @@ class GuardConfig:
 
     trusted: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     """Networks without limits. Programs on this machine are: nobody else can send from its loopback addresses."""
+    balancers: tuple[str, ...] = ()
+    """Networks of proxies in front, trusted as well, which say who sent a request in ``X-Voicegw-Source`` and take
+    away what the sender had written there. By that address passwords are rationed and bans hold."""
     stranger_per_s: float = 20.0
     """For one unknown address: some six calls a second. A message counts once for each 2 kB of it."""
     stranger_burst: float = 60.0
@@ -69,7 +72,7 @@ class GuardConfig:
     """Calls at once from any one address."""
 
     def __post_init__(self) -> None:
-        for network in self.trusted:
+        for network in (*self.trusted, *self.balancers):
             try:
                 ipaddress.ip_network(network, strict=False)
             except ValueError:

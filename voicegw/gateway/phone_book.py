@@ -54,6 +54,10 @@ class PhoneBook:
         self.registrar = Registrar(config.limits)
         self.on_registered: Callable[[str, Address], None] = lambda _name, _source: None
         self.on_trial: Callable[[Trial, Incoming, float], None] = lambda _trial, _incoming, _now: None
+        self.sender: Callable[[Incoming], Address] = lambda incoming: incoming.source
+        """Whose wrong passwords count; whom a balancer names."""
+        self.ignores: Callable[[Incoming, float], float] = lambda _incoming, _now: 0.0
+        """Seconds for which that one is banned: nothing of what it says is looked at."""
         self.listeners: list[Callable[[PhoneState], None]] = []
         self.set_accounts(())
 
@@ -131,7 +135,9 @@ class PhoneBook:
         return Welcome(verdict.username) if verdict.username == _user(sender) else _FORBIDDEN
 
     def _prove(self, incoming: Incoming, now: float) -> Proven | Unproven:
-        verdict = self._digest.check(incoming.request, incoming.source, now)
+        if self.ignores(incoming, now) > 0:
+            return self._digest.ask(incoming.request, self.sender(incoming), now)
+        verdict = self._digest.check(incoming.request, self.sender(incoming), now)
         self.on_trial(verdict.trial if isinstance(verdict, Unproven) else Trial.RIGHT, incoming, now)
         return verdict
 

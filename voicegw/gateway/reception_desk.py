@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import ceil
 from typing import Final
 
 from voicegw.base.ids import RandomBytes
+from voicegw.gateway.balancers import BANNED
 from voicegw.gateway.phone_book import PhoneBook
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
@@ -54,17 +57,30 @@ class ReceptionDesk:
 
     def register(self, incoming: Incoming, now: float) -> Answer:
         """See the protocol."""
-        return self._phones.register(incoming, now)
+        return self._marked(self._phones.register(incoming, now), incoming, now)
 
     def identify(self, incoming: Incoming, now: float) -> Decision:
         """See the protocol."""
+        decision = self._identify(incoming, now)
+        if isinstance(decision, Welcome) and self._phones.ignores(incoming, now) > 0:
+            decision = Answer(403)
+        return self._marked(decision, incoming, now) if isinstance(decision, Answer) else decision
+
+    def _marked(self, answer: Answer, incoming: Incoming, now: float) -> Answer:
+        """With a word to the balancer, if the sender is banned by now: it keeps silent from then on."""
+        seconds = self._phones.ignores(incoming, now)
+        return replace(answer, headers=(*answer.headers, (BANNED, str(ceil(seconds))))) if seconds > 0 else answer
+
+    def _identify(self, incoming: Incoming, now: float) -> Decision:
         here = self._trunks.table.of_host(incoming.source.host)
         if not here:
             return self._phones.identify(incoming, now)
         self._asked = tuple(trunk for trunk in here if trunk.settings.challenge_calls)
         if not self._asked:
             return Welcome()
-        verdict = self._digest.check(incoming.request, incoming.source, now)
+        if self._phones.ignores(incoming, now) > 0:
+            return Answer(403)
+        verdict = self._digest.check(incoming.request, self._phones.sender(incoming), now)
         if isinstance(verdict, Unproven):
             return Answer(verdict.status, verdict.headers, is_final=verdict.failed)
         return Welcome()

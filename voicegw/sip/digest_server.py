@@ -115,6 +115,10 @@ class DigestServer:
 
     # ---------------------------------------------------------------- asking
 
+    def ask(self, request: Request, source: Address, now: float) -> Unproven:
+        """A challenge as everybody gets, whatever ``request`` says."""
+        return self._ask(request, source, now, False, Trial.ASKED)
+
     def _ask(self, request: Request, source: Address, now: float, as_proxy: bool, why: Trial) -> Unproven:
         """A challenge for each algorithm with one nonce, each in a line of its own (RFC 8760 §2.3)."""
         nonce = self._nonces.make(source.host, now)

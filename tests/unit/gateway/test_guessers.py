@@ -30,7 +30,7 @@ from voicegw.sip.user_agent import UserAgent
 
 DOMAIN = "voice.test"
 HERE = Address("192.0.2.2", 5060)
-GUESSER, HOUSE, TRUNK = "198.51.100.4", "198.51.100.5", "203.0.113.1"
+GUESSER, HOUSE, TRUNK, BALANCER = "198.51.100.4", "198.51.100.5", "203.0.113.1", "203.0.113.9"
 CONFIG = GuardConfig(wrong_answers=5, unanswered=8, stranger_burst=1000, strangers_per_s=1000)
 
 
@@ -44,9 +44,10 @@ class Server:
         phones = PhonesConfig(DOMAIN, accounts=(anna,), algorithms=("MD5",))
         self.book = PhoneBook(phones, random.Random(1).randbytes)
         self.guard = Guard(config, self.counters, self.bans.append, {TRUNK: Rate(1000, 1000)}.get)
-        self.book.on_trial = self.guard.note_trial
+        self.book.on_trial, self.book.sender = self.guard.note_trial, self.guard.sender
         desk = TrunkDesk((), "open", self.counters)
         reception = ReceptionDesk(self.book, desk, phones.policy, random.Random(2).randbytes)
+        self.book.ignores = self.guard.ignores_sender
         agent = UserAgentConfig(local_address=lambda _peer: HERE, reception=reception, peers=self.guard)
         self.agent = UserAgent(agent, random.Random(3).randbytes, self.counters)
 
@@ -63,10 +64,10 @@ class Server:
 
 
 class Caller:
-    """Asks and answers challenges from one address."""
+    """Asks and answers challenges from one address; ``added``: lines that are written behind the others."""
 
-    def __init__(self, server: Server, host: str) -> None:
-        self.server, self.host = server, host
+    def __init__(self, server: Server, host: str, *added: tuple[str, str]) -> None:
+        self.server, self.host, self.added = server, host, added
 
     def request(self, method: str, user: str) -> Request:
         mark = f"m{next(self.server.marks)}"
@@ -78,6 +79,7 @@ class Caller:
             ("Call-ID", mark),
             ("CSeq", f"1 {method}"),
             ("Contact", f"<sip:{user}@{self.host}:5070>"),
+            *self.added,
         ]
         return Request(method, f"sip:{DOMAIN}", Headers(headers))
 
@@ -211,3 +213,69 @@ def test_nothing_in_an_answer_tells_whether_a_name_exists(method: str) -> None:
         return [(first, [(name, value.replace(user, "USER")) for name, value in rest]) for first, rest in texts]
 
     assert said("anna", "guess") == said("nobody", "guess") and len(said("anna", "guess")) > 6
+
+
+def behind(server: Server, *named: str, balancer: str = BALANCER) -> Caller:
+    return Caller(server, balancer, *(("X-Voicegw-Source", one) for one in named))
+
+
+BALANCED = replace(CONFIG, balancers=(f"{BALANCER}/32",))
+
+
+@pytest.mark.parametrize("method", ["REGISTER", "INVITE", "SUBSCRIBE"])
+def test_behind_a_balancer_who_guesses_is_told_apart_from_everybody_else(method: str) -> None:
+    server = Server(BALANCED)
+    guesser, honest = behind(server, GUESSER), behind(server, HOUSE)
+    statuses = [guesser.try_("anna", f"word{number}", method) for number in range(7)]
+    assert statuses == [401] * 7
+    assert server.bans == [Ban(GUESSER, BanReason.GUESSING, CONFIG.ban_s)]
+    server.now = 100.5
+    (told,) = guesser.ask("anna", method)
+    assert (told.status, told.headers.get("X-Voicegw-Banned")) == (401, "500"), "silence would be taken for death"
+    assert guesser.try_("anna", "rose", method) == 401, "too late"
+    assert honest.try_("anna", "rose") == 200
+    assert Caller(server, GUESSER).ask("anna", method) == [], "and by no other way"
+
+
+def test_behind_a_balancer_wrong_passwords_are_rationed_by_whom_it_names() -> None:
+    server = Server(GuardConfig(balancers=(BALANCER,)))
+    guesser, honest = behind(server, GUESSER), behind(server, HOUSE)
+    statuses = [guesser.try_("anna", f"word{number}") for number in range(12)]
+    assert statuses == [401] * 10 + [503] * 2
+    assert honest.try_("anna", "old") == 401 and honest.try_("anna", "rose") == 200
+
+
+def test_behind_a_balancer_who_walks_through_names_is_banned() -> None:
+    server = Server(BALANCED)
+    walker = behind(server, GUESSER)
+    answers = [walker.ask(name)[0] for name in ["anna", *map(str, range(100, 110))]]
+    assert {answer.status for answer in answers} == {401}, "one name is answered as the other"
+    assert [answer.headers.get("X-Voicegw-Banned") for answer in answers] == [None] * 8 + ["600"] * 3
+    stranger = walker.request("INVITE", "anna")
+    elsewhere = Request("INVITE", "sip:7@example.org", stranger.headers.with_("From", "<sip:7@example.org>;tag=t"))
+    assert [answer.status for answer in server.asks(elsewhere, BALANCER)][-1:] == [403], "nor is a call taken"
+
+
+def test_nobody_but_a_balancer_says_who_somebody_is() -> None:
+    server = Server(BALANCED)
+    liar = behind(server, HOUSE, balancer=GUESSER)
+    assert [liar.try_("anna", "no") for _ in range(7)][-1] == 0
+    through = behind(server, "203.0.113.77", GUESSER)
+    assert through.try_("anna", "rose") == 401, "what the sender wrote there comes first, and counts for nothing"
+    assert [ban.host for ban in server.bans] == [GUESSER]
+
+
+@pytest.mark.parametrize("named", [(), ("nobody",), ("",), (BALANCER,)])
+def test_whom_a_balancer_does_not_name_has_its_address_and_its_trust(named: tuple[str, ...]) -> None:
+    server = Server(BALANCED)
+    known = behind(server, *named)
+    assert all(known.try_("anna", "no") in (401, 503) for _ in range(20)) and server.bans == []
+
+
+def test_a_changed_configuration_names_other_balancers() -> None:
+    server = Server(BALANCED)
+    caller = behind(server, "[2001:db8::9]")
+    assert [caller.try_("anna", "no") for _ in range(7)] == [401] * 7
+    assert [ban.host for ban in server.bans] == ["2001:db8::9"]
+    server.guard.use(CONFIG)
+    assert caller.try_("anna", "rose") == 200, "what it says is not read any more"
