@@ -61,6 +61,7 @@ def test_a_telephone_follows_its_call_into_another_worker(tmp_path: Path, namesp
         caller.do([*dial(server.uri), *listen(1.5)])
         both = server.workers(MEDIA)
         assert len(both) == 2
+        cores = [os.sched_getaffinity(pid) for pid in both]
         (call,) = (server.home / "calls").glob("*.jsonl")
         # Which of the two has the call is not told: the first to be killed may be the other one.
         for pid in both:
@@ -70,12 +71,16 @@ def test_a_telephone_follows_its_call_into_another_worker(tmp_path: Path, namesp
         server.wait(lambda: "MediaHasMoved" in call.read_text(), 30, "the call has moved")
         caller.do([*press("1234"), *listen(4.0), *hang_up()])
         log = server.call()
+        successors = [os.sched_getaffinity(pid) for pid in server.workers(MEDIA)]
     assert (log.cause, log.keys) == ("caller_hangup", "1234")
     assert "You pressed 1 2 3 4" in log.agent_said
     caller_side, _ = read_wav(Path(log.one("RecordingHasEnded")["path"]))
     assert seconds_with(caller_side, 1000) >= 2, "it sends to where the call is now"
     assert speech_seconds(caller.heard()) >= 5
     assert server.counters["media_worker_lost"] == 2
+    assert all(len(core) == 1 for core in [*cores, *successors])
+    if len(os.sched_getaffinity(0)) > 1:
+        assert cores[0] != cores[1] and successors[0] != successors[1], "each has a core to itself"
 
 
 def test_a_caller_who_does_not_follow_is_hung_up_on(tmp_path: Path) -> None:
