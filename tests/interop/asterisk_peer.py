@@ -28,11 +28,18 @@ class Asterisk:
     """Entering waits until it has fully booted. ``voicegw`` is HOST:PORT of the server beside it.
 
     ``audiosocket`` is HOST:PORT where that takes connections. Its own files are in ``tests/interop/asterisk``;
-    those that ship are changed in their addresses only, as their first lines say.
+    those that ship are changed in their addresses only, as their first lines say. ``dialplan`` goes on with the
+    context of what voicegw may call.
     """
 
     def __init__(
-        self, work: Path, voicegw: str, audiosocket: str = "127.0.0.1:9", *, with_passwords: bool = False
+        self,
+        work: Path,
+        voicegw: str,
+        audiosocket: str = "127.0.0.1:9",
+        *,
+        with_passwords: bool = False,
+        dialplan: str = "",
     ) -> None:
         assert _PROGRAM.exists(), "Asterisk is missing: scripts/test puts it there"
         self.port = free_port()
@@ -40,6 +47,8 @@ class Asterisk:
         for folder in _FOLDERS:
             (self.home / folder).mkdir(parents=True)
         self._write(voicegw, audiosocket)
+        with (self.home / "etc" / "extensions.conf").open("a") as file:
+            file.write(f"\n[from-voicegw](+)\n{dialplan}")
         if with_passwords:
             self._keep_the_trunk_with_passwords()
 

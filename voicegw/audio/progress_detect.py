@@ -22,6 +22,9 @@ _SHARE: Final = 0.85
 _BANDS_HZ: Final = ((300, 530), (560, 690), (860, 1040), (1060, 1150), (1320, 1480), (1720, 1860), (2050, 2150))
 _NEAR: Final = 0.25
 """Part by which on and off times of a busy tone may differ."""
+_BUSY_MS: Final = 275
+"""Busy from here on: in most countries it has 300 to 750 ms, congestion 165 to 250. In Brazil, Mexico, Spain and
+Sweden busy has 200 or 250, which is congestion elsewhere."""
 
 
 class Tone(Enum):
@@ -110,7 +113,7 @@ def _extend(line: _Line, sound: _Sound) -> None:
     if line.stray < 2:
         return
     line.before = [(line.sound, line.ms), *line.before[:4]]
-    line.sound, line.ms, line.stray = sound, _FRAME_MS, 0
+    line.sound, line.ms, line.stray = sound, _FRAME_MS * line.stray, 0
 
 
 def _meaning(line: _Line) -> Tone | None:
@@ -134,7 +137,7 @@ def _cadence(runs: list[tuple[_Sound, int]]) -> Tone | None:
     if not rest or rest[0][0] not in (_Sound.LOW, _Sound.TWO):
         return None
     tone, on_ms = rest[0]
-    if tone is _Sound.LOW and 700 <= on_ms <= 2600 and pause >= 1500:
+    if tone is _Sound.LOW and pause >= 1500 and (700 <= on_ms <= 2600 or _is_double_ring(rest)):
         return Tone.RINGBACK
     if len(rest) < 5 or [sound for sound, _ in rest[:5]] != [tone, _Sound.SILENCE, tone, _Sound.SILENCE, tone]:
         return None
@@ -142,7 +145,13 @@ def _cadence(runs: list[tuple[_Sound, int]]) -> Tone | None:
     mean = sum(times) / len(times)
     if pause < 100 or not 160 <= mean <= 900 or any(abs(ms - mean) > max(_NEAR * mean, 60) for ms in times):
         return None
-    return Tone.BUSY if mean >= 350 else Tone.CONGESTION
+    return Tone.BUSY if mean >= _BUSY_MS else Tone.CONGESTION
+
+
+def _is_double_ring(runs: list[tuple[_Sound, int]]) -> bool:
+    """Twice 400 ms with 200 between them, as in Britain, India, Australia and South Africa."""
+    (_, second), *before = runs
+    return 300 <= second <= 500 and _is(before, _Sound.SILENCE, 120, 300) and _is(before[1:], _Sound.LOW, 300, 500)
 
 
 def _is(runs: list[tuple[_Sound, int]], sound: _Sound, low_ms: int, high_ms: int) -> bool:

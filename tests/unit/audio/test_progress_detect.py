@@ -43,6 +43,35 @@ def test_the_tones_of_both_plans(plan: str, offset: int, name: str, expected: To
     assert heard(played(name, plan, 12, offset)) == [expected], "told once"
 
 
+@pytest.mark.parametrize("offset", [0, 37, 101])
+@pytest.mark.parametrize(
+    ("hz", "on_ms", "off_ms", "expected"),
+    [
+        (400, 375, 375, Tone.BUSY),  # Britain
+        (450, 350, 350, Tone.BUSY),  # China; Russia and Lithuania at 425
+        (425, 300, 300, Tone.BUSY),  # Finland, Estonia, Greece, Hungary
+        (400, 750, 750, Tone.BUSY),  # India
+        (425, 240, 240, Tone.CONGESTION),  # Germany
+        (425, 200, 200, Tone.CONGESTION),  # Italy, Norway
+        (425, 175, 175, Tone.CONGESTION),  # Russia
+        (425, 167, 167, Tone.CONGESTION),  # Belgium
+    ],
+)
+def test_the_cadences_of_other_countries(hz: int, on_ms: int, off_ms: int, expected: Tone, offset: int) -> None:
+    once = np.concatenate([tone(hz, on_ms), silence(off_ms)])
+    assert heard(np.concatenate([np.zeros(offset, np.int16), *[once] * 12])) == [expected]
+
+
+@pytest.mark.parametrize("offset", [0, 37, 101])
+@pytest.mark.parametrize("beat_hz", [0, 25, 33])
+def test_a_double_ring_is_a_ringing(beat_hz: int, offset: int) -> None:
+    """400 Hz, in some countries beside 450 Hz or beaten: Britain, Australia, India, South Africa."""
+    beat = 1 + 0.9 * np.sin(2 * np.pi * beat_hz * np.arange(3200) / 8000)
+    burst = (tone(400, 400) / 2 * beat).astype(np.int16)
+    once = np.concatenate([burst, silence(200), burst, silence(2000)])
+    assert heard(np.concatenate([np.zeros(offset, np.int16), once, once])) == [Tone.RINGBACK]
+
+
 def test_a_ringing_that_turns_into_busy_is_both() -> None:
     assert heard(np.concatenate([played("ringback", "eu", 10), played("busy", "eu", 5)])) == [
         Tone.RINGBACK,
