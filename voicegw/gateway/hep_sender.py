@@ -16,7 +16,7 @@ from voicegw.gateway.hep_stream import HepStream, StreamTls
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S: Final = 30.0
-"""After the collector's name was not found."""
+"""After the collector's name was not found, or led nowhere."""
 
 
 class HepSender:
@@ -34,11 +34,11 @@ class HepSender:
 
     def send(self, captured: Captured) -> None:
         """Tell the collector of it, or count that it was not told."""
-        if self._socket is None and self._stream is None:
-            self._open()
         try:
+            if self._socket is None and self._stream is None:
+                self._open()
             is_sent = self._send(hep_packet(self._identity, captured))
-        except (OSError, ValueError):  # a full buffer, nobody there, no address: Homer goes without
+        except (OSError, ValueError):  # a full buffer, no way there, no address: Homer goes without
             is_sent = False
         self._counters.add("hep_packets_sent" if is_sent else "hep_packets_dropped")
 
@@ -66,7 +66,7 @@ class HepSender:
         return True
 
     def _open(self) -> None:
-        """At once where the collector is an address, else as soon as its name is found."""
+        """At once where the collector is an address, else as soon as its name is found. Raises OSError."""
         if self._is_closed or self._looking is not None:
             return
         host, port = self._config.place
@@ -81,18 +81,22 @@ class HepSender:
         while self._socket is None:
             try:
                 found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-            except OSError as error:
-                log.warning("the collector of HEP is not found: %s", error, extra={"host": host})
-                await asyncio.sleep(LOOK_AGAIN_S)
-            else:
                 self._connect(found[0][0], found[0][4])
+            except OSError as error:
+                log.warning("the collector of HEP cannot be reached: %s", error, extra={"host": host})
+                await asyncio.sleep(LOOK_AGAIN_S)
 
     def _connect(
         self, family: int, address: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
     ) -> None:
+        """Raises OSError where no way leads there."""
         made = socket.socket(family, socket.SOCK_DGRAM)
         made.setblocking(False)
-        made.connect(address)
+        try:
+            made.connect(address)
+        except OSError:
+            made.close()
+            raise
         self._socket = made
 
 

@@ -139,7 +139,7 @@ def _build_block(block: ReportBlock) -> bytes:
         block.highest_sequence & 0xFFFFFFFF,
         block.jitter & 0xFFFFFFFF,
         block.last_sr,
-        block.delay_since_sr,
+        block.delay_since_sr & 0xFFFFFFFF,  # 18 hours; round trips are counted modulo that (§6.4.1)
     )
 
 

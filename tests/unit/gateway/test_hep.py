@@ -10,6 +10,7 @@ import pytest
 
 from voicegw.base.errors import ConfigError
 from voicegw.base.metrics import Counters
+from voicegw.gateway import hep_sender
 from voicegw.gateway.blotting import without_secrets
 from voicegw.gateway.hep import HepTap
 from voicegw.gateway.hep_config import HepConfig
@@ -92,6 +93,44 @@ def test_it_sends_drops_and_counts() -> None:
             await sender.close()
             tap.sent(MESSAGE, PEER)
             assert counters.snapshot() == {"hep_packets_sent": 2, "hep_packets_dropped": 2}
+
+    asyncio.run(story())
+
+
+NOWHERE = "255.255.255.255"
+"""Nobody may connect there without asking the kernel first."""
+
+
+def test_a_collector_to_whom_no_way_leads_does_not_stop_a_message() -> None:
+    async def story() -> None:
+        counters = Counters()
+        sender = HepSender(HepConfig(f"{NOWHERE}:9060"), counters)
+        HepTap(sender, lambda _peer: HERE, ManualClock()).received(MESSAGE, PEER)
+        await sender.close()
+        assert counters.snapshot() == {"hep_packets_dropped": 1}
+
+    asyncio.run(story())
+
+
+def test_a_name_that_leads_nowhere_is_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hep_sender, "LOOK_AGAIN_S", 0.0)
+
+    async def story() -> None:
+        asked = asyncio.Event()
+        found = iter([NOWHERE, "127.0.0.1"])
+
+        async def getaddrinfo(_host: str, port: int, **_kind: object) -> list[tuple[object, ...]]:
+            place = next(found)
+            if place != NOWHERE:
+                asked.set()
+            return [(socket.AF_INET, socket.SOCK_DGRAM, 0, "", (place, port))]
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+        sender = HepSender(HepConfig("homer.example:9060"), Counters())
+        HepTap(sender, lambda _peer: HERE, ManualClock()).received(MESSAGE, PEER)
+        async with asyncio.timeout(30):
+            await asked.wait()
+        await sender.close()
 
     asyncio.run(story())
 

@@ -54,6 +54,16 @@ def test_round_trip_of_the_example_in_the_rfc() -> None:
     assert round_trip_s(block, 0xB44D_B710_8000_0000 >> 0 & 0xFFFFFFFFFFFF0000) == pytest.approx(6.125)
 
 
+def test_a_sender_report_of_a_day_ago_wraps_and_its_round_trip_is_right() -> None:
+    sent = to_ntp(1_700_000_000.0)
+    day = round(86_400 * 65536)
+    (parsed,) = parse_compound(
+        build_compound([ReceiverReport(9, (ReportBlock(1, 0, 0, 0, 0, middle_32(sent), day),))])
+    )
+    assert isinstance(parsed, ReceiverReport)
+    assert round_trip_s(parsed.blocks[0], sent + (86_400 << 32) + (1 << 31)) == pytest.approx(0.5)
+
+
 def test_no_round_trip_without_a_report_of_ours_and_none_below_zero() -> None:
     assert round_trip_s(ReportBlock(1, 0, 0, 0, 0), to_ntp(5)) is None
     late = ReportBlock(1, 0, 0, 0, 0, last_sr=middle_32(to_ntp(5)), delay_since_sr=65536)
