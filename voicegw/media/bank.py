@@ -120,6 +120,8 @@ class LegBank:
     def give_back(self, row: int) -> None:
         """The leg is over."""
         self._free.append(row)
+        self.jitter.restart(row)
+        self._concealer.reset(row)
         self._codec.pop(row, None)
         self.received.forget(row)
         self.noise.end(row)

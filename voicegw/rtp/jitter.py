@@ -105,6 +105,9 @@ class JitterBank:
         """The next packet begins a new stream (new SSRC)."""
         self.running[row] = self._stand[row] = False
         self._present[row] = False
+        # What nobody pulls any more would keep all others from the short ways for as long as the row is free.
+        self._hold[row] = 0
+        self._behind_since[row] = _NEVER
 
     def insert(
         self, rows: _Rows, timestamp: _Ints, packets: _Bytes, offset: int, lengths: _Ints, reception: Reception

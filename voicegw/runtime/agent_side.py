@@ -132,6 +132,8 @@ class AgentSide:
 
     def on_media(self, mail: mail_types.MediaMail) -> None:
         """Any other news of the media worker."""
+        if isinstance(mail, m.PlayoutCut) and self.transfers is not None:
+            self.transfers.was_cut(mail)
         match mail:
             case m.MixChanged():
                 if self.others is not None:

@@ -9,6 +9,7 @@ from typing import Final
 from voicegw.base.ids import UtteranceId, token
 from voicegw.call.edges import MUSIC
 from voicegw.media import messages as m
+from voicegw.media.config import SAMPLE_RATE_HZ
 from voicegw.runtime.announcer import AnnouncerLinks
 from voicegw.runtime.services import Music
 
@@ -25,7 +26,10 @@ class HoldMusic:
         self._links = links
         self._rate_hz = rate_hz
         self._music = music
-        self._queued: deque[UtteranceId] = deque()
+        self._queued: deque[tuple[UtteranceId, float]] = deque()
+        """Pieces, and where in the music they begin, s."""
+        self._cut: tuple[UtteranceId, float] | None = None
+        """The one that was being played when it fell silent."""
         self._at_s = 0.0
 
     @property
@@ -41,26 +45,37 @@ class HoldMusic:
     def stop(self) -> None:
         """Fall silent now."""
         if self._queued:
+            self._cut = self._queued[0]
+            self._at_s = self._cut[1]
             self._queued.clear()
             self._links.media.send(m.CutPlayout(self._links.call_id, MUSIC))
 
     def ended(self, utterance_id: UtteranceId) -> bool:
         """An utterance of the call was played to its end; False if it was none of these. The next one follows."""
-        if utterance_id not in self._queued:
-            return False
-        self._queued.remove(utterance_id)
-        self.play()
-        return True
+        for piece in self._queued:
+            if piece[0] == utterance_id:
+                self._queued.remove(piece)
+                self.play()
+                return True
+        return False
+
+    def was_cut(self, utterance_id: UtteranceId, sent_samples: int) -> None:
+        """So much of an utterance of the call was heard, samples at 8 kHz, when it was cut: here it goes on."""
+        if self._cut is not None and self._cut[0] == utterance_id:
+            if not self._queued:
+                self._at_s = self._cut[1] + sent_samples / SAMPLE_RATE_HZ
+            self._cut = None
 
     def _queue(self, music: Music) -> None:
         links, rate_hz = self._links, self._rate_hz()
+        utterance_id = UtteranceId(token(links.random))
         pcm = music.piece(rate_hz, self._at_s, PIECE_S, begins=not self._queued)
+        self._queued.append((utterance_id, self._at_s))
         self._at_s += PIECE_S
-        self._queued.append(UtteranceId(token(links.random)))
         links.media.send(
             m.QueueAudio(
                 links.call_id,
-                self._queued[-1],
+                utterance_id,
                 pcm,
                 final=True,
                 interruptible=False,

@@ -16,6 +16,7 @@ from voicegw.call.briefing import invite_headers, spoken_summary
 from voicegw.call.edges import ANNOUNCER, BRIEFER, MUSIC
 from voicegw.call.transfer import TransferConfig
 from voicegw.call.transfer_request import Comfort, TransferFailure, TransferRequest
+from voicegw.media import messages as m
 from voicegw.runtime.announcer import Announcer, AnnouncerLinks
 from voicegw.runtime.call_legs import Caller, CallLegs
 from voicegw.runtime.hold_music import HoldMusic
@@ -138,6 +139,10 @@ class TransferDesk:
         """An utterance was played to its end; False if it was not one of these."""
         voices = (self._to_caller, self._music, self._to_target)
         return any(voice.ended(utterance_id) for voice in voices)
+
+    def was_cut(self, cut: m.PlayoutCut) -> None:
+        """An utterance of the call, one of these or another, was cut."""
+        self._music.was_cut(cut.utterance_id, cut.sent_samples)
 
     def _ring(self) -> None:
         if self._music.there:

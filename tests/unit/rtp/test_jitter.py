@@ -316,6 +316,20 @@ def test_a_restart_forgets_what_was_stored() -> None:
     assert [stream.get() for _ in range(3)] == [None, None, None]
 
 
+def test_a_stream_that_ended_while_it_was_held_back_holds_back_nobody() -> None:
+    stream = Stream()
+    stream.put(0)
+    for _ in range(6):
+        stream.get()
+    stream.put(1)  # late: the playout is to stand still, and no packet was in time since
+    stream.bank.restart(0)
+    other = np.array([1], np.intp)
+    stamp, number = np.array([0], np.int64), np.array([0], np.int64)
+    reception = stream.stats.update(other, number, stamp, 0)
+    stream.bank.insert(other, stamp, np.zeros((1, 172), np.uint8), 12, np.array([160], np.int64), reception)
+    assert [stream.bank.pull(other).due is None for _ in range(3)] == [False, False, True]
+
+
 def test_a_frame_that_was_foretold_is_as_good_as_one_that_was_looked_at() -> None:
     usual, looked_at = Stream(), Stream()
     out: list[tuple[int | None, int | None]] = []

@@ -56,7 +56,7 @@ def test_round_trip_of_the_example_in_the_rfc() -> None:
 
 def test_a_sender_report_of_a_day_ago_wraps_and_its_round_trip_is_right() -> None:
     sent = to_ntp(1_700_000_000.0)
-    day = round(86_400 * 65536)
+    day = 86_400 * 65536
     (parsed,) = parse_compound(
         build_compound([ReceiverReport(9, (ReportBlock(1, 0, 0, 0, 0, middle_32(sent), day),))])
     )
