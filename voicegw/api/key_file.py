@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from voicegw.base.durable import sync_directory
 from voicegw.base.errors import ConfigError
 from voicegw.base.ids import RandomBytes
 
@@ -68,7 +69,10 @@ def _is_there(path: Path) -> bool:
 
 
 def _make(path: Path, random: RandomBytes) -> None:
-    """Written aside and linked, so that nobody ever reads half of it, and the first of several wins."""
+    """Written aside and linked, so that nobody ever reads half of it, and the first of several wins.
+
+    What is sealed from now on is in the database for good, so the file has to be as well.
+    """
     if path.resolve().is_relative_to(_VOLATILE):
         fix = f"mount the secret there. {_MAKE} FILE makes one, the same file for all nodes that share a store"
         raise ConfigError(
@@ -81,6 +85,7 @@ def _make(path: Path, random: RandomBytes) -> None:
             file.flush()
             os.fsync(file.fileno())
             os.link(file.name, path)
+        sync_directory(path.parent)
     except FileExistsError:
         pass
     except OSError as error:

@@ -30,6 +30,8 @@ class BanBook:
         self._by = by
         self._notices: dict[str, Notice] = {}
         self._unsaid: set[str] = set()
+        self.ripe_at = math.inf
+        """When the first word will be believed that came from too far ahead, and is to be looked at again."""
 
     def ban(self, host: str, reason: str, until: float, now: float) -> None:
         """This node ignores a host."""
@@ -46,6 +48,7 @@ class BanBook:
     def merge(self, theirs: Sequence[Notice], now: float) -> list[Notice]:
         """All that the nodes share. What is news here; what is news there is :meth:`unsaid` from now on."""
         self._notices = {host: known for host, known in self._notices.items() if known.until > now}
+        self.ripe_at = min((one.at - CLOCKS_S for one in theirs if one.at > now + CLOCKS_S), default=math.inf)
         shared: dict[str, float] = {}
         news: list[Notice] = []
         for notice in filter(None, (believed(one, now) for one in theirs)):
@@ -112,7 +115,8 @@ class SharedBans:
         if unsaid := self._book.unsaid():
             await self._shared.put_notices(unsaid)
             self._book.said(unsaid)
-        version, found = await self._shared.notices(self._version)
+        is_ripe = self._wall() >= self._book.ripe_at
+        version, found = await self._shared.notices(None if is_ripe else self._version)
         if found is not None:
             for notice in self._book.merge(found, self._wall()):
                 self.on_news(notice)

@@ -20,6 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+from voicegw.base.durable import sync_directory
 from voicegw.base.errors import ConfigError, LocalError
 
 KeyId: TypeAlias = bytes
@@ -174,5 +175,6 @@ def _write_new(path: Path, label: str, name: str, raw: bytes, mode: int) -> None
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        sync_directory(path.parent)
     except OSError as error:
         raise LocalError(f"{path}: {error.strerror}") from None

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from voicegw.base.durable import sync_directory
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes, token
 
@@ -203,7 +204,7 @@ class SpoolWriter:
         self._offset = 0
         self._opened_s = time.monotonic()
         self._file = self._directory.segment(self._number).open("xb", buffering=0)
-        _sync_directory(self._directory.path)
+        sync_directory(self._directory.path)
         return self._file
 
 
@@ -222,12 +223,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:  # the other thread has just deleted it
         return 0
-
-
-def _sync_directory(path: Path) -> None:
-    """A new file survives a crash of the machine only with the directory that names it."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

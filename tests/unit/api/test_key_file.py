@@ -43,6 +43,19 @@ def test_it_is_made_once_and_for_us_alone(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path], "nothing else is left there"
 
 
+def test_it_is_there_after_a_power_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, bool]] = []
+    path, fsync = tmp_path / "secrets.key", os.fsync
+
+    def note(handle: int) -> None:
+        synced.append((os.fstat(handle).st_ino, path.exists()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    load_key(path)
+    assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
 def test_of_two_that_make_it_at_once_the_first_wins(tmp_path: Path) -> None:
     path = tmp_path / "secrets.key"
 

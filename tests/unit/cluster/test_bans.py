@@ -133,6 +133,20 @@ def test_what_is_not_new_is_not_read() -> None:
     played(scenario)
 
 
+def test_a_word_of_a_clock_ahead_is_believed_when_its_time_has_come() -> None:
+    async def scenario(world: World) -> None:
+        word = Notice(HOST, "flood", NOW + 60, NOW + 600, "ahead")
+        await MemoryShared(world.house).put_notices([word])
+        await world.turns()
+        assert not world.a.ignored and not world.b.ignored
+        world.now = NOW + 59
+        await world.turns()
+        assert world.a.ignored == world.b.ignored == {HOST: NOW + 600}
+        assert (world.a.news, world.b.news) == (1, 1)
+
+    played(scenario)
+
+
 def test_a_word_that_comes_again_and_again_ends_when_it_would_have_ended() -> None:
     book = BanBook("a")
     word = Notice(HOST, "flood", NOW, NOW + 10 * LONGEST_S, "evil")
