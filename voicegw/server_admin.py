@@ -45,7 +45,7 @@ def make_api(
     control, captures = node_control(node), node_captures(node)
     levels = NodeGauges(lambda: lifecycle.config, node, phones)
     view = NodeView(levels.counters, levels.gauges, lifecycle.ready, node.counters.histograms)
-    followed = Followed(config.store, installer, trunks, SystemClock())
+    followed = Followed(config.store, installer, trunks, SystemClock(), phones)
     if cluster is not None:
         view = _seen(view, cluster)
         cluster.follow(followed)

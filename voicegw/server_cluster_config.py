@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -26,17 +26,40 @@ log = logging.getLogger(__name__)
 
 DOCUMENTS: Final = "documents"
 TRUNKS: Final = "trunks"
+PHONES: Final = "phones"
 _PATIENCE_S: Final = 5.0
 _AGAIN_S: Final = 0.1
+
+
+class Accounts(Protocol):
+    """:class:`voicegw.server_phones.NodePhones`."""
+
+    on_accounts: Callable[[], None]
+    """To be set: told when the API of this node has stored other accounts."""
+
+    async def take_accounts(self) -> None:
+        """Put in force what the store has; raises StoreUnavailable."""
+        ...
 
 
 class Followed:
     """An Installer that tells the other nodes, and hears what those tell. Lives in the runtime's loop."""
 
-    def __init__(self, store: StoreConfig, installer: Installer, trunks: TrunkSwitch, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: StoreConfig,
+        installer: Installer,
+        trunks: TrunkSwitch,
+        clock: Clock,
+        phones: Accounts | None = None,
+    ) -> None:
+        """``phones``: None where nobody registers."""
         self._store = store
         self._installer = installer
         self._trunks = trunks
+        self._phones = phones
+        if phones is not None:
+            phones.on_accounts = lambda: self.announce(PHONES, "")
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
@@ -71,8 +94,8 @@ class Followed:
 
     def refresh(self) -> None:
         """Something may have been published that nobody could tell us."""
-        self._begin(DOCUMENTS, "")
-        self._begin(TRUNKS, "")
+        for part in (DOCUMENTS, TRUNKS, PHONES):
+            self._begin(part, "")
 
     async def close(self) -> None:
         """Stop."""
@@ -91,8 +114,10 @@ class Followed:
             async with self._turn:
                 if part == DOCUMENTS:
                     await self._take_documents(digest)
-                else:
+                elif part == TRUNKS:
                     await self._trunks.changed()
+                elif part == PHONES and self._phones is not None:
+                    await self._phones.take_accounts()
         except StoreUnavailable as error:
             log.warning("what another node has published is not in force yet: %s", error)
         except ConfigError as error:

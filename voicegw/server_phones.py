@@ -76,6 +76,9 @@ class NodePhones:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._store: Store | None = None
+        self._turn = asyncio.Lock()
+        self.on_accounts: Callable[[], None] = lambda: None
+        """Told when the API of this node has stored other accounts, for the other nodes."""
         self.on_change: Callable[[PhoneState], None] = lambda _state: None
         """Called in the runtime's loop with everything that is new in ``snapshot``."""
         gateway.phones.listeners.append(self._note_state)
@@ -107,6 +110,11 @@ class NodePhones:
 
     async def accounts_changed(self) -> None:
         """The API has stored other accounts; raises StoreUnavailable."""
+        self.on_accounts()
+        await self.take_accounts()
+
+    async def take_accounts(self) -> None:
+        """Put in force what the store has, which this node or another one has changed; raises StoreUnavailable."""
         if self._store is not None:
             await self._take_accounts(self._store)
 
@@ -162,13 +170,14 @@ class NodePhones:
         self.refresh()
 
     async def _take_accounts(self, store: Store) -> None:
-        rows: list[Phone] = []
-        async with store.read() as unit:
-            while page := await unit.phones.page((rows[-1].name, rows[-1].id) if rows else None, _PAGE):
-                rows += page
-        gone = self._gateway.phones.set_accounts(filter(None, map(self._account, rows)))
-        self._gateway.registrar.forget(gone)
-        self.refresh()
+        async with self._turn:  # of two readings the later one counts
+            rows: list[Phone] = []
+            async with store.read() as unit:
+                while page := await unit.phones.page((rows[-1].name, rows[-1].id) if rows else None, _PAGE):
+                    rows += page
+            gone = self._gateway.phones.set_accounts(filter(None, map(self._account, rows)))
+            self._gateway.registrar.forget(gone)
+            self.refresh()
 
     def _account(self, row: Phone) -> PhoneAccount | None:
         if self._open_secret is None or row.secret_sealed is None or not row.enabled:

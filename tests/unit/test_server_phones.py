@@ -6,12 +6,15 @@ import asyncio
 import os
 from pathlib import Path
 
-from tests.unit.gateway.nodes import Node, run
+from tests.unit.api.rig import FakeInstaller
+from tests.unit.gateway.nodes import Node, run, until
 from tests.unit.gateway.test_phones import DOMAIN, phone, register
+from voicegw.api.installation import NoTrunks
 from voicegw.api.vault import Vault, phone_context
 from voicegw.base.clock import SystemClock
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.phone_secret import write_secret
+from voicegw.server_cluster_config import Followed
 from voicegw.server_phones import NodePhones
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.phones import Phone
@@ -32,6 +35,14 @@ async def add(work: Path, name: str, realm: str = DOMAIN) -> None:
     sealed = VAULT.seal(write_secret(name, realm, f"{name}'s secret"), phone_context(f"p_{name}"))
     async with store.write() as unit:
         await unit.phones.add(Phone(f"p_{name}", name, 1, 1, display_name=name.title(), secret_sealed=sealed))
+    await store.close()
+
+
+async def remove(work: Path, name: str) -> None:
+    store = Store(stored(work))
+    await store.start()
+    async with store.write() as unit:
+        await unit.phones.delete(f"p_{name}")
     await store.close()
 
 
@@ -60,6 +71,14 @@ class House:
         while not (state := self.phones.snapshot().get(name)) or state.registered is not registered:
             self.changed.clear()
             await self.changed.wait()
+
+    async def lacks(self, name: str) -> None:
+        await until(lambda: name not in self.phones.snapshot())
+
+
+def follow(work: Path, house: House) -> Followed:
+    """What joins a node to the others."""
+    return Followed(stored(work), FakeInstaller(), NoTrunks(), SystemClock(), house.phones)
 
 
 def test_accounts_of_the_api_register_and_what_they_registered_survives_a_restart(tmp_path: Path) -> None:
@@ -93,5 +112,38 @@ def test_an_account_that_the_api_adds_is_taken_at_once(tmp_path: Path) -> None:
             await house.phones.accounts_changed()
             assert (await register(device, house.node, "dora")).status == 200
         device.gateway.close()
+
+    run(scenario())
+
+
+def test_what_the_api_of_one_node_stores_registers_at_the_other_at_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        device = phone()
+        async with House(tmp_path) as here, House(tmp_path) as there:
+            followed = [follow(tmp_path, house) for house in (here, there)]
+            followed[0].announce = followed[1].changed
+            await add(tmp_path, "dora")
+            await here.phones.accounts_changed()
+            await there.knows("dora")
+            assert (await register(device, there.node, "dora")).status == 200
+            await there.knows("dora", registered=True)
+            await remove(tmp_path, "dora")
+            await here.phones.accounts_changed()
+            await there.lacks("dora")
+            assert (await register(device, there.node, "dora")).status != 200
+            await followed[1].close()
+        device.gateway.close()
+
+    run(scenario())
+
+
+def test_what_was_stored_while_nobody_could_be_heard_is_taken_afterwards(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with House(tmp_path) as house:
+            followed = follow(tmp_path, house)
+            await add(tmp_path, "dora")
+            followed.refresh()
+            await house.knows("dora")
+            await followed.close()
 
     run(scenario())
