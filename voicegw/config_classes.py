@@ -29,7 +29,7 @@ def _of(section: str, *names: str) -> tuple[str, ...]:
 
 AT_ONCE: Final = (
     *("limits", "drain", "tolls", "llm", "models"),
-    *_of("log", "level", "format", "personal"),
+    *_of("log", "level", "format", "personal", "personal_key_env"),
     *_of("sip", "strangers", "guard", "forward_to", "accept_messages", "replaceable", "identity", "locating"),
     *_of("sip", "max_calls", "max_transactions", "max_setups", "overload_ms", "retry_after_s", "connections"),
     *_of("sip", "user_agent", "datagram_limit", "tls_client"),
@@ -38,7 +38,9 @@ AT_ONCE: Final = (
     *_of("phones", "ping_s", "pings_missed", "ring_s"),
     *_of("audiosocket", "max_connections", "id_s", "announced_s"),
     *_of("audiosocket.listeners[]", "called", "allow"),
-    *_of("media", "full_busy", "full_late"),
+    *_of("media", "full_busy", "full_late", "draining_s", "jitter_start_ms", "jitter_min_ms", "jitter_max_ms"),
+    *_of("media", "no_media_timeout_ms", "rtcp_interval_ms", "echo", "vad", "catch_up_frames", "tap_ms"),
+    *_of("media", "report_interval_ms", "ear_level_dbov", "outbox_bytes"),
     *_of("store", "retention", "spool_mb", "batch_ms"),
     *_of("api", "requests_per_minute", "session_h", "session_idle_min", "home"),
     *_of("observability", "capture", "hep"),
@@ -50,9 +52,12 @@ NEW_CALLS: Final = (
     *_of("sip", "codecs", "comfort_noise", "dtmf", "srtp", "srtp_in_clear", "srtp_suites", "reliable_1xx"),
     *_of("sip", "session_expires_s", "min_se_s", "ladder"),
     *_of("recording", "format", "seal_to"),
+    "observability.otlp",
+    *_of("media", "latch_packets", "latch_window_ms", "relatch_gap_ms", "opus_complexity"),
 )
 RESTART: Final = (
-    *("paths", "cluster", "media", "log.personal_key_env"),
+    *("paths", "cluster"),
+    *_of("media", "workers", "port_low", "port_high", "max_legs", "g722_compiled", "line_processing"),
     *_of("sip", "listen_ip", "listen_port", "advertised_ip", "listeners", "t1_ms"),
     *_of("phones", "domain", "realm", "algorithms", "md5_only", "nonce_life_s", "failures"),
     *_of("audiosocket", "listeners"),
@@ -61,7 +66,6 @@ RESTART: Final = (
     *_of("api", "enabled", "listen_host", "listen_port", "tls_cert", "tls_key", "behind_tls_proxy"),
     *_of("api", "trusted_proxies", "public_url", "cors_origins", "key_file", "event_ring", "watcher_backlog"),
     *_of("api", "oidc", "browser_audio"),
-    "observability.otlp",
 )
 _TABLES: Final = {Effect.AT_ONCE: AT_ONCE, Effect.NEW_CALLS: NEW_CALLS, Effect.RESTART: RESTART}
 _EFFECTS: Final = {name: effect for effect, names in _TABLES.items() for name in names}

@@ -32,7 +32,6 @@ from voicegw.inference.settings import EngineSettings
 from voicegw.media.pool import MediaPool
 from voicegw.ports.cluster import LinePool, Owner
 from voicegw.ports.http import HttpClient
-from voicegw.ports.tracing import Tracing
 from voicegw.recording.recovery import recover_partial, remove_recording
 from voicegw.recording.seal_keys import SealPublicKey, read_public_keys
 from voicegw.runtime.audiosocket_signalling import AudioSocketDoor, SignallingWithAudioSocket
@@ -52,6 +51,7 @@ from voicegw.runtime.watched_voice import VoicePatience
 from voicegw.server_homer import HomerDesk
 from voicegw.server_llm import LlmParts
 from voicegw.server_media_start import changed_settings, command_lines
+from voicegw.server_traces import TraceDesk
 from voicegw.sip.nonces import SharedNonces
 from voicegw.storage.event_log import EventLog
 from voicegw.storage.node_files import NodeFiles
@@ -155,7 +155,7 @@ def build(
     """
     counters, clock, http = counters or Counters(), SystemClock(), http or HttpxClient()
     meter = FactMeter(counters, clock, on_fact)
-    listener, tracer, exporter = _traced(config, meter, clock, counters)
+    traces = TraceDesk(config.observability.otlp, config.log.key(os.environ), clock, counters, meter)
     make_directory(str(Path(config.paths.tools).parent), "the directory of paths.tools")
     models = make_llm_parts(config, http, clock, counters)
     store = DialplanStore(lambda: load_installation(config, http, models))
@@ -180,7 +180,7 @@ def build(
         nonces=nonces,
     )
     limit_gateway(gateway, config.limits)
-    closables: tuple[Closable, ...] = (http, *exporter)
+    closables: tuple[Closable, ...] = (http,)
     homer = HomerDesk(config.observability.hep, gateway, clock, counters)
     media = MediaPool(
         media_lines(config, read_public_keys(config.recording.seal_to)),
@@ -205,7 +205,7 @@ def build(
         recordings,
         config.call,
         config.turn,
-        listener,
+        traces,
         redactor=config.privacy.redactor,
         transfers=config.transfer,
         music=make_music(config.transfer.music),
@@ -213,7 +213,7 @@ def build(
         texts=HouseTexts(config.texts),
         eot=speech.eot,
         recording_format=config.recording.format,
-        tracing=tracer,
+        tracing=traces,
         captures=CaptureHouse(config.observability.capture, clock.monotonic),
     )
     manager = CallManager(services, store, config.limits.max_calls)
@@ -222,21 +222,9 @@ def build(
         browsers.on_event = manager.on_leg_event
     levels = (log.gauges, speech.gauges, *(() if sockets is None else (sockets.gauges,)))
     parts = (gateway, media, speech, models, manager, store, counters, closables, log)
-    node = Node(*parts, levels=levels, audiosocket=sockets, homer=homer)
+    node = Node(*parts, levels=levels, audiosocket=sockets, homer=homer, traces=traces)
     manager.keeps_up = lambda: node.speech.keeps_up()
     return node
-
-
-def _traced(
-    config: Config, then: FactListener, clock: Clock, counters: Counters
-) -> tuple[FactListener, Tracing | None, tuple[Closable, ...]]:
-    """Who hears of facts first, what traces calls, and what is closed with it."""
-    if not config.observability.otlp.url:
-        return then, None, ()
-    from voicegw.server_traces import make_tracer  # an extra
-
-    tracer, exporter = make_tracer(config.observability.otlp, clock, counters, config.log.key(os.environ), then)
-    return tracer, tracer, (exporter,)
 
 
 def limit_gateway(gateway: SipGateway, limits: LimitsConfig) -> None:
@@ -266,7 +254,7 @@ def _tells(config: Config) -> bool:
 def change_media(media: MediaPool, config: Config, seal_to: Sequence[SealPublicKey]) -> None:
     """What of the configuration media workers see to, from now on."""
     settings = changed_settings(
-        config.log.level, config.log.personal, seal_to, config.recording, tell_reports=_tells(config)
+        config.media, config.log.level, config.log.personal, seal_to, config.recording, tell_reports=_tells(config)
     )
     media.change_limits(config.media.full_busy, config.media.full_late)
     media.change(media_lines(config, seal_to), settings)

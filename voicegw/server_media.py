@@ -103,7 +103,10 @@ def capture_writer(recorder: DiskRecorder, quota: DiskQuota) -> CaptureWriter:
 
 
 def changer(
-    recorder: DiskRecorder, quota: DiskQuota, tell_reports: Callable[[bool], None]
+    recorder: DiskRecorder,
+    quota: DiskQuota,
+    tell_reports: Callable[[bool], None],
+    use: Callable[[MediaConfig], None],
 ) -> Callable[[ChangeSettings], None]:
     """Puts other settings in force while the worker runs."""
 
@@ -112,6 +115,7 @@ def changer(
         quota.change(settings.keep_free_mb, settings.max_total_mb)
         tell_reports(settings.tell_reports)
         recorder.seal_to = [SealPublicKey.from_bytes(key) for key in settings.seal_to]
+        use(settings.media)
 
     return change
 
@@ -187,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         recorder = DiskRecorder(seal_to, quota)
         captures = capture_writer(recorder, quota)
         engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, recorder, vad, line, captures)
-        engine.on_settings = changer(recorder, quota, engine.tell_reports)
+        engine.on_settings = changer(recorder, quota, engine.tell_reports, engine.use)
         if arguments.tell_reports:
             engine.tell_reports()
         run_worker(sock, engine)

@@ -47,18 +47,21 @@ def command_lines(
 
 
 def changed_settings(
+    config: MediaConfig,
     log_level: str,
     log_personal: str,
     seal_to: Sequence[SealPublicKey],
     recording: RecordingConfig,
     *,
     tell_reports: bool,
-) -> ChangeSettings:
+) -> list[ChangeSettings]:
     """The same for workers that run."""
     keys, seen = tuple(key.to_bytes() for key in seal_to), _seen(log_personal)
-    return ChangeSettings(
-        log_level, seen, recording.keep_free_mb, recording.max_total_mb, keys, tell_reports=tell_reports
-    )
+    free, total = recording.keep_free_mb, recording.max_total_mb
+    return [
+        ChangeSettings(log_level, seen, free, total, keys, config.of_worker(index), tell_reports=tell_reports)
+        for index in range(config.workers)
+    ]
 
 
 def command_line(

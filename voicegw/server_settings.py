@@ -42,6 +42,7 @@ CALLS: Final = (
     "recording.format",
 )
 HOMER: Final = ("observability.hep",)
+TRACES: Final = ("observability.otlp", "log.personal_key_env")
 MEDIA: Final = (
     *("media", "log", "recording.seal_to", "recording.keep_free_mb", "recording.max_total_mb"),
     *HOMER,
@@ -67,6 +68,7 @@ class LiveSettings:
         # Those that may fail come first, and all but the last one can be taken back.
         self._failing: tuple[_Switch[Awaitable[None]], ...] = (
             (HOMER, self._homer),
+            (TRACES, self._traces),
             (MODELS, self._models),
             (ENGINES, self._engines),
         )
@@ -113,6 +115,7 @@ class LiveSettings:
                     await begin(planned)
         except ConfigError:
             await self._homer(self.current)
+            await self._traces(self.current)
             await self._models(self.current)
             raise
         self.current, self._music = planned, music
@@ -149,6 +152,10 @@ class LiveSettings:
             await self._node.homer.use(config.observability.hep)
         except LocalError as error:
             raise ConfigError(f"observability.hep: {error}", fix="see voicegw check") from None
+
+    async def _traces(self, config: Config) -> None:
+        if self._node.traces is not None:
+            await self._node.traces.use(config.observability.otlp, config.log.key(os.environ))
 
     async def _models(self, config: Config) -> None:
         assert isinstance(self._node.models, LlmParts)

@@ -15,7 +15,7 @@ from tests.unit.gateway.nodes import Node, RawSocket, run
 from voicegw.api.config import ApiConfig
 from voicegw.api.service import put_in_force
 from voicegw.base.clock import SystemClock
-from voicegw.base.errors import LocalError
+from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId
 from voicegw.base.personal import Disclosure, PersonalView
 from voicegw.call.capture_config import CaptureConfig
@@ -41,6 +41,7 @@ from voicegw.server_settings import LiveSettings
 from voicegw.storage.config import RetentionConfig, StoreConfig
 from voicegw.storage.sinks import Sinks
 from voicegw.storage.writer import StoreWriter
+from voicegw.telemetry.config import OtlpConfig
 
 LISTENER = AudioSocketListener(port=0, called="7100")
 
@@ -192,3 +193,16 @@ def test_the_api_asks_anew_for_each_request(tmp_path: Path) -> None:
         assert rig.app.state.parts.config.session_h == 1.0
     finally:
         rig.close()
+
+
+def test_traces_begin_with_their_collector(node: tuple[RunningNode, LiveSettings]) -> None:
+    built, settings = node
+    tracing = given_to_calls(built).tracing
+    assert tracing is not None and tracing.trace(CallId("a"), {}, "") is None
+    otlp = OtlpConfig("http://127.0.0.1:9/v1/traces")
+    apply(settings, replace(settings.current, observability=ObservabilityConfig(otlp=otlp)))
+    assert tracing.trace(CallId("b"), {}, "") is not None
+    lost = replace(otlp, secret_headers={"Authorization": "VOICEGW_TEST_NOT_THERE"})
+    with pytest.raises(ConfigError, match="VOICEGW_TEST_NOT_THERE"):
+        asyncio.run(settings.apply(replace(settings.current, observability=ObservabilityConfig(otlp=lost))))
+    assert settings.current.observability.otlp == otlp

@@ -36,12 +36,7 @@ class LegBank:
         capacity = config.max_legs
         self._random = random
         self._free = list(range(capacity - 1, -1, -1))
-        limits = JitterLimits(
-            start=config.jitter_start_ms // FRAME_MS,
-            least=config.jitter_min_ms // FRAME_MS,
-            most=config.jitter_max_ms // FRAME_MS,
-        )
-        self.jitter = JitterBank(capacity, FRAME_SAMPLES, limits)
+        self.jitter = JitterBank(capacity, FRAME_SAMPLES, _limits(config))
         self.reception = ReceptionStats(capacity)
         self.noise = ComfortNoise(capacity)
         self.wide = WideBank(config, self.jitter, self.noise)
@@ -82,6 +77,11 @@ class LegBank:
         self._first_sequence = np.zeros(capacity, np.int64)
         self.extra_octets = np.zeros(capacity, np.int64)
         """Payload bytes sent beyond one frame a packet; negative where packets are shorter."""
+
+    def use(self, config: MediaConfig) -> None:
+        """Other delays from now on, and another effort of encoders that are made from now on."""
+        self.jitter.use(_limits(config))
+        self.wide.complexity = config.opus_complexity
 
     def take(self) -> int:
         """A fresh row with random SSRC, sequence number and timestamp (RFC 3550 §5.1); LocalError when full."""
@@ -255,3 +255,11 @@ class LegBank:
     def timestamp(self, row: int, later: int = 0) -> int:
         """The RTP timestamp of this tick, or of so many samples ``later``, 32 bits."""
         return (int(self.first_timestamp[row]) + (self.elapsed + later) * int(self.clock[row])) & 0xFFFFFFFF
+
+
+def _limits(config: MediaConfig) -> JitterLimits:
+    return JitterLimits(
+        start=config.jitter_start_ms // FRAME_MS,
+        least=config.jitter_min_ms // FRAME_MS,
+        most=config.jitter_max_ms // FRAME_MS,
+    )

@@ -16,7 +16,7 @@ class TickClock:
 
     def __init__(self, start: float, catch_up_frames: int) -> None:
         self._deadline = start
-        self._catch_up_s = catch_up_frames * FRAME_S
+        self.catch_up_frames = catch_up_frames
 
     @property
     def deadline(self) -> float:
@@ -31,7 +31,7 @@ class TickClock:
         """
         behind = now - self._deadline
         lost = 0
-        if behind > self._catch_up_s:
+        if behind > self.catch_up_frames * FRAME_S:
             lost = int(behind / FRAME_S)
             self._deadline += lost * FRAME_S
         self._deadline += FRAME_S

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.call.edges import AGENT
+from voicegw.media.config import MediaConfig
 from voicegw.media.message import Message
 from voicegw.sdp.opus_parameters import NO_WISHES, OpusParameters
 
@@ -199,7 +200,7 @@ class StopCapture(Message, frozen=True):
 
 
 class ChangeSettings(Message, frozen=True):
-    """What the worker logs from now on, and how files that it begins from now on are kept."""
+    """What the worker does from now on, what it logs, and how files that it begins from now on are kept."""
 
     log_level: str
     """debug, info, warning or error."""
@@ -210,6 +211,8 @@ class ChangeSettings(Message, frozen=True):
     max_total_mb: int
     seal_to: tuple[bytes, ...]
     """Public keys."""
+    media: MediaConfig
+    """Ports, rows and compiled code stay as they are, whatever it says."""
     tell_reports: bool = False
     """Of every report of RTCP there is an event."""
 

@@ -68,7 +68,7 @@ class EarLevels:
 
     def __init__(self, target_dbov: float) -> None:
         """``target_dbov``: the level that active speech is brought to."""
-        self._target = np.float32(target_dbov)
+        self.target_dbov = target_dbov
         self._known = _Ears((), *_fresh(0))
 
     def process(self, ears: Sequence[Ear], mixed: Pcm, speaking: Flags) -> Pcm:
@@ -101,7 +101,7 @@ class EarLevels:
         weight = active / np.maximum(known.frames, np.float32(1))
         power = 10 ** (known.power_dbov / 10)
         known.power_dbov = (10 * np.log10(power + weight * (10 ** (levels / 10) - power))).astype(np.float32)
-        wish = np.clip(self._target - known.power_dbov, LEAST_DB, MOST_DB)
+        wish = np.clip(np.float32(self.target_dbov) - known.power_dbov, LEAST_DB, MOST_DB)
         known.gain_db += np.clip(wish - known.gain_db, -_STEP_DB, _STEP_DB).astype(np.float32) * active
 
     def _renumbered(self, ears: Sequence[Ear]) -> _Ears:

@@ -116,6 +116,15 @@ class MediaEngine:
         leg = self._board.legs.get(leg_id)
         return 0.0 if leg is None else self._bank.jitter.delay_samples(leg.row) * 1000 / SAMPLE_RATE_HZ
 
+    def use(self, config: MediaConfig) -> None:
+        """Other settings from now on; ports, rows and what is compiled stay as they are."""
+        self.config = config
+        self._board.use(config)
+        self._echo.use(config)
+        self._taps.use(config)
+        if self._speech is not None:
+            self._speech.use(config)
+
     def tell_reports(self, wanted: bool = True) -> None:
         """Whether RtcpPassed is told from now on."""
         self._reporter.on_passed = (lambda passed: self._events.append(passed)) if wanted else None

@@ -19,7 +19,7 @@ class Outbox:
 
     def __init__(self, sock: socket.socket, limit_bytes: int, counters: Counters) -> None:
         self._sock = sock
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._counters = counters
         self._pending = bytearray()
 
@@ -27,9 +27,9 @@ class Outbox:
         """Queue events in order."""
         for event in events:
             size = len(self._pending)
-            if size > self._limit and isinstance(event, AudioBatch):
+            if size > self.limit_bytes and isinstance(event, AudioBatch):
                 self._counters.add("taps_dropped", len(event.frames))
-            elif size > 2 * self._limit:
+            elif size > 2 * self.limit_bytes:
                 self._counters.add("events_dropped")
             else:
                 self._pending += frame(encode(event))

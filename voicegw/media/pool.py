@@ -106,11 +106,11 @@ class MediaPool:
         for worker in self._workers:
             worker.fullness.busy_limit, worker.fullness.late_limit = full_busy, full_late
 
-    def change(self, command_lines: Sequence[Sequence[str]], settings: m.ChangeSettings) -> None:
-        """Other ``settings`` for the workers that run; the command lines say the same to those that start later."""
-        for worker, line in zip(self._workers, command_lines, strict=True):
+    def change(self, command_lines: Sequence[Sequence[str]], settings: Sequence[m.ChangeSettings]) -> None:
+        """Other ``settings`` for each worker that runs; the command lines say the same to who starts later."""
+        for worker, line, changed in zip(self._workers, command_lines, settings, strict=True):
             worker.client.command_line = tuple(line)
-            worker.client.send(settings)
+            worker.client.send(changed)
 
     def states(self) -> list[WorkerState]:
         """How each worker is, in their order. Any thread may ask."""

@@ -65,6 +65,10 @@ class RtcpReporter:
         self.on_passed: Callable[[RtcpPassed], None] | None = None
         """Who is told of every report; None for nobody."""
 
+    def use(self, config: MediaConfig) -> None:
+        """Other times, from the next report of each leg on."""
+        self._interval_s = config.rtcp_interval_ms / 1000
+
     def add(self, leg: Leg, now: float) -> None:
         """Report on this leg from now on."""
         fd = leg.ports.rtcp.fileno()

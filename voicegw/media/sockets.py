@@ -157,7 +157,8 @@ class PortPool:
         self._network = network
         self._low = low
         self._pairs = (high - low + 1) // 2
-        self._draining_s = draining_s
+        self.draining_s = draining_s
+        """After the end of a leg; may be changed."""
         self._next = int.from_bytes(random(4), "big") % self._pairs
         self._used: set[tuple[str, int]] = set()
         self._draining: deque[tuple[float, PortPair]] = deque()
@@ -194,11 +195,11 @@ class PortPool:
 
     def release(self, pair: PortPair, now: float) -> None:
         """The leg is over: close the sockets after the draining time."""
-        self._draining.append((now + self._draining_s, pair))
+        self._draining.append((now, pair))
 
     def reap(self, now: float) -> None:
         """Close what has drained."""
-        while self._draining and self._draining[0][0] <= now:
+        while self._draining and self._draining[0][0] + self.draining_s <= now:
             _, pair = self._draining.popleft()
             self._free(pair)
 

@@ -46,6 +46,10 @@ class SpeechDetector:
         self.windows_seen = 0
         self.windows_modelled = 0
 
+    def use(self, config: MediaConfig) -> None:
+        """Other settings from now on."""
+        self._gate.use(config.vad)
+
     def reset(self, row: int) -> None:
         """The row belongs to another leg, or begins anew."""
         self._own_at[row] = 0

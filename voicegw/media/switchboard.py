@@ -44,6 +44,13 @@ class Switchboard:
         self.stale = True
         """Something changed that the plan depends on."""
 
+    def use(self, config: MediaConfig) -> None:
+        """Other settings from now on, some for legs that are opened from now on."""
+        self._config = config
+        self._ports.draining_s = config.draining_s
+        self._bank.use(config)
+        self._reporter.use(config)
+
     def leg_of_row(self, row: int) -> Leg | None:
         """The leg that has the row."""
         return next((leg for leg in self.legs.values() if leg.row == row), None)

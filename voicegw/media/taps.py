@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicegw.base.ids import CallId
+from voicegw.media.config import FRAME_MS, MediaConfig
 from voicegw.media.ear_level import Ear, EarLevels, Flags
 from voicegw.media.filling import Pcm
 from voicegw.media.messages import AudioBatch, AudioTapped
@@ -45,6 +46,15 @@ class Taps:
         self._blocks: dict[int, _Block] = {}
         self._heard: dict[tuple[CallId, str, int], bytes] = {}
         """What was heard before the ears were others."""
+
+    def use(self, config: MediaConfig) -> None:
+        """Other pieces, and another level."""
+        for rate_hz in self._blocks:
+            self._close(rate_hz)
+        self._blocks.clear()
+        self._most, self._level_dbov = config.tap_ms // FRAME_MS, config.ear_level_dbov
+        for levels in self._levels.values():
+            levels.target_dbov = self._level_dbov
 
     def add(self, taps: Sequence[Ear], mixed: Pcm, rate_hz: int, speaking: Flags | None = None) -> None:
         """One tick of the ears of calls of one rate; ``speaking``: whether whom each hears is, None for unknown."""

@@ -38,7 +38,8 @@ class WideBank:
     def __init__(self, config: MediaConfig, jitter: JitterBank, noise: ComfortNoise) -> None:
         self._jitter = jitter
         self._noise = noise
-        self._complexity = config.opus_complexity
+        self.complexity = config.opus_complexity
+        """Of encoders that are made from now on."""
         self._concealer = Concealer(config.max_legs, WIDE_HZ)
         self._fitting = Fitting(jitter, self._concealer)
         self._g722: G722Rows = CompiledRows(config.max_legs) if config.g722_compiled else LibraryRows()
@@ -76,7 +77,7 @@ class WideBank:
     def _opus_settings(self, settings: ConfigureLeg) -> opus.EncoderSettings:
         wish = settings.opus
         bitrate = max(_LEAST_BITRATE, min(wish.max_bitrate or _MOST_BITRATE, _MOST_BITRATE))
-        return opus.EncoderSettings(bitrate, wish.fec, wish.dtx, wish.max_playback_hz, complexity=self._complexity)
+        return opus.EncoderSettings(bitrate, wish.fec, wish.dtx, wish.max_playback_hz, complexity=self.complexity)
 
     def end_receiving(self, row: int) -> None:
         """The row receives nothing of this kind any more."""

@@ -18,6 +18,7 @@ import msgspec
 from voicegw.base.errors import LocalError
 from voicegw.base.messages import FrameDecoder
 from voicegw.media.clock import TickClock, TickLog
+from voicegw.media.config import MediaConfig
 from voicegw.media.departure import DepartureTime
 from voicegw.media.engine import MediaEngine
 from voicegw.media.messages import Command, WorkerReport, decode_command
@@ -40,12 +41,12 @@ class MediaWorker:
         sock.setblocking(False)
         self._sock = sock
         self._engine = engine
+        self._config = engine.config
         self._decoder = FrameDecoder()
-        self._outbox = Outbox(sock, engine.config.outbox_bytes, engine.counters)
+        self._outbox = Outbox(sock, self._config.outbox_bytes, engine.counters)
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._open = True
-        self._report_s = engine.config.report_interval_ms / 1000
         self._sweeper = Sweeper()
         self._meter = TickMeter(engine.counters)
         self._departure = DepartureTime()
@@ -55,7 +56,7 @@ class MediaWorker:
 
     def _begin(self) -> None:
         now = self._report_at = time.monotonic()
-        self._clock = TickClock(now, self._engine.config.catch_up_frames)
+        self._clock = TickClock(now, self._config.catch_up_frames)
         self._ticks = TickLog(now)
 
     def run(self) -> None:
@@ -131,9 +132,16 @@ class MediaWorker:
         now = time.monotonic()
         for command in self._decode(data):
             self._engine.handle(command, now)
+        if self._engine.config is not self._config:
+            self._use(self._engine.config)
         # Whoever opens a leg waits for the answer: not until the next tick.
         self._outbox.put(self._engine.take_events())
         self._open &= self._outbox.flush()
+
+    def _use(self, config: MediaConfig) -> None:
+        self._config = config
+        self._clock.catch_up_frames = config.catch_up_frames
+        self._outbox.limit_bytes = config.outbox_bytes
 
     def _decode(self, data: bytes) -> list[Command]:
         """Commands in ``data``. One that cannot be read is counted; a torn stream cannot be mended: stop."""
@@ -154,7 +162,7 @@ class MediaWorker:
     def _report(self, now: float) -> None:
         if now < self._report_at:
             return
-        self._report_at = now + self._report_s
+        self._report_at = now + self._config.report_interval_ms / 1000
         summary, counters = self._ticks.take(now), self._engine.counters
         counters.add("ticks", summary.ticks)
         counters.add("late_ticks", summary.late)

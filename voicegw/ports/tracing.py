@@ -69,8 +69,8 @@ class CallTrace(Protocol):
 class Tracing(Protocol):
     """Makes the traces of calls."""
 
-    def trace(self, call_id: CallId, headers: Mapping[str, str], trunk: str) -> CallTrace:
-        """Of a call that begins with these headers of its INVITE, by ``trunk``."""
+    def trace(self, call_id: CallId, headers: Mapping[str, str], trunk: str) -> CallTrace | None:
+        """Of a call that begins with these headers of its INVITE, by ``trunk``; None where none is made."""
         ...
 
 

@@ -96,6 +96,11 @@ class JitterBank:
         """Samples that were missing when they were due, pauses in the talk not counted."""
         self._missing = np.zeros(capacity, np.int64)  # the same, since the last packet: perhaps a pause
 
+    def use(self, limits: JitterLimits) -> None:
+        """Other delays for new streams, and for what running ones adapt to from now on."""
+        self._limits = limits
+        self._pace.use(limits.least, limits.most)
+
     def reset(self, row: int) -> None:
         """The row belongs to another leg now."""
         self.restart(row)

@@ -40,8 +40,8 @@ class Pace:
     """Of ``capacity`` streams; positions are samples, ``least`` and ``most`` frames of delay."""
 
     def __init__(self, capacity: int, frame_samples: int, least: int, most: int) -> None:
-        self._frame, self._most = frame_samples, most
-        self._thinnest, self._thickest = least * frame_samples, most * frame_samples
+        self._frame = frame_samples
+        self.use(least, most)
         self._window = np.zeros(capacity, np.int64)
         """Ticks until the next change; below 0 those for which one has been due."""
         self._slack = np.full(capacity, UNKNOWN)
@@ -53,6 +53,11 @@ class Pace:
         self._peak_before = np.full(capacity, -UNKNOWN)
         self._span = np.zeros(capacity, np.int64)
         """Ticks left of it."""
+
+    def use(self, least: int, most: int) -> None:
+        """Other frames of delay from now on."""
+        self._most = most
+        self._thinnest, self._thickest = least * self._frame, most * self._frame
 
     def begin(self, rows: _Rows) -> None:
         """New streams."""

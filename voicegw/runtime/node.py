@@ -17,6 +17,7 @@ from voicegw.runtime.dialplan_store import DialplanStore
 from voicegw.runtime.drain import DrainOrder
 from voicegw.runtime.drainer import Drainer
 from voicegw.runtime.speech import Speech
+from voicegw.telemetry.config import OtlpConfig
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,15 @@ class Mirror(Closable, Protocol):
         ...
 
 
+class Traces(Closable, Protocol):
+    """Who shows traces of calls to others."""
+
+    async def use(self, config: OtlpConfig, key: bytes, /) -> None:
+        """Show those of calls that begin from now on to somebody else, or to nobody; ConfigError where that cannot
+        be."""
+        ...
+
+
 class CallLog(Protocol):
     """Where the facts are written."""
 
@@ -138,9 +148,10 @@ class Node:
         levels: Iterable[Callable[[], dict[str, float]]] = (),
         audiosocket: AudioSocketDoor | None = None,
         homer: Mirror | None = None,
+        traces: Traces | None = None,
     ) -> None:
         """``levels``: further gauges; any thread may ask for them. ``audiosocket``: a second way in for calls.
-        ``homer`` is closed with the node."""
+        ``homer`` and ``traces`` are closed with the node."""
         self.gateway = gateway
         self.media = media
         self.speech = speech
@@ -148,8 +159,9 @@ class Node:
         self.manager = manager
         self.store = store
         self.counters = counters
-        self._closables = closables if homer is None else (*closables, homer)
+        self._closables = (*closables, *filter(None, (traces, homer)))
         self.homer = homer
+        self.traces = traces
         self.call_log = call_log
         self.drainer = Drainer(gateway, manager, clock or SystemClock(), counters)
         self._levels = tuple(levels)

@@ -67,7 +67,7 @@ class _Traced:
 
 
 class CallTracer:
-    """A listener to facts before another one, and a :class:`~voicegw.ports.tracing.Tracing`.
+    """A listener to facts, and a :class:`~voicegw.ports.tracing.Tracing`.
 
     ``export`` takes a call that is over; it never waits and never raises. ``clock`` is that of the calls.
     """
@@ -78,14 +78,17 @@ class CallTracer:
         clock: Clock,
         counters: Counters,
         export: Callable[[TracedCall], None],
-        then: Callable[[CallId, Entry], None],
     ) -> None:
         self._config = config
         self._clock = clock
         self._counters = counters
         self._export = export
-        self._then = then
         self._calls: dict[CallId, _Traced] = {}
+
+    @property
+    def calls(self) -> int:
+        """Those that go on."""
+        return len(self._calls)
 
     def trace(self, call_id: CallId, headers: Mapping[str, str], trunk: str) -> _Traced:
         """See :class:`~voicegw.ports.tracing.Tracing`."""
@@ -95,12 +98,12 @@ class CallTracer:
             found = self._calls[call_id] = _Traced(context, parent_id, self._clock)
         return found
 
-    def __call__(self, call_id: CallId, entry: Entry) -> None:
-        """A new fact."""
-        self._take(call_id, entry)
-        self._then(call_id, entry)
+    def knows(self, call_id: CallId) -> bool:
+        """Whether the call is one of those that go on."""
+        return call_id in self._calls
 
-    def _take(self, call_id: CallId, entry: Entry) -> None:
+    def take(self, call_id: CallId, entry: Entry) -> None:
+        """A new fact."""
         if isinstance(entry.data, CallWasOffered):
             offered_at = self._clock.monotonic() - entry.at_ms / 1000
             self.trace(call_id, {}, "").offered_at = offered_at

@@ -86,14 +86,14 @@ class TraceExporter:
             self._waiting.append(call)
             self._changed.notify()
 
-    async def close(self) -> None:
-        """Send what waits, as far as that goes quickly."""
+    async def close(self, patience_s: float = _CLOSE_S) -> None:
+        """Send what waits, as far as that goes by then."""
         if self._thread is None:
             return
         with self._changed:
-            self._ends_at = time.monotonic() + _CLOSE_S
+            self._ends_at = time.monotonic() + patience_s
             self._changed.notify()
-        await asyncio.to_thread(self._thread.join, _CLOSE_S + 1.0)
+        await asyncio.to_thread(self._thread.join, patience_s + 1.0)
 
     # ------------------------------------------------------------ the thread
 

@@ -75,11 +75,15 @@ class VadGate:
     """
 
     def __init__(self, capacity: int, config: VadGateConfig | None = None, window_samples: int = 256) -> None:
-        self.config = config or VadGateConfig()
         self._window = window_samples
-        self._rise_db = self.config.floor_rise_db_per_s * window_samples / (1000 * SAMPLES_PER_MS)
-        self._linger_windows = -(-self.config.linger_ms * SAMPLES_PER_MS // window_samples)
+        self.use(config or VadGateConfig())
         self._lines = [self._new_line() for _ in range(capacity)]
+
+    def use(self, config: VadGateConfig) -> None:
+        """Other settings from the next window on; what is known of the rows stays."""
+        self.config = config
+        self._rise_db = config.floor_rise_db_per_s * self._window / (1000 * SAMPLES_PER_MS)
+        self._linger_windows = -(-config.linger_ms * SAMPLES_PER_MS // self._window)
 
     def _new_line(self) -> _Line:
         return _Line(floor=self.config.quiet_dbov, peak=self.config.quiet_dbov)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from voicegw.base.personal import Disclosure, PersonalView
+from voicegw.media.config import MediaConfig
 from voicegw.media.messages import ChangeSettings
 from voicegw.recording.quota import DiskQuota
 from voicegw.recording.seal_keys import SealPrivateKey
@@ -29,14 +30,16 @@ def test_files_that_begin_from_now_on_are_kept_in_another_way(
     running = recorder._open(str(tmp_path / "running.wav"), 8000)
     assert not quota.refusal(str(tmp_path / "running.wav"))
     reports: list[bool] = []
-    change = changer(recorder, quota, reports.append)
-    change(ChangeSettings("debug", "drop", 10**9, 0, (key.public_key().to_bytes(),), tell_reports=True))
+    used: list[MediaConfig] = []
+    change = changer(recorder, quota, reports.append, used.append)
+    keys = (key.public_key().to_bytes(),)
+    change(ChangeSettings("debug", "drop", 10**9, 0, keys, MediaConfig(tap_ms=20), tell_reports=True))
     following = recorder._open(str(tmp_path / "following.wav"), 8000)
     assert isinstance(running, StereoWavFile) and isinstance(following, SealedWavFile)
     assert "are not for recordings" in quota.refusal(str(tmp_path / "running.wav"))
     assert logs == [("debug", Disclosure.DROP)]
     running.discard()
     following.discard()
-    change(ChangeSettings("info", "keep", 0, 0, ()))
-    assert reports == [True, False]
+    change(ChangeSettings("info", "keep", 0, 0, (), MediaConfig()))
+    assert reports == [True, False] and used == [MediaConfig(tap_ms=20), MediaConfig()]
     assert not quota.refusal(str(tmp_path / "running.wav"))

@@ -12,6 +12,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.media import messages as m
 from voicegw.media import pool as pool_module
+from voicegw.media.config import MediaConfig
 from voicegw.media.pool import MediaPool
 
 IP = "192.0.2.1"
@@ -244,12 +245,15 @@ def test_the_end_is_the_end_of_all() -> None:
 def test_other_settings_go_to_every_worker_and_to_their_successors() -> None:
     async def story() -> None:
         rig = Rig(2)
-        changed = m.ChangeSettings("debug", "drop", 1, 2, (b"key",))
-        rig.pool.change([["one", "--debug"], ["two", "--debug"]], changed)
-        assert [client.commands for client in rig.clients] == [[changed], [changed]]
+        config = MediaConfig(workers=2, jitter_start_ms=60)
+        one, two = (
+            m.ChangeSettings("debug", "drop", 1, 2, (b"key",), config.of_worker(index)) for index in range(2)
+        )
+        rig.pool.change([["one", "--debug"], ["two", "--debug"]], [one, two])
+        assert [client.commands for client in rig.clients] == [[one], [two]]
         assert [client.command_line for client in rig.clients] == [("one", "--debug"), ("two", "--debug")]
-        assert m.decode_command(m.encode(changed)) == changed
-        rig.pool.send(changed)
+        assert m.decode_command(m.encode(two)) == two
+        rig.pool.send(one)
         assert len(rig.clients[0].commands) == 1, "it is of no call"
 
     play(story())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.unit.telemetry.story import CALL, FACTS, entries
@@ -26,22 +24,20 @@ class House:
     def __init__(self, config: OtlpConfig | None = None) -> None:
         self.clock, self.counters = ManualClock(), Counters()
         self.exported: list[TracedCall] = []
-        self.passed_on: list[Entry] = []
-        then: Callable[[CallId, Entry], None] = lambda _call_id, entry: self.passed_on.append(entry)  # noqa: E731
-        self.tracer = CallTracer(config or OtlpConfig(), self.clock, self.counters, self.exported.append, then)
+        self.tracer = CallTracer(config or OtlpConfig(), self.clock, self.counters, self.exported.append)
 
     def tell(self, *told: Entry) -> None:
         for entry in told:
-            self.tracer(CALL, entry)
+            self.tracer.take(CALL, entry)
 
 
 def test_a_call_is_exported_once_it_is_over() -> None:
     house = House()
     house.tell(*entries()[:-1])
-    assert house.exported == []
+    assert house.exported == [] and house.tracer.knows(CALL)
     house.tell(entries()[-1])
     (call,) = house.exported
-    assert call.entries == entries() and house.passed_on == list(entries())
+    assert call.entries == entries() and not house.tracer.knows(CALL)
     assert call.context.trace_id == trace_id_of(CALL) and call.context.sampled and call.parent_id == ""
     house.tell(entries()[3])
     assert len(house.exported) == 1
