@@ -8,6 +8,8 @@ import os
 import select
 import signal
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -64,6 +66,51 @@ class _Stranger:
         self._socket.close()
 
 
+class _Collector(ThreadingHTTPServer):
+    """Takes traces."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        got = self.got
+
+        class Taker(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                got.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Taker)
+        self._thread = threading.Thread(target=self.serve_forever)
+        self._thread.start()
+
+    def __exit__(self, *why: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        super().__exit__(*why)
+
+
+def _write(server: FaultServer, sections: dict[str, dict[str, Any]]) -> None:
+    config = yaml.safe_load(server.configuration.read_text())
+    for name, values in sections.items():
+        config[name] = config.get(name, {}) | values
+    server.configuration.write_text(yaml.safe_dump(config))
+
+
+def _reload(server: FaultServer, capsys: pytest.CaptureFixture[str]) -> dict[str, list[str]]:
+    assert main(["reload", "-c", str(server.configuration), "--json"]) == 0
+    report: dict[str, list[str]] = json.loads(capsys.readouterr().out)
+    return report
+
+
+def _is_bound(port: int) -> bool:
+    rows = [line.split()[1] for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+    return any(int(place.rpartition(":")[2], 16) == port for place in rows)
+
+
 def test_a_configuration_changes_under_a_running_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     port = free_port()
     listener = {"transport": "udp", "ip": "127.0.0.1", "port": port}
@@ -71,25 +118,18 @@ def test_a_configuration_changes_under_a_running_call(tmp_path: Path, capsys: py
     server = FaultServer(tmp_path, settings=settings, expected=("reload refused",), port=port)
 
     def write(**sections: dict[str, Any]) -> None:
-        config = yaml.safe_load(server.configuration.read_text())
-        for name, values in sections.items():
-            config[name] = config.get(name, {}) | values
-        server.configuration.write_text(yaml.safe_dump(config))
+        _write(server, sections)
 
     def reload() -> dict[str, list[str]]:
-        assert main(["reload", "-c", str(server.configuration), "--json"]) == 0
-        report: dict[str, list[str]] = json.loads(capsys.readouterr().out)
-        return report
+        return _reload(server, capsys)
 
     with server, server.phone() as phone:
         assert phone.dial() == 200
         engines = server.workers(TTS)
-        write(
-            limits={"max_calls": 1}, speech={"tts": ["espeak"]}, media={"draining_s": 1.0}, log={"level": "debug"}
-        )
+        write(limits={"max_calls": 1}, speech={"tts": ["espeak"]}, media={"max_legs": 300}, log={"level": "debug"})
         report = reload()
         assert set(report["changed"]) == {"limits.max_calls", "speech.tts", "log.level"}
-        assert report["need_restart"] == ["media.draining_s"]
+        assert report["need_restart"] == ["media.max_legs"]
         with server.phone() as late:
             assert late.dial() == 503
         since = phone.mark()
@@ -121,3 +161,26 @@ def test_a_configuration_changes_under_a_running_call(tmp_path: Path, capsys: py
             assert late.dial() == 200
             late.wait_heard(lambda samples: speech_seconds(samples) >= 0.5, 30)
             late.hang_up()
+
+
+def test_traces_and_media_change_while_the_server_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = FaultServer(tmp_path, settings={"media": {"draining_s": 600.0}})
+    with _Collector() as collector, server:
+        otlp = {"url": f"http://127.0.0.1:{collector.server_port}/v1/traces", "service_name": "reloaded"}
+        with server.phone() as before, server.phone() as after:
+            assert before.dial() == 200
+            assert before.remote is not None
+            port = before.remote[1]
+            _write(server, {"observability": {"otlp": otlp}})
+            report = _reload(server, capsys)
+            assert set(report["changed"]) == {"observability.otlp.url", "observability.otlp.service_name"}
+            assert after.dial() == 200
+            before.hang_up()
+            server.wait_ended(before)
+            after.hang_up()
+            server.wait(lambda: bool(collector.got), 30, "the call that began after the reload is traced")
+        assert b"reloaded" in collector.got[0] and _is_bound(port)
+        _write(server, {"media": {"draining_s": 0.5}})
+        assert _reload(server, capsys) == {"changed": ["media.draining_s"], "need_restart": []}
+        server.wait(lambda: not _is_bound(port), 30, "the worker gives back the port of the call that is over")
+    assert server.counters["traces_sent"] == 1, "a call that began without traces has none"
