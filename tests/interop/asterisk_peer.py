@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tests.interop.process import Process, descendants
+from tests.interop.process import Peer, Process, descendants
 from tests.interop.sound import Samples, read_wav
 from voicegw.testing.ports import free_port, free_ports
 
@@ -24,7 +24,7 @@ _RTP_PORTS: Final = 40
 _FOLDERS: Final = ("etc", "run", "log", "spool", "lib")
 
 
-class Asterisk:
+class Asterisk(Peer):
     """Entering waits until it has fully booted. ``voicegw`` is HOST:PORT of the server beside it.
 
     ``audiosocket`` is HOST:PORT where that takes connections. Its own files are in ``tests/interop/asterisk``;
@@ -128,10 +128,8 @@ class Asterisk:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            print(self.process.output)  # pytest shows it with the failure
         helpers = descendants(self.process.pid)
-        self.process.stop()
+        super().__exit__(kind, error, trace)
         assert helpers == [], f"asterisk had processes of its own: {helpers}"
 
 

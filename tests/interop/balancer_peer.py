@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.interop import options_ping
 from tests.interop.namespace import Namespace
-from tests.interop.process import Process
+from tests.interop.process import Peer, Process, program_of
 from voicegw.testing.ports import free_port
 
 CONFIGURATION = Path(__file__).parents[2] / "docker" / "kamailio" / "kamailio.cfg"
@@ -22,7 +20,7 @@ _SOCKET = "unix:./kamailio_ctl"
 """Of kamcmd. The path of a socket may have 107 characters, and those of tests are long."""
 
 
-class Balancer:
+class Balancer(Peer):
     """``nodes``: HOST:PORT of each by its name. Known are its own address and those of the nodes, nobody else."""
 
     def __init__(
@@ -52,14 +50,14 @@ class Balancer:
 
     def command(self, *words: str) -> str:
         """What kamcmd says."""
-        ask = [_program("kamcmd"), "-s", _SOCKET, *words]
+        ask = [program_of("kamcmd", "kamailio"), "-s", _SOCKET, *words]
         told = subprocess.run(ask, cwd=self._home, capture_output=True, text=True, check=False, timeout=_START_S)
         assert told.returncode == 0, told.stdout + told.stderr
         return told.stdout
 
     def __enter__(self) -> Self:
         defined = [f"VOICEGW_LISTEN=udp:{self.address}", f'VOICEGW_LIST="{self._home / "list"}"']
-        args = [_program("kamailio"), "-f", str(CONFIGURATION), "-DD", "-E", "-m", "32", "-M", "4"]
+        args = [program_of("kamailio", "kamailio"), "-f", str(CONFIGURATION), "-DD", "-E", "-m", "32", "-M", "4"]
         args += ["-w", str(self._home), "-Y", ".", *(word for one in defined for word in ("-A", one))]
         self.process = Process(args, self._home / "log", namespace=self._namespace, cwd=self._home)
         ping = [sys.executable, options_ping.__file__, self.host, str(self.port), str(_START_S)]
@@ -68,16 +66,3 @@ class Balancer:
                 self.process.kill()
                 raise AssertionError(f"kamailio does not answer:\n{self.process.output}")
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            print(self.process.output)  # pytest shows it with the failure
-        self.process.stop()
-
-
-def _program(name: str) -> str:
-    program = shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin")
-    assert program, f"{name} is missing: scripts/test installs it (Debian package kamailio)"
-    return program

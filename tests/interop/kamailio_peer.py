@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
-from types import TracebackType
 from typing import Self
 
 from tests.interop import options_ping
-from tests.interop.process import Process, descendants
+from tests.interop.process import Peer, Process, descendants, program_of
 from voicegw.testing.ports import free_port
 
 CONFIGURATIONS = Path(__file__).parent / "kamailio"
 _START_S = 30.0
 
 
-class Kamailio:
+class Kamailio(Peer):
     """``configuration`` is a file in ``kamailio/`` without its suffix; ``values`` replace ``$name`` in it."""
 
     def __init__(self, work: Path, configuration: str, **values: str) -> None:
@@ -31,7 +29,8 @@ class Kamailio:
         home.mkdir()
         text = (CONFIGURATIONS / f"{configuration}.cfg").read_text()
         (home / "kamailio.cfg").write_text(Template(text).substitute(values | {"port": str(self.port)}))
-        self._args = [_program(), "-f", str(home / "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4"]
+        program = program_of("kamailio", "kamailio")
+        self._args = [program, "-f", str(home / "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4"]
         self._args += ["-w", str(home), "-Y", str(home)]
         self._home = home
 
@@ -42,7 +41,7 @@ class Kamailio:
 
     def contacts(self) -> list[str]:
         """HOST:PORT of every binding in the location table of "core"."""
-        ask = [_program("kamcmd"), "-s", "unix:./ctl", "ul.dump"]
+        ask = [program_of("kamcmd", "kamailio"), "-s", "unix:./ctl", "ul.dump"]
         told = subprocess.run(ask, cwd=self._home, capture_output=True, text=True, check=True, timeout=_START_S)
         return re.findall(r"Address: sips?:(?:[^@\s]*@)?([^;\s]+)", told.stdout)
 
@@ -67,16 +66,3 @@ class Kamailio:
 
     def _is_up(self) -> bool:
         return options_ping.ping("127.0.0.1", self.port, _START_S)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            print(self.process.output)  # pytest shows it with the failure
-        self.process.stop()
-
-
-def _program(name: str = "kamailio") -> str:
-    program = shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin")
-    assert program, f"{name} is missing: scripts/test installs it (Debian package kamailio)"
-    return program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -95,6 +96,27 @@ class Process:
     ) -> None:
         if self.running:
             self.stop()
+
+
+class Peer:
+    """A program that a test talks with. Leaving the block stops it, and shows what it wrote after a failure."""
+
+    process: Process
+    """Set on entering."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            print(self.process.output)  # pytest shows it with the failure
+        self.process.stop()
+
+
+def program_of(name: str, package: str) -> str:
+    """The path of a program of a package of Debian, which scripts/test installs."""
+    program = shutil.which(name, path=os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/usr/local/sbin")))
+    assert program, f"{name} is missing: scripts/test installs it (Debian package {package})"
+    return program
 
 
 def descendants(pid: int) -> list[int]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-import shutil
 import socket
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.interop.process import Process
+from tests.interop.process import Process, program_of
 from tests.interop.raw_phone import RawPhone
 from voicegw.testing.ports import free_port, free_ports
 
@@ -41,7 +40,7 @@ class Rtpengine:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.settimeout(1.0)
         self._args = [
-            _program(),
+            program_of("rtpengine", "rtpengine-daemon"),
             "--config-file=none",
             "--table=-1",
             "--foreground",
@@ -106,9 +105,3 @@ class ProxiedPhone(RawPhone):
         ids = {"call-id": self.call_id, "from-tag": self._tag, "to-tag": to_tag.group(1)}
         inside = {"transport-protocol": "RTP/AVP"}
         return super()._place_in(self._proxy.rewritten(command="answer", sdp=body, ICE="remove", **ids, **inside))
-
-
-def _program() -> str:
-    found = shutil.which("rtpengine")
-    assert found, "rtpengine is missing: scripts/test installs it (Debian package rtpengine-daemon)"
-    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.interop.namespace import Namespace
-from tests.interop.process import Process
+from tests.interop.process import Process, program_of
 from voicegw.testing.ports import free_port, free_ports, is_bound
 
 SCENARIOS = Path(__file__).parent / "sipp"
@@ -73,7 +72,8 @@ class Sipp:
         self.port = port or free_port()
         self.media_port = free_ports(4)
         self._timeout_s = timeout_s
-        args = [_program(), *([target] if target else []), *self._scenario(scenario, values or {})]
+        program = program_of("sipp", "sip-tester")
+        args = [program, *([target] if target else []), *self._scenario(scenario, values or {})]
         args += ["-i", host, "-p", str(self.port), "-mi", host, "-mp", str(self.media_port)]
         args += ["-s", service, "-m", str(calls), "-l", str(calls), "-nostdin", "-skip_rlimit"]
         args += ["-timeout", f"{timeout_s}s", "-timeout_error"]
@@ -157,9 +157,3 @@ class Sipp:
     ) -> None:
         if self.process.running:
             self.process.kill()
-
-
-def _program() -> str:
-    program = shutil.which("sipp")
-    assert program, "sipp is missing: scripts/test installs it (Debian package sip-tester)"
-    return program

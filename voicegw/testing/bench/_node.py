@@ -18,6 +18,7 @@ import yaml
 from voicegw.base.errors import LocalError
 from voicegw.call.facts import CallWasOffered, Entry
 from voicegw.storage.event_log import read_log
+from voicegw.testing.bench._ending import unwind_at_sigterm
 from voicegw.testing.ports import free_port
 
 RTP_PORTS: Final = (24000, 25999)
@@ -30,7 +31,10 @@ _POLL_S: Final = 0.05
 
 
 class NodeProcess:
-    """Entering starts the server and waits until it answers; leaving stops it by SIGTERM and waits for its end."""
+    """Entering starts the server and waits until it answers; leaving stops it by SIGTERM and waits for its end.
+
+    It is left, too, when we are told to end ourselves.
+    """
 
     def __init__(
         self,
@@ -107,6 +111,7 @@ class NodeProcess:
         return found
 
     async def __aenter__(self) -> Self:
+        unwind_at_sigterm()
         self._process = self._spawn()
         for _ in range(int(_START_S / _POLL_S)):
             if _READY in self.output:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from voicegw.base.errors import LocalError
+from voicegw.testing.bench._ending import unwind_at_sigterm
 from voicegw.testing.bench._node import NodeProcess
 from voicegw.testing.bench._wire import WireMedia, WirePhone
 from voicegw.testing.bench.rivals.environment import Environment
@@ -86,6 +87,7 @@ class Driver:
 
     async def start(self) -> None:
         """Start and wait for the port; raises LocalError with what it printed instead."""
+        unwind_at_sigterm()
         self._process = self._spawn()
         for _ in range(int(_START_S / _POLL_S)):
             for line in self._printed().splitlines():
