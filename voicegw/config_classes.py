@@ -42,7 +42,9 @@ AT_ONCE: Final = (
     *_of("media", "no_media_timeout_ms", "rtcp_interval_ms", "echo", "vad", "catch_up_frames", "tap_ms"),
     *_of("media", "report_interval_ms", "ear_level_dbov", "outbox_bytes"),
     *_of("store", "retention", "spool_mb", "batch_ms"),
-    *_of("api", "requests_per_minute", "session_h", "session_idle_min", "home"),
+    *_of("api", "requests_per_minute", "session_h", "session_idle_min", "home", "oidc", "browser_audio"),
+    *_of("api", "tls_cert", "tls_key", "behind_tls_proxy", "trusted_proxies", "public_url", "cors_origins"),
+    *_of("api", "event_ring", "watcher_backlog"),
     *_of("observability", "capture", "hep"),
     *_of("recording", "keep_free_mb", "max_total_mb"),
 )
@@ -63,9 +65,7 @@ RESTART: Final = (
     *_of("audiosocket", "listeners"),
     "recording.unseal_with",
     *_of("store", "url", "spool", "busy_timeout_ms", "pool_size", "files", "watch_s"),
-    *_of("api", "enabled", "listen_host", "listen_port", "tls_cert", "tls_key", "behind_tls_proxy"),
-    *_of("api", "trusted_proxies", "public_url", "cors_origins", "key_file", "event_ring", "watcher_backlog"),
-    *_of("api", "oidc", "browser_audio"),
+    *_of("api", "enabled", "listen_host", "listen_port", "key_file"),
 )
 _TABLES: Final = {Effect.AT_ONCE: AT_ONCE, Effect.NEW_CALLS: NEW_CALLS, Effect.RESTART: RESTART}
 _EFFECTS: Final = {name: effect for effect, names in _TABLES.items() for name in names}

@@ -66,8 +66,12 @@ class Api(Protocol):
         """Use the certificate's files as they are now, from the next handshake on."""
         ...
 
+    def check(self, config: ApiConfig, /) -> None:
+        """Raises ConfigError where such settings cannot be used."""
+        ...
+
     def use(self, config: ApiConfig, /) -> None:
-        """Other rates and times, for requests from now on."""
+        """Other settings, which have been checked, for requests from now on."""
         ...
 
     async def close(self) -> None:
@@ -135,7 +139,7 @@ class Served:
             self._phones = _phones(config, self.node, None)
         if self.api is not None:
             listeners.append(self.api.publish)
-            self._settings.on_api = self.api.use
+            self._settings.on_api, self._settings.check_api = self.api.use, self.api.check
         if self._phones is not None:
             self._settings.on_phones = self._phones.refresh
 

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 _Switch: TypeAlias = tuple[tuple[str, ...], Callable[[Config], T]]
 _REGISTRAR: Final = "phones.domain"
+_CERTIFICATE: Final = ("api.tls_cert", "api.tls_key")
 MODELS: Final = ("llm",)
 ENGINES: Final = ("speech", "whisper", "transcription", "piper", "speech_server", "texts")
 CALLS: Final = (
@@ -63,10 +64,13 @@ class LiveSettings:
         """Both read for what is about to be put in force."""
         self.on_api: Callable[[ApiConfig], None] = lambda _config: None
         """Told of other settings of the API."""
+        self.check_api: Callable[[ApiConfig], None] = lambda _config: None
+        """Asked before; raises ConfigError where they cannot be used."""
         self.on_phones: Callable[[], None] = lambda: None
         """Told that there may be other phones."""
         # Those that may fail come first, and all but the last one can be taken back.
         self._failing: tuple[_Switch[Awaitable[None]], ...] = (
+            (("api",), self._check_api),
             (HOMER, self._homer),
             (TRACES, self._traces),
             (MODELS, self._models),
@@ -97,6 +101,10 @@ class LiveSettings:
         waiting = [name for name in differing if effect_of(name) is Effect.RESTART]
         if _REGISTRAR in waiting:  # there are no phones without it, and other ones with another
             waiting = [name for name in differing if name in waiting or name.startswith("phones.")]
+        if bool(self.current.api.tls_cert) != bool(
+            new.api.tls_cert
+        ):  # another file is one thing, a start of TLS another
+            waiting += [name for name in differing if name in _CERTIFICATE]
         return tuple(name for name in differing if name not in waiting), tuple(waiting)
 
     def plan(self, new: Config) -> Config:
@@ -144,6 +152,9 @@ class LiveSettings:
     def _log(self, config: Config) -> None:
         view, is_json = config.log.view(os.environ), config.log.format == "json"
         configure(config.log.level, json_lines=is_json, view=view)
+
+    async def _check_api(self, config: Config) -> None:
+        self.check_api(config.api)
 
     async def _homer(self, config: Config) -> None:
         if self._node.homer is None:

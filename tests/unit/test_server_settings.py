@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from voicegw.api.config import ApiConfig
 from voicegw.base.errors import ConfigError
 from voicegw.config import Config, LimitsConfig, LogConfig
 from voicegw.config_changes import changes, covered, mixed
@@ -89,3 +90,13 @@ def test_what_is_a_socket_or_a_process_waits_for_a_restart() -> None:
     assert set(live) == {"limits.max_calls", "sip.retry_after_s"}
     assert set(waiting) == {"sip.listen_port", "paths.recordings"}
     assert changes(settings.plan(new), new) == waiting
+
+
+def test_another_certificate_of_the_api_counts_at_once_and_its_first_one_after_a_restart() -> None:
+    settings = LiveSettings(Config(), None)  # type: ignore[arg-type]
+    first, second = (ApiConfig(tls_cert=f"{name}.pem", tls_key=f"{name}.key") for name in ("first", "second"))
+    begun = dataclasses.replace(first, session_h=1.0)
+    assert settings.split(Config(api=begun)) == (("api.session_h",), ("api.tls_cert", "api.tls_key"))
+    settings.current = Config(api=first)
+    assert settings.split(Config(api=second)) == (("api.tls_cert", "api.tls_key"), ())
+    assert settings.split(Config())[1] == ("api.tls_cert", "api.tls_key")

@@ -9,13 +9,13 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from voicegw.api import problems
 from voicegw.api.access import COOKIE, CSRF_HEADER
 from voicegw.api.answers import refusal
+from voicegw.api.as_set import AsSet, behind_proxies, foreign_pages
 from voicegw.api.console_pages import add_console
 from voicegw.api.guard import Guard
 from voicegw.api.parts import Parts
@@ -71,7 +71,7 @@ _PAGE_POLICY = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 _ROUTERS = (
-    *(session, users, keys, teams, bundles, documents, route_test, trunks),
+    *(session, oidc, users, keys, teams, bundles, documents, route_test, trunks),
     *(calls, callers, live, nodes, webhooks, audit, ops),
 )
 _WRONG_WORDS = {"string_pattern_mismatch": "has characters that cannot be here, or none"}
@@ -90,7 +90,6 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     optional = (
-        (oidc, parts.oidc),
         (originate, parts.originator),
         (captures, parts.captures),
         (supervision, parts.control),
@@ -106,14 +105,8 @@ def create_app(parts: Parts) -> FastAPI:
     add_console(app)
     _add_refusals(app)
     app.add_middleware(Guard)
-    if parts.config.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(parts.config.cors_origins),
-            allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"],
-            expose_headers=["ETag", "Location", "Retry-After"],
-        )
+    app.add_middleware(AsSet, named=lambda config: config.cors_origins, make=foreign_pages)
+    app.add_middleware(AsSet, named=lambda config: config.trusted_proxies, make=behind_proxies)
     generate = app.openapi
     app.openapi = lambda: _truthful(generate())  # type: ignore[method-assign]
     return app

@@ -42,17 +42,21 @@ class BrowserAudio:
         make_peer: MakePeer | None = None,
     ) -> None:
         """``bridge``: into the loop of the calls, where ``legs`` lives. ``servers``: with their passwords."""
-        self.servers = servers
-        self._config = config
+        self.use(config, servers)
         self._legs = legs
         self._bridge = bridge
         self._clock = clock
         self._random = random
         self._counters = counters
-        self._make_peer = make_peer or (lambda events: _aiortc_peer(servers, events))
-        self._times = SessionTimes(config.idle_s, config.answer_s, config.lost_s)
+        self._make_peer = make_peer or (lambda events: _aiortc_peer(self.servers, events))
         self._connections: dict[str, Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def use(self, config: BrowserAudioConfig, servers: tuple[IceAccount, ...]) -> None:
+        """For browsers that connect from now on."""
+        self.servers = servers
+        self._config = config
+        self._times = SessionTimes(config.idle_s, config.answer_s, config.lost_s)
 
     async def connect(self, uri: str, offer: str, may: Callable[[], Awaitable[bool]]) -> str:
         """Answer a browser's offer; from now on calls can dial it as ``uri``. An older connection gives way.

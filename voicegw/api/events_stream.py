@@ -221,6 +221,11 @@ class EventHub:
 
     # ------------------------------------------------------------ in the API's loop
 
+    def use(self, ring: int, backlog: int) -> None:
+        """So many events are kept from now on, and may wait for a watcher who comes from now on."""
+        self._ring = deque(self._ring, maxlen=ring)
+        self._backlog = backlog
+
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on facts are handed out in this loop."""
         self._loop = loop

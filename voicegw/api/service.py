@@ -27,6 +27,7 @@ from voicegw.api.announcer import Door as AudioSocketDoor
 from voicegw.api.app import create_app
 from voicegw.api.bridge import Bridge, BridgedControl, BridgedInstaller, BridgedOriginator, BridgedTrunks
 from voicegw.api.browser_audio import BrowserAudio, ice_accounts
+from voicegw.api.browser_ports import IceAccount
 from voicegw.api.captures import BridgedCaptures, CallCaptures
 from voicegw.api.config import ApiConfig
 from voicegw.api.control import CallControl, Originator
@@ -120,8 +121,8 @@ class ApiService:
         self._random = random
         self._vault = Vault(load_key(Path(config.key_file), random), random)
         self._key = StoreKey(self._vault, config.key_file, wiring.node_name)
-        self._oidc_secret = _oidc_secret(config, environment)
-        self._ice = ice_accounts(config.browser_audio, environment)
+        self._environment = environment
+        self._secrets = _secrets(config, environment)
         self.counters = Counters()
         self.hub = EventHub(
             LiveCalls(),
@@ -139,6 +140,7 @@ class ApiService:
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None
         self._app: FastAPI | None = None
+        self._http: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.port = 0
         self.setup_link = ""
@@ -198,11 +200,19 @@ class ApiService:
         except LocalError as error:
             log.error("the API keeps its certificate: %s", error)
 
+    def check(self, config: ApiConfig) -> None:
+        """Raises ConfigError where a secret or a certificate of such settings is not there."""
+        _secrets(config, self._environment)
+        try:
+            _try_certificate(config)
+        except LocalError as error:
+            raise ConfigError(str(error), fix="see api.tls_cert and api.tls_key") from None
+
     def use(self, config: ApiConfig) -> None:
-        """Rates, the life of logins and where they lead, for requests from now on; the rest is as before."""
-        self._config = config
-        if self._app is not None and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(put_in_force, self._app, config)
+        """Other settings, which have been checked, for requests from now on; its socket is as before."""
+        self._config, self._secrets = config, _secrets(config, self._environment)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._put_in_force)
 
     async def close(self) -> None:
         """End all streams, let requests finish for a moment, and stop the thread."""
@@ -219,7 +229,8 @@ class ApiService:
         self._loop = asyncio.get_running_loop()
         store, passwords = Store(self._store_config), Passwords()
         async with httpx.AsyncClient(follow_redirects=False) as http:
-            parts = self._parts(store, passwords, bridge, http)
+            self._http = http
+            parts = self._parts(store, passwords, bridge)
             self._app = create_app(parts)
             self._server = uvicorn.Server(_uvicorn(self._config, self._app))
             self.hub.attach(self._loop)
@@ -237,12 +248,18 @@ class ApiService:
                 passwords.close()
                 await store.close()
 
-    def _parts(self, store: Store, passwords: Passwords, bridge: Bridge, http: httpx.AsyncClient) -> Parts:
+    def _put_in_force(self) -> None:
+        if self._app is not None:
+            put_in_force(self._app, self._config, self._provider(), self._secrets.ice)
+
+    def _provider(self) -> OidcClient | None:
+        config, back = self._config.oidc, f"{self._url()}/v1/oidc/callback"
+        if not config.issuer or self._http is None:
+            return None
+        return OidcClient(config, self._secrets.provider, back, self._random, self._http, self._clock.wall)
+
+    def _parts(self, store: Store, passwords: Passwords, bridge: Bridge) -> Parts:
         config, wiring = self._config, self._wiring
-        oidc = None
-        if config.oidc.issuer:
-            back = f"{self._url()}/v1/oidc/callback"
-            oidc = OidcClient(config.oidc, self._oidc_secret, back, self._random, http, self._clock.wall)
         return Parts(
             config=config,
             store=store,
@@ -258,7 +275,7 @@ class ApiService:
             control=BridgedControl(bridge, wiring.control) if wiring.control else None,
             originator=BridgedOriginator(bridge, wiring.originator) if wiring.originator else None,
             captures=BridgedCaptures(bridge, wiring.captures) if wiring.captures else None,
-            oidc=oidc,
+            oidc=self._provider(),
             recordings=wiring.recordings,
             keeper=self._keeper(store),
             files=wiring.node_files,
@@ -278,7 +295,7 @@ class ApiService:
         if self._wiring.browsers is None:
             return None
         config, legs = self._config.browser_audio, self._wiring.browsers
-        return BrowserAudio(config, legs, bridge, self._clock, self._random, self.counters, self._ice)
+        return BrowserAudio(config, legs, bridge, self._clock, self._random, self.counters, self._secrets.ice)
 
     async def _keep_store(self, parts: Parts, http: httpx.AsyncClient) -> None:
         """Bring the store up, however long it takes; then say how to begin, and carry webhooks."""
@@ -344,11 +361,16 @@ def _try_certificate(config: ApiConfig) -> None:
         raise LocalError(f"the API's certificate {config.tls_cert} cannot be used: {error}") from None
 
 
-def put_in_force(app: FastAPI, config: ApiConfig) -> None:
+def put_in_force(
+    app: FastAPI, config: ApiConfig, provider: OidcClient | None = None, ice: tuple[IceAccount, ...] = ()
+) -> None:
     """Other settings, for requests from now on: each of them asks for the parts anew."""
     parts: Parts = app.state.parts
     parts.requests.change(*_requests(config))
-    app.state.parts = replace(parts, config=config)
+    parts.hub.use(config.event_ring, config.watcher_backlog)
+    if parts.browsers is not None:
+        parts.browsers.use(config.browser_audio, ice)
+    app.state.parts = replace(parts, config=config, oidc=provider)
 
 
 def _uvicorn(config: ApiConfig, app: FastAPI) -> uvicorn.Config:
@@ -362,8 +384,7 @@ def _uvicorn(config: ApiConfig, app: FastAPI) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=bool(config.trusted_proxies),
-        forwarded_allow_ips=list(config.trusted_proxies),
+        proxy_headers=False,  # the application sees to them: they may change
         ssl_certfile=config.tls_cert or None,
         ssl_keyfile=config.tls_key or None,
         timeout_graceful_shutdown=int(STOP_S),
@@ -373,6 +394,20 @@ def _uvicorn(config: ApiConfig, app: FastAPI) -> uvicorn.Config:
 def _requests(config: ApiConfig) -> tuple[int, int]:
     """At once, and a minute, of each user or key."""
     return max(1, config.requests_per_minute // 4), config.requests_per_minute
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """What the settings name in the environment."""
+
+    provider: str
+    """The client's at the provider of logins."""
+    ice: tuple[IceAccount, ...]
+
+
+def _secrets(config: ApiConfig, environment: Mapping[str, str]) -> _Secrets:
+    """Raises ConfigError."""
+    return _Secrets(_oidc_secret(config, environment), ice_accounts(config.browser_audio, environment))
 
 
 def _oidc_secret(config: ApiConfig, environment: Mapping[str, str]) -> str:

@@ -263,7 +263,7 @@ _idle: dict[tuple[object, ...], list[FastAPI]] = {}
 def _kind(parts: Parts) -> tuple[object, ...]:
     """What an application is made of: which parts there are, not which ones."""
     there = (field.name for field in fields(parts) if getattr(parts, field.name) is not None)
-    return (*there, *parts.config.cors_origins)
+    return tuple(there)
 
 
 def _app_over(parts: Parts) -> FastAPI:
