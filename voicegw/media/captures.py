@@ -52,7 +52,8 @@ class _LegTap:
         self._leg = leg
         self._tap = tap
         self._settings: m.ConfigureLeg | None = None
-        self._audio_types: frozenset[int] = frozenset()
+        self._sounds: frozenset[int] = frozenset()
+        self._keys: frozenset[int] = frozenset()
         ports = leg.ports
         self._rtp, self._rtcp = (ports.ip, ports.port), (ports.ip, ports.port + 1)
         self._reports_from = self._rtp if leg.muxed else self._rtcp
@@ -102,20 +103,25 @@ class _LegTap:
             return True
         settings = self._leg.settings
         if settings is not self._settings:
-            self._settings, self._audio_types = settings, _audio_types(settings)
-        return self._tap.audio if packet[1] & 0x7F in self._audio_types else self._tap.keys
+            self._settings, self._sounds, self._keys = settings, *_meanings(settings)
+        number = packet[1] & 0x7F
+        if number in self._sounds:
+            return self._tap.audio and (self._tap.keys or number not in self._keys)
+        return self._tap.keys
 
     def _add(self, wall_us: int, source: Address, target: Address, data: bytes, size: int) -> None:
         self._tap.sink.add(self._tap.call_id, CapturedPacket(wall_us, source, target, data, size))
 
 
-def _audio_types(settings: m.ConfigureLeg | None) -> frozenset[int]:
-    """Payload types that are sound and no keys."""
+def _meanings(settings: m.ConfigureLeg | None) -> tuple[frozenset[int], frozenset[int]]:
+    """Payload types that are sound, and those that are keys, of either side: one may be both."""
     if settings is None:
-        return frozenset()
+        return frozenset(), frozenset()
     others = (number for number, _ in settings.other_codecs)
-    sound = {settings.payload_type, settings.receive_payload_type, settings.noise_payload_type, _COMFORT_NOISE}
-    return frozenset({*sound, *others} - {settings.dtmf_payload_type, settings.dtmf_receive_payload_type})
+    sounds = {settings.payload_type, settings.receive_payload_type, settings.noise_payload_type, _COMFORT_NOISE}
+    return frozenset({*sounds, *others}), frozenset(
+        (settings.dtmf_payload_type, settings.dtmf_receive_payload_type)
+    )
 
 
 class Captures:

@@ -229,9 +229,12 @@ class RtpReceiver:
         settings = leg.settings
         if settings is None or not settings.receive:
             return self._reject(leg, "rtp_unexpected")
-        is_key = packet.payload_type in (settings.dtmf_payload_type, settings.dtmf_receive_payload_type)
-        is_noise = packet.payload_type in (_COMFORT_NOISE, settings.noise_payload_type)
-        is_audio = self._bank.received.codec_of(leg.row, packet.payload_type) is not None
+        number = packet.payload_type
+        is_audio = self._bank.received.codec_of(leg.row, number) is not None
+        # By our own numbers first: the peer's, which careless phones send, may mean something else here.
+        is_key = number == settings.dtmf_receive_payload_type
+        is_key |= number == settings.dtmf_payload_type and not is_audio
+        is_noise = number in (_COMFORT_NOISE, settings.noise_payload_type)
         if not (is_audio or is_key or is_noise):
             return self._reject(leg, "rtp_wrong_payload_type")
         if not self._believes(leg, packet, address, now, events):

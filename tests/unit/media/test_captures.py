@@ -140,6 +140,16 @@ def test_audio_that_may_not_be_kept_leaves_its_headers_only() -> None:
     assert {(b - a) & 0xFFFF for a, b in itertools.pairwise(sequence)} == {1}
 
 
+def test_what_may_be_audio_or_keys_is_kept_where_both_may_be() -> None:
+    """Each side has its own numbers (RFC 3264 §5.1): one may be audio on the way in, and keys on the way out."""
+    for audio, keys, size in ((False, True, 12), (True, False, 12), (True, True, 172)):
+        rig, one, _ = bridged()
+        rig.configure(one, dtmf_payload_type=0, dtmf_receive_payload_type=101)
+        rig.capture(audio=audio, keys=keys)
+        rig.talk(one, 10)
+        assert {len(packet.data) for packet in rig.sink.rtp(sent=False)} == {size}
+
+
 def test_keys_are_left_out_both_ways() -> None:
     """RFC 4733 payloads: the event is their first byte. The audio around them is there."""
     for keys, size in ((False, 12), (True, 16)):

@@ -464,3 +464,15 @@ def test_keys_and_audio_are_taken_under_our_numbers_and_under_the_peers() -> Non
         rig.tick(3)
     assert [event.digit for event in rig.of(m.DtmfReceived)] == ["7", "7"]
     assert closed(rig, "a").packets_rejected == 0
+
+
+def test_where_the_numbers_of_both_sides_cross_ours_count() -> None:
+    """We offered audio at 111 and keys at 110, and the answer has them the other way round (RFC 3264 §6.1)."""
+    rig = Rig()
+    numbers = {"payload_type": 110, "receive_payload_type": 111}
+    peer = rig.open("a", **numbers, dtmf_payload_type=111, dtmf_receive_payload_type=110)
+    for payload_type, payload in [(111, bytes(160))] * 3 + [(110, TelephoneEvent(7, True, 10, 800).to_bytes())] * 3:
+        peer.send_raw(peer.packet(payload, payload_type).to_bytes())
+    rig.tick(3)
+    assert [event.digit for event in rig.of(m.DtmfReceived)] == ["7"], "and audio is none"
+    assert closed(rig, "a").packets_rejected == 0
