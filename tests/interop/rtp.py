@@ -83,7 +83,11 @@ class RtpPeer:
         self, remote: tuple[str, int], sound: Samples, digits: str = "", lengths_ms: Sequence[int] = (20,)
     ) -> None:
         """Send ``digits``, then ``sound`` once, then silence until closed; packets have ``lengths_ms`` in turn."""
-        sender = threading.Thread(target=self._send, args=(remote, _script(sound, digits, lengths_ms)))
+        self.play(remote, _script(sound, digits, lengths_ms))
+
+    def play(self, remote: tuple[str, int], packets: Iterator[tuple[bytes, int]]) -> None:
+        """Send these, each with its length in samples at 8 kHz, after which the next one is due."""
+        sender = threading.Thread(target=self._send, args=(remote, packets))
         self._threads.append(sender)
         sender.start()
 
