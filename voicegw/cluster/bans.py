@@ -51,9 +51,12 @@ class BanBook:
         self.ripe_at = min((one.at - CLOCKS_S for one in theirs if one.at > now + CLOCKS_S), default=math.inf)
         shared: dict[str, float] = {}
         news: list[Notice] = []
-        for notice in filter(None, (believed(one, now) for one in theirs)):
+        for one in theirs:
+            known = self._notices.get(one.host)
+            notice = one if one == known else believed(one, now)  # ten thousand take long to be looked at anew
+            if notice is None:
+                continue
             shared[notice.host] = notice.at
-            known = self._notices.get(notice.host)
             if known.at < notice.at if known else len(self._notices) < MOST_NOTICES:
                 self._notices[notice.host] = notice
                 news.append(notice)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.cluster.house import Line
 from voicegw.base.errors import ProviderError
+from voicegw.cluster import bans
 from voicegw.cluster.bans import CLOCKS_S, LONGEST_S, BanBook, SharedBans, believed
 from voicegw.cluster.memory import MemoryHouse, MemoryShared
 from voicegw.ports.cluster import MOST_NOTICES, Notice
@@ -174,6 +175,23 @@ def test_a_word_that_comes_again_and_again_ends_when_it_would_have_ended() -> No
 def test_what_is_not_believed(notice: Notice) -> None:
     assert believed(notice, NOW) is None
     assert BanBook("a").merge([notice], NOW) == []
+
+
+def test_a_word_that_is_known_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new ban brings all of them, as many as a flood of forged sources makes."""
+    looked_at: list[str] = []
+
+    def look(notice: Notice, now: float) -> Notice | None:
+        looked_at.append(notice.host)
+        return believed(notice, now)
+
+    monkeypatch.setattr(bans, "believed", look)
+    book, known = BanBook("a"), Notice(HOST, "flood", NOW, NOW + 600, "b")
+    assert book.merge([known], NOW) == [known]
+    new = Notice(OTHER, "flood", NOW, NOW + 60, "b")
+    assert book.merge([known, new], NOW) == [new]
+    assert looked_at == [HOST, OTHER] and not book.unsaid()
+    assert book.merge([known, new], NOW + 60) == [] and looked_at[2:] == [OTHER], "it is over"
 
 
 def test_the_newer_word_counts_in_whatever_order_they_come() -> None:
