@@ -105,6 +105,8 @@ class Guard:
         self._acquainted: dict[str, tuple[float, TokenBucket]] = {}
         self._calls: Counter[str] = Counter()
         self._bans: dict[str, Ban] = {}
+        self._room_at = 0.0
+        """Before that none of them is over, if there were too many."""
         self._tally = ProofTally(config)
         self._all_strangers = TokenBucket(config.strangers, 0.0)
         self.on_own: Callable[[Ban], None] = lambda _ban: None
@@ -314,15 +316,21 @@ class Guard:
             self.on_own(ban)
 
     def _enter(self, ban: Ban, now: float) -> bool:
-        if len(self._bans) >= _MOST_BANS:
-            self._bans = {host: ban for host, ban in self._bans.items() if now < ban.until}
-        if len(self._bans) >= _MOST_BANS:
+        if len(self._bans) >= _MOST_BANS and not self._make_room(now):
             return False
         self._bans[ban.host] = ban
         self._acquainted.pop(ban.host, None)
         self._strangers.pop(ban.host, None)
         self._on_ban(ban)
         return True
+
+    def _make_room(self, now: float) -> bool:
+        """Forget bans that are over. Looked for when the first one may be: not for each message of a flood."""
+        if now < self._room_at:
+            return False
+        self._bans = {host: ban for host, ban in self._bans.items() if now < ban.until}
+        self._room_at = min((ban.until for ban in self._bans.values()), default=now)
+        return len(self._bans) < _MOST_BANS
 
     def _drop(self, counter: SipCounter) -> bool:
         self._counters.add(counter)

@@ -8,6 +8,7 @@ import pytest
 
 from voicegw.base.errors import ConfigError
 from voicegw.base.metrics import Counters
+from voicegw.gateway import guard as guard_module
 from voicegw.gateway.guard import Ban, BanReason, Guard, names_scanner
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.token_bucket import Rate, TokenBucket
@@ -202,6 +203,26 @@ def test_bad_settings_are_refused() -> None:
         GuardConfig(strangers_per_s=0)
     with pytest.raises(ConfigError):
         GuardConfig(scanners=("SIPVicious",))
+
+
+def test_a_flood_of_forged_scanners_fills_the_table_and_is_not_searched_for_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guard_module, "_MOST_BANS", 3)
+    house, scan = House(), INVITE.replace(b"Snom", b"friendly-scanner")
+    for number in range(4):
+        assert not house.heard(Address(f"192.0.2.{number}", 5060), 1, float(number), scan)
+    known = house.guard._bans
+    for number in range(4, 200):
+        assert not house.heard(Address(f"192.0.2.{number}", 5060), 1, 4.0, scan)
+    assert house.guard._bans is known and len(house.bans) == 3
+    over = CONFIG.ban_s
+    assert not house.heard(Address("192.0.2.250", 5060), 1, over, scan)
+    assert not house.heard(Address("192.0.2.251", 5060), 1, over, scan)
+    assert [ban.host for ban in house.bans[3:]] == ["192.0.2.250"], "one is over, the next one in a second"
+    assert house.guard.pardon("192.0.2.250")
+    house.heard(Address("192.0.2.251", 5060), 1, over, scan)
+    assert house.bans[-1].host == "192.0.2.251"
 
 
 def test_an_administrator_bans_and_pardons() -> None:
