@@ -71,6 +71,7 @@ class LiveSettings:
         # Those that may fail come first, and all but the last one can be taken back.
         self._failing: tuple[_Switch[Awaitable[None]], ...] = (
             (("api",), self._check_api),
+            (("sip",), self._check_sip),
             (HOMER, self._homer),
             (TRACES, self._traces),
             (MODELS, self._models),
@@ -155,6 +156,13 @@ class LiveSettings:
 
     async def _check_api(self, config: Config) -> None:
         self.check_api(config.api)
+
+    async def _check_sip(self, config: Config) -> None:
+        for listener in filter(None, (one.tls for one in config.sip.listeners)):
+            try:
+                listener.context()
+            except LocalError as error:
+                raise ConfigError(f"sip.listeners: {error}", fix="see voicegw check") from None
 
     async def _homer(self, config: Config) -> None:
         if self._node.homer is None:

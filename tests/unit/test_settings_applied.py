@@ -26,6 +26,7 @@ from voicegw.gateway.audiosocket.legs import AudioSocketLegs
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.hep_config import HepConfig
 from voicegw.gateway.ladder_config import LadderConfig
+from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.gateway.tls_config import TlsClientSettings
@@ -206,3 +207,12 @@ def test_traces_begin_with_their_collector(node: tuple[RunningNode, LiveSettings
     with pytest.raises(ConfigError, match="VOICEGW_TEST_NOT_THERE"):
         asyncio.run(settings.apply(replace(settings.current, observability=ObservabilityConfig(otlp=lost))))
     assert settings.current.observability.otlp == otlp
+
+
+def test_a_listener_whose_certificate_cannot_be_read_refuses_the_reload(
+    node: tuple[RunningNode, LiveSettings],
+) -> None:
+    _, settings = node
+    listener = ListenerConfig("tls", 5061, "127.0.0.1", certificate="/nowhere/sip.pem")
+    with pytest.raises(ConfigError, match=r"/nowhere/sip\.pem"):
+        asyncio.run(settings.apply(replace(settings.current, sip=SipConfig(listeners=(listener,)))))

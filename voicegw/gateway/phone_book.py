@@ -96,9 +96,10 @@ class PhoneBook:
         return dropped
 
     def use(self, config: PhonesConfig) -> list[str]:
-        """Other accounts in the configuration, and limits of what is registered from now on; the domain and how
-        passwords are asked for stay. Returns as :meth:`set_accounts`."""
+        """Other accounts in the configuration, limits of what is registered and ways of asking for passwords from
+        now on; domain and realm stay. Returns as :meth:`set_accounts`."""
         self._config = config
+        self._digest.use(config.policy)
         self.registrar.limits = config.limits
         return self.set_accounts(self._added)
 

@@ -45,6 +45,10 @@ class ReceptionDesk:
         self._asked: tuple[Trunk, ...] = ()
         """Whose calls may come from where the request at hand came from."""
 
+    def use(self, policy: DigestPolicy) -> None:
+        """Ask trunks in another way from now on; the realm stays."""
+        self._digest.use(policy)
+
     @property
     def registers(self) -> bool:
         """See the protocol."""

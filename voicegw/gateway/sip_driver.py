@@ -130,7 +130,7 @@ class SipDriver:
         self.wire.close()
 
     def use(self, config: SipConfig) -> None:
-        """What of a changed configuration is no socket, from now on; T1 stays as it is, too."""
+        """What of a changed configuration is no socket, from now on."""
         self.guard.use(config.guard)
         self.wire.use(config.reached_by, config.connections, config.tls_client)
         self._load.limit_s = config.overload_ms / 1000

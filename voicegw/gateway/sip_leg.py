@@ -84,7 +84,7 @@ class SipGateway:
         self._speak = calls.speak
         self.phones = PhoneBook(phones, random, None if nonces is None else nonces.of("phones"))
         asked = None if nonces is None else nonces.of("trunks")
-        reception = ReceptionDesk(self.phones, self.trunks, phones.policy, random, asked)
+        self._reception = reception = ReceptionDesk(self.phones, self.trunks, phones.policy, random, asked)
         self._driver = driver = SipDriver(
             config, self._handle, random, clock, counters, credentials, reception, self.trunks
         )
@@ -191,6 +191,7 @@ class SipGateway:
 
     def use_phones(self, config: PhonesConfig) -> None:
         """Accounts, limits and times of phones, from now on; those whose account has changed register anew."""
+        self._reception.use(config.policy)
         self.registrar.config = config
         self._ringing.ring_s = config.ring_s
         self.registrar.forget(self.phones.use(config))

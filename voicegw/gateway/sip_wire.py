@@ -129,8 +129,8 @@ class SipWire:
                 one.context.reload()
 
     def use(self, listeners: Sequence[ListenerConfig], limits: ConnectionLimits, tls: TlsClientSettings) -> None:
-        """Who may send to each listener, and what connections may take, from now on. The sockets stay: there are as
-        many ``listeners`` as before, in the same order.
+        """Who may send to each listener, what it is called, how it speaks TLS, and what connections may take, from
+        now on. The sockets stay: there are as many ``listeners`` as before, in the same order.
 
         Connections of those who are denied now end, whatever goes by them.
         """
@@ -139,6 +139,10 @@ class SipWire:
         for one, config in zip(self._listeners, listeners, strict=True):
             if (one.config.allow, one.config.deny) != (config.allow, config.deny):
                 one.access = AccessList(config.allow, config.deny)
+            if _called(one.config) != _called(config):
+                one.addresses, one.own = _addresses_of(config, one.bound)
+            if one.context is not None and config.tls is not None:
+                one.context.use(config.tls)
             one.config = config
         self._has_lists = not all(one.access.is_open for one in self._listeners)
         for host, index in self.connections.taken():
@@ -270,6 +274,11 @@ class SipWire:
 def _listening(config: ListenerConfig) -> _Listening:
     access = AccessList(config.allow, config.deny)
     return _Listening(config, *_addresses_of(config, config.address), config.address, access)
+
+
+def _called(config: ListenerConfig) -> tuple[str, str, int]:
+    """How peers are told of it."""
+    return config.advertised_ip, config.advertised_name, config.advertised_port
 
 
 def _addresses_of(config: ListenerConfig, bound: Address) -> tuple[LocalAddresses, LocalAddresses]:

@@ -159,6 +159,12 @@ class ServerContext:
                 self.reload()
         return self._context
 
+    def use(self, tls: ServerTls) -> None:
+        """Speak TLS in another way, for handshakes from now on."""
+        if tls != self._tls:
+            self._tls = tls
+            self.reload()
+
     def reload(self) -> None:
         """Read the files anew."""
         state = self._tls.state()

@@ -119,7 +119,7 @@ class Core:
     def use(self, config: UserAgentConfig) -> None:
         """See :meth:`voicegw.sip.user_agent.UserAgent.use`."""
         self.config = config
-        self.transactions.max_servers = config.max_transactions
+        self.transactions.max_servers, self.transactions.values = config.max_transactions, config.timers
         self.sessions.policy = config.sessions
         self.admission.limits = config.limits
         self._datagrams.limit_bytes = config.stream_above

@@ -23,7 +23,7 @@ class FailureRation:
     """Counts failures by source, as a bucket that fills up again. Successes and strangers cost nothing."""
 
     def __init__(self, limits: FailureLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._failed: OrderedDict[str, tuple[float, float]] = OrderedDict()
         """Source to (failures that still count, when that was)."""
 
@@ -32,20 +32,20 @@ class FailureRation:
 
     def wait_s(self, source: str, now: float) -> float:
         """How long this source is not listened to; 0 where it is."""
-        excess = self._count(source, now) - self._limits.at_once + 1
-        return max(0.0, excess * self._limits.regained_s)
+        excess = self._count(source, now) - self.limits.at_once + 1
+        return max(0.0, excess * self.limits.regained_s)
 
     def fail(self, source: str, now: float) -> None:
         """One more failure."""
         name = subscriber(source)
         self._failed[name] = (self._count(source, now) + 1, now)
         self._failed.move_to_end(name)
-        while len(self._failed) > self._limits.max_sources:
+        while len(self._failed) > self.limits.max_sources:
             self._failed.popitem(last=False)
 
     def _count(self, source: str, now: float) -> float:
         count, since = self._failed.get(subscriber(source), (0.0, now))
-        return max(0.0, count - (now - since) / self._limits.regained_s)
+        return max(0.0, count - (now - since) / self.limits.regained_s)
 
 
 def subscriber(host: str) -> str:

@@ -81,7 +81,8 @@ class Nonces:
         self._maker = maker
         self._wall_ahead_s = wall_ahead_s
         self._realm = realm.encode("latin-1")
-        self._life_s = life_s
+        self.life_s = life_s
+        """Of all of them, those that are out among them; may be changed."""
         self._serial = 0
         self._used: OrderedDict[str, tuple[int, int]] = OrderedDict()
         """Nonce to (highest count, bits of the counts below it), the latest nonce last."""
@@ -118,7 +119,7 @@ class Nonces:
         return now + self._wall_ahead_s() - stamp.made_us / 1_000_000
 
     def _is_in_time(self, stamp: _Stamp, now: float) -> bool:
-        life_s = self._life_s if stamp.maker == self._maker else min(self._life_s, FOREIGN_LIFE_S)
+        life_s = self.life_s if stamp.maker == self._maker else min(self.life_s, FOREIGN_LIFE_S)
         return -SKEW_S <= self._age_s(stamp, now) <= life_s
 
     def use(self, nonce: str, count: int, source: str, now: float) -> bool:
@@ -150,7 +151,7 @@ class Nonces:
             oldest = next(iter(self._used))
             raw = base64.urlsafe_b64decode(oldest + "=" * (-len(oldest) % 4))
             stamp = _Stamp._make(_STAMP.unpack(raw[: _STAMP.size]))
-            if self._age_s(stamp, now) <= self._life_s and len(self._used) <= MAX_USED:
+            if self._age_s(stamp, now) <= self.life_s and len(self._used) <= MAX_USED:
                 return
             self._forgotten_us = max(self._forgotten_us, stamp.made_us)
             del self._used[oldest]

@@ -29,7 +29,7 @@ class ResponseRouter:
         request = transaction.request if transaction is not None else None
         if transaction is None:
             core.counters.add(SipCounter.STRAY_RESPONSE)
-        elif len(vias) != 1 or sent_by != str(core.config.local_address(transaction.peer)).lower():
+        elif len(vias) != 1 or not core.transactions.is_of(transaction, sent_by):
             core.counters.add(SipCounter.FOREIGN_VIA)  # §8.1.3.3, §18.1.2: not for us, or not for us alone
         elif core.transactions.receive_response(transaction, response, now) is not Outcome.PASS_UP:
             pass

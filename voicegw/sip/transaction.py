@@ -103,7 +103,8 @@ class TransactionLayer(Generic[User]):
         max_servers: int = 20_000,
     ) -> None:
         self._timers = timers
-        self._values = values
+        self.values = values
+        """For timers that begin from now on; may be changed."""
         self._send = send
         self.max_servers = max_servers
         self._clients: dict[ClientKey, Transaction[User]] = {}
@@ -130,12 +131,18 @@ class TransactionLayer(Generic[User]):
     ) -> Transaction[User]:
         """Open a client transaction for ``request``, whose top Via carries ``branch``, and send it."""
         machine = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
-        transaction = Transaction(machine, (branch, request.method), peer, user, once=once)
+        key = (branch, request.method, _sent_by(request))
+        transaction = Transaction(machine, key, peer, user, once=once)
         transaction.data = serialize(request)
         transaction.request = request
         self._clients[(branch, request.method)] = transaction
         self._run(transaction, Signal.START, now)
         return transaction
+
+    @staticmethod
+    def is_of(transaction: Transaction[User], sent_by: str) -> bool:
+        """Whether our Via of a client's request says so: our address may be another one by now (§18.1.2)."""
+        return transaction.key[2] == sent_by
 
     def find_client(self, branch: str, method: str) -> Transaction[User] | None:
         """The client transaction that a response belongs to (§17.1.3)."""
@@ -247,11 +254,11 @@ class TransactionLayer(Generic[User]):
             return
         last = transaction.intervals.get(timer)
         if last is None:
-            interval = 0.0 if reliable and timer in ABSORBING_TIMERS else self._values.first(timer)
+            interval = 0.0 if reliable and timer in ABSORBING_TIMERS else self.values.first(timer)
         elif transaction.state is State.PROCEEDING:
-            interval = self._values.t2  # §17.1.2.2: once answered, timer E goes on at T2
+            interval = self.values.t2  # §17.1.2.2: once answered, timer E goes on at T2
         else:
-            interval = self._values.again(timer, last)
+            interval = self.values.again(timer, last)
         transaction.intervals[timer] = interval
         self._timers.start(transaction, timer, now + interval)
 
@@ -283,3 +290,8 @@ def ack_of_failure(invite: Request, response: Response) -> Request:
     number = (invite.headers.get("CSeq") or "0").split()[0]
     pairs += [("CSeq", f"{number} ACK"), ("Max-Forwards", "70")]
     return Request("ACK", invite.uri, Headers(pairs))
+
+
+def _sent_by(request: Request) -> str:
+    """The place in the top Via of a request of ours."""
+    return request.headers.values("Via")[0].partition(" ")[2].partition(";")[0].lower()

@@ -174,9 +174,10 @@ class UserAgent:
         self._core.draining = False
 
     def use(self, config: UserAgentConfig) -> None:
-        """Other limits, names and policies for requests from now on, and session timers for calls from now on.
+        """Other limits, names, timers and policies for requests from now on, and session timers for calls from now
+        on.
 
-        ``timers``, ``credentials``, ``reception``, ``packages`` and ``peers`` are those of the start.
+        ``credentials``, ``reception``, ``packages`` and ``peers`` are those of the start.
         """
         self._core.use(config)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.certificates import Authority
 from tests.unit.gateway.nodes import Node, RawSocket, run, sdp, until
+from tests.unit.gateway.stream_peer import StreamPeer, request
 from tests.unit.gateway.test_leg_moves import uri
 from tests.unit.gateway.test_phones import DOMAIN, close, entry, house, phone, register
 from tests.unit.gateway.test_sip_leg import IP, OUT, connected
@@ -20,14 +24,15 @@ from voicegw.cluster.tasks import Tasks
 from voicegw.config import LimitsConfig
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.connections import ConnectionLimits
-from voicegw.gateway.events import LegInvited, LegReferAnswered, LegReferred, LegRefused
+from voicegw.gateway.events import LegEnded, LegInvited, LegReferAnswered, LegReferred, LegRefused
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.shared_lines import SharedLines
 from voicegw.ports.cluster import Owner
 from voicegw.server import limit_gateway
-from voicegw.sip.message import Response
+from voicegw.sip.address import Address
+from voicegw.sip.message import Headers, Request, Response, serialize
 
 DENIED = "sip_guard_dropped_denied"
 CONFIG = SipConfig(listen_ip=IP, listen_port=0, t1_ms=50)
@@ -203,5 +208,100 @@ def test_a_phone_comes_and_one_goes_with_its_account() -> None:
             await server.gateway.media_route(f"sip:anna@{DOMAIN}")
         assert [one.name for one in server.gateway.phones.snapshot(0.0)] == ["carl"]
         close((server, anna, carl))
+
+    run(story())
+
+
+def busy(invite: Request) -> Response:
+    headers = [(name, invite.headers.get(name) or "") for name in ("Via", "From", "Call-ID", "CSeq")]
+    return Response(486, "", Headers([*headers, ("To", f"{invite.headers.get('To')};tag=x")]))
+
+
+def test_peers_are_told_another_address_and_answers_to_what_was_sent_before_still_count() -> None:
+    async def story() -> None:
+        config = replace(CONFIG, t1_ms=4000)
+        node, peer = Node(config=config), RawSocket()
+        try:
+            node.gateway.dial(OUT, f"sip:x@{IP}:{peer.port}", IP, 30_000, f"sip:a@{IP}")
+            invite = await peer.receive()
+            assert isinstance(invite, Request) and IP in (invite.headers.get("Via") or "")
+            node.gateway.use(replace(config, advertised_ip="198.51.100.5"))
+            await peer.send(serialize(busy(invite)), node.address)
+            assert (await node.expect(LegEnded)).cause is HangupCause.PEER_BUSY
+            ack = await peer.receive()
+            assert isinstance(ack, Request) and ack.method == "ACK"
+            await peer.send(peer.request("INVITE", body=sdp(40_000)), node.address)
+            invited = await node.expect(LegInvited)
+            assert node.gateway.media_address(invited.leg_id) == "198.51.100.5"
+            assert node.gateway.media_bind_address(invited.leg_id) == IP
+            node.gateway.accept(invited.leg_id, "198.51.100.5", 30_002)
+            answer = await peer.response(200)
+            assert "198.51.100.5" in (answer.headers.get("Contact") or "")
+            node.gateway.use(config)
+            assert node.gateway.media_address(invited.leg_id) == IP
+        finally:
+            node.gateway.close()
+            peer.close()
+
+    run(story())
+
+
+def test_a_listener_is_called_otherwise_by_a_setting_of_its_own() -> None:
+    async def story() -> None:
+        node = Node(config=SipConfig(listeners=LISTENERS))
+        there = Address("192.0.2.9", 5060)
+        try:
+            named = replace(LISTENERS[0], advertised_name="sip.example.com", advertised_port=5999)
+            node.gateway.use(SipConfig(listeners=(named, LISTENERS[1])))
+            assert str(node.wire.local_address(there)) == "sip.example.com:5999"
+        finally:
+            node.gateway.close()
+
+    run(story())
+
+
+def test_a_listener_speaks_tls_as_it_is_told(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    first, second = (authority.issue(name, f"{name}.example.com") for name in ("first", "second"))
+    listener = ListenerConfig("tls", 0, IP, certificate=first[0], key=first[1])
+    moved = replace(listener, certificate=second[0], key=second[1], min_version="1.3")
+    trusting, old = (ssl.create_default_context(cafile=authority.ca) for _ in range(2))
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    async def story() -> None:
+        node = Node(config=SipConfig(listeners=(listener,)))
+        try:
+            async with StreamPeer(node.address, old, "first.example.com") as running:
+                node.gateway.use(SipConfig(listeners=(moved,)))
+                async with StreamPeer(node.address, trusting, "second.example.com") as peer:
+                    peer.send(request(transport="TLS"))
+                    assert (await peer.response()).status == 200
+                with pytest.raises(ssl.SSLError):
+                    async with StreamPeer(node.address, old, "second.example.com"):
+                        pass
+                running.send(request(transport="TLS", branch="2"))
+                assert (await running.response()).status == 200, "a connection that is up goes on"
+        finally:
+            node.gateway.close()
+
+    run(story())
+
+
+def test_phones_and_trunks_are_asked_in_another_way() -> None:
+    async def story() -> None:
+        server, anna = house(), phone()
+        assert (await register(anna, server, "anna")).status == 200
+        before = server.gateway.phones._config
+        wanted = replace(before, algorithms=("SHA-512-256", "MD5"), nonce_life_s=7.0, failures=2)
+        server.gateway.use_phones(wanted)
+        peer = RawSocket()
+        await peer.send(peer.request("REGISTER", start=f"REGISTER sip:{DOMAIN} SIP/2.0"), server.address)
+        asked = (await peer.response(401)).headers.get_all("WWW-Authenticate")
+        assert ["SHA-512-256" in line for line in asked] == [True, False] and len(asked) == 2
+        for digest in (server.gateway.phones._digest, server.gateway._reception._digest):
+            assert digest._nonces.life_s == 7.0 and digest._failures.limits.at_once == 2
+        assert server.gateway._reception._digest._policy.realm == DOMAIN
+        close((server, anna))
+        peer.close()
 
     run(story())

@@ -250,3 +250,21 @@ def test_counts_of_nonces_that_are_forgotten_too_early_are_stale_not_new() -> No
 def test_what_is_no_nonce_of_ours(nonce: str) -> None:
     nonces = Nonces(bytes(32), REALM, 300.0)
     assert nonces.age_s(nonce, "h", 0.0) is None and not nonces.use(nonce, 1, "h", 0.0)
+
+
+def test_another_policy_counts_from_then_on_and_forgets_nothing() -> None:
+    asked, phone = server(Algorithm.MD5, failures=FailureLimits(at_once=3)), Phone("anna", "rose")
+    given = asked.check(REQUEST, PEER, 0.0)
+    assert isinstance(given, Unproven)
+    for _ in range(2):
+        assert isinstance(Phone("anna", "guess").try_(asked), Unproven)
+    policy = DigestPolicy("elsewhere", (Algorithm.SHA_256, Algorithm.MD5), nonce_life_s=5.0)
+    asked.use(policy)
+    assert isinstance(asked.check(phone.answer(given), PEER, 4.0), Proven), "the realm stays, and so do passwords"
+    later = asked.check(REQUEST, PEER, 10.0)
+    assert isinstance(later, Unproven) and len(later.headers) == 2
+    assert is_stale(asked.check(phone.answer(later), PEER, 16.0))
+    asked.use(DigestPolicy(REALM, policy.algorithms, failures=FailureLimits(at_once=2)))
+    asked._failures.fail(PEER.host, 16.0)
+    asked._failures.fail(PEER.host, 16.0)
+    assert isinstance(phone.try_(asked, 100.0), Proven)

@@ -218,3 +218,14 @@ def test_the_number_of_server_transactions_is_bounded() -> None:
     assert layer.has_room
     layer.open_server(KEY, "INVITE", PEER, "user")
     assert not layer.has_room
+
+
+def test_other_values_count_for_timers_that_begin_then() -> None:
+    bench = Bench()
+    running = bench.layer.start_client(request("OPTIONS"), "z9hG4bKa", PEER, "user", 0.0)
+    bench.run_until(0.6)
+    bench.layer.values = TimerValues(t1=2.0)
+    bench.layer.start_client(request("INFO"), "z9hG4bKa", PEER, "user", bench.now)
+    bench.run_until(4.0)
+    assert bench.times() == pytest.approx([0.0, 0.5, 0.6, 1.5, 2.6, 3.5])
+    assert bench.layer.is_of(running, "192.0.2.1:5060") and not bench.layer.is_of(running, "192.0.2.2:5060")
