@@ -11,6 +11,7 @@ import selectors
 import socket
 import threading
 import time
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -18,6 +19,16 @@ from voicegw.testing.impairment import ImpairedPath, Impairment
 
 _LARGEST: Final = 2048
 _IDLE_S: Final = 0.05
+
+
+@dataclass(slots=True)
+class Way:
+    """What one direction has seen. ``began_at``: when its first packet came, in monotonic seconds."""
+
+    received: int = 0
+    lost: int = 0
+    """Packets that the model took away."""
+    began_at: float = 0.0
 
 
 class ImpairmentRelay:
@@ -33,9 +44,10 @@ class ImpairmentRelay:
         self._count = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="impairment relay")
-        self.received = self.delivered = 0
-        self.lost = 0
-        """Packets of both directions that the model took away."""
+        self.there, self.back = Way(), Way()
+        """Towards the server, and towards the peer."""
+        self.delivered = 0
+        """Copies that were sent on, in both directions."""
 
     @property
     def port(self) -> int:
@@ -46,6 +58,21 @@ class ImpairmentRelay:
     def far_port(self) -> int:
         """Where the server gets everything from, and answers to."""
         return int(self._far.getsockname()[1])
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Who sent last; None before anybody did."""
+        return self._peer
+
+    @property
+    def received(self) -> int:
+        """Packets of both directions."""
+        return self.there.received + self.back.received
+
+    @property
+    def lost(self) -> int:
+        """Packets of both directions that the model took away."""
+        return self.there.lost + self.back.lost
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -76,11 +103,14 @@ class ImpairmentRelay:
             data, source = sock.recvfrom(_LARGEST)
         except OSError:  # a port unreachable of the other side
             return
+        now = time.monotonic()
+        way = self.back
         if sock is self._near:
-            self._peer = source
-        self.received += 1
-        arrivals = self._paths[sock].arrivals(time.monotonic())
-        self.lost += not arrivals
+            self._peer, way = source, self.there
+        way.began_at = way.began_at or now
+        way.received += 1
+        arrivals = self._paths[sock].arrivals(now)
+        way.lost += not arrivals
         for arrival in arrivals:
             self._count += 1
             heapq.heappush(self._waiting, (arrival, self._count, sock, data))

@@ -19,31 +19,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from voicegw.inference.registry import make_asr, make_tts
+from voicegw.inference.registry import make_asr
 from voicegw.inference.settings import EngineSettings
 from voicegw.media import messages as m
 from voicegw.media.config import FRAME_SAMPLES
 from voicegw.ports.asr import AsrOptions, AsrProvider
-from voicegw.ports.tts import TtsAudio, TtsProvider, TtsRequest
 from voicegw.testing.bench._bad_line import BadLine
 from voicegw.testing.bench._report import conclude, parser, show
+from voicegw.testing.bench._sentences import SENTENCES, WORDS, say_by_phone
 from voicegw.testing.bench._speech_packets import CODECS, BenchCodec
 from voicegw.testing.impairment import CATALOGUE
 from voicegw.testing.speech_distance import spectral_distance_db
-from voicegw.testing.speech_eval import on_the_line, recognize
+from voicegw.testing.speech_eval import recognize
 from voicegw.testing.word_errors import word_errors
 
 Pcm = NDArray[np.int16]
 
-_SENTENCES: Final = (
-    "i want to book an appointment",
-    "next tuesday at half past ten",
-    "my account number is four seven one nine zero two",
-    "no i said thursday in the afternoon",
-    "please connect me to somebody",
-    "yes that is right thank you",
-)
-_VOICES: Final = ("rms", "slt")
 _DELAY_LIMIT_MS: Final = 220.0
 """The buffer's own limit and what a burst may add for a moment."""
 
@@ -75,11 +66,11 @@ class _Said:
 
 
 async def _measure(codec: BenchCodec, seeds: int, folder: Path) -> list[Row]:
-    speech = await _speech(codec.rate_hz)
+    speech = await say_by_phone(codec.rate_hz)
     asr = make_asr("pocketsphinx", EngineSettings(cache_dir=folder))
     await asr.start()
     try:
-        options = AsrOptions(phrases=_SENTENCES, sample_rate_hz=codec.rate_hz)
+        options = AsrOptions(phrases=SENTENCES, sample_rate_hz=codec.rate_hz)
         await asr.prepare(options)
         rows = []
         for name, impairment in CATALOGUE.items():
@@ -98,7 +89,7 @@ async def _measure(codec: BenchCodec, seeds: int, folder: Path) -> list[Row]:
 async def _say(asr: AsrProvider, options: AsrOptions, line: BadLine, speech: list[Pcm]) -> _Said:
     """One call."""
     errors, distances = 0, []
-    for text, pcm in zip(_SENTENCES, speech, strict=True):
+    for text, pcm in zip(SENTENCES, speech, strict=True):
         line.say(pcm)
         distances.append(spectral_distance_db(pcm, line.heard, line.codec.rate_hz))
         final, _ = await recognize(asr, options, bytes(line.for_recognisers), paced=False)
@@ -120,11 +111,10 @@ def _row(codec: str, network: str, calls: list[_Said]) -> Row:
         round(float(np.median(delays))),
         round(max(delays)),
         round(float(np.mean([far for call in calls for far in call.distances])), 2),
-        round(100 * sum(call.errors for call in calls) / (len(calls) * _WORDS), 1),
+        round(100 * sum(call.errors for call in calls) / (len(calls) * WORDS), 1),
     )
 
 
-_WORDS: Final = sum(len(sentence.split()) for sentence in _SENTENCES)
 _HEAD: Final = (
     "codec  network          MOS  lost %  late %  concealed %  delay ms  max ms  distance dB  word error %"
 )
@@ -136,22 +126,6 @@ def _line(row: Row) -> str:
         f"{row.concealed_percent:11.1f}  {row.delay_p50_ms:8.0f}  {row.delay_max_ms:6.0f}  "
         f"{row.distance_db:11.2f}  {row.word_error:12.1f}"
     )
-
-
-async def _speech(rate_hz: int) -> dict[str, list[Pcm]]:
-    """Each sentence by each voice, as it comes to a telephone of this rate."""
-    tts = make_tts("flite", EngineSettings())
-    await tts.start()
-    try:
-        return {voice: [await _spoken(tts, text, voice, rate_hz) for text in _SENTENCES] for voice in _VOICES}
-    finally:
-        await tts.close()
-
-
-async def _spoken(tts: TtsProvider, text: str, voice: str, rate_hz: int) -> Pcm:
-    request = TtsRequest(text, voice=voice, sample_rate_hz=rate_hz)
-    pcm = b"".join([chunk.pcm async for chunk in tts.synthesize(request) if isinstance(chunk, TtsAudio)])
-    return np.frombuffer(on_the_line(pcm, rate_hz=rate_hz), np.int16)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,0 +1,168 @@
+"""The relay bench: what bad networks leave of calls by baresip, in both directions, on real sockets.
+
+A caller says the sentences of the appointment line in two voices, and the agent of a server as it ships says them at
+the same time. Audio and reports go through :class:`~voicegw.testing.impairment_relay.ImpairmentRelay`, each call, of
+as many at once, through another network. What we heard is in the recording, what the caller heard is what came out
+of baresip's decoder: each is compared with what was said, and recognised. MOS, losses and late packets are those of
+the call's record, the delay is by the relay's clock. What is lost depends on the seed alone; what a busy machine
+delays is in the figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicegw.audio.resample import resample
+from voicegw.base.errors import LocalError
+from voicegw.inference.registry import make_asr
+from voicegw.inference.settings import EngineSettings
+from voicegw.ports.asr import AsrOptions, AsrProvider
+from voicegw.testing.bench._baresip import CODECS, PhoneCodec
+from voicegw.testing.bench._found_speech import Piece, cut_out, find, find_exact
+from voicegw.testing.bench._own_network import again_inside, is_inside
+from voicegw.testing.bench._relay_calls import ADDRESSES, RelayedCall, RelayedCalls
+from voicegw.testing.bench._relay_rows import HEAD, Measured, Row, Words, line, markdown, row_of, verdicts
+from voicegw.testing.bench._report import conclude, parser, show
+from voicegw.testing.bench._sentences import SENTENCES, VOICES, say, say_by_phone
+from voicegw.testing.impairment import CATALOGUE
+from voicegw.testing.speech_distance import spectral_distance_db
+from voicegw.testing.speech_eval import recognize
+from voicegw.testing.word_errors import word_errors
+
+Pcm = NDArray[np.int16]
+
+_MODULE: Final = "voicegw.testing.bench.relay"
+_SAID: Final = tuple(f"{sentence.capitalize()}." for sentence in SENTENCES)
+_TIMES: Final = len(VOICES)
+"""How often the agent says them in a call: as often as the caller does."""
+_LAST: Final = (
+    "This is all that there is to be said. It takes a while until the caller has said all of it, too, and nothing "
+    "that is said meanwhile is of any use to anybody. When this is over the call will be over.",
+) * 2
+_GAP_S: Final = 0.5
+_SILENCE_S: Final = 40.0
+"""Behind what the caller says: longer than the call."""
+_LATEST_S: Final = 6.0
+"""From the end of one sentence of the agent to the end of the next."""
+_ALIKE: Final = 0.9
+"""Of the agent's sentence in the recording and as the engine makes it."""
+
+
+class _Bench:
+    """One codec."""
+
+    def __init__(self, codec: PhoneCodec, calls: RelayedCalls, asr: AsrProvider) -> None:
+        self._codec, self._calls, self._asr = codec, calls, asr
+        self._options = AsrOptions(phrases=SENTENCES, sample_rate_hz=codec.call_hz)
+
+    async def measure(self, networks: Sequence[str], rounds: int) -> list[Row]:
+        """Rows of all networks; each round has another voice of the agent and other losses."""
+        rate = self._codec.call_hz
+        await self._asr.prepare(self._options)
+        by_phone = await say_by_phone(rate)
+        said, pieces = _in_a_row([pcm for voice in VOICES for pcm in by_phone[voice]], rate)
+        agents = await say(_SAID, rate)
+        measured: dict[str, list[Measured]] = {name: [] for name in networks}
+        for number in range(rounds):
+            voice = VOICES[number % len(VOICES)]
+            phone_says = resample(said, rate, self._codec.rate_hz)
+            for call in await self._calls.run(self._codec, voice, phone_says, seed=number):
+                measured[call.network].append(await self._judge(call, said, pieces, agents[voice]))
+        rows = [row_of(self._codec.name, name, measured[name]) for name in networks]
+        for row in rows:
+            show(line(row))
+        return rows
+
+    async def _judge(self, call: RelayedCall, said: Pcm, pieces: Sequence[Piece], agent: Sequence[Pcm]) -> Measured:
+        rate = self._codec.call_hz
+        starts = find(pieces, said, call.caller, rate)
+        if starts[-1] + len(pieces[-1].pcm) > len(call.caller):
+            raise LocalError("the call ended before the caller had said everything")
+        ways = [
+            1000 * (start / rate - piece.start / rate - call.said_after_s)
+            for start, piece in zip(starts, pieces, strict=True)
+        ]
+        there = await self._words(pieces, starts, call.caller)
+        spoken = _sentences_in(call.agent, [*agent] * _TIMES, rate)
+        back = await self._words(spoken, find(spoken, call.agent, call.heard, rate), call.heard)
+        return Measured(call, there, back, tuple(ways))
+
+    async def _words(self, pieces: Sequence[Piece], starts: Sequence[int], heard: Pcm) -> Words:
+        """``pieces`` are all sentences, as often as they were said."""
+        rate, misheard, distances, texts = self._codec.call_hz, 0, [], SENTENCES * (len(pieces) // len(SENTENCES))
+        for text, piece, start in zip(texts, pieces, starts, strict=True):
+            sound = cut_out(heard, start, len(piece.pcm), rate)
+            distances.append(spectral_distance_db(piece.pcm, sound, rate))
+            final, _ = await recognize(self._asr, self._options, sound.tobytes(), paced=False)
+            misheard += word_errors(text, final.text)
+        return Words(sum(len(text.split()) for text in texts), misheard, tuple(distances))
+
+
+def _in_a_row(sentences: Sequence[Pcm], rate_hz: int) -> tuple[Pcm, list[Piece]]:
+    """All of them with pauses between, and silence at the end."""
+    gap, parts, pieces, at = np.zeros(round(_GAP_S * rate_hz), np.int16), [], [], 0
+    for pcm in sentences:
+        pieces.append(Piece(pcm, at + len(gap)))
+        parts += [gap, pcm]
+        at += len(gap) + len(pcm)
+    return np.concatenate([*parts, np.zeros(round(_SILENCE_S * rate_hz), np.int16)]), pieces
+
+
+def _sentences_in(agent: Pcm, sentences: Sequence[Pcm], rate_hz: int) -> list[Piece]:
+    """Where the agent's sentences are in what was sent. LocalError if one is not there."""
+    pieces, at = [], 0
+    for pcm in sentences:
+        place, alike = find_exact(pcm, agent[at : at + len(pcm) + round(_LATEST_S * rate_hz)])
+        if alike < _ALIKE:
+            raise LocalError(
+                f"sentence {len(pieces)} of the agent is not in the recording behind {at / rate_hz:.1f} s: {alike:.2f}"
+            )
+        start = at + place
+        at = start + len(pcm)
+        pieces.append(Piece(agent[start:at], start))
+    return pieces
+
+
+async def _run(codecs: Sequence[str], networks: Sequence[str], rounds: int, home: Path) -> list[Row]:
+    calls = RelayedCalls(home / "server", (*_SAID * _TIMES, *_LAST), VOICES, networks)
+    asr = make_asr("pocketsphinx", EngineSettings(cache_dir=home / "asr"))
+    await asr.start()
+    try:
+        rows = []
+        for name in codecs:
+            rows += await _Bench(CODECS[name], calls, asr).measure(networks, rounds)
+        return rows
+    finally:
+        await asr.close()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the bench; 0 whether or not the aims are met: it measures, the verdict says."""
+    options = parser("relay", "MOS and word error of real calls by baresip behind bad networks, both ways.")
+    options.add_argument("--codec", choices=tuple(CODECS), nargs="+", default=tuple(CODECS))
+    options.add_argument("--network", choices=tuple(CATALOGUE), nargs="+", default=tuple(CATALOGUE))
+    options.add_argument("--rounds", type=int, default=2, help="calls of each codec through each network")
+    options.add_argument("--markdown", action="store_true", help="the table of docs/media.md, too")
+    arguments = options.parse_args(argv)
+    if not is_inside():
+        return again_inside(_MODULE, argv, ADDRESSES)
+    show(HEAD)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = asyncio.run(_run(arguments.codec, arguments.network, arguments.rounds, Path(folder)))
+    if arguments.markdown:
+        show(markdown(rows))
+    conclude({"relay": [asdict(row) for row in rows]}, verdicts(rows), as_json=arguments.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
