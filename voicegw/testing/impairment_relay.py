@@ -45,7 +45,7 @@ class ImpairmentRelay:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="impairment relay")
         self.there, self.back = Way(), Way()
-        """Towards the server, and towards the peer."""
+        """Towards ``target``, and back to the peer."""
         self.delivered = 0
         """Copies that were sent on, in both directions."""
 

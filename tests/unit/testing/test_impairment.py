@@ -66,4 +66,27 @@ def test_a_relay_carries_both_ways() -> None:
             assert time.monotonic() - sent_at >= 0.02
             far.sendto(b"and back", source)
             assert near.recv(100) == b"and back"
+            assert relay.peer == near.getsockname()
         assert (relay.received, relay.delivered) == (2, 2)
+        assert sent_at <= relay.there.began_at < relay.back.began_at
+
+
+def test_a_relay_counts_each_way() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+    ):
+        for sock in (near, far):
+            sock.bind(("127.0.0.1", 0))
+            sock.settimeout(30)
+        with ImpairmentRelay(("127.0.0.1", 0), far.getsockname(), Impairment(duplicated=1), 1) as relay:
+            assert relay.peer is None
+            for _ in range(2):
+                near.sendto(b"there", ("127.0.0.1", relay.port))
+            for _ in range(4):
+                _, source = far.recvfrom(100)
+            far.sendto(b"and back", source)
+            near.recv(100)
+            near.recv(100)
+        assert (relay.there.received, relay.back.received, relay.delivered) == (2, 1, 6)
+        assert relay.lost == relay.there.lost == relay.back.lost == 0

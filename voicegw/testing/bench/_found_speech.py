@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
 _Float = NDArray[np.float64]
+_Number = TypeVar("_Number", np.int16, np.float64)
 
 _STEPS: Final = 100
 """In a second."""
@@ -21,6 +22,10 @@ _AROUND: Final = 100
 """How many steps a piece may be from where the last one lets it be expected."""
 _SURE: Final = 0.5
 """Correlation from which a place is believed; what is hardly there is looked for where the last piece was."""
+_SAME: Final = 0.85
+"""Correlation of samples that are the same but for a filter or a resampler."""
+_PERIOD: Final = 40
+"""Samples from the first place that is alike to the one that is most so."""
 _BEFORE_S: Final = 0.25
 _AFTER_S: Final = 0.5
 """What is cut out with a piece: for delays that change within it."""
@@ -36,15 +41,15 @@ class Piece:
 
 def find(pieces: Sequence[Piece], said: Pcm, heard: Pcm, rate_hz: int) -> list[int]:
     """The sample of ``heard`` at which each piece of ``said`` begins, to 10 ms; may be outside of it."""
-    step, whole, loud = rate_hz // _STEPS, _loudness(said, rate_hz), _loudness(heard, rate_hz)
+    step, loud = rate_hz // _STEPS, _loudness(heard, rate_hz)
+    whole = _loudness(said[: pieces[-1].start + len(pieces[-1].pcm)], rate_hz)
     margin = len(whole) // 2
     shift = _best(whole, np.pad(loud, margin))[0] - margin
     found = []
     for piece in pieces:
         pattern, expected = _loudness(piece.pcm, rate_hz), piece.start // step + shift
         low = expected - _AROUND
-        padded = np.pad(loud, (max(0, -low), max(0, low + len(pattern) + 2 * _AROUND - len(loud))))
-        place, alike = _best(pattern, padded[max(0, low) :][: len(pattern) + 2 * _AROUND])
+        place, alike = _best(pattern, _window(loud, low, low + len(pattern) + 2 * _AROUND))
         if alike >= _SURE:
             shift += place - _AROUND
         found.append(piece.start + shift * step)
@@ -53,14 +58,22 @@ def find(pieces: Sequence[Piece], said: Pcm, heard: Pcm, rate_hz: int) -> list[i
 
 def cut_out(heard: Pcm, start: int, size: int, rate_hz: int) -> Pcm:
     """``size`` samples from ``start`` on with what is around them, silence where ``heard`` has none."""
-    low, high = start - round(_BEFORE_S * rate_hz), start + size + round(_AFTER_S * rate_hz)
-    padded = np.pad(heard, (max(0, -low), max(0, high - len(heard))))
+    return _window(heard, start - round(_BEFORE_S * rate_hz), start + size + round(_AFTER_S * rate_hz))
+
+
+def find_first(pcm: Pcm, sound: Pcm) -> int | None:
+    """Where samples are for the first time in a sound that has them almost as they are."""
+    alike = _alike(pcm.astype(np.float64), sound.astype(np.float64))
+    places = np.flatnonzero(alike >= _SAME)
+    if not len(places):
+        return None
+    return int(places[0] + np.argmax(alike[places[0] :][:_PERIOD]))
+
+
+def _window(sound: NDArray[_Number], low: int, high: int) -> NDArray[_Number]:
+    """From ``low`` to ``high``, zeros where there is nothing."""
+    padded = np.pad(sound, (max(0, -low), max(0, high - len(sound))))
     return padded[max(0, low) :][: high - low]
-
-
-def find_exact(pcm: Pcm, sound: Pcm) -> tuple[int, float]:
-    """Where samples are in a sound that has them as they are, and how alike they are, from −1 to 1."""
-    return _best(pcm.astype(np.float64), sound.astype(np.float64))
 
 
 def _loudness(pcm: Pcm, rate_hz: int) -> _Float:
@@ -72,16 +85,22 @@ def _loudness(pcm: Pcm, rate_hz: int) -> _Float:
 
 
 def _best(pattern: _Float, sound: _Float) -> tuple[int, float]:
-    """Where in ``sound`` the pattern correlates best (Pearson), and how well; (0, 0.0) if it is too short."""
+    """Where in ``sound`` the pattern fits best, and how well."""
+    alike = _alike(pattern, sound)
+    place = int(np.argmax(alike))
+    return place, float(alike[place])
+
+
+def _alike(pattern: _Float, sound: _Float) -> _Float:
+    """The correlation (Pearson) of the pattern with what is at each place of the sound; a zero if that is short."""
     count = len(sound) - len(pattern) + 1
     if count < 1:
-        return 0, 0.0
+        return np.zeros(1)
     pattern = pattern - pattern.mean()
     size = 1 << (len(sound) + len(pattern) - 1).bit_length()
     fits = np.fft.irfft(np.fft.rfft(sound, size) * np.conj(np.fft.rfft(pattern, size)), size)[:count]
     sums, squares = (np.concatenate([[0.0], np.cumsum(values)]) for values in (sound, sound**2))
     windows, powers = (total[len(pattern) :] - total[: -len(pattern)] for total in (sums, squares))
     energy = np.maximum(powers - windows**2 / len(pattern), 0.0)
-    alike = fits / (np.sqrt(energy * (pattern**2).sum()) + 1.0)
-    place = int(np.argmax(alike))
-    return place, float(alike[place])
+    alike: _Float = fits / (np.sqrt(energy * (pattern**2).sum()) + 1.0)
+    return alike

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -26,13 +27,13 @@ VOICES: Final = ("rms", "slt")
 WORDS: Final = sum(len(sentence.split()) for sentence in SENTENCES)
 
 
-async def say_by_phone(rate_hz: int) -> dict[str, list[Pcm]]:
+async def say_by_phone(sentences: Sequence[str], rate_hz: int) -> dict[str, list[Pcm]]:
     """Each sentence by each voice, as it comes to a telephone of this rate."""
-    made = await say(SENTENCES, rate_hz)
+    made = await say(sentences, rate_hz)
     return {voice: [_on_the_line(pcm, rate_hz) for pcm in each] for voice, each in made.items()}
 
 
-async def say(texts: tuple[str, ...], rate_hz: int) -> dict[str, list[Pcm]]:
+async def say(texts: Sequence[str], rate_hz: int) -> dict[str, list[Pcm]]:
     """Texts by each voice, as the engine makes them."""
     tts = make_tts("flite", EngineSettings())
     await tts.start()

@@ -66,7 +66,7 @@ class _Said:
 
 
 async def _measure(codec: BenchCodec, seeds: int, folder: Path) -> list[Row]:
-    speech = await say_by_phone(codec.rate_hz)
+    speech = await say_by_phone(SENTENCES, codec.rate_hz)
     asr = make_asr("pocketsphinx", EngineSettings(cache_dir=folder))
     await asr.start()
     try:
