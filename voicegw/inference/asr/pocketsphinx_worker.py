@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pocketsphinx
 
@@ -30,20 +33,38 @@ from voicegw.inference.worker import Engine, WorkerChannel, main
 GENERAL = ""
 """The key of the general model: the whole dictionary and the language model of the package."""
 MAX_IDLE = 8
-"""Decoders kept for later, 17 MB each with their witness (the general one 80): making one takes 30 to 60 ms."""
+"""Decoders kept for later, 17 MB each with their witness (the general one 95): making one takes 30 to 60 ms."""
+SPARE_S = 300.0
+"""What nobody has borrowed for so long was for a busier hour; of each model one stays."""
 MAX_DEFINITIONS = 1024
+
+
+class _Idle(NamedTuple):
+    """A decoder of a model that nobody has borrowed ``since`` then."""
+
+    key: str
+    recognizer: Recognizer
+    since: float
 
 
 class PocketSphinxEngine:
     """Decoders by model; an utterance borrows one."""
 
-    def __init__(self, channel: WorkerChannel, acoustic_model: Path, store: ModelStore, garbage: Path) -> None:
+    def __init__(
+        self,
+        channel: WorkerChannel,
+        acoustic_model: Path,
+        store: ModelStore,
+        garbage: Path,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
         self._channel = channel
         self._acoustic_model = acoustic_model
         self._garbage = garbage
         self._store = store
         self._definitions: OrderedDict[str, DefineModel] = OrderedDict()
-        self._idle: list[tuple[str, Recognizer]] = []
+        self._idle: list[_Idle] = []
         self._streams: dict[StreamId, tuple[str, Recognizer]] = {}
 
     def handle(self, command: Command) -> None:
@@ -109,8 +130,8 @@ class PocketSphinxEngine:
     def _borrow(self, stream_id: StreamId, key: str) -> Recognizer | None:
         """A decoder of the model; reports the failure of the stream if there can be none."""
         for index in range(len(self._idle) - 1, -1, -1):
-            if self._idle[index][0] == key:
-                return self._idle.pop(index)[1]
+            if self._idle[index].key == key:
+                return self._idle.pop(index).recognizer
         definition = self._definitions.get(key)
         try:
             if key == GENERAL:
@@ -125,9 +146,11 @@ class PocketSphinxEngine:
             return None
 
     def _give_back(self, key: str, recognizer: Recognizer) -> None:
-        self._idle.append((key, recognizer))
-        if len(self._idle) > MAX_IDLE:
-            self._idle.pop(0)
+        now = self._now()
+        self._idle.append(_Idle(key, recognizer, now))
+        last = {idle.key: idle for idle in self._idle}
+        wanted = [idle for idle in self._idle if idle.since > now - SPARE_S or idle is last[idle.key]]
+        self._idle = wanted[-MAX_IDLE:]
 
 
 def load(channel: WorkerChannel, arguments: list[str]) -> tuple[Engine, WorkerReady]:
