@@ -43,12 +43,13 @@ AT_ONCE: Final = (
     *_of("media", "full_busy", "full_late", "draining_s", "jitter_start_ms", "jitter_min_ms", "jitter_max_ms"),
     *_of("media", "no_media_timeout_ms", "rtcp_interval_ms", "echo", "vad", "catch_up_frames", "tap_ms"),
     *_of("media", "report_interval_ms", "ear_level_dbov", "outbox_bytes"),
-    *_of("store", "retention", "spool_mb", "batch_ms"),
+    *_of("store", "retention", "spool_mb", "batch_ms", "watch_s"),
     *_of("api", "requests_per_minute", "session_h", "session_idle_min", "home", "oidc", "browser_audio"),
     *_of("api", "tls_cert", "tls_key", "behind_tls_proxy", "trusted_proxies", "public_url", "cors_origins"),
     *_of("api", "event_ring", "watcher_backlog"),
     *_of("observability", "capture", "hep"),
-    *_of("recording", "keep_free_mb", "max_total_mb"),
+    *_of("cluster", "advertise", "api_url", "host_env", "beat_ms", "node_ttl_ms", "lease_ttl_ms"),
+    *_of("recording", "keep_free_mb", "max_total_mb", "unseal_with"),
 )
 NEW_CALLS: Final = (
     *("speech", "whisper", "transcription", "piper", "speech_server", "texts"),
@@ -60,13 +61,13 @@ NEW_CALLS: Final = (
     *_of("media", "latch_packets", "latch_window_ms", "relatch_gap_ms", "opus_complexity"),
 )
 RESTART: Final = (
-    *("paths", "cluster"),
+    "paths",
+    *_of("cluster", "redis", "redis_password_env", "name", "node", "events", "share_bans", "own_registrations"),
     *_of("media", "workers", "port_low", "port_high", "max_legs", "g722_compiled", "line_processing"),
     *_of("sip", "listen_ip", "listen_port", "listeners"),
     *_of("phones", "domain", "realm"),
     *_of("audiosocket", "listeners"),
-    "recording.unseal_with",
-    *_of("store", "url", "spool", "busy_timeout_ms", "pool_size", "files", "watch_s"),
+    *_of("store", "url", "spool", "busy_timeout_ms", "pool_size", "files"),
     *_of("api", "enabled", "listen_host", "listen_port", "key_file"),
 )
 _TABLES: Final = {Effect.AT_ONCE: AT_ONCE, Effect.NEW_CALLS: NEW_CALLS, Effect.RESTART: RESTART}

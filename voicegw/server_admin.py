@@ -38,6 +38,7 @@ def make_api(
     browsers: BrowserLegs,
     phones: NodePhones | None,
     lifecycle: Lifecycle,
+    recordings: SealedRecordings | None,
     cluster: ClusterPart | None = None,
 ) -> ApiService:
     """The API over a node, not started; raises ConfigError for keys that cannot be read."""
@@ -56,7 +57,7 @@ def make_api(
         control=control if cluster is None else cluster.control(control),
         originator=control,
         captures=captures if cluster is None else cluster.captures(captures),
-        recordings=_recordings(config),
+        recordings=recordings,
         files=None,
         node_files=node_files(config),
         browsers=browsers,
@@ -88,8 +89,8 @@ def phone_secrets(config: Config) -> OpenSecret:
     return lambda phone_id, sealed: vault.open(sealed, phone_context(phone_id))
 
 
-def _recordings(config: Config) -> SealedRecordings | None:
-    """Raises ConfigError for keys that cannot be read."""
+def make_recordings(config: Config) -> SealedRecordings | None:
+    """What opens recordings; raises ConfigError for keys that cannot be read."""
     if not config.paths.recordings:
         return None
     return SealedRecordings(Path(config.paths.recordings), read_key_ring(config.recording.unseal_with))

@@ -129,17 +129,22 @@ class Served:
         self._phones: NodePhones | None = None
         if browsers is not None:
             # A second of loading that a server without an API does not spend.
-            from voicegw.server_admin import make_api, phone_secrets
+            from voicegw.server_admin import make_api, make_recordings, phone_secrets
 
             self._phones = _phones(config, self.node, phone_secrets(config))
-            self.api = make_api(
-                config, self.node, installer, self._trunks, browsers, self._phones, self.lifecycle, self._cluster
-            )
+            recordings = make_recordings(config)
+            parts = (config, self.node, installer, self._trunks, browsers, self._phones, self.lifecycle)
+            self.api = make_api(*parts, recordings, self._cluster)
+            self._settings.on_keys = lambda keys: None if recordings is None else recordings.use(keys)
         else:
             self._phones = _phones(config, self.node, None)
         if self.api is not None:
             listeners.append(self.api.publish)
             self._settings.on_api, self._settings.check_api = self.api.use, self.api.check
+        if self._faces is not None:
+            self._settings.on_watch = self._faces.watch
+        if self._cluster is not None:
+            self._settings.on_cluster, self._settings.check_cluster = self._cluster.use, self._cluster.check
         if self._phones is not None:
             self._settings.on_phones = self._phones.refresh
 

@@ -99,6 +99,15 @@ class ClusterPart:
             watch.on_registrars = lambda names: self.node.leases.want([_REGISTER + name for name in sorted(names)])
             self.node.leases.on_change = self._lease_changed
 
+    def check(self, config: Config) -> None:
+        """Raises ConfigError where the addresses of such a configuration are none."""
+        own_place(config, socket.gethostname(), os.environ)
+
+    def use(self, config: Config) -> None:
+        """Times, and where this node is reached, from the next beat on; what it is called and shares stays."""
+        self._config = config
+        self.node.use(config.cluster, own_place(config, socket.gethostname(), os.environ))
+
     def control(self, local: CallControl) -> CallControl:
         """Control of the calls of all nodes; ``local`` is that of this one's."""
         return ClusterControl(local, self.node)

@@ -149,8 +149,8 @@ class DocumentFaces:
         self._load = load
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        watched = config.watch_s if config.files is not FileSync.OFF else 0.0
-        self._watch = DirectoryWatch(files.marks, self._changed, watched) if watched else None
+        self._watched_s = config.watch_s
+        self._watch = self._watching(config.watch_s)
         self._turn = asyncio.Lock()
 
     def start(self) -> None:
@@ -158,6 +158,22 @@ class DocumentFaces:
         self._begin(self._take(first=True))
         if self._watch is not None:
             self._watch.start()
+
+    def watch(self, every_s: float) -> None:
+        """Look for edited files so often from now on; 0: only when told to."""
+        if every_s == self._watched_s:
+            return
+        self._watched_s = every_s
+        if self._watch is not None:
+            self._begin(self._watch.close())
+        self._watch = self._watching(every_s)
+        if self._watch is not None:
+            self._watch.start()
+
+    def _watching(self, every_s: float) -> DirectoryWatch | None:
+        if not every_s or self._config.files is FileSync.OFF:
+            return None
+        return DirectoryWatch(self._files.marks, self._changed, every_s)
 
     def reload(self) -> None:
         """The same again; on any error in the files everything stays as it was."""

@@ -21,7 +21,7 @@ from voicegw.config_changes import changes, covered, mixed
 from voicegw.config_classes import Effect, effect_of
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.media.pool import MediaPool
-from voicegw.recording.seal_keys import SealPublicKey, read_public_keys
+from voicegw.recording.seal_keys import KeyRing, SealPublicKey, read_key_ring, read_public_keys
 from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import CallServices, Music
@@ -48,6 +48,8 @@ MEDIA: Final = (
     *("media", "log", "recording.seal_to", "recording.keep_free_mb", "recording.max_total_mb"),
     *HOMER,
 )
+KEYS: Final = ("recording.unseal_with",)
+PLACE: Final = ("cluster", "api.public_url")
 ASKED: Final = ("drain", "models")
 """Read when they are needed, from ``current`` or the file: nobody has to be told."""
 
@@ -60,18 +62,28 @@ class LiveSettings:
         self._node = node
         self._retiring: set[asyncio.Task[None]] = set()
         self._sealing: Sequence[SealPublicKey] = ()
+        self._opening = KeyRing()
         self._music: Music | None = None
-        """Both read for what is about to be put in force."""
+        """All read for what is about to be put in force."""
         self.on_api: Callable[[ApiConfig], None] = lambda _config: None
         """Told of other settings of the API."""
         self.check_api: Callable[[ApiConfig], None] = lambda _config: None
         """Asked before; raises ConfigError where they cannot be used."""
+        self.on_keys: Callable[[KeyRing], None] = lambda _keys: None
+        """Told of other keys that open recordings."""
+        self.on_watch: Callable[[float], None] = lambda _every_s: None
+        """Told how often to look for edited files."""
+        self.on_cluster: Callable[[Config], None] = lambda _config: None
+        """Told of other times of the cluster, and of other addresses of this node."""
+        self.check_cluster: Callable[[Config], None] = lambda _config: None
+        """Asked before; raises ConfigError."""
         self.on_phones: Callable[[], None] = lambda: None
         """Told that there may be other phones."""
         # Those that may fail come first, and all but the last one can be taken back.
         self._failing: tuple[_Switch[Awaitable[None]], ...] = (
             (("api",), self._check_api),
             (("sip",), self._check_sip),
+            (PLACE, self._check_cluster),
             (HOMER, self._homer),
             (TRACES, self._traces),
             (MODELS, self._models),
@@ -87,8 +99,10 @@ class LiveSettings:
             (("tolls",), self._tolls),
             (("audiosocket",), self._audiosocket),
             (("store",), self._store),
+            (KEYS, lambda _config: self.on_keys(self._opening)),
             (("observability.capture",), self._captures),
             (("api",), lambda config: self.on_api(config.api)),
+            (PLACE, lambda config: self.on_cluster(config)),
         )
 
     @property
@@ -117,6 +131,8 @@ class LiveSettings:
         does not start."""
         differing = changes(self.current, planned)
         self._sealing = read_public_keys(planned.recording.seal_to)
+        if _concerns(KEYS, differing):
+            self._opening = read_key_ring(planned.recording.unseal_with)
         music = make_music(planned.transfer.music) if _concerns(CALLS, differing) else None
         try:
             for names, begin in self._failing:
@@ -156,6 +172,9 @@ class LiveSettings:
 
     async def _check_api(self, config: Config) -> None:
         self.check_api(config.api)
+
+    async def _check_cluster(self, config: Config) -> None:
+        self.check_cluster(config)
 
     async def _check_sip(self, config: Config) -> None:
         for listener in filter(None, (one.tls for one in config.sip.listeners)):
@@ -237,6 +256,7 @@ class LiveSettings:
     def _store(self, config: Config) -> None:
         assert isinstance(self._node.call_log, Sinks)
         self._node.call_log.use(config.store)
+        self.on_watch(config.store.watch_s)
 
     def _captures(self, config: Config) -> None:
         self._node.manager.captures.config = config.observability.capture

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from voicegw.api.installation import Documents
+from voicegw.base.clock import SystemClock
 from voicegw.base.errors import ConfigError
-from voicegw.server_documents import DIALPLAN_NAME, NodeDocuments
+from voicegw.server_documents import DIALPLAN_NAME, DocumentFaces, NodeDocuments
+from voicegw.storage.config import FileSync, StoreConfig
 
 
 @pytest.fixture
@@ -42,3 +46,29 @@ def test_a_file_that_is_gone_is_told(files: NodeDocuments) -> None:
     assert files.dialplan not in files.marks()
     with pytest.raises(ConfigError, match="dialplan"):
         files.read()
+
+
+def test_files_are_looked_at_as_often_as_is_wished_at_the_moment(files: NodeDocuments, tmp_path: Path) -> None:
+    config = StoreConfig(url=f"sqlite:///{tmp_path / 'store'}")
+
+    async def story() -> None:
+        faces = DocumentFaces(config, files, None, None, SystemClock())  # type: ignore[arg-type]
+        taken = asyncio.Event()
+        faces.reload = taken.set  # type: ignore[method-assign]
+        faces.start = lambda: None  # type: ignore[method-assign]
+        faces.watch(0.01)
+        first = faces._watch
+        files.write(Documents({"reception": "name: reception  # newer\n"}, {DIALPLAN_NAME: "routes: []\n"}))
+        async with asyncio.timeout(20):
+            await taken.wait()
+        faces.watch(0.01)
+        assert faces._watch is first, "nothing has changed"
+        faces.watch(0.0)
+        assert faces._watch is None and first is not None and first._task is not None
+        await asyncio.gather(*faces._tasks)
+        assert first._task.cancelled()
+        await faces.close()
+
+    asyncio.run(story())
+    off = DocumentFaces(replace(config, files=FileSync.OFF, watch_s=5.0), files, None, None, SystemClock())  # type: ignore[arg-type]
+    assert off._watch is None

@@ -20,6 +20,7 @@ from voicegw.base.ids import CallId
 from voicegw.base.personal import Disclosure, PersonalView
 from voicegw.call.capture_config import CaptureConfig
 from voicegw.call.supervision import SupervisionConfig
+from voicegw.cluster.config import ClusterConfig
 from voicegw.config import Config, LimitsConfig, LogConfig, PathsConfig
 from voicegw.gateway.audiosocket.config import AudioSocketConfig, AudioSocketListener
 from voicegw.gateway.audiosocket.legs import AudioSocketLegs
@@ -33,6 +34,7 @@ from voicegw.gateway.tls_config import TlsClientSettings
 from voicegw.media.pool import MediaPool
 from voicegw.ports.cluster import Line
 from voicegw.recording.config import RecordingConfig
+from voicegw.recording.seal_keys import KeyRing, SealPrivateKey, write_key_pair
 from voicegw.runtime.node import Node as RunningNode
 from voicegw.runtime.observability_config import ObservabilityConfig
 from voicegw.runtime.services import CallServices
@@ -216,3 +218,39 @@ def test_a_listener_whose_certificate_cannot_be_read_refuses_the_reload(
     listener = ListenerConfig("tls", 5061, "127.0.0.1", certificate="/nowhere/sip.pem")
     with pytest.raises(ConfigError, match=r"/nowhere/sip\.pem"):
         asyncio.run(settings.apply(replace(settings.current, sip=SipConfig(listeners=(listener,)))))
+
+
+def test_other_keys_open_recordings_and_those_that_cannot_be_read_change_nothing(
+    node: tuple[RunningNode, LiveSettings], tmp_path: Path
+) -> None:
+    _, settings = node
+    key, rings = SealPrivateKey.generate(), list[KeyRing]()
+    settings.on_keys = rings.append
+    write_key_pair(key, tmp_path / "seal.key", tmp_path / "seal.pub")
+    apply(settings, replace(settings.current, recording=RecordingConfig(unseal_with=(str(tmp_path / "seal.key"),))))
+    (ring,) = rings
+    assert ring.get(key.public_key().key_id) is not None
+    with pytest.raises(ConfigError, match="gone"):
+        apply(settings, replace(settings.current, recording=RecordingConfig(unseal_with=("/gone.key",))))
+    assert len(settings.current.recording.unseal_with) == 1
+
+
+def test_the_cluster_and_the_watch_over_files_are_told(node: tuple[RunningNode, LiveSettings]) -> None:
+    _, settings = node
+    told: list[object] = []
+    settings.on_cluster, settings.on_watch = told.append, told.append
+    wanted = replace(
+        settings.current,
+        cluster=ClusterConfig(beat_ms=100, api_url="https://a.example"),
+        store=replace(settings.current.store, watch_s=3.0),
+    )
+    apply(settings, wanted)
+    assert told == [3.0, wanted]
+
+    def refuse(_config: Config) -> None:
+        raise ConfigError("no address")
+
+    settings.check_cluster = refuse
+    with pytest.raises(ConfigError, match="no address"):
+        apply(settings, replace(wanted, cluster=ClusterConfig(host_env="POD")))
+    assert told == [3.0, wanted]

@@ -24,6 +24,10 @@ class SealedRecordings:
         self._directory = directory.resolve()
         self._keys = keys
 
+    def use(self, keys: KeyRing) -> None:
+        """Other keys for what is opened from now on. Any thread may say so."""
+        self._keys = keys
+
     async def size(self, path: str) -> int:
         """Bytes of the WAV; raises NoRecording, also where this server has no key for it."""
         return await asyncio.to_thread(self._size, path)

@@ -22,7 +22,7 @@ class Contact:
     """``settle_s``: for so long contact has to hold before a silent node is a lost one."""
 
     def __init__(self, settle_s: float) -> None:
-        self._settle_s = settle_s
+        self.settle_s = settle_s
         self._since: float | None = None
         self.state = ContactState.UNKNOWN
 
@@ -48,4 +48,4 @@ class Contact:
 
     def may_fence(self, now: float) -> bool:
         """Whether who is silent is lost."""
-        return self._since is not None and now - self._since >= self._settle_s
+        return self._since is not None and now - self._since >= self.settle_s

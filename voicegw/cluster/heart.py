@@ -76,12 +76,18 @@ class Heart:
         """Whether the state is being shared."""
         return self._contact.holds
 
+    def use(self, beat_s: float, ttl_s: float) -> None:
+        """Other times from the next beat on."""
+        self._beat_s, self._ttl_s = beat_s, ttl_s
+        self._contact.settle_s = ttl_s
+
     async def run(self) -> None:
         """Beat for ever, on absolute deadlines."""
         due = self._now()
         while True:
+            beat_s = self._beat_s  # that which goes with the time that this beat is good for
             await self.beat()
-            due = max(due + self._beat_s, self._now())
+            due = max(due + beat_s, self._now())
             await asyncio.sleep(due - self._now())
 
     async def beat(self) -> None:

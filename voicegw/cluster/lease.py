@@ -31,7 +31,8 @@ class Lease:
     """One lease of one node."""
 
     def __init__(self, ttl_s: float) -> None:
-        self._ttl_s = ttl_s
+        self.ttl_s = ttl_s
+        """As the next question asks for it."""
         self._ends: float | None = None
         self._is_frozen = False
         self.token = 0
@@ -51,14 +52,14 @@ class Lease:
         """The answer to TAKE; 0: it is somebody else's."""
         self._is_frozen = False
         if token:
-            self.token, self._ends = token, asked_at + self._ttl_s * _MARGIN
+            self.token, self._ends = token, asked_at + self.ttl_s * _MARGIN
         else:
             self.token, self._ends = 0, None
 
     def kept(self, is_ours: bool, asked_at: float) -> None:
         """The answer to KEEP. One that is not ours any more is asked for anew: frozen until we know whose it is."""
         if is_ours:
-            self._ends = asked_at + self._ttl_s * _MARGIN
+            self._ends = asked_at + self.ttl_s * _MARGIN
         else:
             self.token, self._ends, self._is_frozen = 0, None, True
 

@@ -25,7 +25,8 @@ class Leases:
         self._shared = shared
         self._owner = owner
         self._now = now
-        self._ttl_s = ttl_s
+        self.ttl_s = ttl_s
+        """Of what is asked for from now on; may be changed."""
         self._counters = counters
         self.on_change = on_change
         self._leases: dict[str, Lease] = {}
@@ -50,7 +51,7 @@ class Leases:
             self._tell(name, Hold.NONE)
             self._told.pop(name, None)
         for name in names:
-            self._leases.setdefault(name, Lease(self._ttl_s))
+            self._leases.setdefault(name, Lease(self.ttl_s))
 
     async def turn(self) -> None:
         """Give back, keep and take; raises ProviderError where nobody can be asked."""
@@ -58,12 +59,13 @@ class Leases:
             await self._shared.give_lease(self._returned[-1][0], self._owner, self._returned[-1][1])
             self._returned.pop()
         for name, lease in list(self._leases.items()):
-            asked_at = self._now()
+            asked_at, ttl_s = self._now(), self.ttl_s
+            lease.ttl_s = ttl_s  # what is asked is what is counted, whatever it is by the time of the answer
             if lease.next_question() is Ask.KEEP:
-                kept = await self._shared.keep_lease(name, self._owner, lease.token, self._ttl_s)
+                kept = await self._shared.keep_lease(name, self._owner, lease.token, ttl_s)
                 lease.kept(kept, asked_at)
             if lease.next_question() is Ask.TAKE:
-                lease.taken(await self._shared.take_lease(name, self._owner, self._ttl_s), asked_at)
+                lease.taken(await self._shared.take_lease(name, self._owner, ttl_s), asked_at)
         self.look()
 
     def look(self) -> None:

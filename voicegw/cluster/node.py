@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -92,6 +92,12 @@ class ClusterNode:
         self._absent = Absent()
         self.on_registry: Callable[[Mapping[CallId, Owner]], None] = lambda _registry: None
         """Told of the calls of all nodes, every so often."""
+
+    def use(self, config: ClusterConfig, place: Place) -> None:
+        """Other times, and other addresses of this node, from the next beat on; its name stays."""
+        self._place = replace(place, name=self._place.name)
+        self.leases.ttl_s = config.lease_ttl_ms / 1000
+        self.heart.use(config.beat_ms / 1000, config.node_ttl_ms / 1000)
 
     def _compare(self, registry: Mapping[CallId, Owner]) -> None:
         for call_id in self._absent.look(self.bus.owners, registry):

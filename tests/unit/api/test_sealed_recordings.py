@@ -49,6 +49,8 @@ def test_without_the_key_or_outside_of_the_directory_there_is_no_recording(tmp_p
         for path in (sealed, tmp_path / "secret", Path("../secret"), Path("absent.wav")):
             with pytest.raises(NoRecording):
                 await store.size(str(path))
+        store.use(KeyRing([KEY]))
+        assert await store.size(str(sealed)) == 40_044
 
     asyncio.run(story())
 

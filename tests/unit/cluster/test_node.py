@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from voicegw.call import facts as f
 from voicegw.cluster.counters import ClusterCounter
 from voicegw.cluster.memory import MemoryHouse
 from voicegw.cluster.messages import Outcome
+from voicegw.cluster.node import Place
 from voicegw.ports.cluster import Hold, Line
 from voicegw.testing.manual_clock import ManualClock
 from voicegw.testing.manual_loop import let_pass, run_by, settle
@@ -327,5 +329,52 @@ def test_who_leaves_in_good_order_is_not_buried() -> None:
         await let_pass(clock, 2 * TTL_S)
         assert [info.name for info in b.node.nodes()] == ["b", "c"]
         assert b.ended == c.ended == b.lost_news == []
+
+    run(scenario)
+
+
+def test_other_times_and_addresses_count_from_the_next_beat_on() -> None:
+    slow = replace(CONFIG, beat_ms=1000, node_ttl_ms=20_000)
+
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        a.node.use(slow, Place("another name", "10.9.9.9:5080", "https://new.example", "0.1"))
+        await let_pass(clock, 2 * BEAT_S)
+        told = next(info for info in b.node.nodes() if info.name == "a")
+        assert (told.sip, told.api) == ("10.9.9.9:5080", "https://new.example")
+        await dies(a)
+        await let_pass(clock, 5 * TTL_S)
+        assert [info.name for info in b.node.nodes()] == ["a", "b", "c"], "it said that it may be silent for long"
+        await let_pass(clock, 20.0 - 4 * TTL_S)
+        assert [info.name for info in b.node.nodes()] == ["b", "c"]
+
+    run(scenario)
+
+
+def test_who_beats_more_often_is_missed_sooner() -> None:
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        a.node.use(replace(CONFIG, beat_ms=100, node_ttl_ms=400), Place("a", "", "", "0.1"))
+        await let_pass(clock, 4 * TTL_S)
+        assert [info.name for info in b.node.nodes()] == ["a", "b", "c"] and a.contacts == [True]
+        await dies(a)
+        await let_pass(clock, 0.4 + 2 * BEAT_S)
+        assert [info.name for info in b.node.nodes()] == ["b", "c"]
+
+    run(scenario)
+
+
+def test_a_lease_is_held_for_as_long_as_was_asked_for_whatever_is_set_meanwhile() -> None:
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        a.node.leases.want(["register/t"])
+        await let_pass(clock, 2 * BEAT_S)
+        a.line.is_cut = True
+        a.node.use(replace(CONFIG, lease_ttl_ms=60_000), Place("a", "", "", "0.1"))
+        await let_pass(clock, LEASE_S)
+        assert a.node.leases.hold("register/t") is not Hold.HELD, "nobody has granted it for longer"
+        a.line.is_cut = False
+        await let_pass(clock, 2 * BEAT_S)
+        assert a.node.leases.hold("register/t") is Hold.HELD
+        a.line.is_cut = True
+        await let_pass(clock, 3 * LEASE_S)
+        assert a.node.leases.hold("register/t") is Hold.HELD
 
     run(scenario)
