@@ -275,7 +275,9 @@ def test_redis_drops_words_that_are_over_and_what_is_none(redis: RedisServer) ->
     async def scenario(one: SharedState, _two: SharedState) -> None:
         now = SystemClock().wall()
         assert isinstance(one, RedisShared)
-        await one._redis.hset(one._key("bans"), mapping={"x": "no word", "y": "{}"})
+        await one._redis.hset(
+            one._key("bans"), mapping={"x": "no word", "y": "{}", "::2": '{"at": "1", "until": "9e9"}'}
+        )
         await one.put_notices([Notice("::1", "flood", now - 9, now - 1, "a")])
         assert [found.host for found in (await one.notices(None)).found or ()] == ["::1"]
         await one.put_notices([Notice("::2", "flood", now, now + LONG_S, "a")])

@@ -169,12 +169,13 @@ PUT_NOTICES: Final = """
 local p, most, time = KEYS[1], tonumber(ARGV[1]), redis.call('TIME')
 local function parsed(text)
     local ok, found = pcall(cjson.decode, text)
-    if ok and type(found) == 'table' and tonumber(found['at']) and tonumber(found['until']) then return found end
+    if not ok or type(found) ~= 'table' then return nil end
+    if type(found['at']) == 'number' and type(found['until']) == 'number' then return found end
 end
 local all, size, changed = redis.call('HGETALL', p..'bans'), 0, false
 for i = 1, #all, 2 do
     local notice = parsed(all[i + 1])
-    if notice and tonumber(notice['until']) > tonumber(time[1]) then
+    if notice and notice['until'] > tonumber(time[1]) then
         size = size + 1
     else
         redis.call('HDEL', p..'bans', all[i])
