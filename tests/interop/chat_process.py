@@ -1,6 +1,7 @@
 """The chat server in a process of its own, for tests inside a namespace: answers every request with the same words.
 
-Arguments: port, words. Prints each request, a JSON object a line.
+Arguments: port, words, and keys that the second answer presses, the one after that of the warming up. Prints each
+request, a JSON object a line.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import asyncio
 import sys
 
 from tests.interop.chat import words
-from voicegw.testing.faulty_llm_server import FaultyLlmServer, Script
+from voicegw.testing.faulty_llm_server import FaultyLlmServer, Script, ScriptedTool
 
 
 async def main() -> None:
-    server = FaultyLlmServer(Script(words(sys.argv[2])), port=int(sys.argv[1]))
+    said = Script(words(sys.argv[2]))
+    pressed = [Script((), tools=(ScriptedTool("send_dtmf", f'{{"keys": "{keys}"}}'),)) for keys in sys.argv[3:]]
+    server = FaultyLlmServer(said, *pressed, said, port=int(sys.argv[1]))
     await server.start()
     seen = 0
     while True:

@@ -39,7 +39,12 @@ class ReceivedCodecs:
         """A session was negotiated."""
         own = settings.receive_payload_type if settings.receive_payload_type >= 0 else settings.payload_type
         current = self.current.get(row)
-        before = {number: name for number, name in self._formats.get(row, {}).items() if name == current}
+        keys = (settings.dtmf_payload_type, settings.dtmf_receive_payload_type)
+        before = {
+            number: name
+            for number, name in self._formats.get(row, {}).items()
+            if name == current and number not in keys
+        }
         agreed = {settings.payload_type: settings.codec, **dict(settings.other_codecs), own: settings.codec}
         self._formats[row] = before | agreed
 

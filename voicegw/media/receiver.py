@@ -27,7 +27,7 @@ from voicegw.media.secure import REFUSED
 from voicegw.media.sockets import Address, Network
 from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE, RtpPacket, parse_plain
 from voicegw.rtp.rtcp import is_report
-from voicegw.rtp.telephone_event import DigitPressed
+from voicegw.rtp.telephone_event import DigitPressed, TelephoneEventReceiver
 
 _BUFFER_BYTES: Final = 1024
 """A packet that fills it was longer than any audio we negotiate (60 ms are 492 bytes) and is refused."""
@@ -232,8 +232,8 @@ class RtpReceiver:
         number = packet.payload_type
         is_audio = self._bank.received.codec_of(leg.row, number) is not None
         # By our own numbers first: the peer's, which careless phones send, may mean something else here.
-        is_key = number == settings.dtmf_receive_payload_type
-        is_key |= number == settings.dtmf_payload_type and not is_audio
+        own, theirs = settings.dtmf_receive_payload_type, settings.dtmf_payload_type
+        is_key = number == (own if own >= 0 else theirs) or (number == theirs and not is_audio)
         is_noise = number in (_COMFORT_NOISE, settings.noise_payload_type)
         if not (is_audio or is_key or is_noise):
             return self._reject(leg, "rtp_wrong_payload_type")
@@ -273,7 +273,7 @@ class RtpReceiver:
             return False
         if self._bank.ssrc_in[row] != packet.ssrc or source != address:
             self._bank.new_source(row, packet.ssrc)
-            leg.keys_in = type(leg.keys_in)()
+            leg.keys_in = TelephoneEventReceiver(leg.key_clock_hz)
         if source != address:
             events.append(MediaLatched(leg.leg_id, address[0], address[1], now))
         return True
@@ -287,6 +287,10 @@ class RtpReceiver:
         self._bank.reception.update(one, numbers[0], numbers[1], None)
 
     def _take_key(self, leg: Leg, packet: RtpPacket, now: float, events: list[Event]) -> None:
+        if leg.keys_in.clock_hz != leg.key_clock_hz:
+            # By another clock the timestamps of the same source may go back: an older press is no measure for them.
+            flush_keys(leg, events)
+            leg.keys_in = TelephoneEventReceiver(leg.key_clock_hz)
         try:
             pressed = leg.keys_in.receive(now, packet.timestamp, packet.payload)
         except RemoteProtocolError:
@@ -309,6 +313,6 @@ def flush_keys(leg: Leg, events: list[Event]) -> None:
 
 def _report_keys(leg: Leg, pressed: list[DigitPressed], events: list[Event]) -> None:
     events.extend(
-        DtmfReceived(leg.leg_id, press.digit, press.duration_samples * 1000 // leg.key_clock_hz)
+        DtmfReceived(leg.leg_id, press.digit, press.duration_samples * 1000 // leg.keys_in.clock_hz)
         for press in pressed
     )

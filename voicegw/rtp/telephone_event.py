@@ -20,6 +20,8 @@ _TIMESTAMPS = 1 << 32
 _MAX_DURATION = 0xFFFF
 _SILENT_END_S = 0.2
 """A press without its end packet is over after four update intervals of 50 ms (RFC 4733 §2.5.1.2)."""
+_STRAGGLER_S = 1.0
+"""What comes later with an older timestamp is no late packet of an older press: the peer counts from elsewhere."""
 _LONG_PRESS_S = 5.0
 _END_PACKETS = 3
 _GAP_MS = 80
@@ -73,9 +75,10 @@ class _Press:
 
 
 class TelephoneEventReceiver:
-    """Turns packets of one source into presses. ``now`` is monotonic seconds."""
+    """Turns packets of one source, by a clock of ``clock_hz``, into presses. ``now`` is monotonic seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_hz: int = 8000) -> None:
+        self.clock_hz = clock_hz
         self._press: _Press | None = None
 
     def receive(self, now: float, timestamp: int, payload: bytes) -> list[DigitPressed]:
@@ -87,7 +90,7 @@ class TelephoneEventReceiver:
         pressed: list[DigitPressed] = []
         if press is None or not self._continues(press, packet, timestamp):
             if press is not None:
-                if self._is_older(press, timestamp):
+                if now - press.heard_s < _STRAGGLER_S and self._is_older(press, timestamp):
                     return []
                 pressed = self._report(press)
             press = self._press = _Press(packet.event, timestamp, timestamp, packet.duration, now, now)

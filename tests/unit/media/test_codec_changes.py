@@ -9,6 +9,7 @@ from voicegw.audio import g722, opus
 from voicegw.audio.g711 import Law, encode
 from voicegw.base.ids import CallId, UtteranceId
 from voicegw.media import messages as m
+from voicegw.rtp.telephone_event import TelephoneEvent
 
 BOTH_WAYS = (("caller", "agent_ear"), ("agent", "caller"))
 CALL = CallId("call")
@@ -103,6 +104,22 @@ def test_a_peer_may_change_among_the_agreed_codecs_without_a_word() -> None:
     for part in range(4):
         piece = heard[12800 * part + 6400 : 12800 * part + 12800]
         assert amplitude_at(piece, HZ, rate_hz) == pytest.approx(8000, rel=0.1)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_keys_of_another_clock_may_have_older_timestamps(ended: bool) -> None:
+    """Linphone goes on counting from where it was, by 8 kHz in place of 48, and gives keys the number of Opus."""
+    rig = Rig()
+    peer = rig.open("caller", codec="opus", payload_type=96, dtmf_payload_type=97, dtmf_clock_hz=48_000)
+    rig.mix(*BOTH_WAYS)
+    peer.timestamp = 90_000
+    presses = [(97, TelephoneEvent(7, ended, 10, 4800)), (96, TelephoneEvent(8, True, 10, 800))]
+    for payload_type, press in presses:
+        peer.send_raw(peer.packet(press.to_bytes(), payload_type).to_bytes())
+        rig.tick(2)
+        rig.configure(peer, codec="PCMA", payload_type=8, dtmf_payload_type=96)
+        peer.timestamp = 30_000
+    assert [(key.digit, key.duration_ms) for key in rig.of(m.DtmfReceived)] == [("7", 100), ("8", 100)]
 
 
 def test_what_was_not_agreed_is_refused() -> None:

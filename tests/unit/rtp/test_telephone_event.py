@@ -59,6 +59,14 @@ def test_duplicates_and_late_packets_of_an_older_press() -> None:
     assert hear([p for p in first for _ in range(4)] + second + first[-1:] + second[-1:]) == "12"
 
 
+def test_a_source_that_counts_from_elsewhere_is_heard_and_what_is_late_is_not() -> None:
+    receiver = TelephoneEventReceiver()
+    digits = ""
+    for now, packets in ((0.0, press(1, 90_000)), (0.9, press(2, 30_000)), (1.9, press(3, 30_000))):
+        digits += "".join(found.digit for t, p in packets for found in receiver.receive(now, t, p))
+    assert digits == "13"
+
+
 def test_timestamps_wrap() -> None:
     assert hear(press(1, 0xFFFFFF00) + press(2, 0x00000500)) == "12"
 
