@@ -1,12 +1,13 @@
 """Calls that were refused before they became calls: which of them are told, so that each leaves a record.
 
 A record costs a row of the store, and whoever floods us must not fill it: of known addresses so many a second are
-told, of all strangers together a few; the rest is counted.
+told, of all strangers together a few; the rest is counted. A record also costs several times what the refusal does:
+while calls are refused for want of time, their records wait until there is some, and the next 503 goes out instead.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -30,6 +31,10 @@ STRANGERS: Final = Rate(1 / 30, 20.0)
 _COPIES: Final = 512
 """Call-IDs remembered: an INVITE that was refused without a transaction comes again until its ACK does."""
 _NO_LEG: Final = LegId("")
+_MOST_HELD: Final = 512
+"""Refusals that wait for their record; more are counted only."""
+_RELEASED: Final = 50
+"""At one check of the load, ten of which make a second."""
 
 
 class Door:
@@ -45,12 +50,33 @@ class Door:
         self._known = TokenBucket(KNOWN, 0.0)
         self._strangers = TokenBucket(STRANGERS, 0.0)
         self._seen: OrderedDict[str, None] = OrderedDict()
+        self._held: deque[InviteRefused] = deque()
 
     def turned_away(self, event: InviteRefused) -> None:
         """The user agent had no room for a call, or did not believe who called."""
         call_id = event.request.headers.get("Call-ID") or ""
         if not self._is_news(call_id) or not self._may_tell(event.source):
             return
+        if event.status != 503 or not self._driver.is_pressed:
+            self._tell_of(event)
+        elif len(self._held) < _MOST_HELD:
+            self._held.append(event)
+        else:
+            self._counters.add("calls_refused_unrecorded")
+
+    def release(self) -> None:
+        """Tell of some that have waited, if there is time for it."""
+        for _ in range(min(_RELEASED, len(self._held))):
+            if self._driver.is_pressed:
+                return
+            self._tell_of(self._held.popleft())
+
+    def close(self) -> None:
+        """Tell of all that wait."""
+        while self._held:
+            self._tell_of(self._held.popleft())
+
+    def _tell_of(self, event: InviteRefused) -> None:
         try:
             trunk = self._desk.table.of_call(event.source.host, number_of(event.request.uri))
             invited = read_invitation(_NO_LEG, event.request, has_offer=bool(event.request.body), trunk=trunk)

@@ -87,6 +87,8 @@ class SipDriver:
         """What there is too little of for one more call; asked about once a second."""
         self.starvation: Callable[[], float] = _own_starvation
         """Seconds that this process has waited for a processor so far."""
+        self.on_check: Callable[[], None] = lambda: None
+        """Told after each look at the load, ten times a second."""
         self._starved_s = 0.0
         self._short = ""
         self._checks = 0
@@ -161,6 +163,11 @@ class SipDriver:
     def admits(self) -> bool:
         """Whether the next INVITE would come through; any thread may ask."""
         return not self.agent.draining and not self._refuses
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether there is no time for anything but to refuse."""
+        return self._load.overloaded
 
     @property
     def _refuses(self) -> bool:
@@ -267,6 +274,7 @@ class SipDriver:
             log.warning("overloaded: new calls are refused: %s" if why else "calls are taken again%s", why)
             self.agent.set_overloaded(self._refuses)
         self._plan_check()
+        self.on_check()
 
     def failed(self, destination: Address) -> None:
         """What was sent there did not arrive; see :class:`voicegw.gateway.connections.Receiver`."""

@@ -112,6 +112,7 @@ class SipGateway:
         self.trunks.tolls.on_overrun = self._overrun
         self._media = LegMedia(driver, self._tell, self.hangup)
         self._door = Door(driver, self.trunks, self._tell, counters)
+        driver.on_check = self._door.release
         self._moves = LegMoves(driver, self._legs, policy, self._tell, self, random)
         self._recordings = RecordingMedia(driver, self._tell, self._legs.by_id, self._media)
         self.accept_streams, self.move_streams = self._recordings.accept_streams, self._recordings.move_streams
@@ -170,6 +171,7 @@ class SipGateway:
         """Hang up every leg, give each its LegEnded, and close the socket without waiting for answers."""
         self.registrar.close()
         self._ringing.close()
+        self._door.close()
         for leg_id, leg in list(self._legs.by_id.items()):
             self.hangup(leg_id, HangupCause.DRAINING)
             self._end(leg, LegEnded(leg_id, HangupCause.DRAINING))

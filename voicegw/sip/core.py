@@ -113,6 +113,8 @@ class Core:
         self.authenticator = Authenticator(config.credentials, random)
         self.overloaded = False
         self.is_crowded: Callable[[], bool] = lambda: False
+        self.turned_away: tuple[bytes, Address] | None = None
+        """The answer to the INVITE at hand, if there was no room for it."""
         self._secret = random(32)
         self._handles = 0
 
@@ -185,12 +187,15 @@ class Core:
         """The To tag of an answer without a transaction: the same for every copy of the request (§8.2.7)."""
         return blake2s("\0".join(incoming.key).encode(), key=self._secret, digest_size=8).hexdigest()
 
-    def reply(self, incoming: Incoming, status: int, extra: Pairs = ()) -> None:
-        """Answer without a transaction: a retransmission gets the same answer, and a stranger costs no memory."""
+    def reply(self, incoming: Incoming, status: int, extra: Pairs = ()) -> bytes:
+        """Answer without a transaction: a retransmission gets the same answer, and a stranger costs no memory.
+        Returns the answer."""
         if incoming.method == "ACK":
-            return
+            return b""
         response = make_response(incoming, status, self.stateless_tag(incoming), (*extra, *self.server_header()))
-        self.send(serialize(response), incoming.reply_to)
+        data = serialize(response)
+        self.send(data, incoming.reply_to)
+        return data
 
     def server_header(self) -> Pairs:
         """Who answers."""

@@ -187,9 +187,11 @@ class RequestRouter:
 
     def _turn_away(self, incoming: Incoming, status: int, extra: Pairs) -> None:
         """Refuse a call that the owner will want to know of."""
-        self._refuse(incoming, status, extra)
+        answer = self._refuse(incoming, status, extra)
+        if status == 503:
+            self._core.turned_away = answer, incoming.reply_to
         self._core.emit(InviteRefused(incoming.request, incoming.source, status))
 
-    def _refuse(self, incoming: Incoming, status: int, extra: Pairs = ()) -> None:
+    def _refuse(self, incoming: Incoming, status: int, extra: Pairs = ()) -> bytes:
         self._core.counters.add(refused(status))
-        self._core.reply(incoming, status, extra)
+        return self._core.reply(incoming, status, extra)

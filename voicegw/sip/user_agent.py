@@ -21,6 +21,7 @@ from voicegw.sip.message import Response
 from voicegw.sip.notifier import Subscription
 from voicegw.sip.outside import NEW_DIALOG, OutsideDialog
 from voicegw.sip.parser import BadRequest, KeepAlive, answerable_head, parse_and_read
+from voicegw.sip.refused_copies import RefusedCopies
 from voicegw.sip.reply import Pairs
 from voicegw.sip.request_router import RequestRouter
 from voicegw.sip.response_router import ResponseRouter
@@ -42,6 +43,7 @@ class UserAgent:
     def __init__(self, config: UserAgentConfig, random: RandomBytes, counters: Counters) -> None:
         self._core = Core(config, random, counters)
         self._sides = Sides(self._core)
+        self._refused = RefusedCopies()
         self._responses = ResponseRouter(self._core, self._sides)
         self._requests = RequestRouter(self._core, self._sides)
         self.notifier = self._sides.notifier
@@ -110,6 +112,11 @@ class UserAgent:
         """Take in one datagram, whatever it is."""
         counters = self._core.counters
         counters.add(SipCounter.RECEIVED)
+        if (again := self._refused.answer_to(data, source, now)) is not None:
+            self._core.config.tap.received(data, source)
+            counters.add(refused(503))
+            self._core.send(*again)
+            return
         try:
             message, essentials = parse_and_read(data)
             self._core.config.tap.received(data, source)
@@ -117,6 +124,7 @@ class UserAgent:
                 self._responses.receive(message, now)
             else:
                 self._requests.receive(read_request(message, source, essentials), now)
+                self._note_refusal(data, source, now)
         except KeepAlive:
             counters.add(SipCounter.KEEPALIVE)
         except BadRequest as error:
@@ -124,6 +132,11 @@ class UserAgent:
             self._core.reply(read_unparsable(error.request, source), error.status_hint)
         except RemoteProtocolError:
             counters.add(SipCounter.MALFORMED)
+
+    def _note_refusal(self, data: bytes, source: Address, now: float) -> None:
+        told, self._core.turned_away = self._core.turned_away, None
+        if told is not None and not source.transport.is_reliable:
+            self._refused.note(data, source, *told, now)
 
     def receive_broken(self, head: bytes, status: int, source: Address) -> None:
         """A stream ends here, because its next message has no end that could be found: tell the sender why."""

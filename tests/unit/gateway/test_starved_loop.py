@@ -51,9 +51,9 @@ def test_what_came_while_there_was_no_processor_is_refused_before_anything_else(
     async def story() -> None:
         house = House()
         await house.call_in_a_pause(503, _ENOUGH_S)
-        assert (await house.node.expect(LegRefused)).cause is HangupCause.OVERLOADED
         assert not house.node.gateway.admits()
         assert house.node.gateway.active_legs == 0
+        assert (await house.node.expect(LegRefused)).cause is HangupCause.OVERLOADED, "a record, once it is over"
         await until(house.node.gateway.admits)
         house.close()
 
@@ -66,5 +66,48 @@ def test_what_came_while_the_loop_was_at_work_is_taken() -> None:
         await house.call_in_a_pause(100, 0.0)
         await house.node.expect(LegInvited)
         house.close()
+
+    run(story())
+
+
+def test_records_of_what_was_refused_wait_for_a_calm_moment_and_copies_are_not_read() -> None:
+    async def story() -> None:
+        house = House()
+        house.node.gateway._driver._check_load = lambda _due: None  # type: ignore[method-assign]
+        house.node.gateway._driver._load.overloaded = True
+        house.node.gateway._driver.agent.set_overloaded(True)
+        data = [
+            house.peer.request("INVITE", body=sdp(40_000), call_id=f"Call-ID: call-{number}") for number in range(3)
+        ]
+        for one in (*data, data[0]):
+            await house.peer.send(one, house.node.address)
+            await house.peer.response(503)
+        assert house.node.events.empty(), "no time for records"
+        house.node.gateway._door.release()
+        assert house.node.events.empty()
+        house.node.gateway._driver._load.overloaded = False
+        house.node.gateway._driver.agent.set_overloaded(False)
+        house.node.gateway._door.release()
+        told = [await house.node.expect(LegRefused) for _ in data]
+        assert {event.cause for event in told} == {HangupCause.OVERLOADED}
+        await house.peer.send(data[1], house.node.address)
+        await house.peer.response(503)
+        assert house.node.gateway.active_legs == 0, "whoever was refused is gone: no call for a late copy"
+        assert house.node.events.empty()
+        house.close()
+
+    run(story())
+
+
+def test_a_gateway_that_ends_tells_of_all_that_it_has_refused() -> None:
+    async def story() -> None:
+        house = House()
+        driver = house.node.gateway._driver
+        driver._load.overloaded = True
+        driver.agent.set_overloaded(True)
+        await house.peer.send(house.peer.request("INVITE", body=sdp(40_000)), house.node.address)
+        await house.peer.response(503)
+        house.close()
+        assert (await house.node.expect(LegRefused)).cause is HangupCause.OVERLOADED
 
     run(story())
