@@ -20,7 +20,7 @@ _CHUNK: Final = struct.Struct("!HHH")
 _HEAD: Final = struct.Struct("!4sH")
 _NUMBERS: Final = struct.Struct("!HHHB HHHB HHHH HHHH HHHI HHHI HHHB HHHI".replace(" ", ""))
 MOST_BYTES: Final = 64_000
-"""Of a message: a datagram, and the length in the header, have no room for more with all the chunks."""
+"""Of a message and its Call-ID: a datagram, and the length in the header, have no room for more with all chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class Captured:
 def hep_packet(identity: HepIdentity, captured: Captured) -> bytes:
     """The packet. Raises ValueError for addresses that are names and what is too long."""
     source, destination, wall = captured.source, captured.destination, captured.wall
-    if len(captured.message) > MOST_BYTES:
+    call_id = captured.call_id.encode()
+    if len(captured.message) + len(call_id) > MOST_BYTES:
         raise ValueError("too long for HEP")
     come, go = ip_address(source.host.partition("%")[0]), ip_address(destination.host.partition("%")[0])
     if come.version != go.version:
@@ -76,7 +77,7 @@ def hep_packet(identity: HepIdentity, captured: Captured) -> bytes:
     chunks = [numbers, _chunk(3 if v4 else 5, come.packed), _chunk(4 if v4 else 6, go.packed)]
     if identity.password:
         chunks.append(_chunk(14, identity.password))
-    chunks += [_chunk(17, captured.call_id.encode()), _chunk(15, captured.message)]
+    chunks += [_chunk(17, call_id), _chunk(15, captured.message)]
     body = b"".join(chunks)
     return _HEAD.pack(b"HEP3", _HEAD.size + len(body)) + body
 

@@ -65,6 +65,20 @@ def test_what_cannot_be_copied(source: Address, message: bytes) -> None:
         hep_packet(HepIdentity(1), Captured(source, HERE, 1.0, "c", message))
 
 
+def test_a_call_id_that_is_too_long_harms_no_message() -> None:
+    """It may be as long as its message (RFC 3261 §8.1.1.4 has no limit)."""
+
+    async def story() -> None:
+        counters = Counters()
+        sender = HepSender(HepConfig("127.0.0.1:9"), counters)
+        message = MESSAGE.replace(b"one@two", b"1" * 40_000)
+        HepTap(sender, lambda _peer: HERE, ManualClock()).received(message, PEER)
+        await sender.close()
+        assert counters.snapshot() == {"hep_packets_dropped": 1}
+
+    asyncio.run(story())
+
+
 def test_secrets_are_blotted_out_and_nothing_moves() -> None:
     sdp = b"v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc|2^20\r\na=sendrecv\r\n"
     blotted = without_secrets(MESSAGE + sdp)
