@@ -16,6 +16,8 @@ from voicegw.sip.address import Address
 
 _MOST: Final = 4096
 """Set-ups under way that are timed; of a flood only the newest."""
+_LONGEST_ID: Final = 512
+"""No telephone has a Call-ID of more characters; strangers could have a quarter of a gigabyte of them kept here."""
 _LONGEST_S: Final = 600.0
 """A set-up that has not ended by then is not timed to its end: a call that nobody acknowledges has none."""
 _TAGGED: Final = re.compile(rb"^(?:to|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=", re.IGNORECASE | re.MULTILINE)
@@ -71,7 +73,7 @@ class SetUpClock:
     def _invited(self, data: bytes, *, sent: bool) -> None:
         """Of a call that is begun: not again for a retransmission, for credentials, or within the call."""
         call_id = call_id_of(data)
-        if call_id in self._under_way or _is_in_dialog(data):
+        if call_id in self._under_way or len(call_id) > _LONGEST_ID or _is_in_dialog(data):
             return
         now = self._now()
         self._under_way[call_id] = _SetUp(sent, now)

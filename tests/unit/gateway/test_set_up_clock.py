@@ -84,6 +84,14 @@ def test_a_refusal_is_no_answer_and_a_flood_is_bounded() -> None:
     assert line.told("incoming") == {"answered": (1, 0.0)}
 
 
+def test_long_call_ids_are_not_kept() -> None:
+    line = Line()
+    line.passes(0.0, INVITE, "1 INVITE", sent=False, call_id="x" * 512)
+    line.passes(0.0, INVITE, "1 INVITE", sent=False, call_id="x" * 513)
+    line.passes(0.1, "SIP/2.0 200 OK", "1 INVITE", sent=True, call_id="x" * 513)
+    assert line.clock.under_way == 1 and not line.told("incoming")
+
+
 def test_a_call_that_is_never_acknowledged_is_forgotten() -> None:
     line = Line()
     for number in range(100):
