@@ -58,12 +58,12 @@ NEW_CALLS: Final = (
     *_of("sip", "session_expires_s", "min_se_s", "ladder"),
     *_of("recording", "format", "seal_to"),
     "observability.otlp",
-    *_of("media", "latch_packets", "latch_window_ms", "relatch_gap_ms", "opus_complexity"),
+    *_of("media", "latch_packets", "latch_window_ms", "relatch_gap_ms", "opus_complexity", "line_processing"),
 )
 RESTART: Final = (
     "paths",
     *_of("cluster", "redis", "redis_password_env", "name", "node", "events", "share_bans", "own_registrations"),
-    *_of("media", "workers", "port_low", "port_high", "max_legs", "g722_compiled", "line_processing"),
+    *_of("media", "workers", "port_low", "port_high", "max_legs", "g722_compiled"),
     *_of("sip", "listen_ip", "listen_port", "listeners"),
     *_of("phones", "domain", "realm"),
     *_of("audiosocket", "listeners"),

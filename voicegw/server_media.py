@@ -146,6 +146,17 @@ def line_processors(config: LineConfig) -> LineProcessors | None:
     )
 
 
+def use(engine: MediaEngine, config: MediaConfig) -> None:
+    """Other settings for an engine that runs."""
+    wanted = config.line_processing
+    if wanted != engine.config.line_processing:
+        try:
+            engine.line.use(line_processors(wanted), cancels=wanted.echo_cancel != "off")
+        except ImportError as error:  # half an installation: calls go on as before
+            _log.error("lines are cleaned as before: %s", error)
+    engine.use(config)
+
+
 def _give_back_memory() -> None:
     """Return to the kernel what loading and the rehearsal used up (glibc keeps it): the worker stays for weeks."""
     gc.collect()
@@ -191,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         recorder = DiskRecorder(seal_to, quota)
         captures = capture_writer(recorder, quota)
         engine = MediaEngine(config, UdpNetwork(), clock, os.urandom, recorder, vad, line, captures)
-        engine.on_settings = changer(recorder, quota, engine.tell_reports, engine.use)
+        engine.on_settings = changer(recorder, quota, engine.tell_reports, partial(use, engine))
         if arguments.tell_reports:
             engine.tell_reports()
         run_worker(sock, engine)

@@ -44,7 +44,7 @@ class _Routes:
 class Crossing:
     """Brings what the legs say into the sources of the planes, and their sinks to the legs."""
 
-    def __init__(self, capacity: int, bank: LegBank, line: LineStage | None = None) -> None:
+    def __init__(self, capacity: int, bank: LegBank, line: LineStage) -> None:
         """``line``: what legs say is cleaned by it first."""
         self._bank = bank
         self._line = line
@@ -93,7 +93,7 @@ class Crossing:
     def hear(self) -> Pcm:
         """Decode a frame of every leg into the sources of its plane. Returns all of them at 8 kHz."""
         narrow = self.as_came = self._bank.frames(self._narrow_rows)
-        if self._line is not None:
+        if self._line.busy:
             narrow = self._line.clean(self._narrow_rows, narrow)
         if self._only is not None:
             self._only.sources[: len(narrow)] = narrow
@@ -113,13 +113,13 @@ class Crossing:
         if self._seams:
             self._join()
         heard = np.concatenate([narrow, lowered])
-        if self._line is None:
+        if not self._line.busy:
             self.as_came = heard
         return heard
 
     def _hear_wide(self) -> Pcm:
         wide = self._bank.wide.frames(self._wide_rows)
-        if self._line is None:
+        if not self._line.busy:
             return wide
         lowered = self._down_as_came.process(self._wide_rows, wide)
         self.as_came = np.concatenate([self.as_came, lowered])

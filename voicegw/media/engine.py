@@ -83,8 +83,8 @@ class MediaEngine:
         self._speech = SpeechDetector(config, vad) if vad is not None else None
         self._board = Switchboard(config, self._bank, self._ports, self._receiver, self._reporter, self.counters)
         cancels = config.line_processing.echo_cancel != "off"
-        self._line = LineStage(config.max_legs, line, cancels=cancels) if line is not None else None
-        self._crossing = Crossing(config.max_legs, self._bank, self._line)
+        self.line = LineStage(config.max_legs, line, cancels=cancels)
+        self._crossing = Crossing(config.max_legs, self._bank, self.line)
         self._tones = KeyTones(config.max_legs)
         self._progress = ToneDetector(config.max_legs)
         self._echo = EchoWatch(config.max_legs, config.echo)
@@ -117,7 +117,7 @@ class MediaEngine:
         return 0.0 if leg is None else self._bank.jitter.delay_samples(leg.row) * 1000 / SAMPLE_RATE_HZ
 
     def use(self, config: MediaConfig) -> None:
-        """Other settings from now on; ports, rows and what is compiled stay as they are."""
+        """Other settings from now on; ports, rows and what is compiled stay as they are. ``line`` has its own."""
         self.config = config
         self._board.use(config)
         self._echo.use(config)
@@ -169,8 +169,8 @@ class MediaEngine:
             self._settle_playouts(plan, playing, departure)
             shipped = (self._crossing.narrow, narrow), (self._crossing.wide, wide)
             self._echo.sent(plan.rows, *shipped)
-            if self._line is not None:
-                self._line.sent(plan.rows, *shipped)
+            if self.line.busy:
+                self.line.sent(plan.rows, *shipped)
             self._bank.elapsed += FRAME_SAMPLES
             self._tap(plan, mixed)
             self._recordings.write(plan, mixed)
@@ -205,8 +205,7 @@ class MediaEngine:
             self._tell_taps()  # what was heard before is told before
             self._plan = self._board.plan()
             self._crossing.plan(self._plan)
-            if self._line is not None:
-                self._line.plan(self._plan.legs)
+            self.line.plan(self._plan.legs)
             self._sender.plan(self._crossing.narrow, self._crossing.wide)
             for call in self._board.calls.values():
                 if call.before is not None:
@@ -231,10 +230,10 @@ class MediaEngine:
 
     def _own(self, plan: TickPlan, rows: Rows, frames: Pcm) -> Flags | None:
         """Which of the frames are more than echo can be."""
-        if self._line is None:
+        if not self.line.busy:
             return self._echo.own(rows, frames)
         came = self._crossing.as_came[plan.listening]
-        return self._line.own(rows, frames, self._echo.own(rows, came))
+        return self.line.own(rows, frames, self._echo.own(rows, came))
 
     def _tell_speech(self, leg: Leg, edge: SpeechEdge, now: float) -> None:
         # The frame that is heard now came into the jitter buffer this much ago: the caller spoke then.
@@ -389,8 +388,7 @@ class MediaEngine:
         if self._speech is not None:
             self._speech.reset(leg.row)
         self._crossing.reset(leg.row)
-        if self._line is not None:
-            self._line.reset(leg.row)
+        self.line.reset(leg.row)
         self._echo.reset(leg.row)
         self._tones.reset(leg.row)
         self._progress.reset(leg.row)

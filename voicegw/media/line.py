@@ -8,6 +8,7 @@ the delay at which the loss is least), what was sent is held back for it until t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -72,43 +73,87 @@ class _Line:
             self.hold = max(0, round((delay_ms - _NEAR_MS) / FRAME_MS))
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How legs that are opened now are cleaned."""
+
+    make: LineProcessors
+    cancels: bool
+    """The processors take echo away."""
+
+
+class _Echoes:
+    """What is known of the echo of all rows: as it comes (``watch``), and of what is left of it."""
+
+    def __init__(self, capacity: int) -> None:
+        self.watch = EchoGate(capacity, EchoGateConfig(longest_ms=_LONGEST_MS))
+        self.left = EchoGate(capacity)
+        self.taught = np.zeros(capacity, np.int64)
+        self.levels = np.full(capacity, SILENCE_DBOV, np.float32)
+
+    def reset(self, row: int) -> None:
+        self.watch.reset(row)
+        self.left.reset(row)
+        self.taught[row] = 0
+
+
 class LineStage:
     """The lines of the worker."""
 
-    def __init__(self, capacity: int, make: LineProcessors, *, cancels: bool = True) -> None:
-        """``cancels``: the processors take echo away."""
-        self._make = make
-        self._cancels = cancels
-        self._left = EchoGate(capacity)
-        """Of the echo that is left."""
-        self._taught = np.zeros(capacity, np.int64)
+    def __init__(self, capacity: int, make: LineProcessors | None, *, cancels: bool = True) -> None:
+        """``make``: None where nothing is cleaned so far. ``cancels``: the processors take echo away."""
+        self._capacity = capacity
+        self._ways: dict[int, _Way] = {}
+        """Of rows whose legs are cleaned."""
         self._lines: dict[int, _Line] = {}
-        self._watch = EchoGate(capacity, EchoGateConfig(longest_ms=_LONGEST_MS))
-        self._levels = np.full(capacity, SILENCE_DBOV, np.float32)
+        self._echoes: _Echoes | None = None
         self._ticks = 0
+        self._cancelling = np.zeros(capacity, np.bool_)
+        self.use(make, cancels=cancels)
+        self._cancelling[:] = make is not None and cancels
+
+    def use(self, make: LineProcessors | None, *, cancels: bool) -> None:
+        """Clean in another way, or not at all, what comes from legs that are opened from now on."""
+        self._way = _Way(make, cancels) if make is not None else None
+        if make is not None and self._echoes is None:
+            self._echoes = _Echoes(self._capacity)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any leg is cleaned."""
+        return bool(self._lines)
 
     def reset(self, row: int) -> None:
         """The row belongs to another leg."""
         self._lines.pop(row, None)
-        self._watch.reset(row)
-        self._left.reset(row)
-        self._taught[row] = 0
+        self._ways.pop(row, None)
+        self._cancelling[row] = False
+        if self._echoes is not None:
+            self._echoes.reset(row)
+        if self._way is not None:
+            self._ways[row] = self._way
+            self._cancelling[row] = self._way.cancels
 
     def plan(self, legs: Sequence[Leg]) -> None:
         """The negotiated legs of the worker; those whose speech is detected are telephones, and cleaned."""
+        if not self._ways and not self._lines:
+            return
+        for row in self._lines.keys() - {leg.row for leg in legs}:
+            del self._lines[row]
         for leg in legs:
+            way = self._ways.get(leg.row)
             rate_hz = WIDE_HZ if leg.wide_in else SAMPLE_RATE_HZ
             line = self._lines.get(leg.row)
-            if leg.settings is None or not leg.settings.vad:
+            if way is None or leg.settings is None or not leg.settings.vad:
                 self._lines.pop(leg.row, None)
             elif line is None or line.rate_hz != rate_hz:
-                self._lines[leg.row] = _Line(self._make(rate_hz), rate_hz)
+                self._lines[leg.row] = _Line(way.make(rate_hz), rate_hz)
 
     def clean(self, rows: Rows, frames: Pcm) -> Pcm:
         """What came on ``rows`` in this tick, cleaned."""
-        if not len(rows):
+        if not len(rows) or self._echoes is None:
             return frames
-        self._watch.own(rows, level_dbov(frames))
+        self._echoes.watch.own(rows, level_dbov(frames))
         cleaned = frames.copy()
         for place, row in enumerate(rows.tolist()):
             line = self._lines.get(row)
@@ -121,26 +166,30 @@ class LineStage:
 
         A canceller has to hear some seconds of us first, in which bursts of echo are left that are like words.
         """
-        if own is None or not self._cancels:
+        cancelling, echoes = self._cancelling[rows], self._echoes
+        if own is None or echoes is None or not cancelling.any():
             return own
-        more = self._left.own(rows, level_dbov(cleaned)) & (self._taught[rows] > _LEARNING_TICKS)
-        return own | more
+        more = echoes.left.own(rows, level_dbov(cleaned)) & (echoes.taught[rows] > _LEARNING_TICKS)
+        return own | more & cancelling
 
     def sent(self, rows: Rows, *shipped: tuple[Sequence[Leg], Pcm]) -> None:
         """The frames (legs, samples) of this tick; what is sent to the rest of ``rows`` is silence."""
-        self._levels[rows] = SILENCE_DBOV
+        echoes = self._echoes
+        if echoes is None:
+            return
+        echoes.levels[rows] = SILENCE_DBOV
         for legs, frames in shipped:
             for leg, frame in zip(legs, frames, strict=True):
                 if leg.row in self._lines:
                     self._lines[leg.row].sent(frame)
             if legs:
-                self._levels[[leg.row for leg in legs]] = level_dbov(frames)
-        levels = self._levels[rows]
-        self._watch.sent(rows, levels)
-        self._left.sent(rows, levels)
-        self._taught[rows] += levels > self._left.config.loud_dbov
+                echoes.levels[[leg.row for leg in legs]] = level_dbov(frames)
+        levels = echoes.levels[rows]
+        echoes.watch.sent(rows, levels)
+        echoes.left.sent(rows, levels)
+        echoes.taught[rows] += levels > echoes.left.config.loud_dbov
         self._ticks += 1
         for row, line in self._lines.items() if self._ticks % _LOOK_TICKS == 0 else ():
-            delay_ms = self._watch.delay_ms(row)
+            delay_ms = echoes.watch.delay_ms(row)
             if delay_ms is not None:
                 line.look(delay_ms)

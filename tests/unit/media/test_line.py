@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.media.rig import Rig, power_at, tone
+from tests.unit.media.rig import LevelVad, Rig, power_at, tone
 from voicegw.audio import wav
 from voicegw.audio.levels import apply_gain, db_to_gain, level_dbov
 from voicegw.audio.resample import resample
 from voicegw.base.errors import ConfigError
-from voicegw.base.ids import CallId, UtteranceId
+from voicegw.base.ids import CallId, LegId, UtteranceId
 from voicegw.config import load_config
 from voicegw.media import messages as m
 from voicegw.media.config import MediaConfig
 from voicegw.media.line import LineStage
 from voicegw.media.line_config import LineConfig
-from voicegw.server_media import line_processors
+from voicegw.server_media import line_processors, use
 
 Pcm = NDArray[np.int16]
 FRAME = 160
@@ -244,3 +244,63 @@ def test_a_missing_package_is_an_error_with_the_key_and_the_extra(
     assert "voicegw[line]" in str(refused.value)
     file.write_text("media:\n  line_processing:\n    echo_cancel: 'off'\n")
     assert not load_config(file).media.line_processing.on
+
+
+def test_telephones_that_call_from_then_on_are_cleaned_and_no_others() -> None:
+    rig, first, second = Rig(MediaConfig(max_legs=4)), Makers(), Makers()
+    for name in ("before", "first", "second", "after"):
+        rig.open(name, name)
+        rig.mix((name, "agent_ear"), call_id=name)
+        rig.tick()
+        after = {"before": first, "first": second}.get(name)
+        if name != "after":
+            rig.engine.line.use(after, cancels=after is first)
+    assert (len(first.made), len(second.made)) == (1, 1)
+    assert rig.engine.line.busy and rig.engine.line._cancelling.tolist().count(True) == 1
+    rig.tick(5)
+    rig.do(*(m.CloseLeg(LegId(name)) for name in ("first", "second")))
+    rig.open("anew", "anew")
+    rig.tick(5)
+    assert (len(first.made), len(second.made)) == (1, 1) and not rig.engine.line.busy
+
+
+def test_a_call_goes_on_when_cleaning_begins_beside_it() -> None:
+    rig = Rig(MediaConfig(max_legs=4), LevelVad())
+    old = rig.open("old")
+    rig.mix(("old", "agent_ear"))
+    rig.engine.line.use(Makers(), cancels=True)
+    new = rig.open("new", "other", codec="G722", payload_type=9)
+    rig.mix(("new", "agent_ear"), ("agent", "new"), call_id="other")
+    for _ in range(30):
+        old.say_tone(500)
+        new.send_raw(new.packet(bytes(160), 9).to_bytes())
+        rig.tick()
+    assert [told.leg_id for told in rig.of(m.SpeechStarted)] == ["old"]
+    heard = b"".join(one.pcm for batch in rig.of(m.AudioBatch) for one in batch.frames if one.call_id == "call")
+    assert power_at(np.frombuffer(heard, np.int16)[-800:], 500) > 4000
+
+
+def test_an_engine_that_runs_is_told_of_another_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, makers = Rig(MediaConfig(max_legs=4)), Makers()
+    monkeypatch.setattr("voicegw.server_media.line_processors", lambda config: makers if config.on else None)
+    wanted = MediaConfig(max_legs=4, line_processing=LineConfig(noise_suppression="high"))
+    use(rig.engine, wanted)
+    assert rig.engine.config == wanted
+    rig.open("cleaned")
+    rig.tick()
+    use(rig.engine, MediaConfig(max_legs=4, tap_ms=20, line_processing=wanted.line_processing))
+    rig.open("cleaned, too")
+    rig.tick()
+    use(rig.engine, MediaConfig(max_legs=4))
+    rig.open("as it comes")
+    rig.tick()
+    assert len(makers.made) == 2
+
+    def broken(_config: LineConfig) -> None:
+        raise ImportError("half an installation")
+
+    monkeypatch.setattr("voicegw.server_media.line_processors", broken)
+    use(rig.engine, wanted)
+    rig.open("the last")
+    rig.tick()
+    assert len(makers.made) == 2 and rig.engine.config == wanted
