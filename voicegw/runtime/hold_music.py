@@ -57,6 +57,7 @@ class HoldMusic:
                 self._queued.remove(piece)
                 self.play()
                 return True
+        self.was_cut(utterance_id, round(PIECE_S * SAMPLE_RATE_HZ))  # it had ended when it was to be
         return False
 
     def was_cut(self, utterance_id: UtteranceId, sent_samples: int) -> None:

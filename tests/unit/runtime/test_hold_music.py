@@ -79,6 +79,17 @@ def test_it_begins_anew_where_it_was_left(tmp_path: Path) -> None:
     assert np.abs(heard[:8]).max() < 60, "faded in again"
 
 
+def test_a_piece_that_ended_as_it_was_to_be_cut_is_not_heard_again(tmp_path: Path) -> None:
+    worker, music = hold(tmp_path)
+    music.play()
+    music.stop()
+    assert not music.ended(worker.pieces[0].utterance_id)
+    music.was_cut(worker.pieces[1].utterance_id, 80)
+    music.play()
+    heard, begin = worker.heard(2, 3), round(PIECE_S * 8000)
+    assert np.array_equal(heard[8000:], WHOLE[begin + 8000 : begin + len(heard)])
+
+
 def test_who_waits_again_before_it_is_known_what_was_heard_misses_none_of_it(tmp_path: Path) -> None:
     worker, music = hold(tmp_path)
     music.play()
