@@ -18,6 +18,8 @@ _Number = TypeVar("_Number", np.int16, np.float64)
 
 _STEPS: Final = 100
 """In a second."""
+_FARTHEST: Final = 200
+"""How many steps apart the beginnings of the two sounds may be."""
 _AROUND: Final = 100
 """How many steps a piece may be from where the last one lets it be expected."""
 _SURE: Final = 0.5
@@ -26,6 +28,10 @@ _SAME: Final = 0.85
 """Correlation of samples that are the same but for a filter or a resampler."""
 _PERIOD: Final = 40
 """Samples from the first place that is alike to the one that is most so."""
+_GAP_S: Final = 0.5
+_CUT_OFF_S: Final = 0.2
+_LATEST_S: Final = 6.0
+"""From the end of one sentence that was sent to the beginning of the next."""
 _BEFORE_S: Final = 0.25
 _AFTER_S: Final = 0.5
 """What is cut out with a piece: for delays that change within it."""
@@ -35,6 +41,7 @@ _AFTER_S: Final = 0.5
 class Piece:
     """What was said, and from which sample on in the sound of who said it."""
 
+    text: str
     pcm: Pcm
     start: int
 
@@ -43,8 +50,7 @@ def find(pieces: Sequence[Piece], said: Pcm, heard: Pcm, rate_hz: int) -> list[i
     """The sample of ``heard`` at which each piece of ``said`` begins, to 10 ms; may be outside of it."""
     step, loud = rate_hz // _STEPS, _loudness(heard, rate_hz)
     whole = _loudness(said[: pieces[-1].start + len(pieces[-1].pcm)], rate_hz)
-    margin = len(whole) // 2
-    shift = _best(whole, np.pad(loud, margin))[0] - margin
+    shift = _best(whole, _window(loud, -_FARTHEST, len(whole) + _FARTHEST))[0] - _FARTHEST
     found = []
     for piece in pieces:
         pattern, expected = _loudness(piece.pcm, rate_hz), piece.start // step + shift
@@ -59,6 +65,32 @@ def find(pieces: Sequence[Piece], said: Pcm, heard: Pcm, rate_hz: int) -> list[i
 def cut_out(heard: Pcm, start: int, size: int, rate_hz: int) -> Pcm:
     """``size`` samples from ``start`` on with what is around them, silence where ``heard`` has none."""
     return _window(heard, start - round(_BEFORE_S * rate_hz), start + size + round(_AFTER_S * rate_hz))
+
+
+def in_a_row(sentences: Sequence[tuple[str, Pcm]], rate_hz: int) -> tuple[Pcm, list[Piece]]:
+    """All of them, each behind a pause."""
+    gap, parts, pieces, at = np.zeros(round(_GAP_S * rate_hz), np.int16), [], [], 0
+    for text, pcm in sentences:
+        pieces.append(Piece(text, pcm, at + len(gap)))
+        parts += [gap, pcm]
+        at += len(gap) + len(pcm)
+    return np.concatenate(parts), pieces
+
+
+def find_sent(sentences: Sequence[tuple[str, Pcm]], sent: Pcm, rate_hz: int) -> list[Piece]:
+    """Where sentences are in what was sent of them, in their order. One that is torn is left out: nobody else is to
+    blame for what is missing of it. Of the first one the beginning may be, if that is no more than silence."""
+    pieces: list[Piece] = []
+    at, torn = -round(_CUT_OFF_S * rate_hz), 0
+    for text, pcm in sentences:
+        window = _window(sent, at, min(len(sent), at + torn + len(pcm) + round(_LATEST_S * rate_hz)))
+        if (place := find_first(pcm, window)) is None:
+            torn += len(pcm)
+            continue
+        start, torn = at + place, 0
+        at = start + len(pcm)
+        pieces.append(Piece(text, _window(sent, start, at), start))
+    return pieces
 
 
 def find_first(pcm: Pcm, sound: Pcm) -> int | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +98,10 @@ class RelayedCalls:
                     for place in range(len(self._networks))
                 }
                 uri = f"sip:{voice}@{SERVER}:{sip_port}"
-                with ThreadPoolExecutor(len(phones)) as hands:
-                    list(await asyncio.to_thread(hands.map, lambda phone: _call(phone, uri), phones.values()))
+                try:
+                    await asyncio.to_thread(_call, list(phones.values()), uri)
+                except LocalError as error:
+                    raise LocalError(f"{error}\nthe server: {dict(node.complaints())}") from error
             logs = node.logs()
             return [
                 _read(name, relay, logs[user], phones[user])
@@ -114,6 +115,7 @@ class RelayedCalls:
         return {
             # Descriptions have the relays' address, Via and Contact that of the socket.
             "sip": {
+                "overload_ms": 10_000,
                 "listeners": [
                     {
                         "transport": "udp",
@@ -122,11 +124,13 @@ class RelayedCalls:
                         "advertised_ip": RELAY,
                         "advertised_name": SERVER,
                     }
-                ]
+                ],
             },
             "media": {
                 "port_low": first_port,
                 "port_high": first_port + 2 * len(self._networks) - 1,
+                "full_busy": 1.0,
+                "full_late": 1.0,
                 "vad": {"quiet_dbov": _IDLE_DBOV},
             },
             "paths": {**own, **shared, "dialplan": str(self._home / "dialplan.yaml")},
@@ -149,10 +153,12 @@ def _relays(first_port: int, networks: Sequence[str], seed: int) -> Iterator[dic
         yield {name: relays[name, 0] for name in networks}
 
 
-def _call(phone: Baresip, uri: str) -> None:
-    """Until the agent hangs up."""
-    phone.dial(uri)
-    phone.wait("CALL_CLOSED", _END_S)
+def _call(phones: Sequence[Baresip], uri: str) -> None:
+    """One after the other dials, then all talk until the agents hang up."""
+    for phone in phones:
+        phone.dial(uri)
+    for phone in phones:
+        phone.wait("CALL_CLOSED", _END_S)
 
 
 def _caller_of(relay: ImpairmentRelay, phones: Mapping[str, Baresip]) -> str:

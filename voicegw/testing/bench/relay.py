@@ -27,7 +27,7 @@ from voicegw.inference.registry import make_asr
 from voicegw.inference.settings import EngineSettings
 from voicegw.ports.asr import AsrOptions, AsrProvider
 from voicegw.testing.bench._baresip import CODECS, PhoneCodec
-from voicegw.testing.bench._found_speech import Piece, cut_out, find, find_first
+from voicegw.testing.bench._found_speech import Piece, cut_out, find, find_sent, in_a_row
 from voicegw.testing.bench._own_network import again_inside, is_inside
 from voicegw.testing.bench._relay_calls import ADDRESSES, RelayedCall, RelayedCalls
 from voicegw.testing.bench._relay_rows import HEAD, Measured, Row, Words, line, markdown, row_of, verdicts
@@ -45,7 +45,6 @@ _TIMES: Final = len(VOICES)
 """How often the agent says its sentences in a call: as often as the caller does."""
 _MEANWHILE: Final = "The caller has still something to say."
 """What the agent says until then, as callers make longer pauses: once for each two sentences."""
-_GAP_S: Final = 0.5
 _SILENCE_S: Final = 40.0
 """Behind what the caller says: longer than the call."""
 
@@ -70,7 +69,9 @@ class _Bench:
         rate = self._codec.call_hz
         await self._asr.prepare(self._options)
         by_phone = await say_by_phone(self._sentences, rate)
-        said, pieces = _in_a_row([pcm for voice in VOICES for pcm in by_phone[voice]], rate)
+        sentences = [pair for voice in VOICES for pair in zip(self._sentences, by_phone[voice], strict=True)]
+        said, pieces = in_a_row(sentences, rate)
+        said = np.concatenate([said, np.zeros(round(_SILENCE_S * rate), np.int16)])
         agents = await say([_written(text) for text in self._sentences], rate)
         measured: dict[str, list[Measured]] = {name: [] for name in networks}
         for number in range(rounds):
@@ -93,44 +94,20 @@ class _Bench:
             for start, piece in zip(starts, pieces, strict=True)
         ]
         there = await self._words(pieces, starts, call.caller)
-        spoken = _sentences_in(call.agent, [*agent] * _TIMES, rate)
+        spoken = find_sent([*zip(self._sentences, agent, strict=True)] * _TIMES, call.agent, rate)
+        if 2 * len(spoken) < len(pieces):
+            raise LocalError(f"of {len(pieces)} sentences the agent has said {len(spoken)} in one piece")
         back = await self._words(spoken, find(spoken, call.agent, call.heard, rate), call.heard)
         return Measured(call, there, back, tuple(ways))
 
     async def _words(self, pieces: Sequence[Piece], starts: Sequence[int], heard: Pcm) -> Words:
-        """``pieces`` are all sentences, as often as they were said."""
-        rate, misheard, distances, texts = self._codec.call_hz, 0, [], [*self._sentences] * _TIMES
-        for text, piece, start in zip(texts, pieces, starts, strict=True):
+        rate, misheard, distances = self._codec.call_hz, 0, []
+        for piece, start in zip(pieces, starts, strict=True):
             sound = cut_out(heard, start, len(piece.pcm), rate)
             distances.append(spectral_distance_db(piece.pcm, sound, rate))
             final, _ = await recognize(self._asr, self._options, sound.tobytes(), paced=False)
-            misheard += word_errors(text, final.text)
-        return Words(sum(len(text.split()) for text in texts), misheard, tuple(distances))
-
-
-def _in_a_row(sentences: Sequence[Pcm], rate_hz: int) -> tuple[Pcm, list[Piece]]:
-    """All of them with pauses between, and silence at the end."""
-    gap, parts, pieces, at = np.zeros(round(_GAP_S * rate_hz), np.int16), [], [], 0
-    for pcm in sentences:
-        pieces.append(Piece(pcm, at + len(gap)))
-        parts += [gap, pcm]
-        at += len(gap) + len(pcm)
-    return np.concatenate([*parts, np.zeros(round(_SILENCE_S * rate_hz), np.int16)]), pieces
-
-
-def _sentences_in(agent: Pcm, sentences: Sequence[Pcm], rate_hz: int) -> list[Piece]:
-    """Where the agent's sentences are in what was sent. LocalError if one is not there."""
-    pieces: list[Piece] = []
-    at = 0
-    for pcm in sentences:
-        place = find_first(pcm, agent[at:])
-        if place is None:
-            where = f"the recording from {at / rate_hz:.1f} s on"
-            raise LocalError(f"sentence {len(pieces) + 1} of the agent is not in {where}")
-        start = at + place
-        at = start + len(pcm)
-        pieces.append(Piece(agent[start:at], start))
-    return pieces
+            misheard += word_errors(piece.text, final.text)
+        return Words(sum(len(piece.text.split()) for piece in pieces), misheard, tuple(distances))
 
 
 def _written(sentence: str) -> str:
