@@ -14,6 +14,8 @@ from voicegw.sip.address import Address
 
 _MOST: Final = 2048
 """Answers of 400 bytes; the oldest is forgotten first, and its copies are read again."""
+_LONGEST_BYTES: Final = 2048
+"""An answer has the Via, To, From and Call-ID of its INVITE: of strangers, as long as a datagram."""
 _LIFE_S: Final = 32.0
 """64 times T1: nobody repeats an INVITE for longer."""
 
@@ -28,7 +30,9 @@ class RefusedCopies:
         return len(self._answers)
 
     def note(self, data: bytes, source: Address, answer: bytes, destination: Address, now: float) -> None:
-        """This datagram got this answer."""
+        """This datagram got this answer. One that is too long to be kept is made anew for each copy."""
+        if len(answer) > _LONGEST_BYTES:
+            return
         self._answers[hash((data, source))] = (now + _LIFE_S, answer, destination)
         if len(self._answers) > _MOST:
             self._answers.popitem(last=False)

@@ -68,3 +68,10 @@ def test_so_many_are_remembered_and_the_oldest_is_forgotten_first(number: int) -
         known.note(invite(one), PEER, b"answer", PEER, 0.0)
     assert len(known) == 2048
     assert known.answer_to(invite(number), PEER, 1.0) == ((b"answer", PEER) if number else None)
+
+
+def test_a_long_answer_is_not_kept() -> None:
+    copies = RefusedCopies()
+    copies.note(b"INVITE 1", PEER, b"x" * 2048, PEER, 0.0)
+    copies.note(b"INVITE 2", PEER, b"x" * 2049, PEER, 0.0)
+    assert len(copies) == 1 and copies.answer_to(b"INVITE 2", PEER, 1.0) is None
