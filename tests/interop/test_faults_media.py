@@ -14,6 +14,8 @@ import pytest
 from tests.interop.baresip_peer import Baresip, dial, hang_up, listen, press
 from tests.interop.fault_server import MEDIA, FaultServer
 from tests.interop.namespace import Namespace
+from tests.interop.rtp import RtpPeer
+from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import read_wav, seconds_with, speech_seconds, tone
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -103,12 +105,12 @@ def _refusal(invite: str) -> str:
 
 
 class SmallDisk(Namespace):
-    """A mount namespace in which ``path`` is a file system of 64 kB, in place of a network of its own."""
+    """A mount namespace in which ``path`` is a file system of ``kb``, in place of a network of its own."""
 
     address = "127.0.0.1"
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, kb: int = 64) -> None:
+        self._path, self._kb = path, kb
 
     def __enter__(self) -> Self:
         self._path.mkdir(parents=True)
@@ -119,7 +121,7 @@ class SmallDisk(Namespace):
 
     def command(self, args: list[str]) -> list[str]:
         """``args`` so that they run inside, under the pid of the command line."""
-        script = f'mount -t tmpfs -o size=64k small "{self._path}" && exec "$@"'
+        script = f'mount -t tmpfs -o size={self._kb}k small "{self._path}" && exec "$@"'
         return ["unshare", "--mount", *self._as_user, "sh", "-c", script, "sh", *args]
 
     def __exit__(
@@ -153,6 +155,36 @@ def test_a_call_survives_a_full_disk_under_its_recording(tmp_path: Path) -> None
     assert log.keys == "2580"
     assert server.counters["recording_failed"] == 1
     assert not log.all("RecordingHasEnded")
+
+
+def test_recordings_leave_a_disk_what_calls_need_of_it(tmp_path: Path) -> None:
+    """Of 1,036 kB a megabyte is not for recordings: 60 kB are, two seconds of stereo. What sipp says and hears goes
+    on after them, and its next call is not recorded at all."""
+    with SmallDisk(tmp_path / "small", kb=1036) as disk:
+        settings = {"paths": {"recordings": str(tmp_path / "small")}, "recording": {"keep_free_mb": 1}}
+        server = FaultServer(
+            tmp_path, namespace=disk, settings=settings, expected=("recording failed",), fresh=True
+        )
+        logs = []
+        with server:
+            for hold_ms in (7000, 1000):
+                with RtpPeer() as media:
+                    values = {"rtp_port": str(media.port), "hold_ms": str(hold_ms)}
+                    with Sipp(tmp_path, "uac", target=server.address, values=values) as sipp:
+                        media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 20))
+                        sipp.passed()
+                    heard_s = len(media.packets) / 50
+                logs.append(server.calls(len(logs) + 1)[-1])
+                assert heard_s >= hold_ms / 1000 - 0.5
+            folder = Path(f"/proc/{server.process.pid}/root{tmp_path}/small")
+            (kept,) = folder.iterdir()
+            caller, _agent = read_wav(kept)
+    assert seconds_with(caller, 1000) >= 1.5, "what was written can be played"
+    for log, recordings in zip(logs, (1, 0), strict=True):
+        assert log.cause == "caller_hangup"
+        assert len(log.all("RecordingHasStarted")) == recordings
+        assert "of which 1 are not for recordings" in log.one("RecordingHasFailed")["reason"]
+    assert server.counters["recording_failed"] == 2
 
 
 def test_recordings_end_before_they_take_more_than_they_may_and_calls_go_on(tmp_path: Path) -> None:

@@ -6,20 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.interop.baresip_peer import Baresip, Step, dial, hang_up, listen
+from tests.interop.baresip_peer import Baresip, Step, dial, hang_up, hang_up_by_peer, listen, press
 from tests.interop.namespace import Namespace
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import CallLog, Server
 from tests.interop.sipp_peer import Sipp
-from tests.interop.sound import RATE_HZ, seconds_with, silence, speech_seconds, tone
+from tests.interop.sound import FRAME, RATE_HZ, Samples, seconds_with, silence, speech_seconds, tone
 from voicegw.audio import wav
 from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
 CALLER_HZ, DESK_HZ, RINGING_HZ, MUSIC_HZ = 1000, 1700, 425, 700
+MUSIC_PEAK = 8000
 
 
 class Desk:
@@ -306,6 +309,52 @@ def test_a_183_without_sound_leaves_the_caller_our_ringing_tone(tmp_path: Path, 
     assert seconds_with(caller.heard(), RINGING_HZ) >= 0.8
     assert seconds_with(caller.heard(), DESK_HZ) >= 1
     assert seconds_with(target.heard(), CALLER_HZ) >= 1
+
+
+def test_music_rises_makes_room_for_words_and_ends_with_them(tmp_path: Path, namespace: Namespace) -> None:
+    """As baresip hears it: while the desk rings, while it is told of the caller, and when it takes the call."""
+    (tmp_path / "music.wav").write_bytes(wav.make(RATE_HZ, tone(MUSIC_HZ, 20)))
+    slow = f"<sip:bare@{namespace.address}>;regint=0;answermode=manual"
+    takes = [
+        Step(wait="CALL_INCOMING"),
+        *listen(1.5),
+        Step("accept"),
+        *listen(4),
+        *press("1"),
+        *listen(1.5),
+        *hang_up(),
+    ]
+    with (
+        Baresip(tmp_path, namespace, tone(DESK_HZ, 30), account=slow) as target,
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 30)) as caller,
+        ThreadPoolExecutor(1) as desk,
+    ):
+        known = {"name": "desk", "uri": f"sip:bare@{namespace.address}:{target.port}", "kind": "attended"}
+        settings = {"transfer": {"targets": [known], "connecting": "", "music": str(tmp_path / "music.wav")}}
+        with Server(tmp_path, agent="put_through", namespace=namespace, settings=settings) as server:
+            answering = desk.submit(target.do, takes)
+            caller.do([*dial(server.uri), *hang_up_by_peer()])
+            answering.result(30)
+            log = server.call()
+    assert {fact["to"] for fact in log.all("AnnouncementWasMade")} == {"caller", "target"}
+    levels = _levels(caller.heard(), MUSIC_HZ) / MUSIC_PEAK
+    whole = np.flatnonzero(levels > 0.95)
+    rise = int(whole[0] - np.flatnonzero(levels[: whole[0]] < 0.05)[-1])
+    assert 6 <= rise <= 12, "frames: it takes 200 ms"
+    under = levels[whole[0] : whole[-1]]
+    low = np.flatnonzero(under < 0.5)
+    assert len(low) >= 50 and np.median(under[low]) == pytest.approx(10 ** (-15 / 20), abs=0.07)
+    assert np.abs(np.diff(under)).max() < 0.6, "down and up again in some frames"
+    assert np.count_nonzero(whole > whole[0] + low[-1]) >= 10, "it is as loud again"
+    assert levels[whole[-1] + 3 :].max() < 0.1, "and over when the desk takes the call"
+    assert seconds_with(caller.heard(), DESK_HZ) >= 0.8
+    assert seconds_with(target.heard(), CALLER_HZ) >= 0.8
+
+
+def _levels(heard: Samples, hz: int) -> NDArray[np.float64]:
+    """How high a sine is in each 20 ms."""
+    blocks = heard[: len(heard) // FRAME * FRAME].reshape(-1, FRAME)
+    return 2 * np.abs(blocks @ np.exp(-2j * np.pi * hz * np.arange(FRAME) / RATE_HZ)) / FRAME
 
 
 def _media_of(sdp: str) -> tuple[str, int]:
