@@ -164,11 +164,18 @@ def test_what_came_twice_makes_up_for_losses_in_reports_alone() -> None:
     assert not verdicts([replace(twice, lost_in_percent=1.0)])[aim]
 
 
-def test_fec_has_to_gain_in_each_direction() -> None:
-    with_it = replace(LOSSY, codec="opus", network="loss 10 %", distance_in_db=2.0, distance_out_db=4.0)
-    without = replace(with_it, codec="opus-nofec", distance_in_db=3.0, distance_out_db=3.0)
-    found = verdicts([with_it, without])
-    assert [met for aim, met in found.items() if "FEC" in aim or "caller hears" in aim] == [True, False]
+def test_fec_has_to_gain_in_each_direction_whatever_it_costs_where_nothing_is_lost() -> None:
+    clean = [
+        replace(GOOD, codec="opus", distance_in_db=2.0, distance_out_db=2.0),
+        replace(GOOD, codec="opus-nofec", distance_in_db=1.0, distance_out_db=1.0),
+    ]
+    lossy = [
+        replace(clean[0], network="loss 10 %", distance_in_db=2.5, distance_out_db=4.0),
+        replace(clean[1], network="loss 10 %", distance_in_db=2.4, distance_out_db=2.5),
+    ]
+    found = verdicts([*clean, *lossy])
+    assert [met for aim, met in found.items() if "FEC" in aim] == [True, False]
+    assert not [aim for aim in verdicts(clean) if "FEC" in aim]
 
 
 def test_the_table_has_a_line_for_each_network_and_a_column_for_each_codec() -> None:

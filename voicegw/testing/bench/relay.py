@@ -45,6 +45,7 @@ _TIMES: Final = len(VOICES)
 """How often the agent says its sentences in a call: as often as the caller does."""
 _MEANWHILE: Final = "The caller has still something to say."
 """What the agent says until then, as callers make longer pauses: once for each two sentences."""
+_RECOGNISERS: Final = 2
 _SILENCE_S: Final = 40.0
 """Behind what the caller says: longer than the call."""
 
@@ -62,6 +63,7 @@ class _Bench:
 
     def __init__(self, codec: PhoneCodec, calls: RelayedCalls, asr: AsrProvider, sentences: Sequence[str]) -> None:
         self._codec, self._calls, self._asr, self._sentences = codec, calls, asr, sentences
+        self._free = asyncio.Semaphore(_RECOGNISERS)
         self._options = AsrOptions(phrases=SENTENCES, sample_rate_hz=codec.call_hz)
 
     async def measure(self, networks: Sequence[str], rounds: int) -> list[Row]:
@@ -77,8 +79,10 @@ class _Bench:
         for number in range(rounds):
             voice = VOICES[number % len(VOICES)]
             phone_says = resample(said, rate, self._codec.rate_hz)
-            for call in await self._calls.run(self._codec, voice, phone_says, seed=number):
-                measured[call.network].append(await self._judge(call, said, pieces, agents[voice]))
+            calls = await self._calls.run(self._codec, voice, phone_says, seed=number)
+            judged = [self._judge(call, said, pieces, agents[voice]) for call in calls]
+            for each in await asyncio.gather(*judged):
+                measured[each.call.network].append(each)
         rows = [row_of(self._codec.name, name, measured[name]) for name in networks]
         for row in rows:
             show(line(row))
@@ -105,7 +109,8 @@ class _Bench:
         for piece, start in zip(pieces, starts, strict=True):
             sound = cut_out(heard, start, len(piece.pcm), rate)
             distances.append(spectral_distance_db(piece.pcm, sound, rate))
-            final, _ = await recognize(self._asr, self._options, sound.tobytes(), paced=False)
+            async with self._free:
+                final, _ = await recognize(self._asr, self._options, sound.tobytes(), paced=False)
             misheard += word_errors(piece.text, final.text)
         return Words(sum(len(piece.text.split()) for piece in pieces), misheard, tuple(distances))
 
@@ -117,7 +122,7 @@ def _written(sentence: str) -> str:
 async def _run(plan: _Plan, home: Path) -> list[Row]:
     said = [_written(text) for text in plan.sentences] * _TIMES
     calls = RelayedCalls(home / "server", [*said, *[_MEANWHILE] * (len(said) // 2)], VOICES, plan.networks)
-    asr = make_asr("pocketsphinx", EngineSettings(cache_dir=home / "asr"))
+    asr = make_asr("pocketsphinx", EngineSettings(_RECOGNISERS, home / "asr"))
     await asr.start()
     try:
         rows = []
