@@ -240,12 +240,18 @@ async def test_a_fault_in_a_call_ends_it() -> None:
         assert ended.cause is HangupCause.PEER_ERROR and "a key" in ended.reason_text
 
 
-@pytest.mark.parametrize("full", [True, False])
 @in_loop
-async def test_who_may_not_connect_is_hung_up_on(full: bool) -> None:
-    async with _house(**({} if full else {"allow": ("10.0.0.0/8",)})) as house:
-        if full:
-            house.legs.drain()
+async def test_who_may_not_connect_is_hung_up_on_before_it_says_anything() -> None:
+    async with _house(allow=("10.0.0.0/8",)) as house:
+        phone = await house.connect()
+        assert await phone.rest() == [Frame(Kind.TERMINATE)]
+        assert house.counters.get(REFUSED) == 1 and house.events.empty()
+
+
+@in_loop
+async def test_a_server_that_takes_no_more_calls_hangs_up() -> None:
+    async with _house() as house:
+        house.legs.drain()
         phone = await house.connect()
         phone.send(Kind.ID, NAME.bytes)
         assert await phone.rest() == [Frame(Kind.TERMINATE)]

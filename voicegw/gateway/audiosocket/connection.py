@@ -26,8 +26,12 @@ FAULTS: Final = "audiosocket_faults"
 class Owner(Protocol):
     """Who is told what happens on a connection, always from the event loop."""
 
+    def came(self, connection: Connection) -> None:
+        """It is open, and its ``peer`` is known; once, before anything else."""
+        ...
+
     def named(self, connection: Connection, uuid: UUID) -> None:
-        """The peer said which call it is; once, before anything else."""
+        """The peer said which call it is; once, before all that it says else."""
         ...
 
     def heard(self, connection: Connection, pcm: bytes) -> None:
@@ -91,6 +95,7 @@ class Connection(asyncio.Protocol):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(self._id_s, self._give_up, f"no UUID within {self._id_s:g} s")
+        self._owner.came(self)
 
     def data_received(self, data: bytes) -> None:
         """See :class:`asyncio.Protocol`."""

@@ -159,13 +159,16 @@ class AudioSocketLegs:
         self._connections[connection] = self._config.listeners[index]
         return connection
 
+    def came(self, connection: Connection) -> None:
+        """See :class:`~voicegw.gateway.audiosocket.connection.Owner`. Who may not connect keeps no descriptor."""
+        host = ip_address(connection.peer.rpartition(":")[0].strip("[]"))
+        if not any(host in network for network in self._connections[connection].networks):
+            self._refuse(connection, "the address may not connect: see allow of the listener")
+
     def named(self, connection: Connection, uuid: UUID) -> None:
         """See :class:`~voicegw.gateway.audiosocket.connection.Owner`."""
         listener = self._connections[connection]
-        host = ip_address(connection.peer.rpartition(":")[0].strip("[]"))
-        if not any(host in network for network in listener.networks):
-            self._refuse(connection, "the address may not connect: see allow of the listener")
-        elif self._draining or len(self._connections) > self._config.max_connections:
+        if self._draining or len(self._connections) > self._config.max_connections:
             self._refuse(connection, "the server takes no more calls")
         else:
             task = asyncio.get_running_loop().create_task(self._open(connection, listener, uuid))
