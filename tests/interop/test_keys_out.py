@@ -47,8 +47,8 @@ def dialplan() -> str:
             "SendDTMF(12#)",
             "Read(DIGITS,,,,1,8)",
             f"Verbose(1,{way} pressed ${{DIGITS}}.)",
-            "Wait(1)",
-            "Hangup()",
+            # By events it hangs up at the last key, which is known to have been sent all the same.
+            "Hangup()" if way == "rfc4733" else "Wait(1)",
         )
         for way, number in NUMBERS.items()
     }

@@ -32,7 +32,7 @@ from voicegw.media.line import LineStage
 from voicegw.media.plan import Plane, TickPlan
 from voicegw.media.playout import Playout
 from voicegw.media.quality import SPAN_S
-from voicegw.media.receiver import RtpReceiver, flush_keys
+from voicegw.media.receiver import RtpReceiver, end_keys
 from voicegw.media.recordings import Recordings
 from voicegw.media.reports import RtcpReporter
 from voicegw.media.secure import SecurePorts
@@ -419,7 +419,7 @@ class MediaEngine:
             self._end_speech(leg, now)
 
     def _close_leg(self, leg: Leg, now: float) -> None:
-        flush_keys(leg, self._events)
+        end_keys(leg, self._events)
         self._end_speech(leg, now)
         stats = self._reporter.stats(leg)
         call = self._board.close(leg, now)

@@ -22,7 +22,7 @@ from voicegw.media.bank import LegBank
 from voicegw.media.config import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from voicegw.media.filling import Rows
 from voicegw.media.leg import Leg
-from voicegw.media.messages import DtmfReceived, Event, MediaLatched
+from voicegw.media.messages import DtmfReceived, DtmfSent, Event, MediaLatched
 from voicegw.media.secure import REFUSED
 from voicegw.media.sockets import Address, Network
 from voicegw.rtp.packet import HEADER_BYTES, PLAIN_FIRST_BYTE, RtpPacket, parse_plain
@@ -289,7 +289,7 @@ class RtpReceiver:
     def _take_key(self, leg: Leg, packet: RtpPacket, now: float, events: list[Event]) -> None:
         if leg.keys_in.clock_hz != leg.key_clock_hz:
             # By another clock the timestamps of the same source may go back: an older press is no measure for them.
-            flush_keys(leg, events)
+            _flush_keys(leg, events)
             leg.keys_in = TelephoneEventReceiver(leg.key_clock_hz)
         try:
             pressed = leg.keys_in.receive(now, packet.timestamp, packet.payload)
@@ -306,8 +306,17 @@ def _refuse(_leg: Leg, _report: bytes, _address: Address, _now: float) -> bool:
     return False
 
 
-def flush_keys(leg: Leg, events: list[Event]) -> None:
-    """The leg ends: a press whose end has not arrived is still a press."""
+def end_keys(leg: Leg, events: list[Event]) -> None:
+    """The leg ends, perhaps at our last key: a press whose end has not arrived is still one, and what went out of
+    an order was sent."""
+    _flush_keys(leg, events)
+    if leg.keys_current is not None:
+        digits = leg.keys_current.digits
+        if sent := digits[: len(digits) - leg.keys_out.unsent]:
+            events.append(DtmfSent(leg.leg_id, sent))
+
+
+def _flush_keys(leg: Leg, events: list[Event]) -> None:
     _report_keys(leg, leg.keys_in.poll(math.inf), events)
 
 

@@ -174,6 +174,11 @@ class TelephoneEventSender:
         """Whether anything is being sent or waits, the gap after the last digit included."""
         return bool(self._queue) or self._event >= 0 or self._gap_left > 0
 
+    @property
+    def unsent(self) -> int:
+        """How many digits are still to be sent, or have not ended."""
+        return len(self._queue) + (self._event >= 0 and self._ends_left == _END_PACKETS)
+
     def next(self, timestamp: int) -> EventPacket | None:
         """The packet of this tick, whose audio would have ``timestamp``; None: send audio (a gap, nothing left)."""
         if self._event < 0:

@@ -476,3 +476,14 @@ def test_where_the_numbers_of_both_sides_cross_ours_count() -> None:
     rig.tick(3)
     assert [event.digit for event in rig.of(m.DtmfReceived)] == ["7"], "and audio is none"
     assert closed(rig, "a").packets_rejected == 0
+
+
+def test_keys_that_went_out_before_the_leg_ended_were_sent() -> None:
+    """A machine hangs up at the hash: of two keys of 40 ms, 80 apart, the second one has just ended."""
+    for ticks, sent in ((1, []), (6, ["1"]), (12, ["12"])):
+        rig = Rig()
+        rig.open("a")
+        rig.do(m.SendDtmf(LegId("a"), "12", 40))
+        rig.tick(ticks)
+        rig.do(m.CloseLeg(LegId("a")))
+        assert [event.digits for event in rig.of(m.DtmfSent)] == sent
