@@ -73,13 +73,12 @@ class _Bench:
         by_phone = await say_by_phone(self._sentences, rate)
         sentences = [pair for voice in VOICES for pair in zip(self._sentences, by_phone[voice], strict=True)]
         said, pieces = in_a_row(sentences, rate)
-        said = np.concatenate([said, np.zeros(round(_SILENCE_S * rate), np.int16)])
+        by_baresip = resample(np.pad(said, (0, round(_SILENCE_S * rate))), rate, self._codec.rate_hz)
         agents = await say([_written(text) for text in self._sentences], rate)
         measured: dict[str, list[Measured]] = {name: [] for name in networks}
         for number in range(rounds):
             voice = VOICES[number % len(VOICES)]
-            phone_says = resample(said, rate, self._codec.rate_hz)
-            calls = await self._calls.run(self._codec, voice, phone_says, seed=number)
+            calls = await self._call(voice, by_baresip, number)
             judged = [self._judge(call, said, pieces, agents[voice]) for call in calls]
             for each in await asyncio.gather(*judged):
                 measured[each.call.network].append(each)
@@ -87,6 +86,14 @@ class _Bench:
         for row in rows:
             show(line(row))
         return rows
+
+    async def _call(self, voice: str, speech: Pcm, seed: int) -> list[RelayedCall]:
+        """All calls of a round; once more if one of them fails, so that a long run is not lost."""
+        try:
+            return await self._calls.run(self._codec, voice, speech, seed)
+        except LocalError as error:
+            show(f"once more, as a call failed: {error}")
+            return await self._calls.run(self._codec, voice, speech, seed)
 
     async def _judge(self, call: RelayedCall, said: Pcm, pieces: Sequence[Piece], agent: Sequence[Pcm]) -> Measured:
         rate = self._codec.call_hz
