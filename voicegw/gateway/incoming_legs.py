@@ -95,9 +95,10 @@ class IncomingLegs:
 
     def _is_crowded(self) -> bool:
         """Whether one more call would wait for too long: told at once, it finds another server (RFC 5390)."""
-        if len(self._waiting) >= self.max_setups:
+        most = self._driver.setups(self.max_setups)
+        if len(self._waiting) >= most:
             self._waiting = {leg_id for leg_id in self._waiting if self._is_unanswered(leg_id)}
-        return len(self._waiting) >= self.max_setups
+        return len(self._waiting) >= most
 
     def _is_unanswered(self, leg_id: LegId) -> bool:
         handle = self._legs.handle_of(leg_id)

@@ -5,6 +5,9 @@ turns, but each message has waited in the kernel for long. Refusing early keeps 
 
 A loop that paused once is no overload: it collected garbage, or waited for a disk, and goes on. One that had no
 processor for so long will have none for the next call either, which is refused at first sight.
+
+Who waits for a processor most of the time also needs that much longer for each set-up, and for each refusal behind
+them: fewer calls may wait for an answer then, from the first of a storm on.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ _CALM_S = 0.3
 _STARVED = 2
 """Limits: a pause of so many, most of it without a processor, is overload at once."""
 _MOSTLY = 0.75
+_SCARCE = 0.5
+"""Part of the time without a processor above which fewer set-ups are begun; at all of it, the fewest."""
+_FEWEST = 8
 
 
 class LoadMeter:
@@ -28,6 +34,8 @@ class LoadMeter:
         self._late_checks = 0
         self._late_at = float("-inf")
         self._emptied_at: float | None = None
+        self._waiting = 0.0
+        """Part of the time in which the process had no processor, lately."""
         self.overloaded = False
 
     def is_due(self, late_s: float) -> bool:
@@ -41,6 +49,7 @@ class LoadMeter:
 
         Returns whether new calls are to be refused.
         """
+        self._waiting = (self._waiting + min(1.0, starved_s / (CHECK_S + max(0.0, late_s)))) / 2
         if not backlogged or self._emptied_at is None:
             self._emptied_at = now
         if max(late_s, now - self._emptied_at) > self.limit_s:
@@ -53,6 +62,11 @@ class LoadMeter:
         elif now - self._late_at >= _CALM_S:
             self.overloaded = False
         return self.overloaded
+
+    def setups(self, most: int) -> int:
+        """How many calls may wait for our answer now, of ``most`` where there is a processor for them."""
+        room = (1.0 - self._waiting) / (1.0 - _SCARCE)
+        return most if room >= 1.0 else min(most, max(_FEWEST, round(most * room)))
 
     def _is_starved(self, late_s: float, starved_s: float) -> bool:
         return late_s > _STARVED * self.limit_s and starved_s > _MOSTLY * late_s

@@ -169,6 +169,10 @@ class SipDriver:
         """Whether there is no time for anything but to refuse."""
         return self._load.overloaded
 
+    def setups(self, most: int) -> int:
+        """See :meth:`voicegw.gateway.load_meter.LoadMeter.setups`."""
+        return self._load.setups(most)
+
     @property
     def _refuses(self) -> bool:
         return self._load.overloaded or bool(self._short)

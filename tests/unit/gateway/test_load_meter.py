@@ -49,3 +49,19 @@ def test_a_short_one_or_one_at_work_is_not() -> None:
 def test_a_check_beyond_the_limit_may_not_wait_for_its_turn() -> None:
     meter = LoadMeter(0.25)
     assert [meter.is_due(late) for late in (-0.1, 0.25, 0.26)] == [False, False, True]
+
+
+def test_who_waits_for_a_processor_most_of_the_time_begins_fewer_set_ups() -> None:
+    meter = LoadMeter(0.25)
+    assert meter.setups(30) == 30
+    meter.note(1.0, 0.1, backlogged=False, starved_s=0.2)
+    assert meter.setups(30) == 30, "one pause is nothing"
+    seen = []
+    for check in range(1, 8):
+        meter.note(1.0 + check * 0.2, 0.1, backlogged=False, starved_s=0.19)
+        seen.append(meter.setups(30))
+    assert seen == sorted(seen, reverse=True) and seen[-1] == 8, "the fewest, and never none"
+    assert meter.setups(2) == 2
+    for check in range(3):
+        meter.note(3.0 + check * 0.1, 0.0, backlogged=False, starved_s=0.0)
+    assert meter.setups(30) == 30
