@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import RemoteProtocolError
@@ -37,6 +37,14 @@ _RELEASED: Final = 50
 """At one check of the load, ten of which make a second."""
 
 
+class _Held(NamedTuple):
+    """A refusal that waits for its record, why it was, and when."""
+
+    event: InviteRefused
+    cause: HangupCause
+    at: float
+
+
 class Door:
     """``tell`` gets a LegRefused for each call that is to be recorded."""
 
@@ -50,17 +58,18 @@ class Door:
         self._known = TokenBucket(KNOWN, 0.0)
         self._strangers = TokenBucket(STRANGERS, 0.0)
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._held: deque[InviteRefused] = deque()
+        self._held: deque[_Held] = deque()
 
     def turned_away(self, event: InviteRefused) -> None:
         """The user agent had no room for a call, or did not believe who called."""
         call_id = event.request.headers.get("Call-ID") or ""
         if not self._is_news(call_id) or not self._may_tell(event.source):
             return
+        held = _Held(event, self._cause(event.status), self._driver.now)
         if event.status != 503 or not self._driver.is_pressed:
-            self._tell_of(event)
+            self._tell_of(held)
         elif len(self._held) < _MOST_HELD:
-            self._held.append(event)
+            self._held.append(held)
         else:
             self._counters.add("calls_refused_unrecorded")
 
@@ -76,13 +85,15 @@ class Door:
         while self._held:
             self._tell_of(self._held.popleft())
 
-    def _tell_of(self, event: InviteRefused) -> None:
+    def _tell_of(self, held: _Held) -> None:
+        event = held.event
         try:
             trunk = self._desk.table.of_call(event.source.host, number_of(event.request.uri))
             invited = read_invitation(_NO_LEG, event.request, has_offer=bool(event.request.body), trunk=trunk)
         except RemoteProtocolError:
             return
-        self._tell(LegRefused(_NO_LEG, invited, self._cause(event.status), event.source.host))
+        ago_s = self._driver.now - held.at
+        self._tell(LegRefused(_NO_LEG, invited, held.cause, event.source.host, ago_s))
 
     def refused(self, invited: LegInvited, cause: HangupCause, source: Address) -> None:
         """A call of nobody whose calls are taken, or of a trunk that has no line left."""

@@ -54,12 +54,16 @@ class LegInvited:
 
 @dataclass(frozen=True, slots=True)
 class LegRefused:
-    """A call was refused at the door, and there is no leg. ``invited`` is what it said, ``source`` its address."""
+    """A call was refused at the door, and there is no leg. ``invited`` is what it said, ``source`` its address.
+
+    ``ago_s``: this is told so many seconds after it happened.
+    """
 
     leg_id: LegId
     invited: LegInvited
     cause: HangupCause
     source: str
+    ago_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

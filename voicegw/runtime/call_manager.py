@@ -159,7 +159,7 @@ class CallManager:
             case LegInfo():
                 self._pressed(event)
             case LegRefused():
-                record_refused(self._services, event.invited, event.cause, event.source)
+                record_refused(self._services, event.invited, event.cause, event.source, event.ago_s)
             case _:
                 assert_never(event)
 

@@ -14,11 +14,14 @@ from voicegw.runtime.offer import Offer
 from voicegw.runtime.services import CallServices
 
 
-def record_refused(services: CallServices, invited: LegInvited, cause: HangupCause, source: str = "") -> CallId:
-    """Three facts, or two, and the end of it. ``source``: the address that it came from, where that is known."""
+def record_refused(
+    services: CallServices, invited: LegInvited, cause: HangupCause, source: str = "", ago_s: float = 0.0
+) -> CallId:
+    """Three facts, or two, and the end of it. ``source``: the address that it came from, where that is known;
+    ``ago_s``: how long ago that was."""
     call_id = CallId(token(services.random, 16))
     book = LogBook(call_id, services.clock, services.facts, services.on_fact)
-    book.note(offer_of(invited).fact(call_id, services.clock.wall()))
+    book.note(offer_of(invited).fact(call_id, services.clock.wall() - ago_s))
     introduced = msgspec.structs.replace(introduction(invited.trunk, invited.parties), source=source)
     if introduced != f.CallWasIntroduced():
         book.note(introduced)

@@ -87,9 +87,12 @@ def test_records_of_what_was_refused_wait_for_a_calm_moment_and_copies_are_not_r
         assert house.node.events.empty()
         house.node.gateway._driver._load.overloaded = False
         house.node.gateway._driver.agent.set_overloaded(False)
+        house.node.gateway._driver.agent.drain()
         house.node.gateway._door.release()
+        house.node.gateway._driver.agent.resume()
         told = [await house.node.expect(LegRefused) for _ in data]
-        assert {event.cause for event in told} == {HangupCause.OVERLOADED}
+        assert {event.cause for event in told} == {HangupCause.OVERLOADED}, "as it was then"
+        assert all(event.ago_s > 0.0 for event in told)
         await house.peer.send(data[1], house.node.address)
         await house.peer.response(503)
         assert house.node.gateway.active_legs == 0, "whoever was refused is gone: no call for a late copy"

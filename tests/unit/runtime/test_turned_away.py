@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from tests.unit.runtime.test_call_manager import Hall, play
 from tests.unit.runtime.test_trunk_calls import invited
 from voicegw.base.causes import HangupCause
@@ -24,6 +26,22 @@ def test_three_facts_tell_it() -> None:
         assert isinstance(ended, f.CallHasEnded)
         assert (ended.cause, ended.duration_ms, ended.failure) == ("trunk_full", 0.0, True)
         assert hall.manager.active == 0
+
+    play(story())
+
+
+def test_what_is_told_later_happened_when_it_did() -> None:
+    async def story() -> None:
+        hall = Hall()
+        for ago_s in (0.0, 7.0):
+            hall.manager.on_leg_event(
+                LegRefused(LegId(""), invited("a", "main"), HangupCause.OVERLOADED, "203.0.113.5", ago_s)
+            )
+        offered = [facts[0] for facts in hall.sink.by_call.values()]
+        now, then = (
+            datetime.fromisoformat(fact.started_at) for fact in offered if isinstance(fact, f.CallWasOffered)
+        )
+        assert 6.0 < (now - then).total_seconds() <= 7.0
 
     play(story())
 
