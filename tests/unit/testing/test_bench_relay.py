@@ -12,6 +12,7 @@ from voicegw.call.facts import MediaWasMeasured
 from voicegw.testing.bench._found_speech import Piece, cut_out, find, find_first, find_sent, in_a_row
 from voicegw.testing.bench._relay_calls import RelayedCall
 from voicegw.testing.bench._relay_rows import Measured, Row, Words, markdown, row_of, verdicts
+from voicegw.testing.impairment import CATALOGUE, ImpairedPath
 from voicegw.testing.impairment_relay import Way
 from voicegw.testing.probe_sounds import voice
 from voicegw.testing.speech_distance import spectral_distance_db
@@ -19,6 +20,7 @@ from voicegw.testing.speech_distance import spectral_distance_db
 Pcm = NDArray[np.int16]
 
 RATE = 8000
+FRAME = 160
 NOTHING = np.zeros(0, np.int16)
 
 
@@ -59,6 +61,32 @@ def test_pieces_are_found_where_time_vanishes_and_words_are_missing() -> None:
     ]
     assert max(far[0], far[1], far[3]) <= 0.1
     assert far[2] >= 10
+
+
+def test_pieces_are_found_where_bursts_take_seconds_out_of_a_call() -> None:
+    """A player that conceals one frame of each gap: 5 of 60 s are gone, and some pieces with them."""
+    random, sound = np.random.default_rng(1), voice(RATE, 40.0)
+    parts: list[Pcm] = []
+    pieces: list[Piece] = []
+    for number in range(24):
+        begin = round(random.uniform(0, 37) * RATE)
+        piece = sound[begin:][: round(random.uniform(1.4, 2.6) * RATE)]
+        parts += [quiet(0.6), piece]
+        pieces.append(Piece(str(number), piece, sum(map(len, parts)) - len(piece)))
+    said = np.concatenate([*parts, quiet(2)])
+    path, heard, places, gap = ImpairedPath(CATALOGUE["bursts 10 %"], 3), [], [], False
+    for frame in said[: len(said) // FRAME * FRAME].reshape(-1, FRAME):
+        places.append(len(heard) * FRAME)
+        arrives = bool(path.arrivals(len(places) * 0.02))
+        if arrives or not gap:
+            heard.append(frame if arrives else frame // 2)
+        gap = not arrives
+    assert len(places) - len(heard) > 4 * 50
+    found = find(pieces, said, np.concatenate(heard), RATE)
+    missed = [abs(start - places[piece.start // FRAME]) / RATE for start, piece in zip(found, pieces, strict=True)]
+    assert np.median(missed) < 0.1
+    assert np.quantile(missed, 0.9) < 0.3
+    assert missed[-1] < 0.3, "what little is left of one leads none behind it astray"
 
 
 def test_what_is_cut_out_is_silent_beyond_both_ends() -> None:

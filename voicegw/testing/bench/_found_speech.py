@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
@@ -22,8 +23,8 @@ _FARTHEST: Final = 200
 """How many steps apart the beginnings of the two sounds may be."""
 _AROUND: Final = 100
 """How many steps a piece may be from where the last one lets it be expected."""
-_SURE: Final = 0.5
-"""Correlation from which a place is believed; what is hardly there is looked for where the last piece was."""
+_MOVE_COST: Final = 0.004
+"""Of each of these steps, in units of correlation."""
 _SAME: Final = 0.85
 """Correlation of samples that are the same but for a filter or a resampler."""
 _PERIOD: Final = 40
@@ -47,19 +48,32 @@ class Piece:
 
 
 def find(pieces: Sequence[Piece], said: Pcm, heard: Pcm, rate_hz: int) -> list[int]:
-    """The sample of ``heard`` at which each piece of ``said`` begins, to 10 ms; may be outside of it."""
+    """The sample of ``heard`` at which each piece of ``said`` begins, to 10 ms; may be outside of it.
+
+    Of all ways to place them one after the other the one that is most alike (Viterbi): a piece of which losses have
+    left little does not lead those behind it astray.
+    """
     step, loud = rate_hz // _STEPS, _loudness(heard, rate_hz)
-    whole = _loudness(said[: pieces[-1].start + len(pieces[-1].pcm)], rate_hz)
-    shift = _best(whole, _window(loud, -_FARTHEST, len(whole) + _FARTHEST))[0] - _FARTHEST
-    found = []
-    for piece in pieces:
-        pattern, expected = _loudness(piece.pcm, rate_hz), piece.start // step + shift
-        low = expected - _AROUND
-        place, alike = _best(pattern, _window(loud, low, low + len(pattern) + 2 * _AROUND))
-        if alike >= _SURE:
-            shift += place - _AROUND
-        found.append(piece.start + shift * step)
-    return found
+    lowest = min(-_FARTHEST, (len(heard) - len(said)) // step - _FARTHEST)
+    alike = [_at_each_shift(piece, loud, step, lowest) for piece in pieces]
+    moves = np.arange(-_AROUND, _AROUND + 1)
+    best, came_by = alike[0], []
+    for each in alike[1:]:
+        before = np.pad(best, _AROUND, constant_values=-np.inf)
+        ways = sliding_window_view(before, len(moves)) - _MOVE_COST * np.abs(moves)
+        taken = np.argmax(ways, axis=1)
+        came_by.append(moves[taken])
+        best = each + ways[np.arange(len(each)), taken]
+    places = [int(np.argmax(best))]
+    for back in reversed(came_by):
+        places.append(places[-1] + int(back[places[-1]]))
+    return [piece.start + (place + lowest) * step for piece, place in zip(pieces, reversed(places), strict=True)]
+
+
+def _at_each_shift(piece: Piece, loud: _Float, step: int, lowest: int) -> _Float:
+    """How alike what is heard is at each shift from ``lowest`` on, in steps."""
+    pattern, low = _loudness(piece.pcm, step * _STEPS), piece.start // step + lowest
+    return _alike(pattern, _window(loud, low, piece.start // step + _FARTHEST + len(pattern)))
 
 
 def cut_out(heard: Pcm, start: int, size: int, rate_hz: int) -> Pcm:
@@ -114,13 +128,6 @@ def _loudness(pcm: Pcm, rate_hz: int) -> _Float:
     blocks = pcm[: len(pcm) // step * step].reshape(-1, step).astype(np.float64)
     loud: _Float = np.sqrt((blocks**2).mean(axis=1))
     return loud
-
-
-def _best(pattern: _Float, sound: _Float) -> tuple[int, float]:
-    """Where in ``sound`` the pattern fits best, and how well."""
-    alike = _alike(pattern, sound)
-    place = int(np.argmax(alike))
-    return place, float(alike[place])
 
 
 def _alike(pattern: _Float, sound: _Float) -> _Float:
