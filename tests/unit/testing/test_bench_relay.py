@@ -74,7 +74,7 @@ def test_pieces_are_found_where_bursts_take_seconds_out_of_a_call() -> None:
         parts += [quiet(0.6), piece]
         pieces.append(Piece(str(number), piece, sum(map(len, parts)) - len(piece)))
     said = np.concatenate([*parts, quiet(2)])
-    path, heard, places, gap = ImpairedPath(CATALOGUE["bursts 10 %"], 3), [], [], False
+    path, heard, places, gap = ImpairedPath(CATALOGUE["bursts 10 %"], 5), [], [], False
     for frame in said[: len(said) // FRAME * FRAME].reshape(-1, FRAME):
         places.append(len(heard) * FRAME)
         arrives = bool(path.arrivals(len(places) * 0.02))
