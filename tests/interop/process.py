@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -77,6 +78,14 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.args[0]} still ran after {timeout_s} s:\n{self.output}") from None
+
+    def wait_listening(self, port: int, within_s: float = 60.0) -> None:
+        """Until it, or anybody in its network, takes connections by TCP over IPv4 at ``port``."""
+        deadline = time.monotonic() + within_s
+        looked_for = re.compile(rf":{port:04X} [0-9A-F]+:0000 0A ")
+        while not looked_for.search(Path(f"/proc/{self.pid}/net/tcp").read_text()):
+            assert self.running and time.monotonic() < deadline, f"nobody listens at {port}:\n{self.output}"
+            time.sleep(0.05)
 
     def stop(self, sig: signal.Signals = signal.SIGTERM, timeout_s: float = STOP_S) -> int:
         """Ask the program to end and return its exit status (negative: the signal that ended it)."""

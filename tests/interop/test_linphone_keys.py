@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,12 @@ def test_keys_have_the_clock_of_opus_and_then_that_of_another_codec(tmp_path: Pa
     server.use_agent(flow)
     talk = [sys.executable, "-m", "tests.interop.chat_process", str(CHAT_PORT), ANSWER, OURS]
     with (
-        Process(talk, tmp_path / "chat.log", namespace=namespace, cwd=Path(__file__).parents[2]),
-        server,
-        Linphone(tmp_path, namespace, tone(HZ, 40)) as phone,
+        Process(talk, tmp_path / "chat.log", namespace=namespace, cwd=Path(__file__).parents[2]) as chat,
+        ExitStack() as stack,
     ):
+        chat.wait_listening(CHAT_PORT)  # the server's warming up is its first request
+        stack.enter_context(server)
+        phone = stack.enter_context(Linphone(tmp_path, namespace, tone(HZ, 40)))
         use_only(phone, "opus")
         phone.do(f"call {server.uri}", STREAMS)
         time.sleep(1.0)  # the agent greets

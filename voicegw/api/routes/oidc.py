@@ -28,7 +28,7 @@ _REDIRECT: Responses = {302: {"description": "on to the provider, or back to the
     "/login",
     status_code=302,
     response_class=RedirectResponse,
-    responses={**refusals(401, public=True), **_REDIRECT},
+    responses={**refusals(401, 404, public=True), **_REDIRECT},
     summary="Log in with the provider",
 )
 async def begin(parts: PartsDep) -> RedirectResponse:
@@ -55,7 +55,7 @@ async def begin(parts: PartsDep) -> RedirectResponse:
     "/callback",
     status_code=302,
     response_class=RedirectResponse,
-    responses={**refusals(401, public=True), **_REDIRECT},
+    responses={**refusals(401, 404, public=True), **_REDIRECT},
     summary="Come back from the provider",
 )
 async def finish(
