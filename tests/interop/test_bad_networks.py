@@ -25,27 +25,28 @@ pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 HOLD_MS = 8000
 NETWORKS = {
     "clean": ("none", 1.5),
-    "little": ("loss 1 %", 2.0),
-    "some": ("loss 3 %", 3.0),
     "loss": ("loss 10 %", 5.0),
-    "few-bursts": ("bursts 3 %", 4.0),
     "bursts": ("bursts 10 %", 6.0),
     "jitter": ("jitter 20 ms", 3.0),
-    "much-jitter": ("jitter 60 ms", 12.0),
+    "all": ("all of it", 5.0),
+    "little": ("loss 1 %", 2.0),
+    "some": ("loss 3 %", 3.0),
+    "few-bursts": ("bursts 3 %", 4.0),
+    "much-jitter": ("jitter 60 ms", 8.0),
     "overtaken": ("reordering 5 %", 2.5),
     "twice": ("duplicates 5 %", 1.5),
-    "all": ("all of it", 5.0),
 }
-"""The catalogue, by the name that is called, and how far the words may be from what they were, in dB.
+"""The catalogue, by the name that is called, and how far the words may be from what they were, in dB."""
 
-Behind twice 60 ms of jitter some come later than the measure looks for them."""
+LATE = {"much-jitter": 60}
+"""Of 400 packets that come back, those for which the jitter buffer has no room on any machine, at the least."""
 
-DELAY_MS = (20, 600)
+DELAY_MS = (20, 400)
 """Of one way, whatever the jitter buffer thinks of this machine."""
 
 
 def test_the_record_says_what_the_network_did_and_the_words_come_through(server: Server, tmp_path: Path) -> None:
-    assert [network for network, _ in NETWORKS.values()] == list(CATALOGUE)
+    assert {network for network, _ in NETWORKS.values()} == set(CATALOGUE)
     relays: dict[str, ImpairmentRelay] = {}
     with ExitStack() as stack:
         phones = []
@@ -59,29 +60,28 @@ def test_the_record_says_what_the_network_did_and_the_words_come_through(server:
             phones.append(stack.enter_context(phone))
         for phone in phones:
             phone.passed()
-    busy_ms = server.called("clean").one("MediaWasMeasured")["jitter_ms"]
     for called, (_, most_db) in NETWORKS.items():
         log = server.called(called)
-        check_figures(called, log, relays[called], busy_ms)
+        check_figures(called, log, relays[called])
         # What a busy machine makes late is missing, too.
-        most_db += 0.2 * log.one("MediaWasMeasured")["packets_late"]
+        most_db += 0.2 * max(0, log.one("MediaWasMeasured")["packets_late"] - LATE.get(called, 0))
         check_words(called, *server.recording(log), most_db)
 
 
-def check_figures(called: str, log: CallLog, relay: ImpairmentRelay, busy_ms: float) -> None:
-    """The record against what the relay counted. A machine that is busy adds jitter and late packets of its own:
-    ``busy_ms`` is the jitter that it has without a network, and sipp may not have sent the last words back."""
+def check_figures(called: str, log: CallLog, relay: ImpairmentRelay) -> None:
+    """The record against what the relay counted. A machine that is busy adds jitter and late packets of its own."""
     found, network = log.one("MediaWasMeasured"), CATALOGUE[NETWORKS[called][0]]
     sent, lost, late = (found[f"packets_{name}"] for name in ("sent", "lost", "late"))
     assert sent >= 0.7 * HOLD_MS / 20, called
     assert lost == pytest.approx(relay.lost, abs=8), called
+    assert lost + found["packets_received"] == pytest.approx(sent, abs=30), called
     came_back = min(relay.back.received - relay.back.lost, sent - lost)  # of copies one is counted
     assert came_back >= 0.5 * sent, called
     assert found["packets_received"] == pytest.approx(came_back, abs=30), called
-    missing = (relay.lost + late) / (came_back + relay.lost)
+    missing = (relay.lost + late) / sent
     assert mos(missing + 0.02, DELAY_MS[1]) <= found["mos"] <= mos(missing - 0.02, DELAY_MS[0]), called
     if network.jitter_ms:
-        assert 0.2 * network.jitter_ms <= found["jitter_ms"] <= 3 * (network.jitter_ms + busy_ms), called
+        assert 0.2 * network.jitter_ms <= found["jitter_ms"] <= 3 * network.jitter_ms, called
 
 
 def check_words(called: str, caller: Samples, agent: Samples, most_db: float) -> None:
