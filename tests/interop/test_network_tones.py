@@ -45,6 +45,9 @@ CASES = {
     "2605": Case((*RING, *TALK), "ringback", "caller_hangup"),
     "2606": Case((*plays("uk", "ring")[:3], "Wait(4)", *TALK[1:]), "ringback", "caller_hangup"),
     "2607": Case(REFUSAL, "busy", "peer_forbids"),
+    # The calling and the answering tone of a fax machine (ITU-T T.30 §4.3).
+    "2608": Case(("Answer()", "Playtones(1100/500,0/3000)", "Wait(12)"), "fax_calling", "fax_answered"),
+    "2609": Case(("Answer()", "Playtones(2100/3000,0/1000)", "Wait(12)"), "fax_answering", "fax_answered"),
 }
 PERSON = ("2605", "2606")
 """Where somebody talks in the end."""
