@@ -53,6 +53,15 @@ def test_what_waits_for_the_collector_is_no_growth() -> None:
     assert row.blocks == pytest.approx(1.0, abs=0.3)
 
 
+@pytest.mark.parametrize(("lost", "flat"), [(0, True), (1, False)])
+def test_the_calls_of_the_moment_are_no_growth_of_descriptors_but_lost_ones_are(lost: int, flat: bool) -> None:
+    """Between 92 and 95 come and go with the calls; ``lost`` stay."""
+    steady = [minute(n, 0.0, 0.0, 92 + (n * 7 % 4 if n % 5 else 0) + lost * (n > 20)) for n in range(1, 41)]
+    minutes = [*steady, minute(41, 0.0, 0.0, calls=0.0)]
+    hour = replace(churn(), minutes=minutes, outcomes={"talks": replace(OUTCOME, began=4000, passed=4000)})
+    assert verdicts(hour, 0.0)["descriptors are flat"] is flat
+
+
 def test_a_flat_hour_meets_all_aims() -> None:
     assert all(verdicts(churn(), 60.0).values())
     assert figures(churn(), 60.0)["store_bytes_a_call"] == 10 * 1024

@@ -54,8 +54,9 @@ _FLAT_KB: Final = 200.0
 _FLAT_BLOCKS: Final = 0.5
 """The same in Python's blocks for each call: whatever a call leaves behind is one at least."""
 _LOW_LOOKS: Final = 5
-"""Of so many looks the least count of blocks is taken: between two collections, cycles of calls that have ended are
-held as well, tens of thousands of blocks in a gateway."""
+"""Of so many looks the least count of blocks and of descriptors is taken. Between two collections, cycles of calls
+that have ended are held as well, tens of thousands of blocks in a gateway; and calls of now hold descriptors.
+What is never given back raises the least count too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,10 @@ def slopes(minutes: Sequence[Minute], warm_up_s: float) -> list[Slope]:
                 round(1000 * _slope(calls, [row.rss_kb for row in rows]), 1),
                 round(1000 * _slope(calls, [row.anonymous_kb for row in rows]), 1),
                 round(_slope(*zip(*counted, strict=True)), 3) if len(counted) > 2 else 0.0,
-                round(1000 * _slope(calls, [row.fds for row in rows]), 3),
+                round(
+                    1000 * _slope(*zip(*_lows([*zip(calls, (row.fds for row in rows), strict=True)]), strict=True)),
+                    3,
+                ),
                 (round(rows[0].rss_kb / 1024, 1), round(rows[-1].rss_kb / 1024, 1)),
                 (rows[0].fds, rows[-1].fds),
             )
