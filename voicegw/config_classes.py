@@ -43,7 +43,7 @@ AT_ONCE: Final = (
     *_of("media", "full_busy", "full_late", "draining_s", "jitter_start_ms", "jitter_min_ms", "jitter_max_ms"),
     *_of("media", "no_media_timeout_ms", "rtcp_interval_ms", "echo", "vad", "catch_up_frames", "tap_ms"),
     *_of("media", "report_interval_ms", "ear_level_dbov", "outbox_bytes"),
-    *_of("store", "retention", "spool_mb", "batch_ms", "watch_s"),
+    *_of("store", "retention", "spool_mb", "batch_ms", "watch_s", "files"),
     *_of("api", "requests_per_minute", "session_h", "session_idle_min", "home", "oidc", "browser_audio"),
     *_of("api", "tls_cert", "tls_key", "behind_tls_proxy", "trusted_proxies", "public_url", "cors_origins"),
     *_of("api", "event_ring", "watcher_backlog"),
@@ -67,7 +67,7 @@ RESTART: Final = (
     *_of("sip", "listen_ip", "listen_port", "listeners"),
     *_of("phones", "domain", "realm"),
     *_of("audiosocket", "listeners"),
-    *_of("store", "url", "spool", "busy_timeout_ms", "pool_size", "files"),
+    *_of("store", "url", "spool", "busy_timeout_ms", "pool_size"),
     *_of("api", "enabled", "listen_host", "listen_port", "key_file"),
 )
 _TABLES: Final = {Effect.AT_ONCE: AT_ONCE, Effect.NEW_CALLS: NEW_CALLS, Effect.RESTART: RESTART}

@@ -100,8 +100,9 @@ class Served:
         self.node.store.load = lambda: load(Path(config.paths.agents), Path(config.paths.dialplan))
         mirror = config.store.files is FileSync.MIRROR
         installer = NodeInstaller(self.node.store, load, files, self._prepare, mirror=mirror)
-        uses_store = config.api.enabled or config.store.files is not FileSync.OFF
-        self._faces = DocumentFaces(config.store, files, installer, load, SystemClock()) if uses_store else None
+        uses_store = _uses_store(config)
+        faces = (config.store, files, installer, load, SystemClock())
+        self._faces = DocumentFaces(*faces, uses_store=uses_store)
         assert isinstance(self.node.gateway, SipGateway)
         self._trunks = TrunkFaces(
             Path(config.paths.trunks),
@@ -141,8 +142,7 @@ class Served:
         if self.api is not None:
             listeners.append(self.api.publish)
             self._settings.on_api, self._settings.check_api = self.api.use, self.api.check
-        if self._faces is not None:
-            self._settings.on_watch = self._faces.watch
+        self._settings.on_files = self._use_files
         if self._cluster is not None:
             self._settings.on_cluster, self._settings.check_cluster = self._cluster.use, self._cluster.check
         if self._phones is not None:
@@ -155,8 +155,7 @@ class Served:
         """
         if self.api is not None:
             await self.api.check_key()
-        if self._faces is not None:
-            self._faces.start()
+        self._faces.start()
         self._trunks.start()
         await self._tolls.start()
         await self.node.start()
@@ -193,10 +192,15 @@ class Served:
         if self.api is not None:
             self.api.reload_certificate()
         self._trunks.reload()
-        if self._faces is not None:
+        if _uses_store(self._settings.current):
             self._faces.reload()
         else:
             self.node.reload()
+
+    def _use_files(self, config: Config) -> None:
+        uses_store = _uses_store(config)
+        self._faces.use(config.store, uses_store=uses_store)
+        self._trunks.use(config.store, uses_store=uses_store)
 
     def _prepare(self) -> None:
         """Other agents are in force; before the node has started, its own start is not yet ready for that."""
@@ -210,8 +214,7 @@ class Served:
         await self._settings.close()
         if self.api is not None:
             await self.api.close()
-        if self._faces is not None:
-            await self._faces.close()
+        await self._faces.close()
         if self._phones is not None:
             await self._phones.close()
         await self._trunks.close()
@@ -219,6 +222,11 @@ class Served:
         await self._tolls.close()
         if self._cluster is not None:
             await self._cluster.close()
+
+
+def _uses_store(config: Config) -> bool:
+    """Whether agents, dialplan and trunks are in the store as well; else they are files alone."""
+    return config.api.enabled or config.store.files is not FileSync.OFF
 
 
 def _cluster(config: Config, counters: Counters) -> ClusterPart | None:

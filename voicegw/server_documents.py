@@ -95,7 +95,8 @@ class NodeInstaller:
         self._load = load
         self._files = files
         self._prepared = prepared
-        self._mirror = mirror
+        self.mirror = mirror
+        """May be changed, for what is put in force from then on."""
 
     async def rehearse(self, documents: Documents) -> None:
         """See :class:`~voicegw.api.installation.Installer`."""
@@ -109,7 +110,7 @@ class NodeInstaller:
         """For calls that begin from now on."""
         self._store.current = installation
         self._prepared()
-        if self._mirror:
+        if self.mirror:
             try:
                 self._files.write(documents)
             except OSError as error:
@@ -132,7 +133,8 @@ class NodeInstaller:
 class DocumentFaces:
     """Brings files and store together: at the start, at SIGHUP, and when files change where that is watched.
 
-    Belongs to the runtime's loop. While the store is away the node goes on with what it has.
+    Belongs to the runtime's loop. While the store is away the node goes on with what it has. Without ``uses_store``
+    nothing is done here: the files are read by the :class:`~voicegw.runtime.dialplan_store.DialplanStore`.
     """
 
     def __init__(
@@ -142,25 +144,33 @@ class DocumentFaces:
         installer: NodeInstaller,
         load: Load,
         clock: Clock,
+        *,
+        uses_store: bool = True,
     ) -> None:
         self._config = config
+        self._uses_store = uses_store
+        self._has_tables = False
         self._files = files
         self._installer = installer
         self._load = load
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._watched_s = config.watch_s
-        self._watch = self._watching(config.watch_s)
+        self._watched_s = _watched_s(config)
+        self._watch = self._watching(self._watched_s)
         self._turn = asyncio.Lock()
 
     def start(self) -> None:
         """Take in what was edited while the node was down, then what is published; in the background."""
-        self._begin(self._take(first=True))
+        if self._uses_store:
+            self._begin(self._take(first=True))
         if self._watch is not None:
             self._watch.start()
 
-    def watch(self, every_s: float) -> None:
-        """Look for edited files so often from now on; 0: only when told to."""
+    def use(self, config: StoreConfig, *, uses_store: bool) -> None:
+        """Other rules of files and store, from the next time on that either is looked at."""
+        self._config, self._uses_store = config, uses_store
+        self._installer.mirror = config.files is FileSync.MIRROR
+        every_s = _watched_s(config)
         if every_s == self._watched_s:
             return
         self._watched_s = every_s
@@ -171,13 +181,12 @@ class DocumentFaces:
             self._watch.start()
 
     def _watching(self, every_s: float) -> DirectoryWatch | None:
-        if not every_s or self._config.files is FileSync.OFF:
-            return None
-        return DirectoryWatch(self._files.marks, self._changed, every_s)
+        return DirectoryWatch(self._files.marks, self._changed, every_s) if every_s else None
 
     def reload(self) -> None:
         """The same again; on any error in the files everything stays as it was."""
-        self._begin(self._take(first=False))
+        if self._uses_store:
+            self._begin(self._take(first=False))
 
     async def close(self) -> None:
         """Stop."""
@@ -200,7 +209,7 @@ class DocumentFaces:
         """Until the store has answered, however long that takes."""
         is_away = False
         async with self._turn:
-            while True:
+            while self._uses_store:
                 try:
                     await self._take_once(first=first)
                     return
@@ -222,8 +231,9 @@ class DocumentFaces:
         texts = self._files.read()
         store = Store(self._config)
         try:
-            if first:
+            if not self._has_tables:
                 await store.start()
+                self._has_tables = True
             async with store.write() as unit:
                 await self._take_in(unit, texts)
                 documents = await in_force(unit)
@@ -248,6 +258,11 @@ class DocumentFaces:
         if found.changed or found.gone:
             counts = {"changed": len(found.changed), "gone": len(found.gone)}
             log.info("files were taken into the store", extra=counts)
+
+
+def _watched_s(config: StoreConfig) -> float:
+    """How often files are looked at; 0: only when told to."""
+    return 0.0 if config.files is FileSync.OFF else config.watch_s
 
 
 def _write(path: Path, text: str) -> None:

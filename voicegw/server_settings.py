@@ -71,8 +71,8 @@ class LiveSettings:
         """Asked before; raises ConfigError where they cannot be used."""
         self.on_keys: Callable[[KeyRing], None] = lambda _keys: None
         """Told of other keys that open recordings."""
-        self.on_watch: Callable[[float], None] = lambda _every_s: None
-        """Told how often to look for edited files."""
+        self.on_files: Callable[[Config], None] = lambda _config: None
+        """Told of other rules of files and store, and how often to look for edited files."""
         self.on_cluster: Callable[[Config], None] = lambda _config: None
         """Told of other times of the cluster, and of other addresses of this node."""
         self.check_cluster: Callable[[Config], None] = lambda _config: None
@@ -256,7 +256,7 @@ class LiveSettings:
     def _store(self, config: Config) -> None:
         assert isinstance(self._node.call_log, Sinks)
         self._node.call_log.use(config.store)
-        self.on_watch(config.store.watch_s)
+        self.on_files(config)
 
     def _captures(self, config: Config) -> None:
         self._node.manager.captures.config = config.observability.capture

@@ -102,6 +102,10 @@ class TrunkFaces:
         """Put the trunks of the files in force, without asking a store; raises ConfigError for what cannot be."""
         self._desk.put_in_force(self._of_file(file) for file in read_trunk_files(self._directory).values())
 
+    def use(self, store: StoreConfig, *, uses_store: bool) -> None:
+        """Other rules of files and store, from the next time on that either is looked at."""
+        self._config, self._uses_store = store, uses_store
+
     def start(self) -> None:
         """Take in what was edited while the node was down, then what the store has; in the background."""
         if self._uses_store:
@@ -146,7 +150,7 @@ class TrunkFaces:
     async def _take(self) -> None:
         """Until the store has answered, however long that takes."""
         async with self._turn:
-            while True:
+            while self._uses_store:
                 try:
                     await self._take_once()
                     return

@@ -11,7 +11,7 @@ import pytest
 from voicegw.api.installation import Documents
 from voicegw.base.clock import SystemClock
 from voicegw.base.errors import ConfigError
-from voicegw.server_documents import DIALPLAN_NAME, DocumentFaces, NodeDocuments
+from voicegw.server_documents import DIALPLAN_NAME, DocumentFaces, NodeDocuments, NodeInstaller
 from voicegw.storage.config import FileSync, StoreConfig
 
 
@@ -52,18 +52,20 @@ def test_files_are_looked_at_as_often_as_is_wished_at_the_moment(files: NodeDocu
     config = StoreConfig(url=f"sqlite:///{tmp_path / 'store'}")
 
     async def story() -> None:
-        faces = DocumentFaces(config, files, None, None, SystemClock())  # type: ignore[arg-type]
+        installer = NodeInstaller(None, None, files, lambda: None)  # type: ignore[arg-type]
+        faces = DocumentFaces(config, files, installer, None, SystemClock())  # type: ignore[arg-type]
         taken = asyncio.Event()
         faces.reload = taken.set  # type: ignore[method-assign]
         faces.start = lambda: None  # type: ignore[method-assign]
-        faces.watch(0.01)
+        often = replace(config, watch_s=0.01)
+        faces.use(often, uses_store=True)
         first = faces._watch
         files.write(Documents({"reception": "name: reception  # newer\n"}, {DIALPLAN_NAME: "routes: []\n"}))
         async with asyncio.timeout(20):
             await taken.wait()
-        faces.watch(0.01)
+        faces.use(often, uses_store=True)
         assert faces._watch is first, "nothing has changed"
-        faces.watch(0.0)
+        faces.use(replace(often, files=FileSync.OFF), uses_store=True)
         assert faces._watch is None and first is not None and first._task is not None
         await asyncio.gather(*faces._tasks)
         assert first._task.cancelled()

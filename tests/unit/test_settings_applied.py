@@ -238,7 +238,8 @@ def test_other_keys_open_recordings_and_those_that_cannot_be_read_change_nothing
 def test_the_cluster_and_the_watch_over_files_are_told(node: tuple[RunningNode, LiveSettings]) -> None:
     _, settings = node
     told: list[object] = []
-    settings.on_cluster, settings.on_watch = told.append, told.append
+    settings.on_cluster = told.append
+    settings.on_files = lambda config: told.append(config.store.watch_s)
     wanted = replace(
         settings.current,
         cluster=ClusterConfig(beat_ms=100, api_url="https://a.example"),

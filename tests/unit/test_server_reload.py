@@ -1,0 +1,140 @@
+"""A whole server that is built and not started: what a reload of its file puts in force."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from voicegw.api.in_force import in_force
+from voicegw.api.installation import DIALPLAN, Documents
+from voicegw.api.node_board import ReloadReport
+from voicegw.config import load_config
+from voicegw.server_api import Served
+from voicegw.server_documents import DIALPLAN_NAME
+from voicegw.storage.config import FileSync, StoreConfig
+from voicegw.storage.store import Store
+
+AGENT = "name: hello\nsteps:\n  - hangup: Goodbye.\n"
+PLACES = ("agents", "trunks", "calls", "recordings", "cache", "models")
+
+
+def plan(route: str) -> str:
+    return yaml.safe_dump({"routes": [{"name": route, "agent": "hello"}]})
+
+
+class House:
+    """Its directory, and the server."""
+
+    def __init__(self, place: Path, files: str) -> None:
+        self.place, self.file = place, place / "voicegw.yaml"
+        self.settings: dict[str, Any] = {
+            "paths": {name: name for name in PLACES} | {"dialplan": "plan.yaml", "tools": "tools", "control": ""},
+            "api": {"enabled": False},
+            "store": {"url": "sqlite:///store.sqlite", "spool": "spool", "files": str(files)},
+        }
+        for name in ("agents", "trunks"):
+            (place / name).mkdir()
+        (place / "agents" / "hello.yaml").write_text(AGENT)
+        (place / "plan.yaml").write_text(plan("first"))
+        self._write()
+        self.server = Served(load_config(self.file), self.file)
+
+    def _write(self) -> None:
+        self.file.write_text(yaml.safe_dump(self.settings))
+
+    async def reload(self, **sections: dict[str, object]) -> ReloadReport:
+        """With other settings of these sections; to the end of all that it begins."""
+        for section, settings in sections.items():
+            self.settings.setdefault(section, {}).update(settings)
+        self._write()
+        report = await self.server.lifecycle.reload("test")
+        await self.quiet()
+        return report
+
+    async def quiet(self) -> None:
+        """Wait for what takes files and documents in."""
+        names = ("documents", "trunks")
+        while tasks := [task for task in asyncio.all_tasks() if task.get_name() in names]:
+            await asyncio.wait(tasks)
+
+    async def stored(self) -> Documents:
+        """What is published in the store, whose tables are made where there are none."""
+        store = Store(StoreConfig(url=f"sqlite:///{self.place / 'store.sqlite'}"))
+        try:
+            await store.start()
+            async with store.read() as unit:
+                return await in_force(unit)
+        finally:
+            await store.close()
+
+    async def publish(self, text: str) -> None:
+        """A dialplan, in the store."""
+        store = Store(StoreConfig(url=f"sqlite:///{self.place / 'store.sqlite'}"))
+        try:
+            async with store.write() as unit:
+                key = (DIALPLAN, DIALPLAN_NAME)
+                saved = await unit.documents.save(*key, text.encode(), author="a", now_wall_ms=1, origin="api")
+                await unit.documents.publish(*key, saved.version, author="a", now_wall_ms=1)
+        finally:
+            await store.close()
+
+    @property
+    def routes(self) -> list[str]:
+        """Of the dialplan that the next call is answered by."""
+        return [route.name for route in self.server.node.store.current.dialplan.routes]
+
+
+def played(place: Path, files: FileSync, story: Callable[[House], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        house = House(place, files)
+        try:
+            async with asyncio.timeout(60):
+                await story(house)
+        finally:
+            await house.server.close()
+
+    asyncio.run(whole())
+
+
+def test_files_that_the_store_knew_nothing_of_are_taken_in_from_that_reload_on(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        (tmp_path / "plan.yaml").write_text(plan("second"))
+        await house.reload()
+        assert house.routes == ["second"] and not (await house.stored()).dialplans
+        report = await house.reload(store={"files": "import"})
+        assert (report.changed, report.need_restart) == (("store.files",), ())
+        assert (await house.stored()).dialplans == {"dialplan": plan("second")}
+
+    played(tmp_path, FileSync.OFF, story)
+
+
+def test_files_follow_from_the_reload_on_that_says_so_and_no_longer_than_that(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        await house.reload()
+        await house.publish(plan("second"))
+        await house.reload()
+        assert house.routes == ["second"] and (tmp_path / "plan.yaml").read_text() == plan("first")
+        await house.reload(store={"files": "mirror"})
+        assert house.routes == ["second"] and (tmp_path / "plan.yaml").read_text() == plan("second")
+        await house.reload(store={"files": "import"})
+        by_api = (await house.stored()).changed(DIALPLAN, DIALPLAN_NAME, plan("third"))
+        await house.server._faces._installer.install(by_api)
+        assert house.routes == ["third"] and (tmp_path / "plan.yaml").read_text() == plan("second")
+
+    played(tmp_path, FileSync.IMPORT, story)
+
+
+def test_files_alone_count_again_where_there_is_no_api_and_files_are_off(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        await house.reload()
+        assert (await house.stored()).dialplans == {"dialplan": plan("first")}
+        (tmp_path / "plan.yaml").write_text(plan("second"))
+        await house.reload(store={"files": "off"})
+        assert house.routes == ["second"]
+        assert (await house.stored()).dialplans == {"dialplan": plan("first")}
+
+    played(tmp_path, FileSync.IMPORT, story)
