@@ -25,8 +25,9 @@ def _house(work: Path, trunk: str, agent: str, kind: str = "blind") -> Iterator[
     port = free_port()
     asterisk = Asterisk(work, f"127.0.0.1:{port}", with_passwords=trunk == "asterisk-auth")
     shipped = yaml.safe_load((SHIPPED / "voicegw" / "voicegw.yaml").read_text())
-    queue = shipped["transfer"]["targets"][0] | {"name": "desk", "trunk": trunk, "kind": kind}
-    server = Server(work, agent=agent, port=port, settings={**shipped, "transfer": {"targets": [queue]}})
+    queue = shipped["transfer"]["targets"][0] | {"name": "desk", "kind": kind}
+    settings = {"sip": shipped["sip"], "transfer": {"targets": [queue]}}
+    server = Server(work, agent=agent, port=port, settings=settings)
     server.write_trunk(**yaml.safe_load(asterisk.trunk(trunk)))
     with asterisk, server:
         asterisk.wait_for_trunk("voicegw-auth" if trunk == "asterisk-auth" else "voicegw")
