@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,13 @@ def test_pods_that_share_a_database_share_a_key(tmp_path: Path) -> None:
     assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
 
 
+def test_the_pod_is_asked_by_tls_where_its_api_has_it() -> None:
+    """Kubernetes does not check the certificate; asked in clear a pod would never be ready."""
+    api = {"tls_cert": "/tls/chain.pem", "tls_key": "/tls/key.pem", "behind_tls_proxy": False}
+    asked = container(rendered(config={"api": api}))[1]["readinessProbe"]["httpGet"]
+    assert asked == {"path": "/readyz", "port": "api", "scheme": "HTTPS"}
+
+
 @pytest.mark.parametrize(("kind", "name"), [("hpa", "HorizontalPodAutoscaler"), ("keda", "ScaledObject")])
 def test_it_scales_by_calls(kind: str, name: str) -> None:
     objects = rendered(autoscaling={"kind": kind, "callsPerPod": 80})
@@ -143,5 +151,34 @@ def test_it_scales_by_calls(kind: str, name: str) -> None:
     if kind == "hpa":
         metric = spec["metrics"][0]["pods"]
         assert metric["metric"]["name"] == "voicegw_calls_active" and metric["target"]["averageValue"] == "80"
+        behavior = spec["behavior"]
     else:
-        assert spec["triggers"][0]["metadata"]["query"] == 'sum(voicegw_calls_active{namespace="voice"})'
+        query = 'sum(voicegw_calls_active{namespace="voice", pod=~"line-[0-9]+"})'
+        assert spec["triggers"][0]["metadata"]["query"] == query
+        assert "cooldownPeriod" not in spec, "it counts for the way to no pod at all, and we keep some"
+        behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 900
+    assert behavior["scaleDown"]["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 60}]
+
+
+def test_the_pods_are_found_and_scraped_with_what_the_autoscaler_asks_for() -> None:
+    """The job of docker/prometheus/kubernetes.yml against the labels and ports of the chart's pods."""
+    (job,) = yaml.safe_load((DOCKER / "prometheus/kubernetes.yml").read_text())["scrape_configs"]
+    kept = {one["source_labels"][0]: one["regex"] for one in job["relabel_configs"] if one["action"] == "keep"}
+    objects = rendered()
+    labels = objects["StatefulSet"]["spec"]["template"]["metadata"]["labels"]
+    ports = [one["name"] for one in container(objects)[1]["ports"]]
+    assert labels["app.kubernetes.io/name"] == kept["__meta_kubernetes_pod_label_app_kubernetes_io_name"]
+    assert kept["__meta_kubernetes_pod_container_port_name"] in ports
+    assert job["job_name"] == "voicegw" and job["authorization"]["credentials_file"], (
+        "nobody is scraped without a key"
+    )
+    given = {one["target_label"] for one in job["relabel_configs"] if one["action"] == "replace"}
+    assert given == {"namespace", "pod"}
+    names = set(
+        re.findall(
+            r"(\w+)=",
+            rendered(autoscaling={"kind": "keda"})["ScaledObject"]["spec"]["triggers"][0]["metadata"]["query"],
+        )
+    )
+    assert names == given
