@@ -21,7 +21,7 @@ TOP = {"name", "services", "networks", "volumes", "secrets"}
 SERVICE = {
     *("image", "build", "command", "environment", "volumes", "ports", "networks", "network_mode", "hostname"),
     *("init", "restart", "read_only", "user", "cap_drop", "security_opt", "tmpfs", "stop_grace_period", "ulimits"),
-    *("logging", "depends_on", "healthcheck", "deploy", "ipc", "secrets"),
+    *("logging", "env_file", "depends_on", "healthcheck", "deploy", "ipc", "secrets"),
 }
 """Of the Compose specification, those that are in use here: a typing error is none of them."""
 PORT = re.compile(r"(?:[\d.]+:)?(\d+)(?:-(\d+))?:(\d+)(?:-(\d+))?/(?:udp|tcp)")
@@ -142,6 +142,24 @@ def test_every_node_of_the_full_one_is_scraped() -> None:
     assert group["targets"] == [f"{name}:{port}" for name, port in ports.items()]
     mounted = [str(one.target) for one in mounts(compose("compose.full.yaml"), "prometheus")]
     assert job["authorization"]["credentials_file"] in mounted
+
+
+def test_the_server_of_speech_can_read_audio_and_waits_for_the_other_one() -> None:
+    """vLLM's own image has no ``vllm[audio]``; two that start at once on one GPU mistake each other's memory."""
+    found = services("compose.gpu.yaml")
+    base, audio = re.findall(r":v([\d.]+)|\[audio\]==([\d.]+)", found["speech"]["build"]["dockerfile_inline"])
+    assert base[0] == audio[1] == found["chat"]["image"].partition(":v")[2]
+    assert found["speech"]["image"] != found["chat"]["image"]
+    assert found["speech"]["depends_on"] == {"chat": {"condition": "service_healthy"}}
+
+
+def test_trunks_and_passwords_of_a_single_server_have_a_place() -> None:
+    server = services("compose.yaml")["voicegw"]
+    config = load_config(DOCKER / "host/voicegw.yaml")
+    assert f"./host/trunks:{config.paths.trunks}:ro" in server["volumes"]
+    assert server["env_file"] == [{"path": "./host/environment", "required": False}]
+    assert "docker/host/environment" in (DOCKER.parent / ".gitignore").read_text().splitlines()
+    assert load_trunks(DOCKER / "host/trunks", {}) == {}
 
 
 def test_the_models_of_the_gpu_one_are_where_the_server_looks_for_them() -> None:

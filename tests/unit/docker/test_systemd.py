@@ -36,6 +36,10 @@ def test_a_server_that_is_taken_over_can_do_little(analyze: str) -> None:
     assert done.returncode == 0, done.stdout[-300:]
 
 
+def test_passwords_that_trunks_name_have_a_place_and_need_not_be_there() -> None:
+    assert "EnvironmentFile=-/etc/voicegw/environment" in UNIT.read_text().splitlines()
+
+
 def test_it_has_time_to_drain() -> None:
     stop_s = int(re.findall(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.MULTILINE)[0])
     assert stop_s >= load_config(DOCKER / "systemd/voicegw.yaml").limits.drain_s + 30
