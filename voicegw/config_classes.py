@@ -49,6 +49,7 @@ AT_ONCE: Final = (
     *_of("api", "event_ring", "watcher_backlog"),
     *_of("observability", "capture", "hep"),
     *_of("cluster", "advertise", "api_url", "host_env", "beat_ms", "node_ttl_ms", "lease_ttl_ms"),
+    *_of("cluster", "events", "share_bans", "own_registrations"),
     *_of("recording", "keep_free_mb", "max_total_mb", "unseal_with"),
 )
 NEW_CALLS: Final = (
@@ -62,7 +63,7 @@ NEW_CALLS: Final = (
 )
 RESTART: Final = (
     "paths",
-    *_of("cluster", "redis", "redis_password_env", "name", "node", "events", "share_bans", "own_registrations"),
+    *_of("cluster", "redis", "redis_password_env", "name", "node"),
     *_of("media", "workers", "port_low", "port_high", "max_legs", "g722_compiled"),
     *_of("sip", "listen_ip", "listen_port", "listeners"),
     *_of("phones", "domain", "realm"),

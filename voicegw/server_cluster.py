@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from voicegw.api.captures import CallCaptures
@@ -16,11 +16,12 @@ from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
+from voicegw.cluster.config import ClusterConfig
 from voicegw.cluster.messages import Answered, CallsLost, ConfigChanged
 from voicegw.cluster.node import ClusterNode, Standing
 from voicegw.config import Config
 from voicegw.gateway.guard import Guard
-from voicegw.gateway.trunk_watch import TrunkWatch
+from voicegw.gateway.trunk_watch import TrunkWatch, Turns
 from voicegw.ports.cluster import Hold, LinePool, NodeState, Owner, SharedCall, SharedState
 from voicegw.runtime.drain import NodeState as DrainState
 from voicegw.runtime.node import Node
@@ -90,23 +91,29 @@ class ClusterPart:
     def attach(self, node: Node, watch: TrunkWatch, control: CallControl, guard: Guard, here: CapturesHere) -> None:
         """The node that is being told of; other nodes have its calls controlled."""
         self._running, self._control, self._here = node, control, here
-        if self._config.cluster.share_bans:
-            GuardTogether(guard, self.node.bans, self._clock, self._counters)
-        if self._config.cluster.own_registrations:
-            self._watch = watch
-            watch.shared_by = self._config.cluster.name
-            watch.hold = lambda name: self.node.leases.hold(_REGISTER + name)
-            watch.on_registrars = lambda names: self.node.leases.want([_REGISTER + name for name in sorted(names)])
-            self.node.leases.on_change = self._lease_changed
+        GuardTogether(guard, self.node.bans, self._clock, self._counters)
+        self._watch, self.node.leases.on_change = watch, self._lease_changed
+        watch.turns = self._turns(self._config.cluster)
+
+    def _turns(self, cluster: ClusterConfig) -> Turns:
+        return Turns(cluster.name, self._hold, self._want) if cluster.own_registrations else Turns()
+
+    def _hold(self, name: str) -> Hold:
+        return self.node.leases.hold(_REGISTER + name)
+
+    def _want(self, names: Collection[str]) -> None:
+        self.node.leases.want([_REGISTER + name for name in sorted(names)])
 
     def check(self, config: Config) -> None:
         """Raises ConfigError where the addresses of such a configuration are none."""
         own_place(config, socket.gethostname(), os.environ)
 
     def use(self, config: Config) -> None:
-        """Times, and where this node is reached, from the next beat on; what it is called and shares stays."""
-        self._config = config
+        """Times, where this node is reached and what it shares, from the next beat on; what it is called stays."""
+        before, self._config = self._config.cluster, config
         self.node.use(config.cluster, own_place(config, socket.gethostname(), os.environ))
+        if config.cluster.own_registrations is not before.own_registrations and self._watch is not None:
+            self._watch.take(self._turns(config.cluster))
 
     def control(self, local: CallControl) -> CallControl:
         """Control of the calls of all nodes; ``local`` is that of this one's."""

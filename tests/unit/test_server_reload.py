@@ -12,7 +12,9 @@ import yaml
 from voicegw.api.in_force import in_force
 from voicegw.api.installation import DIALPLAN, Documents
 from voicegw.api.node_board import ReloadReport
+from voicegw.cluster.redis import RedisShared
 from voicegw.config import load_config
+from voicegw.gateway.sip_leg import SipGateway
 from voicegw.server_api import Served
 from voicegw.server_documents import DIALPLAN_NAME
 from voicegw.storage.config import FileSync, StoreConfig
@@ -29,12 +31,13 @@ def plan(route: str) -> str:
 class House:
     """Its directory, and the server."""
 
-    def __init__(self, place: Path, files: str) -> None:
+    def __init__(self, place: Path, files: str, sections: dict[str, Any]) -> None:
         self.place, self.file = place, place / "voicegw.yaml"
         self.settings: dict[str, Any] = {
             "paths": {name: name for name in PLACES} | {"dialplan": "plan.yaml", "tools": "tools", "control": ""},
             "api": {"enabled": False},
             "store": {"url": "sqlite:///store.sqlite", "spool": "spool", "files": str(files)},
+            **sections,
         }
         for name in ("agents", "trunks"):
             (place / name).mkdir()
@@ -88,9 +91,9 @@ class House:
         return [route.name for route in self.server.node.store.current.dialplan.routes]
 
 
-def played(place: Path, files: FileSync, story: Callable[[House], Awaitable[None]]) -> None:
+def played(place: Path, files: FileSync, story: Callable[[House], Awaitable[None]], **sections: object) -> None:
     async def whole() -> None:
-        house = House(place, files)
+        house = House(place, files, sections)
         try:
             async with asyncio.timeout(60):
                 await story(house)
@@ -138,3 +141,23 @@ def test_files_alone_count_again_where_there_is_no_api_and_files_are_off(tmp_pat
         assert (await house.stored()).dialplans == {"dialplan": plan("first")}
 
     played(tmp_path, FileSync.IMPORT, story)
+
+
+def test_what_nodes_share_is_as_the_file_says_from_the_reload_on(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        part, gateway = house.server._cluster, house.server.node.gateway
+        assert part is not None and isinstance(gateway, SipGateway)
+        shared, bans = part.node._shared, part.node.bans
+        assert isinstance(shared, RedisShared)
+        assert (gateway.watch.turns.by, bans.is_shared, shared._kept) == ("voicegw", True, 20_000)
+        wanted = {"own_registrations": False, "share_bans": False, "events": 300}
+        report = await house.reload(cluster=wanted)
+        assert (set(report.changed), report.need_restart) == ({f"cluster.{name}" for name in wanted}, ())
+        assert (gateway.watch.turns.by, bans.is_shared, shared._kept) == ("", False, 300)
+        turns = gateway.watch.turns
+        await house.reload(cluster={"events": 400})
+        assert gateway.watch.turns is turns, "what stays as it was is not registered anew"
+        await house.reload(cluster={"own_registrations": True, "share_bans": True})
+        assert (gateway.watch.turns.by, bans.is_shared, shared._kept) == ("voicegw", True, 400)
+
+    played(tmp_path, FileSync.OFF, story, cluster={"redis": "redis://127.0.0.1:1/0"})

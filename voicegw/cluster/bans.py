@@ -72,6 +72,8 @@ class BanBook:
         self._unsaid -= {notice.host for notice in notices if self._notices.get(notice.host) == notice}
 
     def _say(self, notice: Notice) -> None:
+        if len(self._notices) >= MOST_NOTICES:
+            self._notices = {host: known for host, known in self._notices.items() if known.until > notice.at}
         if notice.host in self._notices or len(self._notices) < MOST_NOTICES:
             self._notices[notice.host] = notice
             self._unsaid.add(notice.host)
@@ -102,8 +104,14 @@ class SharedBans:
         self._book = BanBook(name)
         self._wall = wall
         self._version: str | None = None
+        self.is_shared = True
         self.on_news: Callable[[Notice], None] = lambda _notice: None
         """Told of what others have said."""
+
+    def share(self, wished: bool) -> None:
+        """Whether anything is told and heard, from the next turn on. What this node says meanwhile is told when it
+        shares again, where it is still the newest word."""
+        self.is_shared, self._version = wished, None
 
     def ban(self, host: str, reason: str, until: float) -> None:
         """This node ignores a host until then; the others do so within a beat of each."""
@@ -115,6 +123,8 @@ class SharedBans:
 
     async def turn(self) -> None:
         """Tell and hear; raises ProviderError where nobody can be asked."""
+        if not self.is_shared:
+            return
         if unsaid := self._book.unsaid():
             await self._shared.put_notices(unsaid)
             self._book.said(unsaid)

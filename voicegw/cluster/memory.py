@@ -236,6 +236,10 @@ class MemoryShared:
             self._house.told.popleft()
         self._wake()
 
+    def keep(self, messages: int) -> None:
+        """See the protocol."""
+        self._house.kept = messages
+
     async def send(self, owner: Owner, message: bytes) -> None:
         """See the protocol."""
         self._house.number += 1

@@ -88,16 +88,22 @@ class ClusterNode:
             ttl_s=config.node_ttl_ms / 1000,
         )
 
+        self._share(config)
         self.heart.on_registry = self._compare
         self._absent = Absent()
         self.on_registry: Callable[[Mapping[CallId, Owner]], None] = lambda _registry: None
         """Told of the calls of all nodes, every so often."""
 
     def use(self, config: ClusterConfig, place: Place) -> None:
-        """Other times, and other addresses of this node, from the next beat on; its name stays."""
+        """Other times, other addresses of this node, and what is shared, from the next beat on; its name stays."""
         self._place = replace(place, name=self._place.name)
         self.leases.ttl_s = config.lease_ttl_ms / 1000
         self.heart.use(config.beat_ms / 1000, config.node_ttl_ms / 1000)
+        self._share(config)
+
+    def _share(self, config: ClusterConfig) -> None:
+        self._shared.keep(config.events)
+        self.bans.share(config.share_bans)
 
     def _compare(self, registry: Mapping[CallId, Owner]) -> None:
         for call_id in self._absent.look(self.bus.owners, registry):

@@ -180,6 +180,10 @@ class RedisShared:
             pipe.xadd(self._key("told"), {"m": message}, maxlen=self._kept, approximate=True)
         await self._asked(pipe.execute())
 
+    def keep(self, messages: int) -> None:
+        """See the protocol."""
+        self._kept = messages
+
     async def send(self, owner: Owner, message: bytes) -> None:
         """See the protocol."""
         await self._asked(self._redis.xadd(self._key(f"sent:{owner}"), {"m": message}, maxlen=_SENT_KEPT))

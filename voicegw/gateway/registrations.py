@@ -95,24 +95,26 @@ class Registrations:
         self._counters = counters
         self._on_change = on_change
         self._kept: dict[str, _Kept] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[asyncio.Task[None], str] = {}
         self._flows = FlowKeeper(driver, random, counters, self.refresh)
 
     def put_in_force(self, enrolments: Mapping[str, Enrolment], taken: Collection[str] = ()) -> None:
         """Register these and nothing else. What stays as it was is left alone; what goes is taken back, but for
-        those that another node with our instance has ``taken``: it would be that one's binding by now."""
+        those that another node with our instance has ``taken``: it would be that one's binding by now. A name
+        registers anew when what it had is taken back: the one must not undo the other."""
         for name in [name for name, kept in self._kept.items() if enrolments.get(name) != kept.enrolment]:
             self._flows.drop(name)
             kept = self._kept.pop(name)
             replaced = name in taken and kept.machine.flow_timer_s is not None
             leaving = child_task(self._leave(kept, is_replaced=replaced), f"leaving {name}")
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
+            self._leaving[leaving] = name
+            leaving.add_done_callback(self._leaving.pop)
         for name, enrolment in enrolments.items():
             if name not in self._kept:
                 kept = _Kept(enrolment, Registration(enrolment.plan, self._random, self._driver.now))
                 self._kept[name] = kept
-                kept.task = child_task(self._keep(name, kept), f"registration at {name}")
+                before = [task for task, leaver in self._leaving.items() if leaver == name]
+                kept.task = child_task(self._keep(name, kept, before), f"registration at {name}")
 
     def freeze(self, names: Collection[str]) -> None:
         """Send nothing more for these, and nothing to undo what is; the others go on."""
@@ -162,13 +164,17 @@ class Registrations:
     async def close(self) -> None:
         """Take every binding back. Ends within :data:`LAST_WORD_S`, answered or not."""
         self.put_in_force({})
-        if self._leaving:
-            await asyncio.wait(self._leaving, timeout=LAST_WORD_S + 0.5)
+        await self.left()
+
+    async def left(self) -> None:
+        """Wait for the answers to what takes bindings back, as long as the end of the process would."""
+        await _ended(self._leaving)
 
     # ---------------------------------------------------------------- inside
 
-    async def _keep(self, name: str, kept: _Kept) -> None:
+    async def _keep(self, name: str, kept: _Kept, before: Collection[asyncio.Task[None]]) -> None:
         machine = kept.machine
+        await _ended(before)
         while machine.due is not None:
             await self._sleep_until(name, kept, machine.due)
             await kept.thaw.wait()
@@ -280,3 +286,8 @@ class Registrations:
             server="" if kept.server is None else f"{kept.server.transport.value} {kept.server}",
             service_route=machine.service_route,
         )
+
+
+async def _ended(leaving: Collection[asyncio.Task[None]]) -> None:
+    if leaving:
+        await asyncio.wait(leaving, timeout=LAST_WORD_S + 0.5)

@@ -6,6 +6,7 @@ want, and tells the desk what comes of it: a trunk is up while it answers and, w
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Collection, Iterable
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
+from voicegw.gateway.child_task import child_task
 from voicegw.gateway.located_requests import LocatedRequests
 from voicegw.gateway.registrations import Enrolment, Registrations, RegistrationSnapshot
 from voicegw.gateway.servers import Servers
@@ -43,6 +45,20 @@ class TrunkWatchSnapshot:
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Which of several nodes registers at a trunk; by default there is one."""
+
+    by: str = ""
+    """The name of the nodes that register by turns. They are one instance to the registrar (RFC 5626 §4.1), so
+    that the binding of a new owner replaces that of the last one, dead or alive."""
+    hold: Callable[[str], Hold] = lambda _name: Hold.HELD
+    """Whether this node is the one that registers at a trunk; ``holds_changed`` of the watch says that it is
+    another."""
+    on_registrars: Callable[[frozenset[str]], None] = lambda _names: None
+    """Told of the trunks that this node would register at."""
+
+
 class TrunkWatch:
     """``node_name`` makes our instance different from that of another node with the same trunks (RFC 5626 §4.1)."""
 
@@ -61,13 +77,9 @@ class TrunkWatch:
         self._tls = TrunkTls(driver.wire.tls_clients)
         self._node_name = node_name
         self._is_closed = self._is_withdrawn = False
-        self.hold: Callable[[str], Hold] = lambda _name: Hold.HELD
-        """Whether this node is the one that registers at a trunk; :meth:`holds_changed` says that it is another."""
-        self.on_registrars: Callable[[frozenset[str]], None] = lambda _names: None
-        """Told of the trunks that this node would register at."""
-        self.shared_by = ""
-        """The name of the nodes that register by turns. They are one instance to the registrar (RFC 5626 §4.1), so
-        that the binding of a new owner replaces that of the last one, dead or alive."""
+        self.turns = Turns()
+        """To be set before the first trunk is watched; after that :meth:`take` changes them."""
+        self._giving: set[asyncio.Task[None]] = set()
         self._trunks: dict[str, Trunk] = {}
         self._located: dict[str, frozenset[str]] = {}
         self._silent: dict[str, str] = {}
@@ -98,15 +110,13 @@ class TrunkWatch:
             for name in memory.keys() - names:
                 del memory[name]
         registrars = {trunk.name: trunk for trunk in enabled if trunk.registrar and not self._is_withdrawn}
-        self.on_registrars(frozenset(registrars))
-        held = [trunk for name, trunk in registrars.items() if self.hold(name) is not Hold.NONE]
-        ours = self.shared_by or self._node_name
+        self.turns.on_registrars(frozenset(registrars))
+        held = [trunk for name, trunk in registrars.items() if self.turns.hold(name) is not Hold.NONE]
+        ours = self.turns.by or self._node_name
         enrolments = {trunk.name: enrolment_of(trunk, ours) for trunk in held}
         plans = {trunk.name: health_plan_of(trunk) for trunk in enabled if trunk.domain}
-        self._registrations.put_in_force(
-            enrolments, registrars.keys() - enrolments.keys() if self.shared_by else ()
-        )
-        self._registrations.freeze({name for name in enrolments if self.hold(name) is Hold.FROZEN})
+        self._registrations.put_in_force(enrolments, registrars.keys() - enrolments.keys() if self.turns.by else ())
+        self._registrations.freeze({name for name in enrolments if self.turns.hold(name) is Hold.FROZEN})
         self._health.put_in_force(plans)
         for name in names - enrolments.keys():
             self._unregistered.pop(name, None)
@@ -120,6 +130,22 @@ class TrunkWatch:
     def holds_changed(self) -> None:
         """Register where this node is to do so now, and take back what another one does now."""
         self.put_in_force(self._desk.trunks)
+
+    def take(self, turns: Turns) -> None:
+        """Register by other turns from now on. What is registered is taken back, as it is under another instance,
+        and only then may another node have its turn."""
+        before, self.turns = self.turns, turns
+        self._registrations.put_in_force({})
+        self.put_in_force(self._desk.trunks)
+        if not turns.by:
+            task = child_task(self._give_back(before), "turns given back")
+            self._giving.add(task)
+            task.add_done_callback(self._giving.discard)
+
+    async def _give_back(self, turns: Turns) -> None:
+        await self._registrations.left()
+        if not self.turns.by:
+            turns.on_registrars(frozenset())
 
     def snapshot(self) -> TrunkWatchSnapshot:
         """What is going on now. Any thread may ask."""
@@ -145,7 +171,7 @@ class TrunkWatch:
         """Take every registration back, so that no calls come; ours still go by these trunks, which are pinged."""
         self._is_withdrawn = True
         await self._registrations.close()
-        self.on_registrars(frozenset())
+        self.turns.on_registrars(frozenset())
 
     async def resume(self) -> None:
         """Take calls, and register again, once what was taken back is: the one must not undo the other."""
@@ -159,7 +185,7 @@ class TrunkWatch:
         self._is_closed = True
         self._health.close()
         await self._registrations.close()
-        self.on_registrars(frozenset())
+        self.turns.on_registrars(frozenset())
 
     # ---------------------------------------------------------------- inside
 

@@ -231,6 +231,10 @@ class SharedState(Protocol):
         """To all nodes, in order. The oldest messages are dropped where there are too many."""
         ...
 
+    def keep(self, messages: int) -> None:
+        """So many messages to all are kept, from the next one on that this node tells."""
+        ...
+
     async def send(self, owner: Owner, message: bytes) -> None:
         """To one run of a node."""
         ...

@@ -26,6 +26,9 @@ class Line:
         self._shared = shared
         self.is_cut = False
 
+    def keep(self, messages: int) -> None:
+        self._shared.keep(messages)
+
     def __getattr__(self, name: str) -> Any:
         work = getattr(self._shared, name)
 

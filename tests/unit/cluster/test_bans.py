@@ -217,3 +217,37 @@ def test_no_more_are_remembered_than_a_guard_ignores() -> None:
     book.ban(HOST, "x", NOW + 600, NOW)
     assert book.unsaid() == []
     assert len(book.merge([], NOW)) == 0 and len(book.unsaid()) == MOST_NOTICES
+
+
+def test_who_shares_no_more_goes_by_its_own_and_tells_it_when_it_shares_again() -> None:
+    async def scenario(world: World) -> None:
+        world.a.ban(HOST, NOW + 600)
+        await world.turns()
+        world.b.bans.share(False)
+        assert world.a.lift(HOST)
+        world.b.ban(OTHER, NOW + 600)
+        await world.turns()
+        assert world.a.ignored == {} and world.b.ignored == {HOST: NOW + 600, OTHER: NOW + 600}
+        world.b.bans.share(True)
+        await world.turns()
+        assert world.a.ignored == world.b.ignored == {OTHER: NOW + 600}, "the newest word on each counts"
+        world.b.bans.share(False)
+        world.now += 1
+        assert world.b.lift(OTHER)
+        await world.turns()
+        assert world.a.ignored == {OTHER: NOW + 600} and world.b.ignored == {}
+        world.b.bans.share(True)
+        await world.turns()
+        assert world.a.ignored == {}
+
+    played(scenario)
+
+
+def test_a_full_book_that_nobody_shares_forgets_what_is_over() -> None:
+    book = BanBook("a")
+    for number in range(MOST_NOTICES):
+        book.ban(f"2001:db8::{number:x}", "scanner", NOW + 10, NOW)
+    book.ban(HOST, "scanner", NOW + 600, NOW)
+    assert HOST not in {notice.host for notice in book.unsaid()}
+    book.ban(HOST, "scanner", NOW + 600, NOW + 20)
+    assert [notice.host for notice in book.unsaid()] == [HOST]

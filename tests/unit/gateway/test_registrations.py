@@ -101,6 +101,26 @@ def test_registered_seen_and_taken_back() -> None:
     rigged(scenario)
 
 
+def test_other_settings_of_a_registration_never_undo_it() -> None:
+    """Both have the same Contact: what is taken back after the new one is in force would take that one with it."""
+
+    async def scenario(rig: Rig) -> None:
+        rig.put("carrier")
+        await rig.answer(await rig.asked(), 200)
+        await rig.changes.get()
+        rig.put("carrier", expires_s=600)
+        last = await rig.asked()
+        assert last.headers.get("Expires") == "0" and rig.registrations.snapshot()[0].state == "idle"
+        await rig.answer(last, 200)
+        again = await rig.asked()
+        assert again.headers.get("Expires") == "600"
+        await rig.answer(again, 200)
+        assert await rig.changes.get() == ("carrier", True, "")
+        await rig.leave()
+
+    rigged(scenario)
+
+
 def test_a_refusal_is_told_and_tried_again() -> None:
     async def scenario(rig: Rig) -> None:
         rig.put("carrier")

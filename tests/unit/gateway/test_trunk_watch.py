@@ -18,7 +18,7 @@ from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.gateway.trunk_table import RouteRefused
-from voicegw.gateway.trunk_watch import LOOK_UP_S, enrolment_of, health_plan_of, instance_of
+from voicegw.gateway.trunk_watch import LOOK_UP_S, Turns, enrolment_of, health_plan_of, instance_of
 from voicegw.gateway.way import Way
 from voicegw.ports.cluster import Hold
 from voicegw.sip.message import Request
@@ -125,6 +125,12 @@ class Rig:
             if isinstance(message, Request) and message.method == method:
                 return message
 
+    async def taken_back(self) -> Request:
+        """The REGISTER that ends the binding. On a slow machine one from before comes once more."""
+        while (request := await self.asked("REGISTER")).headers.get("Expires") != "0":
+            pass
+        return request
+
     async def answer(self, request: Request, status: int, *extra: str) -> None:
         copied = [f"{name}: {request.headers.get(name)}" for name in ("Via", "From", "To", "Call-ID", "CSeq")]
         data = "\r\n".join([f"SIP/2.0 {status} Because", *copied, *extra, "Content-Length: 0", "", ""])
@@ -203,9 +209,7 @@ def test_who_leaves_says_so_once() -> None:
             await rig.desk.told.wait()
             rig.desk.told.clear()
         leaving = asyncio.create_task(rig.gateway.leave())
-        last = await rig.asked("REGISTER")
-        assert last.headers.get("Expires") == "0"
-        await rig.answer(last, 200)
+        await rig.answer(await rig.taken_back(), 200)
         await leaving
         await rig.gateway.leave()
 
@@ -222,9 +226,7 @@ def test_a_node_that_is_drained_is_not_registered_and_registers_again() -> None:
             rig.desk.told.clear()
         rig.gateway.drain()
         withdrawing = asyncio.create_task(rig.gateway.withdraw())
-        last = await rig.asked("REGISTER")
-        assert last.headers.get("Expires") == "0"
-        await rig.answer(last, 200)
+        await rig.answer(await rig.taken_back(), 200)
         await withdrawing
         rig.desk.put_in_force([trunk(**rig.settings)])
         assert rig.gateway.watch.snapshot().registrations == ()
@@ -240,9 +242,8 @@ def test_a_node_that_is_drained_is_not_registered_and_registers_again() -> None:
 def test_only_the_node_that_holds_it_registers_and_one_that_lost_it_takes_it_back() -> None:
     async def scenario(rig: Rig) -> None:
         watch, wanted = rig.gateway.watch, []
-        watch.on_registrars = wanted.append
         hold = Hold.NONE
-        watch.hold = lambda _name: hold
+        watch.turns = Turns("", lambda _name: hold, wanted.append)
         watch.holds_changed()
         assert wanted == [frozenset({"carrier"})] and watch.snapshot().registrations == ()
         hold = Hold.HELD
@@ -253,12 +254,47 @@ def test_only_the_node_that_holds_it_registers_and_one_that_lost_it_takes_it_bac
         assert [one.registered for one in watch.snapshot().registrations] == [True]
         hold = Hold.NONE
         watch.holds_changed()
-        while (last := await rig.asked("REGISTER")).headers.get("Expires") != "0":
-            pass
+        last = await rig.taken_back()
         await rig.answer(last, 200)
         assert watch.snapshot().registrations == () and rig.desk.snapshot()[0].up
 
     rigged(scenario, register_there=True)
+
+
+def test_other_turns_begin_when_what_was_registered_is_taken_back() -> None:
+    async def scenario(rig: Rig) -> None:
+        watch, hold, wanted = rig.gateway.watch, Hold.NONE, []
+
+        def want(names: frozenset[str]) -> None:
+            wanted.append(names)
+            changed.set()
+
+        changed = asyncio.Event()
+        await rig.registered()
+        watch.take(Turns("cluster", lambda _name: hold, want))
+        assert wanted == [frozenset({"carrier"})] and watch.snapshot().registrations == ()
+        last = await rig.taken_back()
+        assert instance_of("cluster", "carrier") not in (last.headers.get("Contact") or "")
+        hold = Hold.HELD
+        watch.holds_changed()
+        (waiting,) = watch.snapshot().registrations
+        assert waiting.state == "idle", "the one must not undo the other"
+        await rig.answer(last, 200)
+        while (request := await rig.asked("REGISTER")).headers.get("Expires") == "0":
+            pass  # it came twice
+        assert instance_of("cluster", "carrier") in (request.headers.get("Contact") or "")
+        await rig.registered()
+        wanted.clear()
+        changed.clear()
+        watch.take(Turns())
+        last = await rig.taken_back()
+        assert wanted == [], "nobody else has its turn before"
+        await rig.answer(last, 200)
+        await changed.wait()
+        assert wanted == [frozenset()]
+        await rig.registered()
+
+    rigged(scenario, register_there=True, registration={"outbound": True, "expires_s": 600})
 
 
 def test_what_another_node_has_replaced_is_not_taken_back() -> None:
@@ -266,7 +302,7 @@ def test_what_another_node_has_replaced_is_not_taken_back() -> None:
 
     async def scenario(rig: Rig) -> None:
         watch, hold = rig.gateway.watch, Hold.HELD
-        watch.shared_by, watch.hold = "cluster", lambda _name: hold
+        watch.turns = Turns("cluster", lambda _name: hold)
         watch.holds_changed()
         while not any(one.registered for one in watch.snapshot().registrations):
             request = await rig.asked("REGISTER")
@@ -287,13 +323,12 @@ def test_what_another_node_has_replaced_is_not_taken_back() -> None:
 def test_where_nothing_is_replaced_it_is_taken_back() -> None:
     async def scenario(rig: Rig) -> None:
         watch, hold = rig.gateway.watch, Hold.HELD
-        watch.shared_by, watch.hold = "cluster", lambda _name: hold
+        watch.turns = Turns("cluster", lambda _name: hold)
         watch.holds_changed()
         await rig.registered()
         hold = Hold.NONE
         watch.holds_changed()
-        while (last := await rig.asked("REGISTER")).headers.get("Expires") != "0":
-            pass
+        last = await rig.taken_back()
         await rig.answer(last, 200)
 
     rigged(scenario, register_there=True, registration={"outbound": True, "expires_s": 600})
