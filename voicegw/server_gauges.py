@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -58,8 +58,7 @@ class NodeGauges:
             **_certificates(self._config()),
         }
         if isinstance(self._node.gateway, SipGateway):
-            for trunk in statuses(self._node.gateway.trunks, self._node.gateway.watch.snapshot()):
-                found |= _trunk(trunk)
+            found |= trunk_levels(statuses(self._node.gateway.trunks, self._node.gateway.watch.snapshot()))
         if isinstance(self._node.media, MediaPool):
             found |= _media(self._node.media)
         if self._phones is not None:
@@ -71,6 +70,15 @@ class NodeGauges:
         for call in self._node.manager.calls():
             counted[call_state(leg.state for leg in tuple(call.machine.legs.values()))] += 1
         return {f"calls_by_state_{state.value}": float(count) for state, count in counted.items()}
+
+
+def trunk_levels(trunks: Iterable[TrunkStatus]) -> Gauges:
+    """Of those that are switched on: one that is off on purpose is not down, and nobody is to be called for it."""
+    found: Gauges = {}
+    for trunk in trunks:
+        if trunk.enabled:
+            found |= _trunk(trunk)
+    return found
 
 
 def _trunk(trunk: TrunkStatus) -> Gauges:

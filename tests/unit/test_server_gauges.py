@@ -1,0 +1,33 @@
+"""Levels of trunks."""
+
+from __future__ import annotations
+
+from voicegw.gateway.trunk_status import TrunkStatus
+from voicegw.server_gauges import trunk_levels
+
+
+def trunk(name: str, *, enabled: bool, up: bool) -> TrunkStatus:
+    return TrunkStatus(
+        name=name,
+        enabled=enabled,
+        up=up,
+        why="" if up else "it does not answer",
+        calls=2,
+        max_calls=30,
+        registration=None,
+        health=None,
+        last_error="",
+    )
+
+
+def test_a_trunk_that_is_switched_off_is_not_one_that_is_down() -> None:
+    """VoicegwTrunkDown would ring for it."""
+    found = trunk_levels(
+        [trunk("a", enabled=True, up=True), trunk("b", enabled=True, up=False), trunk("c", enabled=False, up=False)]
+    )
+    assert {name: level for name, level in found.items() if name.startswith("trunk_up")} == {
+        "trunk_up_a": 1.0,
+        "trunk_up_b": 0.0,
+    }
+    assert not [name for name in found if name.endswith("_c")]
+    assert found["trunk_calls_limit_a"] == 30
