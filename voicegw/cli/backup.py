@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from sqlalchemy import URL, make_url
 
 from voicegw import __version__
 from voicegw.base.clock import SystemClock
+from voicegw.base.errors import ConfigError
 from voicegw.config import SHIPPED_DIALPLANS, Config, load_config
+from voicegw.dialplan.checked import read_text
+from voicegw.gateway.trunk_files import parse_trunk
+from voicegw.gateway.trunk_settings import TrunkFile
 from voicegw.storage.backup import Manifest, Source, restore_backup, verify_backup, write_backup
 
 _MB = 1_000_000
@@ -91,30 +96,50 @@ def sources_of(config: Config, path: Path | None, *, recordings: bool, keys: boo
             yield Source(role, Path(place))
     for named in filter(None, (config.speech.lexicon, config.transfer.music)):
         yield Source("sounds", Path(named))
-    for public in _certificates(config):
-        yield Source("certificates", Path(public))
+    public, secret = _tls_files(config)
+    for file in public:
+        yield Source("certificates", Path(file))
     if keys:
-        for secret in _keys(config):
-            yield Source("keys", Path(secret))
+        for file in secret:
+            yield Source("keys", Path(file))
     if paths.calls:
         yield Source("calls", Path(paths.calls))
     if recordings and paths.recordings:
         yield Source("recordings", Path(paths.recordings))
 
 
-def _certificates(config: Config) -> list[str]:
-    sip, api = config.sip, config.api
-    named = [sip.tls_client.ca, sip.tls_client.certificate, api.tls_cert, *config.recording.seal_to]
-    for listener in sip.listeners:
-        named += [listener.certificate, listener.client_ca]
-    return list(dict.fromkeys(filter(None, named)))
+def _tls_files(config: Config) -> tuple[list[str], list[str]]:
+    """Certificates and lists of them, and what is secret: keys, and files that have certificate and key in one."""
+    sip, api, identity, hep = config.sip, config.api, config.sip.identity, config.observability.hep.tls
+    public = [sip.tls_client.ca, hep.ca, identity.ca, *identity.trust_anchors, *identity.revoked]
+    public += [listener.client_ca for listener in sip.listeners]
+    public += config.recording.seal_to
+    secret = [api.key_file, *config.recording.unseal_with]
+    pairs = [
+        (api.tls_cert, api.tls_key),
+        (sip.tls_client.certificate, sip.tls_client.key),
+        (hep.certificate, hep.key),
+    ]
+    pairs += [(listener.certificate, listener.key) for listener in sip.listeners]
+    for trunk in _trunk_files(Path(config.paths.trunks)):
+        public.append(trunk.tls.ca)
+        pairs.append((trunk.tls.certificate, trunk.tls.key))
+    for certificate, key in pairs:
+        (public if key else secret).append(certificate)
+        secret.append(key)
+    return list(dict.fromkeys(filter(None, public))), list(dict.fromkeys(filter(None, secret)))
 
 
-def _keys(config: Config) -> list[str]:
-    sip, api = config.sip, config.api
-    named = [api.key_file, api.tls_key, sip.tls_client.key, *config.recording.unseal_with]
-    named += [listener.key for listener in sip.listeners]
-    return list(dict.fromkeys(filter(None, named)))
+def _trunk_files(directory: Path) -> Iterator[TrunkFile]:
+    """Those that can be read: a backup is made of what is there, however it is."""
+    for path in sorted(directory.glob("*.yaml")):
+        try:
+            yield parse_trunk(read_text(path), str(path))
+        except ConfigError as error:
+            print(
+                f"{path} cannot be read, and certificates that it names are not in the backup: {error}",
+                file=sys.stderr,
+            )
 
 
 def _tell(file: Path, manifest: Manifest) -> None:
