@@ -18,13 +18,15 @@ from voicegw.ports.llm import LlmMessage, LlmRequest, LlmRole, TextDelta
 from voicegw.testing.faulty_llm_server import Fault, FaultyLlmServer, Script
 
 REQUEST = LlmRequest((LlmMessage(LlmRole.USER, "Hello?"),))
-CONFIG = ChainConfig(hedge_after_s=0.1, give_up_after_s=1.0)
+CONFIG = ChainConfig(hedge_after_s=0.1, give_up_after_s=20.0)
+PATIENT = ChainConfig(hedge_after_s=15.0, give_up_after_s=20.0)
+"""Nobody else is asked for being faster."""
 WELL = Script(words=("Good", " day."))
 
 Body = Callable[[ProviderChain, list[FaultyLlmServer], list[Guarded]], Awaitable[None]]
 
 
-def with_chain(body: Body, *servers: tuple[Script, ...]) -> None:
+def with_chain(body: Body, *servers: tuple[Script, ...], config: ChainConfig = CONFIG) -> None:
     """Run ``body`` with a chain of one model a server, each with its scripts."""
 
     async def run() -> None:
@@ -41,7 +43,7 @@ def with_chain(body: Body, *servers: tuple[Script, ...]) -> None:
                 running.append(server)
                 members.append(Guarded(chat, CircuitBreaker(BreakerConfig())))
             async with asyncio.timeout(30):
-                await body(ProviderChain(members, CONFIG), running, members)
+                await body(ProviderChain(members, config), running, members)
 
     asyncio.run(run())
 
@@ -98,7 +100,7 @@ def test_death_after_the_first_word_is_told() -> None:
         assert (heard, caught.value.provider) == (["Hello"], "model0")
         assert servers[1].requests == []
 
-    with_chain(body, (Script(fault=Fault.DIE),), (WELL,))
+    with_chain(body, (Script(fault=Fault.DIE),), (WELL,), config=PATIENT)
 
 
 def test_warming_up_leaves_a_connection_for_the_first_call() -> None:

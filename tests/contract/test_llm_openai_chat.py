@@ -38,7 +38,8 @@ WELL = [
     LlmFinished(FinishReason.STOP),
     LlmUsage(40, 30, 3),
 ]
-SOON = {"first_token_timeout_s": 0.15, "idle_timeout_s": 0.15}
+SOON = {"idle_timeout_s": 1.0}
+"""In mid-answer. Whoever begins has as long as ever: a busy machine may need it."""
 
 Body = Callable[[OpenAiChat, FaultyLlmServer], Awaitable[None]]
 
@@ -131,8 +132,8 @@ def test_broken_tool_arguments_are_an_error_that_a_second_try_may_mend() -> None
         (Fault.ERROR_CHUNK, "out of memory"),
         (Fault.DIE, "broke in mid-answer"),
         (Fault.END_EARLY, "ended in the middle"),
-        (Fault.STALL, "nothing came for 0.15 s"),
-        (Fault.MUMBLE, "nothing came for 0.15 s"),
+        (Fault.STALL, "nothing came for 1 s"),
+        (Fault.MUMBLE, "nothing came for 1 s"),
     ],
 )
 def test_a_fault_in_mid_answer_is_reported_after_the_words_before_it(fault: Fault, said: str) -> None:
@@ -153,7 +154,7 @@ def test_a_server_that_never_begins_is_given_up(fault: Fault) -> None:
         assert (events, error.retryable) == ([], True)
         assert "no first word within 0.15 s" in str(error)
 
-    with_server(body, Script(fault=fault, fault_after=0), **SOON)
+    with_server(body, Script(fault=fault, fault_after=0), first_token_timeout_s=0.15)
 
 
 def test_a_server_that_does_not_end_a_whole_answer_is_left() -> None:

@@ -11,8 +11,8 @@ import sys
 import time
 from typing import Any
 
-_CONNECT_S = 10.0
-_ANSWER_S = 5.0
+_CONNECT_S = 60.0
+_ANSWER_S = 30.0
 
 
 class Control:

@@ -63,7 +63,7 @@ class Step:
     params: str = ""
     key: str = ""
     wait: str = ""
-    within_s: float = 10.0
+    within_s: float = 30.0
 
 
 def dial(uri: str) -> list[Step]:
@@ -93,7 +93,7 @@ def resume() -> list[Step]:
 
 def hang_up_by_peer() -> list[Step]:
     """Wait until the other side ends the call."""
-    return [Step(wait="CALL_CLOSED", within_s=20)]
+    return [Step(wait="CALL_CLOSED", within_s=40)]
 
 
 def hang_up() -> list[Step]:
@@ -149,7 +149,7 @@ class Baresip:
         """Carry the steps out in one control connection; returns the events that came, fails if one did not."""
         ports = [str(self._control), str(self._keyboard)]
         helper = [sys.executable, "-m", "tests.interop.baresip_control", self._namespace.address, *ports]
-        limit_s = 20 + sum(step.within_s for step in steps)
+        limit_s = 90 + sum(step.within_s for step in steps)
         done = subprocess.run(
             self._namespace.command(helper),
             input=json.dumps([asdict(step) for step in steps]),

@@ -39,7 +39,7 @@ for number, there in zip(ours, (3, 4)):
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 """Chromium reads its orders from descriptor 3 and answers on 4."""
-_ANSWER_S = 20.0
+_ANSWER_S = 60.0
 _CLOSE_S = 5.0
 _POLL_S = 0.05
 
@@ -115,6 +115,10 @@ class Chromium:
     def press(self, selector: str) -> None:
         """Press a button."""
         self.do(f"document.querySelector({json.dumps(selector)}).click()")
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
 
     @property
     def output(self) -> str:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -165,3 +166,34 @@ def time_with_a_processor() -> float:
 def starved_threads_s(pid: int) -> float:
     """For how long all threads of a process have waited for a processor, those that are there now."""
     return sum(starved_s(int(task.name)) for task in Path(f"/proc/{pid}/task").iterdir())
+
+
+class BusyMachine:
+    """What a busy machine takes, from here on, from some processes and from all that they have started.
+
+    The waiting of their threads for a processor, and the time in which the machine itself had none because another
+    one ran in its place (``steal`` of proc_stat(5)).
+    """
+
+    def __init__(self, *pids: int) -> None:
+        self._pids = pids
+        self._before = self._waited_s()
+        self._stolen_before_s = _stolen_s()
+
+    @property
+    def took_s(self) -> float:
+        """Seconds so far, of all threads together."""
+        waited_s = sum(max(now_s - self._before.get(task, 0.0), 0.0) for task, now_s in self._waited_s().items())
+        return waited_s + _stolen_s() - self._stolen_before_s
+
+    def _waited_s(self) -> dict[str, float]:
+        """By thread."""
+        found: dict[str, float] = {}
+        for pid in {*self._pids, *(child for one in self._pids for child in descendants(one))}:
+            with suppress(OSError):  # it ended while we looked
+                found |= {task.name: starved_s(int(task.name)) for task in Path(f"/proc/{pid}/task").iterdir()}
+        return found
+
+
+def _stolen_s() -> float:
+    return int(Path("/proc/stat").read_text().split(maxsplit=9)[8]) / os.sysconf("SC_CLK_TCK")

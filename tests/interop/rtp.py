@@ -108,6 +108,10 @@ class RtpPeer:
         """The longest time between two packets, by the kernel's clock: we may have waited for a processor."""
         return longest_pause_s(self._arrivals)
 
+    def arrived_between(self, since: float, until: float) -> int:
+        """How many packets came then, by the kernel's clock in seconds since 1970."""
+        return sum(since < arrived < until for arrived in self._arrivals)
+
     def close(self) -> None:
         self._stopping.set()
         for thread in self._threads:

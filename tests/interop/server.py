@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,12 +156,22 @@ class Server:
 
     def ended(self) -> list[CallLog]:
         """The logs of calls that have ended so far."""
+        return [log for log in self._logs() if log.facts and log.facts[-1]["fact"] == "CallHasEnded"]
+
+    def wait_happened(self, happened: Callable[[CallLog], bool], what: str, within_s: float = 60.0) -> None:
+        """Until this holds of the facts so far of one of the calls."""
+        deadline = time.monotonic() + within_s
+        while not any(happened(log) for log in self._logs()):
+            assert time.monotonic() < deadline, f"not within {within_s} s: {what}\n{self.process.output}"
+            time.sleep(_POLL_S)
+
+    def _logs(self) -> list[CallLog]:
+        """All calls, those that are up too."""
         logs = []
         for path in self._call_files():
-            entries = [json.loads(line) for line in path.read_text().splitlines()]
-            facts = [entry["data"] for entry in entries]
-            if facts and facts[-1]["fact"] == "CallHasEnded":
-                logs.append(CallLog(facts, tuple(entry["at_ms"] for entry in entries)))
+            lines = path.read_text().splitlines(keepends=True)
+            entries = [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be half written
+            logs.append(CallLog([entry["data"] for entry in entries], tuple(entry["at_ms"] for entry in entries)))
         return logs
 
     def forget_calls(self, within_s: float = 30.0) -> None:
@@ -244,7 +254,10 @@ class Server:
 
     def complaints(self) -> list[str]:
         """What it logged as an error, and all lines that are no log lines at all, such as tracebacks."""
-        return [line for line in self.process.output.splitlines() if line.strip() and not _is_calm(line)]
+        lines = self.process.output.splitlines(keepends=True)
+        if self.process.running and lines and not lines[-1].endswith("\n"):
+            lines.pop()  # it is still being written
+        return [line.rstrip("\n") for line in lines if line.strip() and not _is_calm(line)]
 
 
 def _is_calm(line: str) -> bool:

@@ -26,7 +26,7 @@ from voicegw.sip.nonces import SharedNonces
 from voicegw.testing.ports import free_port
 
 E = TypeVar("E", bound=LegEvent)
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 OUT = LegId("out")
 US = "sip:us@carrier.test"
 
@@ -104,7 +104,7 @@ async def hears(media: RtpPeer, hz: int, seconds: float = 1.0) -> None:
 
 async def speaks_and_hears_echo(media: RtpPeer, session: MediaSession, hz: int = 1000) -> None:
     """Speak a tone to where the session says, and hear it come back."""
-    media.start((session.remote_ip, session.remote_port), tone(hz, 10))
+    media.start((session.remote_ip, session.remote_port), tone(hz, 30))
     await hears(media, hz)
 
 

@@ -17,7 +17,7 @@ from voicegw.testing.ports import free_port
 
 _MODULES = Path(sys.prefix) / "peers" / "sipjs" / "node_modules"
 _DRIVER = Path(__file__).parent / "sipjs" / "phone.mjs"
-_MARGIN_S = 20.0
+_MARGIN_S = 60.0
 _POLL_S = 0.02
 
 Step: TypeAlias = tuple[str] | tuple[str, str] | tuple[str, float]

@@ -108,6 +108,10 @@ class Sipp:
         found = [seen for seen in self.messages if not seen.sent and seen.start_line.startswith(start)]
         return [seen for seen in found if seen.header("CSeq").endswith(cseq)]
 
+    def distinct(self, start: str, cseq: str = "") -> list[Seen]:
+        """The same, but each once: whoever waits too long for an answer sends what it sent again."""
+        return list(dict.fromkeys(self.received(start, cseq)))
+
     def wait_for(self, start: str, cseq: str = "", within_s: float = 30.0) -> Seen:
         """The first received message that :meth:`received` finds; fails if none comes in time."""
         deadline = time.monotonic() + within_s

@@ -27,6 +27,7 @@ USERS = (
     {"sub": "2", "email": "grace@example.com", "name": "Grace", "groups": ["support", "others"]},
     {"sub": "3", "email": "eve@example.com", "name": "Eve", "groups": ["others"]},
 )
+PATIENCE_S = 30.0
 RULES = (RoleRule("voice-admins", "admin"), RoleRule("support", "supervisor", teams=("sales",)))
 
 
@@ -74,7 +75,7 @@ def _log_in(server: ApiServer, browser: httpx.Client, subject: str) -> httpx.Res
 
 
 def test_a_person_of_the_right_group_gets_a_session_with_the_role_of_the_rules(server: ApiServer) -> None:
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=PATIENCE_S) as browser:
         answer = _log_in(server, browser, "2")
         assert answer.status_code == 302 and answer.headers["location"] == "/v1/session"
         me = browser.get(f"{server.url}/v1/session").json()
@@ -83,42 +84,42 @@ def test_a_person_of_the_right_group_gets_a_session_with_the_role_of_the_rules(s
 
 def test_coming_again_makes_no_second_user(server: ApiServer) -> None:
     for _ in range(2):
-        with httpx.Client() as browser:
+        with httpx.Client(timeout=PATIENCE_S) as browser:
             assert _log_in(server, browser, "1").status_code == 302
     users = server.client.get("/v1/users").json()["items"]
     assert [user["by_provider"] for user in users if user["name"] == "ada@example.com"] == [True]
 
 
 def test_a_person_whom_no_rule_fits_stays_outside(server: ApiServer) -> None:
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=PATIENCE_S) as browser:
         answer = _log_in(server, browser, "3")
         assert answer.status_code == 401 and "no role" in answer.json()["detail"]
         assert browser.get(f"{server.url}/v1/session").status_code == 401
 
 
 def test_an_answer_for_another_browser_is_refused(server: ApiServer) -> None:
-    with httpx.Client() as mine, httpx.Client() as theirs:
+    with httpx.Client(timeout=PATIENCE_S) as mine, httpx.Client(timeout=PATIENCE_S) as theirs:
         there = mine.get(f"{server.url}/v1/oidc/login")
         back = mine.post(there.headers["location"], data={"sub": "1"})
         theirs.get(f"{server.url}/v1/oidc/login")
         stolen = theirs.get(back.headers["location"])
         assert stolen.status_code == 401 and "another login" in stolen.json()["detail"]
-    with httpx.Client() as nobody:
+    with httpx.Client(timeout=PATIENCE_S) as nobody:
         assert nobody.get(back.headers["location"]).status_code == 401
 
 
 def test_a_code_works_once(server: ApiServer) -> None:
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=PATIENCE_S) as browser:
         there = browser.get(f"{server.url}/v1/oidc/login")
         back = browser.post(there.headers["location"], data={"sub": "1"})
         cookies = dict(browser.cookies)
         assert browser.get(back.headers["location"]).status_code == 302
-    with httpx.Client(cookies=cookies) as again:
+    with httpx.Client(cookies=cookies, timeout=PATIENCE_S) as again:
         assert again.get(back.headers["location"]).status_code == 401
 
 
 def test_a_disabled_person_does_not_come_in(server: ApiServer) -> None:
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=PATIENCE_S) as browser:
         _log_in(server, browser, "1")
         user = next(u for u in server.client.get("/v1/users").json()["items"] if u["name"] == "ada@example.com")
         body = {"name": user["name"], "roles": user["roles"], "disabled": True}

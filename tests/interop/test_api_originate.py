@@ -38,7 +38,7 @@ def test_the_agent_calls_by_the_trunk_and_knows_what_it_was_told(tmp_path: Path)
         assert "'soon' is no value for 'days'" in str(refused)
         premium = desk.post("/v1/calls", order | {"to": "+499001234567"}, 403)
         assert "premium_rate" in premium["detail"]
-        with Sipp(tmp_path, "uas_routed", port=desk_port, extra=("-rtp_echo",)) as phone:
+        with Sipp(tmp_path, "uas_routed", port=desk_port, extra=("-rtp_echo",)).listening() as phone:
             call_id = desk.post("/v1/calls", order, 202)["call_id"]
             phone.passed()
             invite = phone.wait_for("INVITE")

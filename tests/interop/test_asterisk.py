@@ -43,7 +43,7 @@ def _recording(log: CallLog) -> tuple[Samples, Samples, int]:
 def test_a_caller_talks_presses_keys_and_hangs_up(tmp_path: Path) -> None:
     with _house(tmp_path, "asterisk", "echo_keys") as (server, asterisk):
         asterisk.command("channel originate Local/7000@kept/n extension keys@sounds")
-        log = server.call(within_s=40)
+        log = server.call(within_s=80)
         heard = asterisk.heard()
     said, sent, rate_hz = _recording(log)
     assert rate_hz == 16_000, "G.722 is the first codec of both"
@@ -59,7 +59,7 @@ def test_a_caller_talks_presses_keys_and_hangs_up(tmp_path: Path) -> None:
 def test_a_caller_is_handed_to_the_queue(tmp_path: Path, kind: str, cause: str) -> None:
     with _house(tmp_path, "asterisk", "put_through", kind) as (server, asterisk):
         asterisk.command("channel originate Local/7001@kept/n extension tone@sounds")
-        log = server.call(within_s=60)
+        log = server.call(within_s=80)
         heard = asterisk.heard()
     assert log.cause == cause
     assert speech_seconds(heard) >= 1, "the agent"
@@ -71,7 +71,7 @@ def test_both_sides_prove_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with _house(tmp_path, "asterisk-auth", "put_through", "bridged") as (server, asterisk):
         asterisk.wait_for("core show hints", r"7000@to-voicegw.*State:Idle")
         asterisk.command("channel originate Local/7001@kept/n extension tone@sounds")
-        log = server.call(within_s=60)
+        log = server.call(within_s=80)
         heard = asterisk.heard()
     assert log.one("CallWasIntroduced")["trunk"] == "asterisk-auth"
     assert log.cause == "callee_hangup"

@@ -49,7 +49,7 @@ def test_a_backup_during_calls_is_restored_elsewhere(tmp_path: Path, capsys: pyt
     with server, server.phone("late") as late:
         with server.phone("early") as early:
             assert early.dial() == 200
-            early.play(tone(1000, 1.5))
+            early.play(tone(1000, 4))
             early.wait_played()
             early.hang_up()
             recording = Path(server.wait_ended(early).one("RecordingHasEnded")["path"])

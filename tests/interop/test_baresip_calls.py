@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
 def test_each_side_hears_the_other(tmp_path: Path, namespace: Namespace) -> None:
     with Server(tmp_path, namespace=namespace) as server, Baresip(tmp_path, namespace, tone(1000, 20)) as phone:
-        phone.do([*dial(server.uri), *listen(5), *hang_up()])
+        phone.do([*dial(server.uri), *listen(8), *hang_up()])
         log = server.call()
         caller, agent = server.recording(log)
     assert log.cause == "caller_hangup"
@@ -27,8 +27,10 @@ def test_each_side_hears_the_other(tmp_path: Path, namespace: Namespace) -> None
 
 
 def test_keys_are_heard_and_repeated(tmp_path: Path, namespace: Namespace) -> None:
-    with Server(tmp_path, namespace=namespace) as server, Baresip(tmp_path, namespace, tone(0, 20)) as phone:
-        phone.do([*dial(server.uri), *listen(2), *press("4711"), *listen(6), *hang_up()])
+    with Server(tmp_path, namespace=namespace) as server, Baresip(tmp_path, namespace, tone(0, 60)) as phone:
+        phone.do([*dial(server.uri), *listen(2), *press("4711")])
+        server.wait_happened(lambda log: "4 7 1 1" in log.agent_said, "the keys are repeated")
+        phone.do(hang_up())
         log = server.call()
     assert log.keys == "4711"
     assert "4 7 1 1" in log.agent_said
@@ -48,7 +50,7 @@ def test_agent_hangs_up(tmp_path: Path, namespace: Namespace) -> None:
 
 def test_hold_and_resume(tmp_path: Path, namespace: Namespace) -> None:
     with Server(tmp_path, namespace=namespace) as server, Baresip(tmp_path, namespace, tone(1000, 20)) as phone:
-        phone.do([*dial(server.uri), *listen(1), *hold(), *listen(2), *resume(), *listen(2), *hang_up()])
+        phone.do([*dial(server.uri), *listen(1), *hold(), *listen(2), *resume(), *listen(4), *hang_up()])
         log = server.call()
         caller, _agent = server.recording(log)
     assert [fact["held"] for fact in log.all("CallWasHeld")] == [True, False]

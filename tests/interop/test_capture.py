@@ -53,7 +53,7 @@ def test_what_was_said_is_in_the_capture(house: tuple[FaultServer, ApiDesk], tmp
         log = server.wait_ended(phone)
     call_id = log.one("CallWasOffered")["call_id"]
     bearer = {"Authorization": f"Bearer {desk.token}"}
-    got = httpx.get(f"{desk.url}/v1/calls/{call_id}/capture", headers=bearer)
+    got = httpx.get(f"{desk.url}/v1/calls/{call_id}/capture", headers=bearer, timeout=30)
     ended = log.one("CaptureHasEnded")
     assert got.status_code == 200 and len(got.content) == ended["size"] and ended["dropped"] == 0
     capture = tmp_path / "call.pcap"
@@ -76,11 +76,12 @@ def test_a_command_captures_a_call_of_sipp_that_is_under_way(
     server, desk = house
     out = tmp_path / "call.pcap"
     shell = Shell(server, desk, tmp_path, "calls:read", "calls:capture", "recordings")
-    values = {"hold_ms": "30000"}
+    values = {"hold_ms": "80000"}
     with RtpPeer() as media, ExitStack() as stack:
         values["rtp_port"] = str(media.port)
-        sipp = stack.enter_context(Sipp(tmp_path, "uac_hung_up", target=server.address, values=values))
-        media.start(("127.0.0.1", sipp.answered_port()), tone(TONE_HZ, 25.0))
+        peer = Sipp(tmp_path, "uac_hung_up", target=server.address, values=values, timeout_s=90)
+        sipp = stack.enter_context(peer)
+        media.start(("127.0.0.1", sipp.answered_port()), tone(TONE_HZ, 90.0))
         call_id = desk.wait_call()
         command = stack.enter_context(shell.begin("calls", "capture", call_id, "--out", str(out)))
         server.wait(lambda: "capturing" in command.output, 30, "the command says that it captures")

@@ -26,10 +26,10 @@ from tests.interop.sound import read_any_wav, seconds_with, speech_seconds
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
 HZ, PEAK = 440, 8000
-LONGEST_S = 20
+LONGEST_S = 40
 NUMBERS = {"PCMU": 0, "PCMA": 8, "G722": 9, "opus": 96}
 ORDER = ("G722", "PCMU", "PCMA", "opus")
-PERIOD_MS = 1500
+PERIOD_MS = 3000
 TALKER = """
 name: talker
 greeting_interruptible: false
@@ -85,7 +85,8 @@ def test_a_caller_changes_the_codec_in_mid_call_and_nothing_clicks(tmp_path: Pat
         log = server.call()
     (said, _sent), rate_hz = read_any_wav(Path(log.one("RecordingHasEnded")["path"]))
     assert rate_hz == FORMATS[ORDER[0]].rate_hz
-    assert seconds_with(said[:: rate_hz // 8000], HZ) >= len(ORDER) * PERIOD_MS / 1000 - 1
+    # Whatever is late is less than one period, without which a codec would not have been heard at all.
+    assert seconds_with(said[:: rate_hz // 8000], HZ) >= (len(ORDER) - 0.8) * PERIOD_MS / 1000
     steepest = PEAK * 2 * np.pi * HZ / rate_hz
     assert np.abs(np.diff(said.astype(np.float64))).max() < 2.2 * steepest, "of a sine of one phase, in all codecs"
     sources = []
@@ -147,7 +148,7 @@ def test_a_phone_has_other_numbers_for_opus_and_its_keys_and_longer_packets(tmp_
             body = phone.answer(media[name].port)
             ack = request("ACK", 1, body=body, kind="application/sdp").replace(' retrans="500"', "")
             taken = answered().partition("<send")[0]
-            steps = script(invite(1, ""), taken, ack, pause(5500), request("BYE", 2), expect(200))
+            steps = script(invite(1, ""), taken, ack, pause(8000), request("BYE", 2), expect(200))
             calls[name] = stack.enter_context(Sipp(tmp_path, steps, target=server.address, service=name))
         for name, phone in PHONES.items():
             media[name].play(("127.0.0.1", calls[name].answered_port()), phone.packets(opus))
@@ -162,5 +163,7 @@ def test_a_phone_has_other_numbers_for_opus_and_its_keys_and_longer_packets(tmp_
         assert log.one("MediaWasMeasured")["packets_rejected"] == 0, name
         assert {data[1] & 0x7F for data in packets} == {phone.audio}, name
         times = [int.from_bytes(data[4:8], "big") for data in packets]
-        assert {(later - earlier) & 0xFFFFFFFF for earlier, later in pairwise(times)} == {960}, name
+        steps_of_time = {(later - earlier) & 0xFFFFFFFF for earlier, later in pairwise(times)}
+        # A worker that is held up for longer than it can make good leaves whole packets out.
+        assert min(steps_of_time) == 960 and not any(step % 960 for step in steps_of_time), name
         assert speech_seconds(decoded("opus", [data[12:] for data in packets])[::6]) >= 1.5, name

@@ -76,9 +76,9 @@ def test_one_node_is_registered_and_the_next_one_takes_its_place(
         reached_only(registrar, one)
 
         with RtpPeer() as here:
-            values = {"rtp_port": str(here.port), "hold_ms": "4000"}
+            values = {"rtp_port": str(here.port), "hold_ms": "8000"}
             with Sipp(tmp_path, "uac", target=registrar.address, service="us", values=values) as caller:
-                here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 10))
+                here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 20))
                 caller.passed()
             log = one.call()
         heard, _ = one.recording(log)

@@ -17,7 +17,9 @@ from tests.interop.sound import Samples, read_any_wav, share_above, speech_secon
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
-TALK_S = 5.0
+TALK_S = 8.0
+HEARD_S = 3.0
+"""At the least, of what is said meanwhile."""
 WIDE_HZ = 6000
 NARROW_HZ = 1000
 
@@ -61,7 +63,7 @@ def test_each_codec_is_heard_both_ways_in_its_own_band(tmp_path: Path, namespace
                 Baresip(
                     tmp_path,
                     namespace,
-                    sine(kind.tone_hz, 20, kind.rate_hz),
+                    sine(kind.tone_hz, 60, kind.rate_hz),
                     codec=kind.module,
                     account=f"<sip:{name}@{namespace.address}>;regint=0;audio_codecs={kind.account}",
                     rate_hz=kind.rate_hz,
@@ -76,7 +78,7 @@ def test_each_codec_is_heard_both_ways_in_its_own_band(tmp_path: Path, namespace
         for name, kind in KINDS.items():
             (caller, agent), rate_hz = read_any_wav(Path(logs[name].one("RecordingHasEnded")["path"]))
             assert rate_hz == kind.call_hz
-            assert seconds_near(caller, kind.tone_hz, rate_hz) >= TALK_S - 2
+            assert seconds_near(caller, kind.tone_hz, rate_hz) >= HEARD_S
             heard, heard_hz = phones[name].heard_wide()
             assert heard_hz == kind.rate_hz
             for sound, hz in ((agent, rate_hz), (heard, heard_hz)):

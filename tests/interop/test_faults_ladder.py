@@ -39,7 +39,7 @@ def wait_for_prompts(server: FaultServer, *texts: str) -> None:
         kept = [path.read_bytes() for path in prompts_of(server)]
         return all(any(text.encode() in data for data in kept) for text in texts)
 
-    server.wait(there, 20.0, f"prompts {texts}")
+    server.wait(there, 60.0, f"prompts {texts}")
 
 
 def clerk(tmp_path: Path, base_url: str) -> FaultServer:
@@ -71,6 +71,7 @@ def test_model_and_voice_die_and_the_menu_is_heard_all_the_same_and_prompts_outl
             server.kill_workers(TTS)
             phone.press("2#")
             server.wait_said(phone, MENU)
+            server.wait(lambda: bool(server.workers(TTS)), 30, "another voice")
             server.kill_workers(TTS)
             phone.press("1")
             server.wait_said(phone, "We are at the river.")

@@ -14,6 +14,7 @@ import pytest
 from tests.interop.baresip_peer import Baresip, dial, hang_up, listen, press
 from tests.interop.fault_server import MEDIA, FaultServer
 from tests.interop.namespace import Namespace
+from tests.interop.process import alive
 from tests.interop.rtp import RtpPeer
 from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import read_wav, seconds_with, speech_seconds, tone
@@ -27,7 +28,7 @@ def test_a_call_goes_on_in_the_worker_that_comes_after_a_killed_one(tmp_path: Pa
     with server:
         with server.phone() as phone:
             assert phone.dial() == 200
-            phone.play(tone(1000, 2))
+            phone.play(tone(1000, 4))
             phone.wait_heard(lambda samples: speech_seconds(samples) >= 1, 30)
             phone.wait_played()
             (killed,) = server.kill_workers(MEDIA)
@@ -56,10 +57,15 @@ def test_a_call_goes_on_in_the_worker_that_comes_after_a_killed_one(tmp_path: Pa
     assert speech_seconds(agent) >= 0.5
 
 
+def wait_gone(server: FaultServer, pid: int) -> None:
+    """A killed process ends when it gets a processor."""
+    server.wait(lambda: not alive([pid]), 30, "the end of what was killed")
+
+
 def test_a_telephone_follows_its_call_into_another_worker(tmp_path: Path, namespace: Namespace) -> None:
     workers = {"media": {"workers": 2}}
     server = FaultServer(tmp_path, namespace=namespace, settings=workers, expected=("media worker lost",))
-    with server, Baresip(tmp_path, namespace, tone(1000, 30)) as caller:
+    with server, Baresip(tmp_path, namespace, tone(1000, 90)) as caller:
         caller.do([*dial(server.uri), *listen(1.5)])
         both = server.workers(MEDIA)
         assert len(both) == 2
@@ -68,10 +74,13 @@ def test_a_telephone_follows_its_call_into_another_worker(tmp_path: Path, namesp
         # Which of the two has the call is not told: the first to be killed may be the other one.
         for pid in both:
             os.kill(pid, signal.SIGKILL)
+            wait_gone(server, pid)
             server.wait(lambda: len(server.workers(MEDIA)) == 2, 30, "its successor")
             caller.do(listen(1.0))
         server.wait(lambda: "MediaHasMoved" in call.read_text(), 30, "the call has moved")
-        caller.do([*press("1234"), *listen(4.0), *hang_up()])
+        caller.do(press("1234"))
+        server.wait_happened(lambda log: "You pressed 1 2 3 4" in log.agent_said, "the agent repeats the keys")
+        caller.do([*listen(1.0), *hang_up()])
         log = server.call()
         successors = [os.sched_getaffinity(pid) for pid in server.workers(MEDIA)]
     assert (log.cause, log.keys) == ("caller_hangup", "1234")
@@ -92,9 +101,9 @@ def test_a_caller_who_does_not_follow_is_hung_up_on(tmp_path: Path) -> None:
         assert phone.dial() == 200
         phone.wait_heard(lambda samples: speech_seconds(samples) >= 0.5, 30)
         server.kill_workers(MEDIA)
-        invite = phone.wait_for(lambda text: text.startswith("INVITE "), 10)
+        invite = phone.wait_for(lambda text: text.startswith("INVITE "), 30)
         phone.send(_refusal(invite))
-        bye = phone.wait_bye(5)
+        bye = phone.wait_bye(30)
         assert "Reason: Q.850;cause=41" in bye
         assert server.wait_ended(phone).cause == "media_lost"
 
@@ -158,24 +167,24 @@ def test_a_call_survives_a_full_disk_under_its_recording(tmp_path: Path) -> None
 
 
 def test_recordings_leave_a_disk_what_calls_need_of_it(tmp_path: Path) -> None:
-    """Of 1,036 kB a megabyte is not for recordings: 60 kB are, two seconds of stereo. What sipp says and hears goes
-    on after them, and its next call is not recorded at all."""
-    with SmallDisk(tmp_path / "small", kb=1036) as disk:
+    """Of 1,100 kB a megabyte is not for recordings: 126 kB are, four seconds of stereo. What sipp says and hears
+    goes on after them, and its next call is not recorded at all."""
+    with SmallDisk(tmp_path / "small", kb=1100) as disk:
         settings = {"paths": {"recordings": str(tmp_path / "small")}, "recording": {"keep_free_mb": 1}}
         server = FaultServer(
             tmp_path, namespace=disk, settings=settings, expected=("recording failed",), fresh=True
         )
         logs = []
         with server:
-            for hold_ms in (7000, 1000):
+            for hold_s in (9, 5):
                 with RtpPeer() as media:
-                    values = {"rtp_port": str(media.port), "hold_ms": str(hold_ms)}
+                    values = {"rtp_port": str(media.port), "hold_ms": str(hold_s * 1000)}
                     with Sipp(tmp_path, "uac", target=server.address, values=values) as sipp:
                         media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 20))
                         sipp.passed()
                     heard_s = len(media.packets) / 50
                 logs.append(server.calls(len(logs) + 1)[-1])
-                assert heard_s >= hold_ms / 1000 - 0.5
+                assert heard_s >= hold_s - 3, "but for what a busy machine left out"
             folder = Path(f"/proc/{server.process.pid}/root{tmp_path}/small")
             (kept,) = folder.iterdir()
             caller, _agent = read_wav(kept)

@@ -42,7 +42,7 @@ def test_a_killed_recogniser_is_admitted_and_the_keypad_offered(tmp_path: Path) 
         phone.press("7531")
         server.wait_said(phone, "You pressed 7 5 3 1.")
 
-        server.wait(lambda: set(server.workers(ASR)) - set(killed) != set(), 20, "another recogniser")
+        server.wait(lambda: set(server.workers(ASR)) - set(killed) != set(), 60, "another recogniser")
         server.wait_said(phone, "Please press four keys.", count=2)
         _say_until_understood(server, phone, spoken(tmp_path, "one five nine zero"), "1590")
         server.wait_said(phone, "You pressed 1 5 9 0.")
@@ -58,7 +58,7 @@ def _say_until_understood(server: FaultServer, phone: RawPhone, words: Samples, 
         turns = len(server.log_of(phone).all("CallerSpoke"))
         phone.play(words)
         phone.wait_played()
-        server.wait_facts(phone, "CallerSpoke", turns + 1, within_s=20)
+        server.wait_facts(phone, "CallerSpoke", turns + 1, within_s=40)
         if any(filled["value"] == value for filled in server.log_of(phone).all("SlotWasFilled")):
             return
     raise AssertionError(f"never understood: {server.log_of(phone).all('CallerSpoke')}")

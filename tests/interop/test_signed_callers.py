@@ -158,7 +158,7 @@ def introduced(name: str, host: str, header: str) -> Introduction:
         uri=f"sip:+{CALLED}@[remote_ip]:[remote_port]",
         sender=f"<sip:+{CALLER}@carrier.test>",
         receiver=f"<sip:+{CALLED}@house.test>",
-        hold_s=5.0,
+        hold_s=7.0,
     )
 
 

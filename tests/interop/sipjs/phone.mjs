@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 40_000;
 const [, , modules, given] = process.argv;
 const settings = JSON.parse(given);
 const load = (file) => import(pathToFileURL(join(modules, file)).href);
@@ -110,7 +110,7 @@ const agent = new UserAgent({
   uri: UserAgent.makeURI(settings.uri),
   authorizationUsername: UserAgent.makeURI(settings.uri).user,
   authorizationPassword: settings.password,
-  transportOptions: { server: settings.server, connectionTimeout: 5 },
+  transportOptions: { server: settings.server, connectionTimeout: 30 },
   sessionDescriptionHandlerFactory: () => new PlainRtp(),
   logLevel: "error",
   delegate: {
@@ -151,6 +151,7 @@ const steps = {
         },
       },
     }),
+  refreshed: () => once("reinvited"),
   bye: () => once("ended", () => session.bye()),
   async ended() {
     if (session.state !== SessionState.Terminated) await once("ended");
