@@ -32,6 +32,9 @@ _STOP_S = 30.0
 _POLL_S = 0.05
 _LOOK_S = 0.5
 _RTP_PORTS = 40
+_TAKES_ALL = {"overload_ms": 10_000}
+_NEVER_FULL = {"full_busy": 1.0, "full_late": 1.0}
+"""A machine that other tests keep busy is no reason to refuse the calls of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +200,10 @@ class Server:
             {"api": {"enabled": False}, "speech": {"asr_workers": 1}}  # what most tests have no use for
             | settings
             | {
-                "sip": {"listen_ip": self.host, "listen_port": self.port} | settings.get("sip", {}),
-                "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1} | settings.get("media", {}),
+                "sip": {"listen_ip": self.host, "listen_port": self.port} | _TAKES_ALL | settings.get("sip", {}),
+                "media": {"port_low": first, "port_high": first + _RTP_PORTS - 1}
+                | _NEVER_FULL
+                | settings.get("media", {}),
                 "paths": _PATHS | {"cache": str(CACHE / agent)},
                 "limits": {"drain_s": 1.0},
                 "log": {"format": "json"} | settings.get("log", {}),

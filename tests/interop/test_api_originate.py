@@ -47,6 +47,7 @@ def test_the_agent_calls_by_the_trunk_and_knows_what_it_was_told(tmp_path: Path)
         refusals = desk.get("/v1/audit?action=call.refuse")["items"]
         assert {row["after"]["limit"] for row in refusals} == {"denied_kinds", "calls_per_hour"}
         log = server.call()
+        server.wait(lambda: bool(desk.get("/v1/calls")["items"]), 30, "the call is stored")
         assert desk.get(f"/v1/calls/{call_id}")["call"]["called"] == "+4930555"
         (row,) = desk.get("/v1/audit?action=call.originate")["items"][:1]
         assert row["after"]["to"] == "+4930555"

@@ -45,6 +45,7 @@ def test_callers_of_asterisk_talk_to_an_agent_without_sip(tmp_path: Path) -> Non
             heard = asterisk.heard()
         said, sent = server.recording(first)
         announced, answered = server.recording(second)
+        server.wait(lambda: bool(desk.get("/v1/calls?called=7105")["items"]), 30, "the call is stored")
         (record,) = desk.get("/v1/calls?called=7105")["items"]
     assert first.keys == "4711"
     assert first.cause == second.cause == "caller_hangup"

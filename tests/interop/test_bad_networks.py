@@ -69,19 +69,22 @@ def test_the_record_says_what_the_network_did_and_the_words_come_through(server:
 
 
 def check_figures(called: str, log: CallLog, relay: ImpairmentRelay) -> None:
-    """The record against what the relay counted. A machine that is busy adds jitter and late packets of its own."""
+    """The record against what the relay counted. A machine that is busy adds jitter and late packets of its own;
+    where the relay was held up at the end, its last packets came too late to be counted."""
     found, network = log.one("MediaWasMeasured"), CATALOGUE[NETWORKS[called][0]]
     sent, lost, late = (found[f"packets_{name}"] for name in ("sent", "lost", "late"))
+    on_the_way = 30 + 50 * relay.held_up_s
     assert sent >= 0.7 * HOLD_MS / 20, called
-    assert lost == pytest.approx(relay.lost, abs=8), called
-    assert lost + found["packets_received"] == pytest.approx(sent, abs=30), called
+    assert lost == pytest.approx(relay.lost, abs=on_the_way / 4), called
+    assert lost + found["packets_received"] == pytest.approx(sent, abs=on_the_way), called
     came_back = min(relay.back.received - relay.back.lost, sent - lost)  # of copies one is counted
     assert came_back >= 0.5 * sent, called
-    assert found["packets_received"] == pytest.approx(came_back, abs=30), called
+    assert found["packets_received"] == pytest.approx(came_back, abs=on_the_way), called
     missing = (relay.lost + late) / sent
     assert mos(missing + 0.02, DELAY_MS[1]) <= found["mos"] <= mos(missing - 0.02, DELAY_MS[0]), called
     if network.jitter_ms:
-        assert 0.2 * network.jitter_ms <= found["jitter_ms"] <= 3 * network.jitter_ms, called
+        held_up_ms = 1000 * relay.held_up_s / 16  # RFC 3550 §6.4.1: each packet counts for a sixteenth
+        assert 0.2 * network.jitter_ms <= found["jitter_ms"] <= 3 * network.jitter_ms + held_up_ms, called
 
 
 def check_words(called: str, caller: Samples, agent: Samples, most_db: float) -> None:

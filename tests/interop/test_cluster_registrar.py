@@ -28,7 +28,7 @@ EXPIRES_S = 600
 def node(work: Path, name: str, redis: RedisServer, registrar: Kamailio) -> FaultServer:
     home = work / name
     home.mkdir()
-    cluster = {"redis": redis.url, "node": name, "beat_ms": 200, "node_ttl_ms": 1500, "lease_ttl_ms": 2500}
+    cluster = {"redis": redis.url, "node": name, "beat_ms": 200, "node_ttl_ms": 4000, "lease_ttl_ms": 6000}
     server = FaultServer(home, settings={"cluster": cluster}, expected=("cannot be reached",))
     server.write_trunk(
         "carrier",

@@ -48,6 +48,8 @@ class ImpairmentRelay:
         """Towards ``target``, and back to the peer."""
         self.delivered = 0
         """Copies that were sent on, in both directions."""
+        self.held_up_s = 0.0
+        """The longest time for which a busy machine let packets wait, besides what the model wants."""
 
     @property
     def port(self) -> int:
@@ -91,12 +93,14 @@ class ImpairmentRelay:
             for sock in (self._near, self._far):
                 ready.register(sock, selectors.EVENT_READ)
             while not self._ended.is_set():
-                now = time.monotonic()
-                wait = self._waiting[0][0] - now if self._waiting else _IDLE_S
-                for key, _ in ready.select(max(0.0, min(wait, _IDLE_S))):
+                began = time.monotonic()
+                wait = self._waiting[0][0] - began if self._waiting else _IDLE_S
+                wait = max(0.0, min(wait, _IDLE_S))
+                for key, _ in ready.select(wait):
                     assert isinstance(key.fileobj, socket.socket)
                     self._take(key.fileobj)
                 self._deliver(time.monotonic())
+                self.held_up_s = max(self.held_up_s, time.monotonic() - began - wait)
 
     def _take(self, sock: socket.socket) -> None:
         try:
