@@ -130,6 +130,16 @@ class PathsConfig:
     """The socket by which ``voicegw drain`` and its like reach the running server; empty: none. Whoever may open it
     may use it: it belongs to the server's user alone."""
 
+    @property
+    def recordings_folder(self) -> Path | None:
+        """None where nothing is recorded."""
+        return Path(self.recordings) if self.recordings else None
+
+    @property
+    def calls_folder(self) -> Path | None:
+        """None where there are no plain logs."""
+        return Path(self.calls) if self.calls else None
+
 
 @dataclass(frozen=True, slots=True)
 class LogConfig:

@@ -51,6 +51,7 @@ AT_ONCE: Final = (
     *_of("cluster", "advertise", "api_url", "host_env", "beat_ms", "node_ttl_ms", "lease_ttl_ms"),
     *_of("cluster", "events", "share_bans", "own_registrations"),
     *_of("recording", "keep_free_mb", "max_total_mb", "unseal_with"),
+    "paths.trunks",
 )
 NEW_CALLS: Final = (
     *("speech", "whisper", "transcription", "piper", "speech_server", "texts"),
@@ -60,9 +61,10 @@ NEW_CALLS: Final = (
     *_of("recording", "format", "seal_to"),
     "observability.otlp",
     *_of("media", "latch_packets", "latch_window_ms", "relatch_gap_ms", "opus_complexity", "line_processing"),
+    *_of("paths", "agents", "dialplan", "calls", "recordings", "cache", "models"),
 )
 RESTART: Final = (
-    "paths",
+    *_of("paths", "tools", "control"),
     *_of("cluster", "redis", "redis_password_env", "name", "node"),
     *_of("media", "workers", "port_low", "port_high", "max_legs", "g722_compiled"),
     *_of("sip", "listen_ip", "listen_port", "listeners"),

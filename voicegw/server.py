@@ -78,6 +78,15 @@ def make_directory(path: str, setting: str) -> Path:
     return Path(path)
 
 
+def make_places(config: Config) -> None:
+    """Where calls to come leave recordings and logs; what a crash left there is finished. Raises ConfigError."""
+    paths = config.paths
+    if paths.recordings:
+        recover_partial(str(make_directory(paths.recordings, "paths.recordings")))
+    if paths.calls:
+        make_directory(paths.calls, "paths.calls")
+
+
 def make_llm_parts(config: Config, http: HttpClient, clock: Clock, counters: Counters) -> LlmParts:
     """Language models and tools, as the configuration names them."""
     return LlmParts(config.llm, Path(config.paths.tools), http, clock, counters)
@@ -119,11 +128,12 @@ def make_speech(config: Config, counters: Counters) -> Speech:
     )
 
 
-def make_fact_sinks(config: Config, counters: Counters) -> Sinks:
+def make_fact_sinks(config: Config, counters: Counters, files: NodeFiles) -> Sinks:
     """Where facts go: the store, and a plain log where one is wished; raises LocalError."""
-    logs = [EventLog(make_directory(config.paths.calls, "paths.calls"), counters)] if config.paths.calls else []
-    writer = StoreWriter(config.store, counters, files=node_files(config))
-    return Sinks(writer, *logs, levels=writer.gauges, use=writer.use)
+    make_places(config)
+    logs = EventLog(files.logs, counters)
+    writer = StoreWriter(config.store, counters, files=files)
+    return Sinks(writer, logs, levels=writer.gauges, use=writer.use, move=logs.use)
 
 
 def node_files(config: Config) -> NodeFiles:
@@ -131,8 +141,8 @@ def node_files(config: Config) -> NodeFiles:
     paths = config.paths
     return NodeFiles(
         spool=Path(config.store.spool),
-        recordings=Path(paths.recordings) if paths.recordings else None,
-        logs=Path(paths.calls) if paths.calls else None,
+        recordings=paths.recordings_folder,
+        logs=paths.calls_folder,
         tools=Path(paths.tools),
         remove=remove_recording,
     )
@@ -159,11 +169,9 @@ def build(
     make_directory(str(Path(config.paths.tools).parent), "the directory of paths.tools")
     models = make_llm_parts(config, http, clock, counters)
     store = DialplanStore(lambda: load_installation(config, http, models))
-    recordings = make_directory(config.paths.recordings, "paths.recordings") if config.paths.recordings else None
-    if recordings is not None:
-        recover_partial(str(recordings))
+    files = node_files(config)
     speech = make_speech(config, counters)
-    log = make_fact_sinks(config, counters)
+    log = make_fact_sinks(config, counters, files)
     lines = SharedLines(cluster or _own_lines(counters), alone=cluster is None)
     found = load_trunks(Path(config.paths.trunks), os.environ).values()
     tolls = TollDesk(config.tolls, clock, counters)
@@ -202,7 +210,7 @@ def build(
         clock,
         os.urandom,
         counters,
-        recordings,
+        files.recordings,
         config.call,
         config.turn,
         traces,
@@ -222,7 +230,7 @@ def build(
         browsers.on_event = manager.on_leg_event
     levels = (log.gauges, speech.gauges, *(() if sockets is None else (sockets.gauges,)))
     parts = (gateway, media, speech, models, manager, store, counters, closables, log)
-    node = Node(*parts, levels=levels, audiosocket=sockets, homer=homer, traces=traces)
+    node = Node(*parts, levels=levels, audiosocket=sockets, homer=homer, traces=traces, files=files)
     manager.keeps_up = lambda: node.speech.keeps_up()
     return node
 

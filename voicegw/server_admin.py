@@ -18,7 +18,6 @@ from voicegw.gateway.sip_leg import SipGateway
 from voicegw.recording.seal_keys import read_key_ring
 from voicegw.runtime.browser_legs import BrowserLegs
 from voicegw.runtime.node import Node
-from voicegw.server import node_files
 from voicegw.server_captures import node_captures
 from voicegw.server_cluster import ClusterPart
 from voicegw.server_cluster_config import Followed, FollowedTrunks
@@ -38,7 +37,7 @@ def make_api(
     browsers: BrowserLegs,
     phones: NodePhones | None,
     lifecycle: Lifecycle,
-    recordings: SealedRecordings | None,
+    recordings: SealedRecordings,
     cluster: ClusterPart | None = None,
 ) -> ApiService:
     """The API over a node, not started; raises ConfigError for keys that cannot be read."""
@@ -59,7 +58,7 @@ def make_api(
         captures=captures if cluster is None else cluster.captures(captures),
         recordings=recordings,
         files=None,
-        node_files=node_files(config),
+        node_files=node.files,
         browsers=browsers,
         phones=phones,
         line=NodeLine(node.gateway, SystemClock()),
@@ -89,8 +88,6 @@ def phone_secrets(config: Config) -> OpenSecret:
     return lambda phone_id, sealed: vault.open(sealed, phone_context(phone_id))
 
 
-def make_recordings(config: Config) -> SealedRecordings | None:
+def make_recordings(config: Config) -> SealedRecordings:
     """What opens recordings; raises ConfigError for keys that cannot be read."""
-    if not config.paths.recordings:
-        return None
-    return SealedRecordings(Path(config.paths.recordings), read_key_ring(config.recording.unseal_with))
+    return SealedRecordings(config.paths.recordings_folder, read_key_ring(config.recording.unseal_with))

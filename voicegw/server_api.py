@@ -27,7 +27,7 @@ from voicegw.runtime.dialplan_store import Installation
 from voicegw.runtime.http_client import HttpxClient
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import FactListener
-from voicegw.server import build, load_installation, node_files
+from voicegw.server import build, load_installation
 from voicegw.server_captures import node_captures
 from voicegw.server_cluster import ClusterPart
 from voicegw.server_cluster_captures import CapturesHere
@@ -96,8 +96,8 @@ class Served:
         lines = self._cluster.lines if self._cluster is not None else None
         self.node = build(config, tell, browsers, http, lines, counters, _nonces(config))
         load = _loader(lambda: self._settings.current, self.node, http)
-        files = NodeDocuments(Path(config.paths.agents), Path(config.paths.dialplan))
-        self.node.store.load = lambda: load(Path(config.paths.agents), Path(config.paths.dialplan))
+        self._files = files = NodeDocuments(Path(config.paths.agents), Path(config.paths.dialplan))
+        self.node.store.load = lambda: load(files.agents, files.dialplan)
         mirror = config.store.files is FileSync.MIRROR
         installer = NodeInstaller(self.node.store, load, files, self._prepare, mirror=mirror)
         uses_store = _uses_store(config)
@@ -115,7 +115,8 @@ class Served:
         )
         if self._cluster is not None:
             gateway = self.node.gateway
-            here = CapturesHere(node_captures(self.node), node_files(config))
+            assert self.node.files is not None
+            here = CapturesHere(node_captures(self.node), self.node.files)
             self._cluster.attach(self.node, gateway.watch, node_control(self.node), gateway.guard, here)
             listeners.append(self._cluster.publish)
         self._is_started = self._is_changed = False
@@ -136,7 +137,7 @@ class Served:
             recordings = make_recordings(config)
             parts = (config, self.node, installer, self._trunks, browsers, self._phones, self.lifecycle)
             self.api = make_api(*parts, recordings, self._cluster)
-            self._settings.on_keys = lambda keys: None if recordings is None else recordings.use(keys)
+            self._settings.on_keys, self._settings.on_recordings = recordings.use, recordings.move
         else:
             self._phones = _phones(config, self.node, None)
         if self.api is not None:
@@ -198,9 +199,10 @@ class Served:
             self.node.reload()
 
     def _use_files(self, config: Config) -> None:
-        uses_store = _uses_store(config)
+        uses_store, paths = _uses_store(config), config.paths
+        self._files.agents, self._files.dialplan = Path(paths.agents), Path(paths.dialplan)
         self._faces.use(config.store, uses_store=uses_store)
-        self._trunks.use(config.store, uses_store=uses_store)
+        self._trunks.use(Path(paths.trunks), config.store, uses_store=uses_store)
 
     def _prepare(self) -> None:
         """Other agents are in force; before the node has started, its own start is not yet ready for that."""

@@ -41,9 +41,9 @@ Load = Callable[[Path, Path], Installation]
 """Builds an installation from a directory of agents and a dialplan file; raises ConfigError."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeDocuments:
-    """The files of a node: a directory of agents, and a dialplan."""
+    """The files of a node: a directory of agents, and a dialplan. Others may be put in their place."""
 
     agents: Path
     dialplan: Path

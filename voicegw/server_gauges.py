@@ -165,6 +165,7 @@ class _Recordings:
     monotonic: Callable[[], float] = time.monotonic
     _looked_at: float = float("-inf")
     _bytes: int = 0
+    _folder: str = ""
 
     def levels(self) -> Gauges:
         """Of the folder and its disk; nothing where there are no recordings."""
@@ -174,8 +175,8 @@ class _Recordings:
             return {}
         try:
             disk = os.statvfs(folder)
-            if self.monotonic() - self._looked_at >= _SIZES_S:
-                self._looked_at, self._bytes = self.monotonic(), _size_of(folder)
+            if folder != self._folder or self.monotonic() - self._looked_at >= _SIZES_S:
+                self._folder, self._looked_at, self._bytes = folder, self.monotonic(), _size_of(folder)
         except OSError:
             return {}
         return {

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
 from voicegw.api.config import ApiConfig
@@ -26,7 +27,7 @@ from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import CallServices, Music
 from voicegw.runtime.speech import Speech
-from voicegw.server import change_media, limit_gateway, make_music, make_speech
+from voicegw.server import change_media, limit_gateway, make_music, make_places, make_speech
 from voicegw.server_llm import LlmParts
 from voicegw.storage.sinks import Sinks
 
@@ -37,7 +38,12 @@ _Switch: TypeAlias = tuple[tuple[str, ...], Callable[[Config], T]]
 _REGISTRAR: Final = "phones.domain"
 _CERTIFICATE: Final = ("api.tls_cert", "api.tls_key")
 MODELS: Final = ("llm",)
-ENGINES: Final = ("speech", "whisper", "transcription", "piper", "speech_server", "texts")
+ENGINES: Final = (
+    *("speech", "whisper", "transcription", "piper", "speech_server", "texts"),
+    *("paths.cache", "paths.models"),
+)
+FILES: Final = ("store.files", "store.watch_s", "paths.agents", "paths.dialplan", "paths.trunks")
+PLACES: Final = ("paths.recordings", "paths.calls")
 CALLS: Final = (
     *("call", "endpointing", "barge_in", "speculation", "transfer", "privacy", "supervision"),
     "recording.format",
@@ -72,7 +78,9 @@ class LiveSettings:
         self.on_keys: Callable[[KeyRing], None] = lambda _keys: None
         """Told of other keys that open recordings."""
         self.on_files: Callable[[Config], None] = lambda _config: None
-        """Told of other rules of files and store, and how often to look for edited files."""
+        """Told of other files, of other rules of files and store, and how often to look for edited files."""
+        self.on_recordings: Callable[[Path | None], None] = lambda _folder: None
+        """Told where calls to come are recorded, if they are."""
         self.on_cluster: Callable[[Config], None] = lambda _config: None
         """Told of other times of the cluster, and of other addresses of this node."""
         self.check_cluster: Callable[[Config], None] = lambda _config: None
@@ -84,6 +92,7 @@ class LiveSettings:
             (("api",), self._check_api),
             (("sip",), self._check_sip),
             (PLACE, self._check_cluster),
+            (PLACES, self._check_places),
             (HOMER, self._homer),
             (TRACES, self._traces),
             (MODELS, self._models),
@@ -99,6 +108,8 @@ class LiveSettings:
             (("tolls",), self._tolls),
             (("audiosocket",), self._audiosocket),
             (("store",), self._store),
+            (FILES, lambda config: self.on_files(config)),
+            (PLACES, self._places),
             (KEYS, lambda _config: self.on_keys(self._opening)),
             (("observability.capture",), self._captures),
             (("api",), lambda config: self.on_api(config.api)),
@@ -175,6 +186,9 @@ class LiveSettings:
 
     async def _check_cluster(self, config: Config) -> None:
         self.check_cluster(config)
+
+    async def _check_places(self, config: Config) -> None:
+        await asyncio.to_thread(make_places, config)
 
     async def _check_sip(self, config: Config) -> None:
         for listener in filter(None, (one.tls for one in config.sip.listeners)):
@@ -256,7 +270,14 @@ class LiveSettings:
     def _store(self, config: Config) -> None:
         assert isinstance(self._node.call_log, Sinks)
         self._node.call_log.use(config.store)
-        self.on_files(config)
+
+    def _places(self, config: Config) -> None:
+        recordings, logs = config.paths.recordings_folder, config.paths.calls_folder
+        assert isinstance(self._node.call_log, Sinks) and self._node.files is not None
+        self._node.manager.change(lambda known: replace(known, recordings=recordings))
+        self._node.call_log.move(logs)
+        self._node.files.move(recordings, logs)
+        self.on_recordings(recordings)
 
     def _captures(self, config: Config) -> None:
         self._node.manager.captures.config = config.observability.capture

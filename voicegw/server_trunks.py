@@ -102,9 +102,9 @@ class TrunkFaces:
         """Put the trunks of the files in force, without asking a store; raises ConfigError for what cannot be."""
         self._desk.put_in_force(self._of_file(file) for file in read_trunk_files(self._directory).values())
 
-    def use(self, store: StoreConfig, *, uses_store: bool) -> None:
-        """Other rules of files and store, from the next time on that either is looked at."""
-        self._config, self._uses_store = store, uses_store
+    def use(self, directory: Path, store: StoreConfig, *, uses_store: bool) -> None:
+        """Other files, and other rules of files and store, from the next time on that either is looked at."""
+        self._directory, self._config, self._uses_store = directory, store, uses_store
 
     def start(self) -> None:
         """Take in what was edited while the node was down, then what the store has; in the background."""

@@ -1,9 +1,13 @@
-"""Levels of trunks."""
+"""Levels of trunks and of recordings."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+from voicegw.config import Config
 from voicegw.gateway.trunk_status import TrunkStatus
-from voicegw.server_gauges import trunk_levels
+from voicegw.server_gauges import _Recordings, trunk_levels
 
 
 def trunk(name: str, *, enabled: bool, up: bool) -> TrunkStatus:
@@ -31,3 +35,22 @@ def test_a_trunk_that_is_switched_off_is_not_one_that_is_down() -> None:
     }
     assert not [name for name in found if name.endswith("_c")]
     assert found["trunk_calls_limit_a"] == 30
+
+
+def test_another_folder_of_recordings_is_measured_at_once(tmp_path: Path) -> None:
+    for name, size in (("old", 5), ("new", 7)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.wav").write_bytes(bytes(size))
+    folder = "old"
+
+    def config() -> Config:
+        return Config(paths=replace(Config().paths, recordings=folder and str(tmp_path / folder)))
+
+    levels = _Recordings(config, lambda: 1.0)
+    assert levels.levels()["recordings_bytes"] == 5.0
+    (tmp_path / "old" / "b.wav").write_bytes(bytes(5))
+    assert levels.levels()["recordings_bytes"] == 5.0, "not at every look"
+    folder = "new"
+    assert levels.levels()["recordings_bytes"] == 7.0
+    folder = ""
+    assert levels.levels() == {}

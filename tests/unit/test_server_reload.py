@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from voicegw.api.in_force import in_force
 from voicegw.api.installation import DIALPLAN, Documents
 from voicegw.api.node_board import ReloadReport
+from voicegw.base.errors import ConfigError
 from voicegw.cluster.redis import RedisShared
 from voicegw.config import load_config
 from voicegw.gateway.sip_leg import SipGateway
@@ -161,3 +163,35 @@ def test_what_nodes_share_is_as_the_file_says_from_the_reload_on(tmp_path: Path)
         assert (gateway.watch.turns.by, bans.is_shared, shared._kept) == ("voicegw", True, 400)
 
     played(tmp_path, FileSync.OFF, story, cluster={"redis": "redis://127.0.0.1:1/0"})
+
+
+def test_agents_dialplan_and_trunks_of_other_places_are_taken_in(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        await house.reload()
+        for name in ("agents", "trunks"):
+            (tmp_path / "new" / name).mkdir(parents=True)
+        (tmp_path / "new" / "agents" / "later.yaml").write_text(AGENT.replace("hello", "later"))
+        (tmp_path / "new" / "trunks" / "carrier.yaml").write_text("name: carrier\nhosts: [192.0.2.1]\n")
+        (tmp_path / "new" / "plan.yaml").write_text(plan("second").replace("hello", "later"))
+        wanted = {"agents": "new/agents", "trunks": "new/trunks", "dialplan": "new/plan.yaml"}
+        report = await house.reload(paths=wanted)
+        assert (set(report.changed), report.need_restart) == ({f"paths.{name}" for name in wanted}, ())
+        assert house.routes == ["second"] and list(house.server.node.store.current.agents) == ["later"]
+        assert list((await house.stored()).agents) == ["later"], "the other one's file is not there any more"
+        gateway = house.server.node.gateway
+        assert isinstance(gateway, SipGateway)
+        assert [trunk.name for trunk in gateway.trunks.trunks] == ["carrier"]
+        with pytest.raises(ConfigError, match="no such directory"):
+            await house.reload(paths={"agents": "nowhere"})
+        assert house.routes == ["second"]
+
+    played(tmp_path, FileSync.IMPORT, story)
+
+
+def test_files_of_other_places_count_where_there_is_no_store_of_documents(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        (tmp_path / "other.yaml").write_text(plan("second"))
+        await house.reload(paths={"dialplan": "other.yaml"})
+        assert house.routes == ["second"]
+
+    played(tmp_path, FileSync.OFF, story)

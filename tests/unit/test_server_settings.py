@@ -84,11 +84,11 @@ def test_what_is_a_socket_or_a_process_waits_for_a_restart() -> None:
         Config(),
         limits=LimitsConfig(max_calls=3),
         sip=SipConfig(listen_port=5070, retry_after_s=7),
-        paths=dataclasses.replace(Config().paths, recordings=str(Path("elsewhere"))),
+        paths=dataclasses.replace(Config().paths, tools=str(Path("elsewhere"))),
     )
     live, waiting = settings.split(new)
     assert set(live) == {"limits.max_calls", "sip.retry_after_s"}
-    assert set(waiting) == {"sip.listen_port", "paths.recordings"}
+    assert set(waiting) == {"sip.listen_port", "paths.tools"}
     assert changes(settings.plan(new), new) == waiting
 
 

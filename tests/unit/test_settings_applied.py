@@ -19,6 +19,7 @@ from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId
 from voicegw.base.personal import Disclosure, PersonalView
 from voicegw.call.capture_config import CaptureConfig
+from voicegw.call.facts import Entry, KeyWasPressed
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.cluster.config import ClusterConfig
 from voicegw.config import Config, LimitsConfig, LogConfig, PathsConfig
@@ -170,6 +171,55 @@ def test_the_store_keeps_as_long_as_it_is_told(node: tuple[RunningNode, LiveSett
     delivery = writer._delivery
     assert delivery._retention == kept
     assert delivery._maintenance is None or delivery._maintenance.retention == kept
+
+
+def test_calls_to_come_leave_their_files_in_the_new_folders(
+    node: tuple[RunningNode, LiveSettings], tmp_path: Path
+) -> None:
+    built, settings = node
+    told: list[Path | None] = []
+    settings.on_recordings = told.append
+    places = {"recordings": tmp_path / "new" / "audio", "calls": tmp_path / "new" / "logs"}
+    paths = replace(settings.current.paths, **{name: str(place) for name, place in places.items()})
+    apply(settings, replace(settings.current, paths=paths))
+    assert given_to_calls(built).recordings == places["recordings"]
+    assert told == [places["recordings"]] and all(place.is_dir() for place in places.values())
+    assert built.files is not None
+    assert (built.files.recordings, built.files.logs) == (places["recordings"], places["calls"])
+    built.call_log.append(CallId("a"), Entry(0, 0.0, KeyWasPressed("5")))  # type: ignore[attr-defined]
+    built.call_log.flush()
+    assert [path.name for path in places["calls"].iterdir()] == ["a.jsonl"]
+    (tmp_path / "file").touch()
+    for name in places:
+        with pytest.raises(ConfigError, match=f"paths.{name}"):
+            apply(settings, replace(settings.current, paths=replace(paths, **{name: str(tmp_path / "file" / "x")})))
+    apply(settings, replace(settings.current, paths=replace(paths, recordings="", calls="")))
+    assert given_to_calls(built).recordings is None and told[1:] == [None]
+
+
+def test_engines_start_anew_where_their_files_are_elsewhere(
+    node: tuple[RunningNode, LiveSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, settings = node
+    made: list[PathsConfig] = []
+
+    class Engines:
+        asr = eot = None
+
+        async def start(self) -> None: ...
+
+        async def close(self) -> None: ...
+
+    def make(config: Config, _counters: object) -> Engines:
+        made.append(config.paths)
+        return Engines()
+
+    monkeypatch.setattr("voicegw.server_settings.make_speech", make)
+    for name in ("cache", "models"):
+        paths = replace(settings.current.paths, **{name: str(tmp_path / "new")})
+        apply(settings, replace(settings.current, paths=paths))
+        assert made.pop() == paths and not made
+        assert given_to_calls(built).speaker is built.speech  # type: ignore[comparison-overlap]
 
 
 def test_what_is_seen_of_people_in_the_log(

@@ -1,4 +1,4 @@
-"""Recordings of one directory, sealed or not, as WAV bytes: see :class:`voicegw.api.recordings.Recordings`."""
+"""Recordings of a node, sealed or not, as WAV bytes: see :class:`voicegw.api.recordings.Recordings`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,18 @@ _CHUNK_BYTES = 256 * 1024
 
 
 class SealedRecordings:
-    """Opens each recording with the keys of this server; nothing outside of ``directory`` is read."""
+    """Opens each recording with the keys of this server; nothing outside of its directories is read."""
 
-    def __init__(self, directory: Path, keys: KeyRing) -> None:
-        self._directory = directory.resolve()
+    def __init__(self, directory: Path | None, keys: KeyRing) -> None:
+        """``directory``: None where nothing is recorded."""
+        self._directories: tuple[Path, ...] = ()
+        self.move(directory)
         self._keys = keys
+
+    def move(self, directory: Path | None) -> None:
+        """Recordings of calls to come are there; those elsewhere are read as before. Any thread may say so."""
+        if directory is not None:
+            self._directories = tuple(dict.fromkeys((directory.resolve(), *self._directories)))
 
     def use(self, keys: KeyRing) -> None:
         """Other keys for what is opened from now on. Any thread may say so."""
@@ -51,8 +58,11 @@ class SealedRecordings:
             reader.close()
 
     def _open(self, path: str) -> RecordingReader:
-        resolved = (self._directory / path).resolve()
-        if not resolved.is_relative_to(self._directory) or not resolved.is_file():
+        names = dict.fromkeys((path, Path(path).name))  # as it was stored, or moved to where recordings are now
+        places = ((folder, (folder / name).resolve()) for name in names for folder in self._directories)
+        found = (file for folder, file in places if file.is_relative_to(folder) and file.is_file())
+        resolved = next(found, None)
+        if resolved is None:
             raise NoRecording("the file is not there any more")
         try:
             return open_recording(resolved, self._keys)

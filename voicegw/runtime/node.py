@@ -17,6 +17,7 @@ from voicegw.runtime.dialplan_store import DialplanStore
 from voicegw.runtime.drain import DrainOrder
 from voicegw.runtime.drainer import Drainer
 from voicegw.runtime.speech import Speech
+from voicegw.storage.node_files import NodeFiles
 from voicegw.telemetry.config import OtlpConfig
 
 log = logging.getLogger(__name__)
@@ -149,9 +150,10 @@ class Node:
         audiosocket: AudioSocketDoor | None = None,
         homer: Mirror | None = None,
         traces: Traces | None = None,
+        files: NodeFiles | None = None,
     ) -> None:
         """``levels``: further gauges; any thread may ask for them. ``audiosocket``: a second way in for calls.
-        ``homer`` and ``traces`` are closed with the node."""
+        ``homer`` and ``traces`` are closed with the node. ``files``: what is kept of calls beside the store."""
         self.gateway = gateway
         self.media = media
         self.speech = speech
@@ -162,6 +164,7 @@ class Node:
         self._closables = (*closables, *filter(None, (traces, homer)))
         self.homer = homer
         self.traces = traces
+        self.files = files
         self.call_log = call_log
         self.drainer = Drainer(gateway, manager, clock or SystemClock(), counters)
         self._levels = tuple(levels)

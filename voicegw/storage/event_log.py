@@ -44,38 +44,53 @@ _SPOKEN = (
     *(WebhookWasCalled, TransferHasBegun, AnnouncementWasMade, CallWasOrdered),
 )
 """What may repeat the conversation."""
-_Item = tuple[CallId, Entry | None]
+_Item = tuple[CallId, Entry | None, Path]
 
 
 class EventLog:
     """Append-only call logs under one directory. Thread-safe to append to; close it once."""
 
-    def __init__(self, directory: Path, counters: Counters) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path | None, counters: Counters) -> None:
+        """``directory``: None for no logs; it is made where it is not there."""
+        self._directory: Path | None = None
         self._counters = counters
+        self._paths: dict[CallId, Path] = {}
+        """Of calls that are not over: where their log was begun. It was with their first fact, or it is not."""
         self._queue: queue.Queue[_Item | None] = queue.Queue(MAX_QUEUED_LINES)
         self._files: dict[CallId, BinaryIO] = {}
         self._failed: set[CallId] = set()
-        directory.mkdir(parents=True, exist_ok=True)
-        self._thread = threading.Thread(target=self._run, name="event-log", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self.use(directory)
 
-    def path(self, call_id: CallId) -> Path:
-        """Where the log of a call is."""
-        return self._directory / f"{call_id}.jsonl"
+    def use(self, directory: Path | None) -> None:
+        """Logs of calls that begin from now on are there; None: they have none. Others end where they began."""
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="event-log", daemon=True)
+                self._thread.start()
+        self._directory = directory
 
     def append(self, call_id: CallId, entry: Entry) -> None:
         """Write one fact; drops and counts it when the disk has fallen far behind."""
-        self._put((call_id, entry))
+        path = self._paths.get(call_id)
+        if path is None:
+            directory = self._directory
+            if directory is None or entry.seq > 0:
+                return
+            path = self._paths[call_id] = log_of(directory, call_id)
+        self._put((call_id, entry, path))
 
     def finish(self, call_id: CallId) -> None:
         """The call is over: close its file."""
-        self._put((call_id, None))
+        if (path := self._paths.pop(call_id, None)) is not None:
+            self._put((call_id, None, path))
 
     def close(self) -> None:
         """Write what is queued and stop the thread."""
-        self._queue.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
 
     def flush(self) -> None:
         """Wait until everything appended so far has been written."""
@@ -95,7 +110,7 @@ class EventLog:
             file.close()
         self._queue.task_done()
 
-    def _write(self, call_id: CallId, entry: Entry | None) -> None:
+    def _write(self, call_id: CallId, entry: Entry | None, path: Path) -> None:
         try:
             if entry is None:
                 self._failed.discard(call_id)
@@ -104,17 +119,22 @@ class EventLog:
                 return
             open_file = self._files.get(call_id)
             if open_file is None:
-                open_file = self._files[call_id] = self.path(call_id).open("ab", buffering=0)
+                open_file = self._files[call_id] = path.open("ab", buffering=0)
             open_file.write(encode_entry(entry))
             if isinstance(entry.data, ConsentWasRefused):
                 open_file.close()
                 del self._files[call_id]
-                _forget_before(self.path(call_id), entry.seq)
+                _forget_before(path, entry.seq)
         except OSError as error:
             self._counters.add("event_log_write_errors")
             if call_id not in self._failed:
                 self._failed.add(call_id)
-                log.error("cannot write the log of a call: %s", error, extra={"path": str(self.path(call_id))})
+                log.error("cannot write the log of a call: %s", error, extra={"path": str(path)})
+
+
+def log_of(directory: Path, call_id: CallId) -> Path:
+    """Where the log of a call is."""
+    return directory / f"{call_id}.jsonl"
 
 
 def read_log(path: Path) -> Iterator[Entry]:

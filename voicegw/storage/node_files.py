@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from glob import escape
 from pathlib import Path
@@ -43,7 +43,7 @@ class ErasedFiles:
     rejected_facts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeFiles:
     """Where they are; None: this node keeps none. ``remove`` takes a recording away for good (OSError)."""
 
@@ -52,6 +52,26 @@ class NodeFiles:
     logs: Path | None = None
     tools: Path | None = None
     remove: Callable[[Path], None] = Path.unlink
+    _left: tuple[tuple[Path, ...], tuple[Path, ...]] = field(default=((), ()), init=False)
+    """Where recordings and logs were kept before."""
+
+    def move(self, recordings: Path | None, logs: Path | None) -> None:
+        """Calls to come leave theirs there; what is elsewhere is found as before."""
+        left_recordings, left_logs = self._left
+        self._left = (
+            _added(left_recordings, self.recordings, recordings),
+            _added(left_logs, self.logs, logs),
+        )
+        self.recordings, self.logs = recordings, logs
+
+    @property
+    def recording_folders(self) -> tuple[Path, ...]:
+        """All that there are recordings in, the one of calls to come first."""
+        return (*filter(None, (self.recordings,)), *self._left[0])
+
+    @property
+    def _log_folders(self) -> tuple[Path, ...]:
+        return (*filter(None, (self.logs,)), *self._left[1])
 
     async def erase(
         self, scope: Scope, call_ids: Sequence[str], number: str = "", recorded: Iterable[str] = ()
@@ -84,7 +104,7 @@ class NodeFiles:
             own = [path for id in call_ids for path in self._recordings_of(id)]
             audio = self._remove(dict.fromkeys([*recorded, *own]))
         if scope in (Scope.EVERYTHING, Scope.SPOKEN):
-            logs = _unlink(_beside(self.logs, id, ".jsonl") for id in call_ids)
+            logs = _unlink(_beside(folder, id, ".jsonl") for folder in self._log_folders for id in call_ids)
         if scope is not Scope.RECORDING:
             tools = erase_in_ledger(self.tools, call_ids, number) if self.tools else 0
             rejected = RejectedFacts(self.spool).remove(_about(call_ids, number))
@@ -93,28 +113,31 @@ class NodeFiles:
     def _forget(
         self, tools_before: float, logs_before: float, audio_before: Iterable[tuple[tuple[str, ...], float]]
     ) -> ErasedFiles:
-        old_audio = (_older(self.recordings, suffixes, before) for suffixes, before in audio_before)
+        folders = self.recording_folders
+        old_audio = (_older(folder, *kind) for kind in audio_before for folder in folders)
         audio = self._remove(path for paths in old_audio for path in paths)
-        logs = _unlink(_older(self.logs, (".jsonl",), logs_before))
+        logs = _unlink(path for folder in self._log_folders for path in _older(folder, (".jsonl",), logs_before))
         tools = forget_in_ledger(self.tools, tools_before) if self.tools and tools_before else 0
         old = RejectedFacts(self.spool).remove(lambda fact: fact.wall_ms < logs_before * 1000)
         return ErasedFiles(audio, logs, tools, old)
 
     def _recordings_of(self, call_id: str) -> Iterator[Path]:
         """Also what a crash left, of which no fact tells."""
-        for suffix in _RECORDINGS:
-            path = _beside(self.recordings, call_id, suffix)
-            if path is not None and path.exists():
-                yield path
+        for folder in self.recording_folders:
+            for suffix in _RECORDINGS:
+                path = _beside(folder, call_id, suffix)
+                if path is not None and path.exists():
+                    yield path
         yield from self.captures_of(call_id)
         yield from self.captures_of(call_id, unfinished=True)
 
     def captures_of(self, call_id: str, *, unfinished: bool = False) -> list[Path]:
         """The packet captures of a call, in the order of their beginnings; or those that are being written."""
-        if self.recordings is None or Path(call_id).name != call_id:
+        if Path(call_id).name != call_id:
             return []
         ends = tuple(f"{end}.part" for end in _CAPTURED) if unfinished else _CAPTURED
-        found = self.recordings.glob(f"{escape(call_id)}-[0-9]*.pcap*")
+        folders, name = self.recording_folders, f"{escape(call_id)}-[0-9]*.pcap*"
+        found = (path for folder in folders for path in folder.glob(name))
         return sorted((path for path in found if path.name.endswith(ends)), key=_part_of)
 
     def _remove(self, paths: Iterable[Path]) -> int:
@@ -132,9 +155,14 @@ def _part_of(capture: Path) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _beside(folder: Path | None, call_id: str, suffix: str) -> Path | None:
+def _added(left: tuple[Path, ...], folder: Path | None, now: Path | None) -> tuple[Path, ...]:
+    """Folders that were left, with one more; that which is used now is none of them."""
+    return tuple(path for path in dict.fromkeys((*filter(None, (folder,)), *left)) if path != now)
+
+
+def _beside(folder: Path, call_id: str, suffix: str) -> Path | None:
     """The file of a call. Ids come from the database: one that leads elsewhere has no file here."""
-    return folder / f"{call_id}{suffix}" if folder is not None and Path(call_id).name == call_id else None
+    return folder / f"{call_id}{suffix}" if Path(call_id).name == call_id else None
 
 
 def _unlink(paths: Iterable[Path | None]) -> int:
@@ -147,8 +175,8 @@ def _unlink(paths: Iterable[Path | None]) -> int:
     return removed
 
 
-def _older(folder: Path | None, suffixes: tuple[str, ...], before: float) -> list[Path]:
-    if folder is None or not before or not folder.is_dir():
+def _older(folder: Path, suffixes: tuple[str, ...], before: float) -> list[Path]:
+    if not before or not folder.is_dir():
         return []
     return [path for path in folder.iterdir() if path.name.endswith(suffixes) and path.stat().st_mtime < before]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from voicegw.base.ids import CallId
@@ -32,17 +33,19 @@ class Sink(Protocol):
 
 class Sinks:
     """Passes everything on to each of its sinks, in their order. ``levels``: theirs, for metrics. ``use``: who is
-    told of other settings of the store."""
+    told of other settings of the store; ``move``: where plain logs of calls to come are kept, if they are."""
 
     def __init__(
         self,
         *sinks: Sink,
         levels: Callable[[], dict[str, float]] = dict,
         use: Callable[[StoreConfig], None] = lambda _config: None,
+        move: Callable[[Path | None], None] = lambda _directory: None,
     ) -> None:
         self._sinks = sinks
         self.gauges = levels
         self.use = use
+        self.move = move
 
     def append(self, call_id: CallId, entry: Entry) -> None:
         """Take one fact."""

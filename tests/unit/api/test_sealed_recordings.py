@@ -55,6 +55,31 @@ def test_without_the_key_or_outside_of_the_directory_there_is_no_recording(tmp_p
     asyncio.run(story())
 
 
+def test_those_of_before_are_read_where_they_are(tmp_path: Path) -> None:
+    async def story() -> None:
+        store, sealed, plain = recordings(tmp_path, KeyRing([KEY]))
+        newer = tmp_path / "elsewhere" / "c.wav"
+        newer.parent.mkdir()
+        newer.write_bytes(plain.read_bytes())
+        with pytest.raises(NoRecording):
+            await store.size(str(newer))
+        store.move(newer.parent)
+        for path in (sealed, plain, newer, Path("b.wav"), Path("c.wav")):
+            assert await store.size(str(path)) == 40_044
+        with pytest.raises(NoRecording):
+            await store.size(str(tmp_path / "elsewhere" / ".." / "d.wav"))
+        moved = SealedRecordings(newer.parent, KeyRing())
+        with pytest.raises(NoRecording):
+            await moved.size(str(plain))
+        newer.rename(newer.with_name("b.wav"))
+        assert await moved.size(str(plain)) == 40_044, "somebody has moved it"
+        nowhere = SealedRecordings(None, KeyRing())
+        with pytest.raises(NoRecording):
+            await nowhere.size(str(plain))
+
+    asyncio.run(story())
+
+
 def test_a_damaged_one_ends_short(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
         store, sealed, _plain = recordings(tmp_path, KeyRing([KEY]))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
-from voicegw.call.facts import CallerWasSilent, Entry, KeyWasPressed
-from voicegw.storage.event_log import EventLog, read_log
+from voicegw.call.facts import CallerWasSilent, ConsentWasRefused, Entry, KeyWasPressed
+from voicegw.storage.event_log import EventLog, log_of, read_log
 
 C1 = CallId("c1")
 
@@ -19,24 +19,50 @@ def test_facts_come_back_in_order(tmp_path: Path) -> None:
         log.append(C1, entry)
     log.finish(C1)
     log.close()
-    assert list(read_log(log.path(C1))) == entries
+    assert list(read_log(log_of(tmp_path, C1))) == entries
 
 
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     log = EventLog(tmp_path, Counters())
     log.append(C1, Entry(0, 0.0, KeyWasPressed("5")))
     log.close()
-    with log.path(C1).open("ab") as file:
+    with log_of(tmp_path, C1).open("ab") as file:
         file.write(b'{"seq":1,"at_ms":')
-    assert len(list(read_log(log.path(C1)))) == 1
+    assert len(list(read_log(log_of(tmp_path, C1)))) == 1
+
+
+def test_logs_end_where_they_began_and_calls_without_one_begin_none_midway(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    log = EventLog(None, Counters())
+    facts = [Entry(seq, 0.0, KeyWasPressed(str(seq))) for seq in range(3)]
+    calls = {name: CallId(name) for name in ("before", "first", "second", "none")}
+    log.append(calls["before"], facts[0])
+    log.use(old)
+    log.append(calls["before"], facts[1])
+    log.append(calls["first"], facts[0])
+    log.use(new)
+    log.append(calls["second"], facts[0])
+    refused = Entry(1, 0.0, ConsentWasRefused("May we?", "no"))
+    log.append(calls["first"], refused)
+    log.use(None)
+    for name, fact in (("first", facts[2]), ("second", facts[1]), ("none", facts[0])):
+        log.append(calls[name], fact)
+    for call_id in calls.values():
+        log.finish(call_id)
+    log.close()
+    assert sorted(path.name for path in (*old.iterdir(), *new.iterdir())) == ["first.jsonl", "second.jsonl"]
+    assert list(read_log(log_of(old, calls["first"]))) == [refused, facts[2]], (
+        "of before the refusal nothing is left"
+    )
+    assert list(read_log(log_of(new, calls["second"]))) == facts[:2]
 
 
 def test_a_disk_that_refuses_is_counted_and_harms_nothing(tmp_path: Path) -> None:
     counters = Counters()
     log = EventLog(tmp_path, counters)
-    log.path(C1).symlink_to("/dev/full")
+    log_of(tmp_path, C1).symlink_to("/dev/full")
     log.append(C1, Entry(0, 0.0, KeyWasPressed("5")))
     log.append(CallId("c2"), Entry(0, 0.0, KeyWasPressed("6")))
     log.close()
     assert counters.get("event_log_write_errors") == 1
-    assert len(list(read_log(log.path(CallId("c2"))))) == 1
+    assert len(list(read_log(log_of(tmp_path, CallId("c2"))))) == 1
