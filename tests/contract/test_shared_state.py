@@ -34,6 +34,13 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no lost Redis."""
+    monkeypatch.setattr("voicegw.cluster.redis.PATIENCE_S", 20.0)
+    monkeypatch.setattr("voicegw.cluster.redis._CONNECT_S", 20.0)
+
+
 @pytest.fixture(params=["memory", "redis"])
 def kind(request: pytest.FixtureRequest) -> Kind:
     if request.param == "memory":

@@ -21,7 +21,7 @@ from tests.interop.forked_server import ForkedServer
 from tests.interop.namespace import Namespace
 from tests.interop.process import Process, alive, descendants
 from tests.interop.sound import Samples, read_wav
-from voicegw.testing.ports import free_port, free_ports
+from voicegw.testing.ports import free_port, free_ports, give_back
 
 FLOWS = Path(__file__).parent / "flows"
 _PATHS = {"dialplan": "dialplan.yaml", "agents": "agents", "calls": "calls", "recordings": "recordings"}
@@ -195,7 +195,7 @@ class Server:
             text = (FLOWS / f"{name}.yaml").read_text()
             (self._home / "agents" / f"{name}.yaml").write_text(text)
         (self._home / "dialplan.yaml").write_text(yaml.safe_dump({"routes": self._routes}))
-        first = free_ports(_RTP_PORTS)
+        first = self._kept = free_ports(_RTP_PORTS, kept=True)  # most of them are unbound most of the time
         config = (
             {"api": {"enabled": False}, "speech": {"asr_workers": 1}}  # what most tests have no use for
             | settings
@@ -250,6 +250,7 @@ class Server:
     ) -> None:
         helpers = descendants(self.process.pid)
         status = self.process.stop(timeout_s=_STOP_S)
+        give_back(self._kept)
         if error is not None:
             print(self.process.output)  # pytest shows it with the failure
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -33,6 +35,9 @@ def test_a_killed_recogniser_is_admitted_and_the_keypad_offered(tmp_path: Path) 
         assert phone.dial() == 200
         server.wait_said(phone, "Please press four keys.")
         phone.play(spoken(tmp_path, "well now let me see it is one five nine zero"))
+        phone.wait_played(left=1.5)
+        for pid in server.workers(ASR):
+            os.kill(pid, signal.SIGSTOP)  # so that it is not done before it is killed, however late that is
         phone.wait_played(left=0.3)
         killed = server.kill_workers(ASR)
         (failed,) = server.wait_facts(phone, "SpeechHasFailed")

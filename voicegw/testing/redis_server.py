@@ -11,7 +11,7 @@ from typing import Self
 
 from voicegw.testing.ports import free_port
 
-_START_S = 20.0
+_START_S = 60.0
 _POLL_S = 0.01
 
 
