@@ -221,7 +221,7 @@ class SipDriver:
         now = self.now
         if self.wire.denies(source):
             return
-        if self._trunks.is_silent and not self._trunks.hears(data, source, known=self.guard.has_met(source)):
+        if self._trunks.is_silent and not self._trunks.hears(data, source, known=self.guard.is_known(source)):
             return
         if not self.guard.admits(data, source, now):
             return

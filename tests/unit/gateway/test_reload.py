@@ -68,19 +68,28 @@ def test_who_is_denied_now_gets_silence_and_loses_its_connection() -> None:
 
 def test_strangers_are_welcome_refused_and_not_heard_by_turns() -> None:
     async def story() -> None:
-        node, peer = Node(config=CONFIG), RawSocket()
+        node, peer, asker = Node(config=CONFIG), RawSocket(), RawSocket()
         try:
             await peer.send(peer.request("INVITE", body=sdp(40_000)), node.address)
             await node.expect(LegInvited)
             node.gateway.use(replace(CONFIG, strangers="refuse"))
             await peer.send(peer.request("INVITE", body=sdp(40_000), call_id="Call-ID: second"), node.address)
             assert (await node.expect(LegRefused)).cause is HangupCause.UNKNOWN_SOURCE
-            node.gateway.use(replace(CONFIG, strangers="silent"))
+            guarded = GuardConfig(trusted=())
+            node.gateway.use(replace(CONFIG, strangers="silent", guard=guarded))
             await peer.send(peer.request("OPTIONS"), node.address)
             await until(lambda: node.counters.get("trunk_unknown_source") == 2)
+            balanced = GuardConfig(trusted=(), balancers=("127.0.0.0/8",))
+            for asked_by in (GuardConfig(), balanced):  # a health check of this machine, a balancer
+                node.gateway.use(replace(CONFIG, strangers="silent", guard=asked_by))
+                await asker.is_answered(node)
+            refused = asker.request("INVITE", body=sdp(40_000), call_id="Call-ID: third")
+            await asker.send(refused, node.address)
+            assert (await node.expect(LegRefused)).cause is HangupCause.UNKNOWN_SOURCE
         finally:
             node.gateway.close()
             peer.close()
+            asker.close()
 
     run(story())
 
