@@ -97,8 +97,8 @@ class SipConfig:
     srtp_suites: tuple[str, ...] = tuple(SRTP_SUITES)
     """The suites that are offered, best first, and taken."""
     strangers: str = "open"
-    """Calls from addresses of no trunk: open (the dialplan decides), refuse (403), or silent: no answer at all, but for
-    addresses in ``guard.trusted`` and ``guard.balancers``, which get 403."""
+    """Calls from addresses of no trunk: open (the dialplan decides), refuse (403), or silent: no answer at all, but
+    for addresses in ``guard.trusted`` and ``guard.balancers``, which get 403."""
     guard: GuardConfig = field(default_factory=GuardConfig)
     """What unknown addresses may send."""
     ladder: LadderConfig = field(default_factory=LadderConfig)

@@ -147,7 +147,8 @@ class TrunkDesk:
         """Whether a message is read at all. False only where strangers get silence (no 403, no 404, no 100).
 
         ``known``: the address has a call with us, or registered, or is trusted (``sip.guard``): this machine's own
-        look whether we live, and a balancer's, must not take us for dead. Who wants to register may show who they are.
+        look whether we live, and a balancer's, must not take us for dead. Who wants to register may show
+        who they are.
         """
         if known or data.startswith((b"SIP/2.0", b"REGISTER ")):
             return True
