@@ -98,7 +98,7 @@ def test_the_agent_hangs_up_on_a_browser_phone(house: House, tmp_path: Path) -> 
 
 def test_two_browser_phones_talk_with_one_another(house: House, tmp_path: Path) -> None:
     """One is registered over TLS, and the other one, that has no account, is put through to it."""
-    answering: list[Step] = [("register",), ("answer",), ("wait", 6.0), ("bye",), ("unregister",)]
+    answering: list[Step] = [("register",), ("answer",), ("wait", 4.5), ("bye",), ("unregister",)]
     calling: list[Step] = [("call", "sip:desk@127.0.0.1"), ("ended",)]
     account = {"uri": f"sip:anna@{DOMAIN}", "password": SECRET, "ca": house.ca}
     with RtpPeer() as here, RtpPeer() as there, SipJs(tmp_path, house.wss, there, answering, **account) as phone:
