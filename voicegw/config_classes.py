@@ -61,12 +61,12 @@ NEW_CALLS: Final = (
     *_of("recording", "format", "seal_to"),
     "observability.otlp",
     *_of("media", "latch_packets", "latch_window_ms", "relatch_gap_ms", "opus_complexity", "line_processing"),
+    *_of("media", "workers", "port_low", "port_high", "max_legs", "g722_compiled"),
     *_of("paths", "agents", "dialplan", "calls", "recordings", "cache", "models"),
 )
 RESTART: Final = (
     *_of("paths", "tools", "control"),
     *_of("cluster", "redis", "redis_password_env", "name", "node"),
-    *_of("media", "workers", "port_low", "port_high", "max_legs", "g722_compiled"),
     *_of("sip", "listen_ip", "listen_port", "listeners"),
     *_of("phones", "domain", "realm"),
     *_of("audiosocket", "listeners"),

@@ -27,7 +27,7 @@ from voicegw.runtime.house_texts import HouseTexts
 from voicegw.runtime.node import Node
 from voicegw.runtime.services import CallServices, Music
 from voicegw.runtime.speech import Speech
-from voicegw.server import change_media, limit_gateway, make_music, make_places, make_speech
+from voicegw.server import change_media, limit_gateway, make_music, make_places, make_speech, media_lines
 from voicegw.server_llm import LlmParts
 from voicegw.storage.sinks import Sinks
 
@@ -54,6 +54,10 @@ MEDIA: Final = (
     *("media", "log", "recording.seal_to", "recording.keep_free_mb", "recording.max_total_mb"),
     *HOMER,
 )
+WORKERS: Final = tuple(
+    f"media.{name}" for name in ("workers", "port_low", "port_high", "max_legs", "g722_compiled")
+)
+"""What a media worker is made with."""
 KEYS: Final = ("recording.unseal_with",)
 PLACE: Final = ("cluster", "api.public_url")
 ASKED: Final = ("drain", "models")
@@ -96,6 +100,7 @@ class LiveSettings:
             (HOMER, self._homer),
             (TRACES, self._traces),
             (MODELS, self._models),
+            (WORKERS, self._media_workers),
             (ENGINES, self._engines),
         )
         self._switches: tuple[_Switch[None], ...] = (
@@ -149,10 +154,11 @@ class LiveSettings:
             for names, begin in self._failing:
                 if _concerns(names, differing):
                     await begin(planned)
-        except ConfigError:
+        except (ConfigError, asyncio.CancelledError):
             await self._homer(self.current)
             await self._traces(self.current)
             await self._models(self.current)
+            await self._pool.forget()
             raise
         self.current, self._music = planned, music
         for names, change in self._switches:
@@ -172,6 +178,11 @@ class LiveSettings:
     def _gateway(self) -> SipGateway:
         assert isinstance(self._node.gateway, SipGateway)
         return self._node.gateway
+
+    @property
+    def _pool(self) -> MediaPool:
+        assert isinstance(self._node.media, MediaPool)
+        return self._node.media
 
     def _limits(self, config: Config) -> None:
         self._node.manager.max_calls = config.limits.max_calls
@@ -212,6 +223,12 @@ class LiveSettings:
     async def _models(self, config: Config) -> None:
         assert isinstance(self._node.models, LlmParts)
         await self._node.models.change(config.llm)
+
+    async def _media_workers(self, config: Config) -> None:
+        try:
+            await self._pool.prepare(media_lines(config, self._sealing))
+        except LocalError as error:
+            raise ConfigError(f"the media workers do not start: {error}", fix="see voicegw doctor") from None
 
     async def _engines(self, config: Config) -> None:
         """New ones for new calls; the old ones end with the last call that began with them."""
@@ -264,8 +281,8 @@ class LiveSettings:
             self._node.audiosocket.use(config.audiosocket)
 
     def _media(self, config: Config) -> None:
-        assert isinstance(self._node.media, MediaPool)
-        change_media(self._node.media, config, self._sealing)
+        self._pool.renew(config.media.draining_s)
+        change_media(self._pool, config, self._sealing)
 
     def _store(self, config: Config) -> None:
         assert isinstance(self._node.call_log, Sinks)

@@ -126,10 +126,10 @@ def test_a_configuration_changes_under_a_running_call(tmp_path: Path, capsys: py
     with server, server.phone() as phone:
         assert phone.dial() == 200
         engines = server.workers(TTS)
-        write(limits={"max_calls": 1}, speech={"tts": ["espeak"]}, media={"max_legs": 300}, log={"level": "debug"})
+        write(limits={"max_calls": 1}, speech={"tts": ["espeak"]}, store={"pool_size": 3}, log={"level": "debug"})
         report = reload()
         assert set(report["changed"]) == {"limits.max_calls", "speech.tts", "log.level"}
-        assert report["need_restart"] == ["media.max_legs"]
+        assert report["need_restart"] == ["store.pool_size"]
         with server.phone() as late:
             assert late.dial() == 503
         since = phone.mark()

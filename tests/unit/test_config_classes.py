@@ -49,7 +49,7 @@ def test_the_most_exact_name_decides() -> None:
     assert effect_of("sip.listeners[3].deny") is Effect.AT_ONCE
     assert effect_of("sip.listeners[3].port") is effect_of("sip.listeners") is Effect.RESTART
     assert effect_of("media.full_busy") is Effect.AT_ONCE
-    assert effect_of("media.port_low") is Effect.RESTART
+    assert effect_of("media.port_low") is Effect.NEW_CALLS
     with pytest.raises(KeyError, match="nonsense"):
         effect_of("nonsense")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +22,7 @@ from voicegw.call.capture_config import CaptureConfig
 from voicegw.call.facts import Entry, KeyWasPressed
 from voicegw.call.supervision import SupervisionConfig
 from voicegw.cluster.config import ClusterConfig
-from voicegw.config import Config, LimitsConfig, LogConfig, PathsConfig
+from voicegw.config import Config, LimitsConfig, LogConfig, PathsConfig, SpeechConfig
 from voicegw.gateway.audiosocket.config import AudioSocketConfig, AudioSocketListener
 from voicegw.gateway.audiosocket.legs import AudioSocketLegs
 from voicegw.gateway.config import SipConfig
@@ -32,6 +32,7 @@ from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.gateway.tls_config import TlsClientSettings
+from voicegw.media.config import MediaConfig
 from voicegw.media.pool import MediaPool
 from voicegw.ports.cluster import Line
 from voicegw.recording.config import RecordingConfig
@@ -39,7 +40,7 @@ from voicegw.recording.seal_keys import KeyRing, SealPrivateKey, write_key_pair
 from voicegw.runtime.node import Node as RunningNode
 from voicegw.runtime.observability_config import ObservabilityConfig
 from voicegw.runtime.services import CallServices
-from voicegw.server import build
+from voicegw.server import build, media_lines
 from voicegw.server_homer import HomerDesk
 from voicegw.server_settings import LiveSettings
 from voicegw.storage.config import RetentionConfig, StoreConfig
@@ -220,6 +221,62 @@ def test_engines_start_anew_where_their_files_are_elsewhere(
         apply(settings, replace(settings.current, paths=paths))
         assert made.pop() == paths and not made
         assert given_to_calls(built).speaker is built.speech  # type: ignore[comparison-overlap]
+
+
+class Worker:
+    """A media worker that is started and ended, and not there at all."""
+
+    lines: tuple[str, ...] = ()
+    ready, report, pid = True, None, None
+
+    def __init__(self, line: Sequence[str], _on_event: object, _on_lost: object) -> None:
+        self.command_line, self.ended = tuple(line), False
+
+    async def start(self) -> None:
+        if '"max_legs":7,' in self.command_line[self.command_line.index("--settings") + 1]:
+            raise LocalError("no luck")
+
+    async def close(self) -> None:
+        self.ended = True
+
+    def send(self, _command: object) -> None: ...
+
+
+def test_media_workers_of_another_make_take_the_calls_to_come(
+    node: tuple[RunningNode, LiveSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voicegw.media.pool.MediaClient", Worker)
+    built, settings = node
+    assert isinstance(built.media, MediaPool)
+    media = MediaConfig(workers=2, port_low=20000, port_high=20099, max_legs=64)
+    before = built.media._workers
+    apply(settings, replace(settings.current, media=media))
+    made = [one.client.command_line for one in built.media._workers]
+    assert made == [tuple(line) for line in media_lines(settings.current, ())] and built.media._workers != before
+    with pytest.raises(ConfigError, match="media workers do not start"):
+        apply(settings, replace(settings.current, media=replace(media, max_legs=7)))
+    assert [one.client.command_line for one in built.media._workers] == made and settings.current.media == media
+
+
+def test_media_workers_that_were_started_in_vain_are_ended(
+    node: tuple[RunningNode, LiveSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Worker] = []
+
+    class Noted(Worker):
+        async def start(self) -> None:
+            started.append(self)
+
+    def fails(_config: Config, _counters: object) -> None:
+        raise ConfigError("no engine")
+
+    monkeypatch.setattr("voicegw.media.pool.MediaClient", Noted)
+    monkeypatch.setattr("voicegw.server_settings.make_speech", fails)
+    _, settings = node
+    wanted = replace(settings.current, media=MediaConfig(max_legs=64), speech=SpeechConfig(asr_workers=1))
+    with pytest.raises(ConfigError, match="no engine"):
+        apply(settings, wanted)
+    assert [one.ended for one in started] == [True]
 
 
 def test_what_is_seen_of_people_in_the_log(

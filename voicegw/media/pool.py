@@ -3,6 +3,9 @@
 All legs of a call are in one worker, the emptiest at its beginning. When a worker dies its calls are built again in
 a living one, or in its successor where there is no other; the peers are then told of the new ports (LegMoved). What
 cannot be built again is lost.
+
+What a worker is made with (rows, ports) is changed by making other workers: they take the calls to come, and those
+of before end with their last call.
 """
 
 from __future__ import annotations
@@ -29,18 +32,23 @@ _log = logging.getLogger(__name__)
 _RESCUE_S: Final = 8.0
 """A caller waits this long for a worker to go on with: a new one starts within two or three seconds."""
 _POLL_S: Final = 0.05
+_REST_S: Final = 5.0
+"""At least so long after its last call a worker is there: files are finished, and told of."""
 
 OnCallsLost = Callable[[frozenset[CallId], str], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     """One worker, and how much of it is taken."""
 
     index: int
-    client: MediaClient
+    """No other one of this pool ever has the same."""
     fullness: Fullness
+    client: MediaClient = field(init=False)
     calls: set[CallId] = field(default_factory=set)
+    eased: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when something is over that it had."""
 
 
 @dataclass(slots=True)
@@ -82,19 +90,23 @@ class MediaPool:
         self._on_event = on_event
         self._on_worker_lost = on_worker_lost
         self._on_calls_lost = on_calls_lost
-        self._workers = [
-            _Worker(
-                index,
-                MediaClient(line, partial(self._take, index), partial(self._lost, index)),
-                Fullness(full_busy, full_late),
-            )
-            for index, line in enumerate(command_lines)
-        ]
+        self._full = full_busy, full_late
+        self._made = 0
+        self._workers = [self._make(line) for line in command_lines]
+        """Those that take calls to come."""
+        self._prepared: list[_Worker] = []
+        self._retired: dict[_Worker, asyncio.Task[None]] = {}
         self._calls: dict[CallId, _Carried] = {}
         self._by_leg: dict[LegId, _Carried] = {}
         self._captured: dict[CallId, tuple[_Worker, str]] = {}
         """Who writes a capture, and where to: it may last a little longer than the audio of its call."""
         self._rescues: set[asyncio.Task[None]] = set()
+
+    def _make(self, command_line: Sequence[str]) -> _Worker:
+        worker = _Worker(self._made, Fullness(*self._full))
+        worker.client = MediaClient(command_line, partial(self._take, worker), partial(self._lost, worker))
+        self._made += 1
+        return worker
 
     @property
     def has_room(self) -> bool:
@@ -103,26 +115,72 @@ class MediaPool:
 
     def change_limits(self, full_busy: float, full_late: float) -> None:
         """When a worker is full, by its reports from now on; see :class:`voicegw.media.config.MediaConfig`."""
+        self._full = full_busy, full_late
         for worker in self._workers:
-            worker.fullness.busy_limit, worker.fullness.late_limit = full_busy, full_late
+            worker.fullness.busy_limit, worker.fullness.late_limit = self._full
 
     def change(self, command_lines: Sequence[Sequence[str]], settings: Sequence[m.ChangeSettings]) -> None:
         """Other ``settings`` for each worker that runs; the command lines say the same to who starts later."""
         for worker, line, changed in zip(self._workers, command_lines, settings, strict=True):
             worker.client.command_line = tuple(line)
             worker.client.send(changed)
+        for worker in self._retired:
+            worker.client.send(settings[0])  # its ports and rows are its own all the same
+
+    async def prepare(self, command_lines: Sequence[Sequence[str]]) -> None:
+        """Start workers that :meth:`renew` puts in place of the present ones; raises LocalError where one does not
+        come up: then there are none."""
+        await self.forget()
+        self._prepared = [self._make(line) for line in command_lines]
+        starts = (worker.client.start() for worker in self._prepared)
+        try:
+            await asyncio.gather(*starts)
+        except (LocalError, asyncio.CancelledError):
+            await self.forget()
+            raise
+
+    async def forget(self) -> None:
+        """End the workers that were prepared, if any."""
+        prepared, self._prepared = self._prepared, []
+        await asyncio.gather(*(worker.client.close() for worker in prepared))
+
+    def renew(self, rest_s: float) -> None:
+        """Let the prepared workers, if any, take the calls to come. Each of the others ends ``rest_s`` after its
+        last call: its ports rest meanwhile."""
+        if not self._prepared:
+            return
+        for worker in self._workers:
+            name = f"media worker {worker.index} retires"
+            self._retired[worker] = asyncio.create_task(self._retire(worker, rest_s), name=name)
+        self._workers, self._prepared = self._prepared, []
+        _log.info("new calls go to other media workers", extra={"workers": len(self._workers)})
+
+    async def _retire(self, worker: _Worker, rest_s: float) -> None:
+        is_over = False
+        while not is_over:
+            while self._is_needed(worker):
+                worker.eased.clear()
+                await worker.eased.wait()
+            await asyncio.sleep(max(rest_s, _REST_S))
+            is_over = not self._is_needed(worker)
+        await worker.client.close()
+        del self._retired[worker]
+        _log.info("a media worker has ended with its last call", extra={"worker": worker.index})
+
+    def _is_needed(self, worker: _Worker) -> bool:
+        return bool(worker.calls) or any(one is worker for one, _ in self._captured.values())
 
     def states(self) -> list[WorkerState]:
-        """How each worker is, in their order. Any thread may ask."""
+        """How each worker is, in their order, then those that end their calls. Any thread may ask."""
         return [
             WorkerState(worker.client.pid, worker.client.ready, worker.fullness.late, worker.client.report)
-            for worker in self._workers
+            for worker in (*self._workers, *tuple(self._retired))
         ]
 
     @property
     def pids(self) -> list[int | None]:
-        """Process ids of the workers; None for one that is being restarted."""
-        return [worker.client.pid for worker in self._workers]
+        """Process ids of the workers, as in :meth:`states`; None for one that is being restarted."""
+        return [state.pid for state in self.states()]
 
     async def start(self) -> None:
         """Start all; raises LocalError when one does not come up."""
@@ -130,9 +188,10 @@ class MediaPool:
 
     async def close(self) -> None:
         """Shut all of them down."""
-        for rescue in self._rescues:
-            rescue.cancel()
-        await asyncio.gather(*(worker.client.close() for worker in self._workers))
+        for task in (*self._rescues, *self._retired.values()):
+            task.cancel()
+        workers = (*self._workers, *self._prepared, *self._retired)
+        await asyncio.gather(*(worker.client.close() for worker in workers))
 
     # ------------------------------------------------------------ from the calls
 
@@ -194,17 +253,18 @@ class MediaPool:
 
     # ------------------------------------------------------------ from the workers
 
-    def _take(self, index: int, event: m.Event) -> None:
+    def _take(self, worker: _Worker, event: m.Event) -> None:
         match event:
             case m.WorkerReport():
-                self._workers[index].fullness.take(event)
-                self._on_event(msgspec.structs.replace(event, worker=index))
+                worker.fullness.take(event)
+                self._on_event(msgspec.structs.replace(event, worker=worker.index))
             case m.CaptureEnded(call_id, wish):
                 if self._captured.get(call_id, (None, ""))[1] == wish:
                     del self._captured[call_id]
+                    worker.eased.set()
                 self._on_event(event)
             case m.LegOpened(leg_id=leg_id) if leg_id not in self._by_leg:
-                self._workers[index].client.send(m.CloseLeg(leg_id))  # too late: whoever waited has given up
+                worker.client.send(m.CloseLeg(leg_id))  # too late: whoever waited has given up
             case m.SpeechStarted() | m.SpeechStopped() | m.DtmfSent() | m.KeystreamReached() | m.LegClosed():
                 self._pass_on(event, self._by_leg.get(event.leg_id))
             case (
@@ -236,18 +296,19 @@ class MediaPool:
         self._calls.pop(carried.call_id, None)
         if carried.worker is not None:
             carried.worker.calls.discard(carried.call_id)
+            carried.worker.eased.set()
         for leg_id in [leg_id for leg_id, owner in self._by_leg.items() if owner is carried]:
             del self._by_leg[leg_id]
 
     # ------------------------------------------------------------ a dead worker
 
-    def _lost(self, index: int, reason: str) -> None:
-        worker = self._workers[index]
+    def _lost(self, worker: _Worker, reason: str) -> None:
         worker.fullness.restart()
         self._captured = {call_id: one for call_id, one in self._captured.items() if one[0] is not worker}
         orphans = [self._calls[call_id] for call_id in sorted(worker.calls)]
         worker.calls.clear()
-        self._on_worker_lost(index, reason)
+        worker.eased.set()
+        self._on_worker_lost(worker.index, reason)
         now = time.monotonic()
         for carried in orphans:
             carried.worker = None

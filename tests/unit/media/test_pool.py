@@ -28,7 +28,7 @@ class FakeClient:
     ) -> None:
         self.name, self.on_event, self.on_lost = line[0], on_event, on_lost
         self.command_line = tuple(line)
-        self.ready, self.heard_at, self.pid = True, 0.0, 1
+        self.ready, self.heard_at, self.pid, self.report = True, 0.0, 1, None
         self.commands: list[m.Command] = []
         self.ports = iter(range(40000, 50000, 2))
         self.refuses = False
@@ -36,7 +36,10 @@ class FakeClient:
         FakeClient.made.append(self)
 
     async def start(self) -> None:
-        """Nothing to start."""
+        if self.name == "broken":
+            raise LocalError("it did not start")
+        if self.name == "slow":
+            await asyncio.Event().wait()
 
     async def close(self) -> None:
         self.commands.append(m.Shutdown())
@@ -269,5 +272,84 @@ def test_a_worker_is_full_by_other_limits_from_its_next_report_on() -> None:
         rig.pool.change_limits(0.5, 0.2)
         rig.clients[0].on_event(busy)
         assert not rig.pool.has_room
+
+    play(story())
+
+
+def test_other_workers_take_the_calls_to_come_and_those_of_before_end_with_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool_module, "_REST_S", 0.0)
+
+    async def story() -> None:
+        rig = Rig(2)
+        first = await rig.talk("a")
+        await rig.pool.prepare([["new"]])
+        other = await rig.talk("b")
+        rig.pool.renew(0.0)
+        old, idle, new = rig.clients
+        await rig.talk("c")
+        await rig.pool.open_leg(LegId("desk"), CallId("a"), IP)
+        opened = [[c.leg_id for c in one.commands if isinstance(c, m.OpenLeg)] for one in rig.clients]
+        assert opened == [["leg-a", "desk"], ["leg-b"], ["leg-c"]], "all legs of a call are where it began"
+        changed = m.ChangeSettings("debug", "drop", 1, 2, (), MediaConfig(max_legs=8))
+        rig.pool.change([["newer"]], [changed])
+        assert [one.commands[-1] for one in rig.clients] == [changed] * 3, "running calls hear of it as well"
+        assert [one.command_line for one in rig.clients] == [("worker0",), ("worker1",), ("newer",)]
+        rig.pool.send(m.StartCapture(CallId("b"), "b-1.pcap", False, False, 1, 1.0))
+        idle.on_event(m.LegClosed(other, m.LegStats()))
+        old.on_event(m.LegClosed(first, m.LegStats()))
+        await rig.settle()
+        assert not any(m.Shutdown() in one.commands for one in rig.clients) and len(rig.pool.states()) == 3
+        idle.on_event(m.CaptureEnded(CallId("b"), "b-1.pcap", "b-1.pcap", 0, 0, 0, ""))
+        old.on_event(m.LegClosed(LegId("desk"), m.LegStats()))
+        await asyncio.gather(*rig.pool._retired.values())
+        assert [m.Shutdown() in one.commands for one in rig.clients] == [True, True, False]
+        assert len(rig.pool.states()) == 1 and rig.pool.has_room
+        new.die()
+        await rig.settle()
+        assert rig.lost_workers == [2], "the tallies of two workers are never one"
+        await rig.pool.close()
+
+    play(story())
+
+
+def test_the_calls_of_a_retired_worker_that_dies_go_on_in_the_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_REST_S", 0.0)
+
+    async def story() -> None:
+        rig = Rig(1)
+        leg_id = await rig.talk("a")
+        await rig.pool.prepare([["new"]])
+        rig.pool.renew(0.0)
+        rig.clients[0].die()
+        await asyncio.gather(*rig.pool._retired.values())
+        assert m.OpenLeg(leg_id, CallId("a"), IP) in rig.clients[1].commands and rig.lost_calls == []
+        assert rig.clients[0].commands[-1] == m.Shutdown()
+        await rig.pool.close()
+
+    play(story())
+
+
+def test_workers_that_do_not_come_up_change_nothing_and_unused_ones_are_ended() -> None:
+    async def story() -> None:
+        rig = Rig(1)
+        with pytest.raises(LocalError, match="did not start"):
+            await rig.pool.prepare([["good"], ["broken"]])
+        rig.pool.renew(0.0)
+        await rig.talk("a")
+        old, good, _broken = rig.clients
+        assert [type(c) for c in old.commands] == [m.OpenLeg, m.ConfigureLeg]
+        assert good.commands == [m.Shutdown()]
+        await rig.pool.prepare([["unused"]])
+        await rig.pool.forget()
+        waiting = asyncio.create_task(rig.pool.prepare([["slow"]]))
+        await rig.settle()
+        waiting.cancel()
+        await asyncio.wait((waiting,))
+        assert waiting.cancelled() and rig.pool._prepared == []
+        await rig.pool.prepare([["at the end"]])
+        await rig.pool.close()
+        assert [one.commands[-1] for one in rig.clients[3:]] == [m.Shutdown()] * 3
 
     play(story())
