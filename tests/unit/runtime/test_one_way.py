@@ -10,6 +10,7 @@ import pytest
 
 from tests.scenarios.house import LEG, House
 from voicegw.agents.actions import Gather, Say
+from voicegw.base.catalogue import CATALOGUE
 from voicegw.call import facts as f
 from voicegw.call.risk import ALERT_POINTS, CallRisk, RiskReason
 from voicegw.media import messages as m
@@ -19,6 +20,8 @@ from voicegw.runtime.one_way import LineEnds, is_private, missing_audio
 
 FINE = m.LegProbed(LEG, 2.5, True, True, 120, 118, 0, 1, True, True)
 NOTHING = m.LegProbed(LEG, 2.5, True, True, 120, 0, 0, 0, False, False)
+SHOWN = next(one.values for one in CATALOGUE if one.name == "voicegw_audio_missing_total")
+"""From the beginning, at 0: an alert that looks for an increase would not see the first of each."""
 ENDS = LineEnds("203.0.113.9", "198.51.100.4", 4000, "198.51.100.4")
 
 
@@ -41,11 +44,13 @@ def test_nothing_comes(changes: dict[str, object], ends: LineEnds, reason: str, 
     assert found is not None
     assert (found.direction, found.reason) == ("both" if changes.get("reports") else "from_peer", reason)
     assert words in found.text
+    assert found.reason in SHOWN
 
 
 def test_the_peer_says_that_it_hears_nothing() -> None:
     found = missing_audio(msgspec.structs.replace(FINE, peer_hears=False), ENDS)
     assert found is not None and (found.direction, found.reason) == ("to_peer", "unheard")
+    assert found.reason in SHOWN
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from voicegw.base.catalogue.metric import (
     WORK_S,
     Metric,
     counted,
-    counted_by,
     counted_each,
     level,
     timed,
@@ -52,8 +51,12 @@ CALLS: Final[tuple[Metric, ...]] = (
     counted("calls_refused_unrecorded", "Calls refused without a record, because of too many of them."),
     counted("call_task_failed", "Calls that an error of ours ended.", "call_tasks_failed"),
     counted("supervision_refused", "Calls to supervision codes that were not valid, or not any more."),
-    counted_by(
-        "reason", "audio_missing_*", "Legs that were silent in a direction after the answer (docs/media.md)."
+    counted_each(
+        "reason",
+        "audio_missing",
+        ("refused", "muted", "nat_ours", "nat_peer", "address", "firewall", "unheard"),
+        "Legs that were silent in a direction after the answer (docs/media.md).",
+        "audio_missing",
     ),
     counted("keys_repeated_dropped", "Keys that came a second way and were not counted twice."),
     counted("recording_failed", "Recordings that a call lost.", "recordings_lost"),
