@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from voicegw.testing.bench import _object_counts
 from voicegw.testing.bench._object_counts import Held, ask
 from voicegw.testing.bench._overload_step import Step
 from voicegw.testing.bench._processes import ProcessUse
@@ -51,6 +53,19 @@ def test_what_waits_for_the_collector_is_no_growth() -> None:
     ]
     (row,) = slopes(waiting, 0.0)
     assert row.blocks == pytest.approx(1.0, abs=0.3)
+
+
+def test_decoders_come_and_go_and_what_calls_leave_behind_is_seen_beside_them() -> None:
+    """17 MB each, from one to three at a time, and more of them later on; 0.1 kB a call stay."""
+    decoders = [(1 + n * 3 % 2 + (n > 6)) for n in range(1, 13)]
+    minutes = []
+    for n, count in enumerate(decoders, 1):
+        one = minute(n, 0.1, 0.0)
+        use = replace(one.uses[0], rss_kb=one.uses[0].rss_kb + 17_000 * count)
+        minutes.append(replace(one, uses=(use,), held={7: replace(one.held[7], decoders=count)}))
+    (row,) = slopes(minutes, 0.0)
+    assert row.kb == pytest.approx(100)
+    assert row.decoders == (2, 2)
 
 
 @pytest.mark.parametrize(("lost", "flat"), [(0, True), (1, False)])
@@ -124,6 +139,22 @@ def test_a_process_without_an_answer_is_not_asked(tmp_path: Path) -> None:
     finally:
         os.kill(pid, 9)
         os.waitpid(pid, 0)
+
+
+def test_blocks_and_decoders_of_a_process_are_told(tmp_path: Path) -> None:
+    class Recognizer:
+        """Of that name in the recogniser, too."""
+
+    ours = [Recognizer(), Recognizer()]
+    before = signal.signal(signal.SIGUSR1, _object_counts._tell)
+    os.environ[_object_counts._FOLDER] = str(tmp_path)
+    try:
+        found = ask(tmp_path, [os.getpid()])[os.getpid()]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        del os.environ[_object_counts._FOLDER]
+    assert found.decoders == len(ours)
+    assert found.blocks > found.objects > 0
 
 
 def _stdin(folder: Path) -> list[tuple[int, int, str, int, int]]:

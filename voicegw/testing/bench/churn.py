@@ -187,7 +187,7 @@ class Bench:
 class Slope:
     """Of one process over the minutes after the warm-up: ``kb`` of resident memory and ``anonymous_kb`` of what no
     file backs per 1,000 calls, ``blocks`` for each call, ``fds`` per 1,000 calls; and what it had at the beginning
-    and at the end of them."""
+    and at the end of them. Memory that decoders hold is not in ``kb``: their number is told."""
 
     process: str
     kb: float
@@ -196,6 +196,7 @@ class Slope:
     fds: float
     rss_mb: tuple[float, float]
     descriptors: tuple[int, int]
+    decoders: tuple[int, int]
 
 
 def slopes(minutes: Sequence[Minute], warm_up_s: float) -> list[Slope]:
@@ -208,12 +209,13 @@ def slopes(minutes: Sequence[Minute], warm_up_s: float) -> list[Slope]:
     found = []
     for pid in sorted(there):
         rows = [next(use for use in minute.uses if use.pid == pid) for minute in steady]
+        decoders = [minute.held[pid].decoders if pid in minute.held else 0 for minute in steady]
         counted = _lows([(minute.calls, minute.held[pid].blocks) for minute in steady if pid in minute.held])
         found.append(
             Slope(
                 rows[0].role,
-                round(1000 * _slope(calls, [row.rss_kb for row in rows]), 1),
-                round(1000 * _slope(calls, [row.anonymous_kb for row in rows]), 1),
+                round(1000 * _slope(calls, [row.rss_kb for row in rows], decoders), 1),
+                round(1000 * _slope(calls, [row.anonymous_kb for row in rows], decoders), 1),
                 round(_slope(*zip(*counted, strict=True)), 3) if len(counted) > 2 else 0.0,
                 round(
                     1000 * _slope(*zip(*_lows([*zip(calls, (row.fds for row in rows), strict=True)]), strict=True)),
@@ -221,6 +223,7 @@ def slopes(minutes: Sequence[Minute], warm_up_s: float) -> list[Slope]:
                 ),
                 (round(rows[0].rss_kb / 1024, 1), round(rows[-1].rss_kb / 1024, 1)),
                 (rows[0].fds, rows[-1].fds),
+                (decoders[0], decoders[-1]),
             )
         )
     return found
@@ -233,9 +236,15 @@ def _lows(counted: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return lows if len(lows) > 2 else list(counted)
 
 
-def _slope(calls: Sequence[float], values: Sequence[float]) -> float:
-    """Least squares."""
-    return float(np.polyfit(calls, values, 1)[0])
+def _slope(calls: Sequence[float], values: Sequence[float], decoders: Sequence[int] = ()) -> float:
+    """Least squares: ``values`` by the number of calls, and by how many decoders there are at the time.
+
+    Decoders come and go with how many callers speak at once, 17 MB each, and are told apart as a level.
+    """
+    x = np.asarray(calls, dtype=float) - np.mean(calls)
+    held = np.asarray(decoders or [0] * len(calls), dtype=float)
+    terms = np.stack([x, held - held.mean(), np.ones(len(x))], axis=1)
+    return float(np.linalg.lstsq(terms, np.asarray(values, dtype=float), rcond=None)[0][0])
 
 
 def figures(churn: Churn, warm_up_s: float) -> dict[str, object]:
@@ -296,7 +305,7 @@ def found_calls(churn: Churn) -> int:
 def _line(minute: Minute) -> str:
     each = ", ".join(
         f"{use.role} {use.rss_kb / 1024:.1f} ({use.anonymous_kb / 1024:.1f} anonymous, {use.fds} fds, "
-        f"{held.blocks if held else 0} blocks)"
+        f"{held.blocks if held else 0} blocks{f', {held.decoders} decoders' if held and held.decoders else ''})"
         for use in minute.uses
         for held in (minute.held.get(use.pid),)
     )
