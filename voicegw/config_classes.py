@@ -28,7 +28,7 @@ def _of(section: str, *names: str) -> tuple[str, ...]:
 
 
 AT_ONCE: Final = (
-    *("limits", "drain", "tolls", "llm", "models"),
+    *("limits", "drain", "tolls", "llm", "models", "phones"),
     *_of("log", "level", "format", "personal", "personal_key_env"),
     *_of("sip", "strangers", "guard", "forward_to", "accept_messages", "replaceable", "identity", "locating"),
     *_of("sip", "max_calls", "max_transactions", "max_setups", "overload_ms", "retry_after_s", "connections"),
@@ -36,8 +36,6 @@ AT_ONCE: Final = (
     *_of("sip", "advertised_ip", "t1_ms"),
     *_of("sip.listeners[]", "allow", "deny", "origins", "advertised_ip", "advertised_name", "advertised_port"),
     *_of("sip.listeners[]", "certificate", "key", "client_ca", "client_certificates", "min_version"),
-    *_of("phones", "accounts", "expires_s", "min_expires_s", "max_expires_s", "max_contacts", "max_bindings"),
-    *_of("phones", "ping_s", "pings_missed", "ring_s", "algorithms", "md5_only", "nonce_life_s", "failures"),
     *_of("audiosocket", "max_connections", "id_s", "announced_s"),
     *_of("audiosocket.listeners[]", "called", "allow"),
     *_of("media", "full_busy", "full_late", "draining_s", "jitter_start_ms", "jitter_min_ms", "jitter_max_ms"),
@@ -68,7 +66,6 @@ RESTART: Final = (
     *_of("paths", "tools", "control"),
     *_of("cluster", "redis", "redis_password_env", "name", "node"),
     *_of("sip", "listen_ip", "listen_port", "listeners"),
-    *_of("phones", "domain", "realm"),
     *_of("audiosocket", "listeners"),
     *_of("store", "url", "spool", "busy_timeout_ms", "pool_size"),
     *_of("api", "enabled", "listen_host", "listen_port", "key_file"),

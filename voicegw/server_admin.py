@@ -35,7 +35,7 @@ def make_api(
     installer: NodeInstaller,
     trunks: TrunkSwitch,
     browsers: BrowserLegs,
-    phones: NodePhones | None,
+    phones: NodePhones,
     lifecycle: Lifecycle,
     recordings: SealedRecordings,
     cluster: ClusterPart | None = None,

@@ -128,7 +128,6 @@ class Served:
         node_name = config.cluster.node or socket.gethostname()
         self._tolls = NodeTolls(self.node.gateway.trunks.tolls, config.store, node_name, SystemClock())
         self.api: Api | None = None
-        self._phones: NodePhones | None = None
         if browsers is not None:
             # A second of loading that a server without an API does not spend.
             from voicegw.server_admin import make_api, make_recordings, phone_secrets
@@ -146,8 +145,7 @@ class Served:
         self._settings.on_files = self._use_files
         if self._cluster is not None:
             self._settings.on_cluster, self._settings.check_cluster = self._cluster.use, self._cluster.check
-        if self._phones is not None:
-            self._settings.on_phones = self._phones.refresh
+        self._settings.on_phones = self._phones.use
 
     async def start(self) -> None:
         """The node first. Calls need no API: one that cannot start is told and counted, and the node goes on.
@@ -162,8 +160,7 @@ class Served:
         await self.node.start()
         if self._cluster is not None:
             await self._cluster.start()
-        if self._phones is not None:
-            self._phones.start()
+        self._phones.start()
         self._is_started = True
         if self._is_changed:
             self.node.prepare()
@@ -217,8 +214,7 @@ class Served:
         if self.api is not None:
             await self.api.close()
         await self._faces.close()
-        if self._phones is not None:
-            await self._phones.close()
+        await self._phones.close()
         await self._trunks.close()
         await self.node.close()
         await self._tolls.close()
@@ -244,10 +240,7 @@ def _nonces(config: Config) -> SharedNonces | None:
     return SharedNonces(derive(key, "digest nonces"), lambda: clock.wall() - clock.monotonic())
 
 
-def _phones(config: Config, node: Node, open_secret: OpenSecret | None) -> NodePhones | None:
-    """Where nobody registers there is nothing to keep."""
-    if not config.phones.domain:
-        return None
+def _phones(config: Config, node: Node, open_secret: OpenSecret | None) -> NodePhones:
     assert isinstance(node.gateway, SipGateway)
     return NodePhones(config.phones, config.store, node.gateway, SystemClock(), open_secret)
 

@@ -61,7 +61,7 @@ class NodeGauges:
             found |= trunk_levels(statuses(self._node.gateway.trunks, self._node.gateway.watch.snapshot()))
         if isinstance(self._node.media, MediaPool):
             found |= _media(self._node.media)
-        if self._phones is not None:
+        if self._phones is not None and self._phones.domain:
             found["phones_registered"] = float(sum(one.registered for one in self._phones.snapshot().values()))
         return found
 

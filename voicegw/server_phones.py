@@ -64,7 +64,8 @@ class NodePhones:
         clock: Clock,
         open_secret: OpenSecret | None,
     ) -> None:
-        """``open_secret``: None where there is no API, and so no accounts in the store."""
+        """``open_secret``: None where there is no API, and so no accounts in the store. Without a domain nothing is
+        kept, until :meth:`use` says one."""
         self.domain = config.domain
         self.realm = config.policy.realm
         self._store_config = store
@@ -76,6 +77,7 @@ class NodePhones:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._store: Store | None = None
+        self._is_started = self._is_stale = False
         self._turn = asyncio.Lock()
         self.on_accounts: Callable[[], None] = lambda: None
         """Told when the API of this node has stored other accounts, for the other nodes."""
@@ -86,8 +88,22 @@ class NodePhones:
 
     def start(self) -> None:
         """Read what is stored, then write what changes; in the background."""
+        self._is_started = True
         self.refresh()
-        self._task = asyncio.create_task(self._run(), name="phones")
+        self._begin()
+
+    def use(self, config: PhonesConfig) -> None:
+        """Other settings, which the gateway has. Accounts of the store are read anew for another realm."""
+        self._is_stale = self._is_stale or config.policy.realm != self.realm
+        self.domain, self.realm = config.domain, config.policy.realm
+        self._begin()
+        if self._is_stale:
+            self._wake.set()
+        self.refresh()
+
+    def _begin(self) -> None:
+        if self._is_started and self._task is None and self.domain:
+            self._task = asyncio.create_task(self._run(), name="phones")
 
     async def close(self) -> None:
         """Write what has not been written yet, if the store is there."""
@@ -144,6 +160,9 @@ class NodePhones:
             await self._wake.wait()
             await asyncio.sleep(_GATHER_S)
             self._wake.clear()
+            if self._is_stale:
+                self._is_stale = False
+                await self._insist(self._take_accounts, store)
             await self._insist(self._write, store)
 
     async def _insist(self, work: Callable[[Store], Awaitable[None]], store: Store) -> None:

@@ -1,7 +1,8 @@
 """The configuration of a running node: how settings that change while it runs get to what they are settings of.
 
-Sockets, processes and files that are open stay as they are until a restart; everything that is asked anew for each
-call, each request or each message is changed for those to come. Which is which: :mod:`voicegw.config_classes`.
+What is asked anew for each call, request or message is changed for those to come; engines and media workers are
+started anew for them. Sockets that listen, the store and what a node is called wait for a restart. Which is which:
+:mod:`voicegw.config_classes`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from voicegw.base.log import configure
 from voicegw.config import Config
 from voicegw.config_changes import changes, covered, mixed
 from voicegw.config_classes import Effect, effect_of
+from voicegw.gateway.phone_config import PhonesConfig
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.media.pool import MediaPool
 from voicegw.recording.seal_keys import KeyRing, SealPublicKey, read_key_ring, read_public_keys
@@ -35,7 +37,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _Switch: TypeAlias = tuple[tuple[str, ...], Callable[[Config], T]]
-_REGISTRAR: Final = "phones.domain"
 _CERTIFICATE: Final = ("api.tls_cert", "api.tls_key")
 MODELS: Final = ("llm",)
 ENGINES: Final = (
@@ -89,8 +90,8 @@ class LiveSettings:
         """Told of other times of the cluster, and of other addresses of this node."""
         self.check_cluster: Callable[[Config], None] = lambda _config: None
         """Asked before; raises ConfigError."""
-        self.on_phones: Callable[[], None] = lambda: None
-        """Told that there may be other phones."""
+        self.on_phones: Callable[[PhonesConfig], None] = lambda _config: None
+        """Told of other phones, and of other settings of them."""
         # Those that may fail come first, and all but the last one can be taken back.
         self._failing: tuple[_Switch[Awaitable[None]], ...] = (
             (("api",), self._check_api),
@@ -130,8 +131,6 @@ class LiveSettings:
         """What of ``new`` differs from what is in force: what can be changed now, and what needs a restart."""
         differing = changes(self.current, new)
         waiting = [name for name in differing if effect_of(name) is Effect.RESTART]
-        if _REGISTRAR in waiting:  # there are no phones without it, and other ones with another
-            waiting = [name for name in differing if name in waiting or name.startswith("phones.")]
         if bool(self.current.api.tls_cert) != bool(
             new.api.tls_cert
         ):  # another file is one thing, a start of TLS another
@@ -271,7 +270,7 @@ class LiveSettings:
 
     def _phones(self, config: Config) -> None:
         self._gateway.use_phones(config.phones)
-        self.on_phones()
+        self.on_phones(config.phones)
 
     def _tolls(self, config: Config) -> None:
         self._gateway.trunks.tolls.use(config.tolls)

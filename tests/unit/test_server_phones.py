@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from tests.unit.api.rig import FakeInstaller
@@ -53,11 +54,16 @@ def open_secret(phone_id: str, sealed: bytes) -> str:
 class House:
     """A node with its registrar; ``async with`` starts and stops it."""
 
-    def __init__(self, work: Path) -> None:
-        self.node = Node(phones=CONFIG)
-        self.phones = NodePhones(CONFIG, stored(work), self.node.gateway, SystemClock(), open_secret)
+    def __init__(self, work: Path, config: PhonesConfig = CONFIG) -> None:
+        self.node = Node(phones=config)
+        self.phones = NodePhones(config, stored(work), self.node.gateway, SystemClock(), open_secret)
         self.changed = asyncio.Event()
         self.phones.on_change = lambda _state: self.changed.set()
+
+    def use(self, config: PhonesConfig) -> None:
+        """As a reload does it."""
+        self.node.gateway.use_phones(config)
+        self.phones.use(config)
 
     async def __aenter__(self) -> House:
         self.phones.start()
@@ -99,6 +105,29 @@ def test_accounts_of_the_api_register_and_what_they_registered_survives_a_restar
             assert gone.status == 200 and not again.phones.snapshot()["carl"].registered
         async with House(tmp_path) as last:
             await last.knows("carl")
+        device.gateway.close()
+
+    run(scenario())
+
+
+def test_the_first_domain_opens_the_registrar_and_another_realm_reads_accounts_anew(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        await add(tmp_path, "carl")
+        await add(tmp_path, "dora", realm="elsewhere")
+        device = phone()
+        async with House(tmp_path, PhonesConfig()) as house:
+            assert house.phones._task is None
+            await house.phones.take_accounts()
+            house.use(CONFIG)
+            await house.knows("carl")
+            assert (await register(device, house.node, "carl")).status == 200
+            await house.knows("carl", registered=True)
+            house.use(replace(CONFIG, realm="elsewhere"))
+            await house.knows("dora")
+            assert "carl" not in house.phones.snapshot()
+            house.use(CONFIG)
+            await house.knows("carl")
+            assert "dora" not in house.phones.snapshot()
         device.gateway.close()
 
     run(scenario())

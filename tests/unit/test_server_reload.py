@@ -195,3 +195,16 @@ def test_files_of_other_places_count_where_there_is_no_store_of_documents(tmp_pa
         assert house.routes == ["second"]
 
     played(tmp_path, FileSync.OFF, story)
+
+
+def test_the_registrar_of_phones_opens_with_its_first_domain(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        gateway = house.server.node.gateway
+        assert isinstance(gateway, SipGateway) and not gateway.phones.registers
+        hashed = "0" * 32
+        report = await house.reload(phones={"domain": "voice.test", "accounts": [{"name": "anna", "md5": hashed}]})
+        assert set(report.changed) == {"phones.domain", "phones.accounts"} and not report.need_restart
+        assert gateway.phones.registers and list(house.server._phones.snapshot()) == ["anna"]
+        assert (house.server._phones.domain, house.server._phones.realm) == ("voice.test", "voice.test")
+
+    played(tmp_path, FileSync.OFF, story)

@@ -15,7 +15,6 @@ from voicegw.config_classes import AT_ONCE, NEW_CALLS
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.listener_config import ListenerConfig
-from voicegw.gateway.phone_config import PhoneEntry, PhonesConfig
 from voicegw.server_settings import ASKED, LiveSettings
 
 
@@ -67,15 +66,6 @@ def test_somebody_is_told_of_every_live_setting_and_of_nothing_else() -> None:
     for name in (*told, *ASKED):
         assert any(covered(live, (name,)) or covered(name, (live,)) for live in (*AT_ONCE, *NEW_CALLS)), name
     assert covered("sip.guard.ban_s", ["sip.guard"]) and not covered("sip.guards", ["sip.guard"])
-
-
-def test_phones_wait_for_the_registrar_that_they_need() -> None:
-    phone = PhoneEntry("anna", md5="0" * 32)
-    settings = LiveSettings(Config(), None)  # type: ignore[arg-type]
-    live, waiting = settings.split(Config(phones=PhonesConfig("voice.test", accounts=(phone,), ring_s=9.0)))
-    assert live == () and set(waiting) == {"phones.domain", "phones.accounts", "phones.ring_s"}
-    settings.current = Config(phones=PhonesConfig("voice.test"))
-    assert settings.split(Config(phones=PhonesConfig("voice.test", accounts=(phone,))))[0] == ("phones.accounts",)
 
 
 def test_what_is_a_socket_or_a_process_waits_for_a_restart() -> None:

@@ -120,8 +120,8 @@ def test_the_gateway_and_its_phones_and_audiosocket(node: tuple[RunningNode, Liv
         phones=PhonesConfig(ring_s=7.0, ping_s=8.0),
         audiosocket=AudioSocketConfig((closed,), id_s=0.5),
     )
-    told: list[str] = []
-    settings.on_phones = lambda: told.append("phones")
+    told: list[PhonesConfig] = []
+    settings.on_phones = told.append
     apply(settings, wanted)
     assert not built.gateway.trunks.welcomes("192.0.2.1")
     assert built.gateway._driver._load.limit_s == 0.099
@@ -129,7 +129,7 @@ def test_the_gateway_and_its_phones_and_audiosocket(node: tuple[RunningNode, Liv
     assert isinstance(built.audiosocket, AudioSocketLegs)
     assert built.audiosocket._new(0) in built.audiosocket._connections
     assert list(built.audiosocket._connections.values()) == [closed]
-    assert told == ["phones"]
+    assert told == [wanted.phones]
 
 
 def test_homer_is_told_another_homer_and_nobody() -> None:

@@ -14,12 +14,12 @@ class PhoneBoard(Protocol):
 
     @property
     def domain(self) -> str:
-        """What stands behind the @ of their addresses."""
+        """What stands behind the @ of their addresses; empty: nobody registers. Any thread may ask."""
         ...
 
     @property
     def realm(self) -> str:
-        """What their passwords are for."""
+        """What their passwords are for; any thread may ask."""
         ...
 
     on_change: Callable[[PhoneState], None]
@@ -40,10 +40,18 @@ class BridgedPhones:
     def __init__(self, bridge: Bridge, board: PhoneBoard) -> None:
         self._bridge = bridge
         self._board = board
-        self.domain = board.domain
-        self.realm = board.realm
         self.snapshot = board.snapshot
         self.on_change: Callable[[PhoneState], None] = lambda _state: None
+
+    @property
+    def domain(self) -> str:
+        """See :class:`PhoneBoard`."""
+        return self._board.domain
+
+    @property
+    def realm(self) -> str:
+        """See :class:`PhoneBoard`."""
+        return self._board.realm
 
     async def accounts_changed(self) -> None:
         """See :class:`PhoneBoard`."""

@@ -83,6 +83,8 @@ class PhoneBook:
         self._added = tuple(added)
         accounts = {one.name: one for one in self._added if one.enabled}
         accounts |= {entry.name: entry.account for entry in self._config.accounts}
+        if not self.registers:
+            accounts = {}
         gone = [name for name in self.registrar.users() if name not in accounts]
         gone += [
             name
@@ -97,7 +99,9 @@ class PhoneBook:
 
     def use(self, config: PhonesConfig) -> list[str]:
         """Other accounts in the configuration, limits of what is registered and ways of asking for passwords from
-        now on; domain and realm stay. Returns as :meth:`set_accounts`."""
+        now on. With another realm those that were added are gone. Returns as :meth:`set_accounts`."""
+        if config.policy.realm != self._config.policy.realm:
+            self._added = ()
         self._config = config
         self._digest.use(config.policy)
         self.registrar.limits = config.limits

@@ -46,8 +46,9 @@ class ReceptionDesk:
         """Whose calls may come from where the request at hand came from."""
 
     def use(self, policy: DigestPolicy) -> None:
-        """Ask trunks in another way from now on; the realm stays."""
-        self._digest.use(policy)
+        """Ask trunks in another way from now on."""
+        self._realm = policy.realm or TRUNK_REALM
+        self._digest.use(replace(policy, realm=self._realm))
 
     @property
     def registers(self) -> bool:

@@ -192,7 +192,7 @@ class SipGateway:
         self._speak(_speech_of(config))
 
     def use_phones(self, config: PhonesConfig) -> None:
-        """Accounts, limits and times of phones, from now on; those whose account has changed register anew."""
+        """Everything about phones, from now on; those whose password is another one are gone."""
         self._reception.use(config.policy)
         self.registrar.config = config
         self._ringing.ring_s = config.ring_s

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
@@ -97,8 +97,8 @@ class DigestServer:
         self._failures = FailureRation(policy.failures)
 
     def use(self, policy: DigestPolicy) -> None:
-        """Ask in another way from now on; the realm stays. What an address has used up of its failures stays."""
-        self._policy = replace(policy, realm=self._policy.realm)
+        """Ask in another way from now on. What an address has used up of its failures stays."""
+        self._policy = policy
         self._nonces.life_s, self._failures.limits = policy.nonce_life_s, policy.failures
 
     def check(self, request: Request, source: Address, now: float, *, as_proxy: bool = False) -> Proven | Unproven:

@@ -57,6 +57,13 @@ def test_a_phone_is_made_and_its_password_is_kept_as_hashes_under_seal(rig: Rig)
     assert PASSWORD not in rig.get("/v1/audit", "boss").text
 
 
+def test_without_a_domain_there_is_no_registrar(rig: Rig) -> None:
+    assert rig.get("/v1/phones", "boss").status_code == 200
+    rig.phones.domain = ""
+    for answer in (rig.get("/v1/phones", "boss"), rig.get("/v1/phones/bert", "boss")):
+        assert answer.status_code == 404 and "registrar" in answer.text
+
+
 def test_a_phone_is_changed_without_losing_its_password_and_removed(rig: Rig) -> None:
     rig.put("/v1/phones/bert", "boss", json={"password": PASSWORD}, headers=NEW)
     before = rig.run(stored(rig, "bert"))

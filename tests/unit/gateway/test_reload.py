@@ -27,11 +27,12 @@ from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.events import LegEnded, LegInvited, LegReferAnswered, LegReferred, LegRefused
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.listener_config import ListenerConfig
-from voicegw.gateway.phone_config import PhonesConfig
+from voicegw.gateway.phone_config import PhoneEntry, PhonesConfig
 from voicegw.gateway.shared_lines import SharedLines
 from voicegw.ports.cluster import Owner
 from voicegw.server import limit_gateway
 from voicegw.sip.address import Address
+from voicegw.sip.digest import Algorithm, make_ha1
 from voicegw.sip.message import Headers, Request, Response, serialize
 
 DENIED = "sip_guard_dropped_denied"
@@ -217,6 +218,31 @@ def test_a_phone_comes_and_one_goes_with_its_account() -> None:
             await server.gateway.media_route(f"sip:anna@{DOMAIN}")
         assert [one.name for one in server.gateway.phones.snapshot(0.0)] == ["carl"]
         close((server, anna, carl))
+
+    run(story())
+
+
+def test_the_registrar_opens_changes_its_realm_and_closes() -> None:
+    def of_realm(realm: str) -> PhoneEntry:
+        return PhoneEntry("anna", sha256=make_ha1(Algorithm.SHA_256, "anna", realm, "anna's secret"))
+
+    async def story() -> None:
+        server, anna = Node(), phone()
+        assert (await register(anna, server, "anna")).status not in (200, 401), "nobody registers here"
+        server.gateway.use_phones(PhonesConfig(DOMAIN, accounts=(entry("anna"),)))
+        assert (await register(anna, server, "anna")).status == 200
+        server.gateway.use_phones(PhonesConfig(DOMAIN, realm="elsewhere", accounts=(of_realm("elsewhere"),)))
+        assert [one.registered for one in server.gateway.phones.snapshot(0.0)] == [False]
+        assert (await register(anna, server, "anna")).status == 200
+        server.gateway.use_phones(PhonesConfig(DOMAIN, realm="elsewhere", accounts=(entry("anna"),)))
+        assert (await register(anna, server, "anna")).status == 401, "hashed for another realm"
+        server.gateway.phones.set_accounts([of_realm("elsewhere").account])
+        server.gateway.use_phones(PhonesConfig("other.test", realm="elsewhere"))
+        assert (await register(anna, server, "anna")).status == 200
+        server.gateway.use_phones(PhonesConfig())
+        assert server.gateway.phones.snapshot(0.0) == ()
+        assert (await register(anna, server, "anna")).status not in (200, 401)
+        close((server, anna))
 
     run(story())
 

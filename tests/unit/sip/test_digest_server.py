@@ -11,7 +11,7 @@ from voicegw.sip.address import Address
 from voicegw.sip.auth_headers import AuthHeader, parse_auth, write_auth
 from voicegw.sip.challenges import Authenticator, Permit
 from voicegw.sip.digest import Algorithm, Credentials, make_ha1
-from voicegw.sip.digest_server import DigestPolicy, DigestServer, Proven, Unproven
+from voicegw.sip.digest_server import DigestPolicy, DigestServer, Proven, Trial, Unproven
 from voicegw.sip.failures import FailureLimits, FailureRation
 from voicegw.sip.grammar import to_wire
 from voicegw.sip.message import Headers, Request, Response
@@ -258,9 +258,9 @@ def test_another_policy_counts_from_then_on_and_forgets_nothing() -> None:
     assert isinstance(given, Unproven)
     for _ in range(2):
         assert isinstance(Phone("anna", "guess").try_(asked), Unproven)
-    policy = DigestPolicy("elsewhere", (Algorithm.SHA_256, Algorithm.MD5), nonce_life_s=5.0)
+    policy = DigestPolicy(REALM, (Algorithm.SHA_256, Algorithm.MD5), nonce_life_s=5.0)
     asked.use(policy)
-    assert isinstance(asked.check(phone.answer(given), PEER, 4.0), Proven), "the realm stays, and so do passwords"
+    assert isinstance(asked.check(phone.answer(given), PEER, 4.0), Proven)
     later = asked.check(REQUEST, PEER, 10.0)
     assert isinstance(later, Unproven) and len(later.headers) == 2
     assert is_stale(asked.check(phone.answer(later), PEER, 16.0))
@@ -268,3 +268,7 @@ def test_another_policy_counts_from_then_on_and_forgets_nothing() -> None:
     asked._failures.fail(PEER.host, 16.0)
     asked._failures.fail(PEER.host, 16.0)
     assert isinstance(phone.try_(asked, 100.0), Proven)
+    asked.use(DigestPolicy("elsewhere"))
+    last = asked.check(phone.answer(later), PEER, 200.0)
+    assert isinstance(last, Unproven) and last.trial is Trial.ASKED, "an answer for another realm is none of ours"
+    assert 'realm="elsewhere"' in last.headers[0][1]

@@ -124,7 +124,7 @@ async def remove(name: NameInPath, parts: PartsDep, visitor: Writer, if_match: I
 
 
 def _board(parts: Parts) -> PhoneBoard:
-    if parts.phones is None:
+    if parts.phones is None or not parts.phones.domain:
         raise not_found("registrar")
     return parts.phones
 
