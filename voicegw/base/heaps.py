@@ -28,9 +28,9 @@ def share_heaps() -> None:
     _set(_M_ARENA_MAX, _HEAPS)
 
 
-def keep_large_apart() -> None:
-    """Blocks of 128 kB and more stay out of the heaps for the life of the process."""
-    _set(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+def keep_large_apart(least_bytes: int = _LARGE_BYTES) -> None:
+    """Blocks of ``least_bytes`` and more stay out of the heaps for the life of the process."""
+    _set(_M_MMAP_THRESHOLD, least_bytes)
 
 
 def _set(parameter: int, value: int) -> None:

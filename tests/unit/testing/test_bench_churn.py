@@ -42,7 +42,7 @@ def churn(kb_a_call: float = 0.0, blocks_a_call: float = 0.0, fds: int = 0) -> C
 
 def test_growth_is_a_line_through_the_minutes_after_the_warm_up() -> None:
     (row,) = slopes(churn(kb_a_call=0.3, blocks_a_call=2.0).minutes, 60.0)
-    assert (row.process, row.kb, row.blocks, row.fds) == ("gateway", 300.0, 2.0, 0.0)
+    assert (row.process, row.kb, row.blocks, row.descriptors) == ("gateway", 300.0, 2.0, (20, 20))
     assert row.anonymous_kb == 300.0
 
 
@@ -72,8 +72,7 @@ def test_decoders_come_and_go_and_what_calls_leave_behind_is_seen_beside_them() 
 def test_the_calls_of_the_moment_are_no_growth_of_descriptors_but_lost_ones_are(lost: int, flat: bool) -> None:
     """Between 92 and 95 come and go with the calls; ``lost`` stay."""
     steady = [minute(n, 0.0, 0.0, 92 + (n * 7 % 4 if n % 5 else 0) + lost * (n > 20)) for n in range(1, 41)]
-    minutes = [*steady, minute(41, 0.0, 0.0, calls=0.0)]
-    hour = replace(churn(), minutes=minutes, outcomes={"talks": replace(OUTCOME, began=4000, passed=4000)})
+    hour = replace(churn(), minutes=[*steady, minute(41, 0.0, 0.0, calls=0.0)])
     assert verdicts(hour, 0.0)["descriptors are flat"] is flat
 
 
