@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,7 @@ def _recording(log: CallLog) -> tuple[Samples, Samples, int]:
 def test_a_caller_talks_presses_keys_and_hangs_up(tmp_path: Path) -> None:
     with _house(tmp_path, "asterisk", "echo_keys") as (server, asterisk):
         asterisk.command("channel originate Local/7000@kept/n extension keys@sounds")
-        log = server.call(within_s=80)
+        log = server.call(within_s=40)
         heard = asterisk.heard()
     said, sent, rate_hz = _recording(log)
     assert rate_hz == 16_000, "G.722 is the first codec of both"
@@ -59,10 +60,35 @@ def test_a_caller_talks_presses_keys_and_hangs_up(tmp_path: Path) -> None:
 def test_a_caller_is_handed_to_the_queue(tmp_path: Path, kind: str, cause: str) -> None:
     with _house(tmp_path, "asterisk", "put_through", kind) as (server, asterisk):
         asterisk.command("channel originate Local/7001@kept/n extension tone@sounds")
-        log = server.call(within_s=80)
+        log = server.call(within_s=60)
         heard = asterisk.heard()
     assert log.cause == cause
     assert speech_seconds(heard) >= 1, "the agent"
+    assert seconds_with(heard, MEMBER_HZ) >= 3, "and then the member of the queue"
+
+
+@pytest.mark.parametrize(("called", "cause"), [("7000", "transferred"), ("7100", "callee_hangup")])
+def test_the_folder_as_it_ships_answers_and_hands_over(tmp_path: Path, called: str, cause: str) -> None:
+    """Its own agent, dialplan and targets; only addresses and ports are others. By SIP, and by AudioSocket."""
+    port, sound = free_port(), free_port()
+    asterisk = Asterisk(tmp_path, f"127.0.0.1:{port}", f"127.0.0.1:{sound}")
+    shipped = yaml.safe_load((SHIPPED / "voicegw" / "voicegw.yaml").read_text())
+    shipped["audiosocket"]["listeners"][0] |= {"ip": "127.0.0.1", "port": sound, "allow": ["127.0.0.1"]}
+    server = Server(tmp_path, port=port, settings=shipped)
+    server.write_trunk(**yaml.safe_load(asterisk.trunk("asterisk")))
+    assert shipped["paths"] == {"dialplan": "dialplan.yaml", "agents": "agents"}, "as in the server's home here"
+    home = server.configuration.parent
+    (home / "agents" / "echo_keys.yaml").unlink()
+    shutil.copytree(SHIPPED / "voicegw" / "agents", home / "agents", dirs_exist_ok=True)
+    shutil.copy(SHIPPED / "voicegw" / "dialplan.yaml", home)
+    with asterisk, server:
+        asterisk.wait_for_trunk("voicegw")
+        asterisk.command(f"channel originate Local/{called}@kept/n extension one@sounds")
+        log = server.call(within_s=60)
+        heard = asterisk.heard()
+    assert log.one("CallWasRouted")["route"] == "front desk"
+    assert log.keys == "1" and log.cause == cause
+    assert speech_seconds(heard) >= 1, "the front desk"
     assert seconds_with(heard, MEMBER_HZ) >= 3, "and then the member of the queue"
 
 
@@ -71,7 +97,7 @@ def test_both_sides_prove_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with _house(tmp_path, "asterisk-auth", "put_through", "bridged") as (server, asterisk):
         asterisk.wait_for("core show hints", r"7000@to-voicegw.*State:Idle")
         asterisk.command("channel originate Local/7001@kept/n extension tone@sounds")
-        log = server.call(within_s=80)
+        log = server.call(within_s=60)
         heard = asterisk.heard()
     assert log.one("CallWasIntroduced")["trunk"] == "asterisk-auth"
     assert log.cause == "callee_hangup"
