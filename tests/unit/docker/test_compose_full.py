@@ -120,6 +120,11 @@ def test_kamailio_tells_its_address_to_those_who_have_to_come_back_by_it(full: d
     assert listen == address(full, "kamailio")
 
 
+def test_the_nodes_believe_kamailio_who_is_behind_it(full: dict[str, Any]) -> None:
+    for name in NODES:
+        assert node(name).sip.guard.balancers == (address(full, "kamailio"),)
+
+
 def test_kamailio_answers_an_asterisk_that_asks_whether_it_is_there(full: dict[str, Any]) -> None:
     program = full["services"]["kamailio"]["build"]["dockerfile_inline"]
     assert f'"VOICEGW_KNOWN=\\"{address(full, "asterisk")}/32\\""' in program
