@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Final
 
 from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.errors import ProviderError
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 MAX_DEFINITIONS = 512
 """Language models that workers are told of. The oldest goes first; using it again defines it again."""
+
+_COUNTED: Final = ("died", "stalled", "recycled", "not_started")
+"""Shown from the start at 0: an alert that looks for an increase would not see the first of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,8 @@ class WorkerPool:
     async def start(self) -> WorkerReady:
         """Start all processes and wait until one is ready; raises ProviderError if none gets there."""
         self._first = asyncio.get_running_loop().create_future()
+        for what in _COUNTED:
+            self.counters.add(f"{self.name}_worker_{what}", 0)
         for _ in range(self._config.size):
             self._spawn(self._keep_one(), self._tasks)
         self._spawn(self._watch(), self._tasks)

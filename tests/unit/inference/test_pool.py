@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from voicegw.base.catalogue import find
 from voicegw.base.errors import ProviderError
 from voicegw.inference.job import Job
 from voicegw.inference.messages import AudioMade, StreamEnded, StreamEvent, StreamFailed, Synthesize
@@ -68,6 +69,16 @@ def test_a_job_gets_its_own_events_and_ends() -> None:
         events = await answer(first)
         assert isinstance(events[0], AudioMade) and events[0].pcm == b"one"
         assert pool.load == 0
+
+    run(body)
+
+
+def test_what_may_go_wrong_is_counted_from_the_start() -> None:
+    async def body(pool: WorkerPool) -> None:
+        counted = pool.counters.snapshot()
+        for what in ("died", "stalled", "recycled", "not_started"):
+            assert counted[f"obedient_worker_{what}"] == 0
+            assert find(f"obedient_worker_{what}") is not None, "it is in the catalogue"
 
     run(body)
 
