@@ -153,9 +153,10 @@ def test_the_server_of_speech_can_read_audio_and_waits_for_the_other_one() -> No
     assert found["speech"]["depends_on"] == {"chat": {"condition": "service_healthy"}}
 
 
-def test_trunks_and_passwords_of_a_single_server_have_a_place() -> None:
-    server = services("compose.yaml")["voicegw"]
-    config = load_config(DOCKER / "host/voicegw.yaml")
+@pytest.mark.parametrize(("name", "home"), [("compose.yaml", "host"), ("compose.gpu.yaml", "gpu")])
+def test_trunks_and_passwords_of_a_single_server_have_a_place(name: str, home: str) -> None:
+    server = services(name)["voicegw"]
+    config = load_config(DOCKER / home / "voicegw.yaml")
     assert f"./host/trunks:{config.paths.trunks}:ro" in server["volumes"]
     assert server["env_file"] == [{"path": "./host/environment", "required": False}]
     assert "docker/host/environment" in (DOCKER.parent / ".gitignore").read_text().splitlines()
