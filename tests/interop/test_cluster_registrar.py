@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.interop.fault_server import FaultServer
 from tests.interop.kamailio_peer import Kamailio
@@ -85,3 +86,34 @@ def test_one_node_is_registered_and_the_next_one_takes_its_place(
         assert log.one("CallWasIntroduced")["trunk"] == "carrier"
         assert seconds_with(heard, CALLER_HZ) >= 2 and speech_seconds(here.heard()) >= 1
     assert registrar.contacts() == [], "who stops takes its binding back"
+
+
+def each_for_itself(server: FaultServer, wished: bool) -> None:
+    """Reload with another rule."""
+    config = yaml.safe_load(server.configuration.read_text())
+    config["cluster"]["own_registrations"] = not wished
+    server.configuration.write_text(yaml.safe_dump(config))
+    assert main(["reload", "-c", str(server.configuration)]) == 0
+
+
+@pytest.mark.timeout(180)
+def test_nodes_are_registered_by_turns_or_each_for_itself_as_a_reload_says(
+    tmp_path: Path, registrar: Kamailio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARRIER_PASSWORD", "secret")
+    with RedisServer() as redis, ExitStack() as stack:
+        one, two = (node(tmp_path, name, redis, registrar) for name in ("one", "two"))
+        both = {one.address, two.address}
+        stack.enter_context(one)
+        reached_only(registrar, one)
+        stack.enter_context(two)
+        two.wait_logged("in contact with the other nodes")
+        for server in (one, two):
+            each_for_itself(server, wished=True)
+        asyncio.run(until(lambda: set(registrar.contacts()) == both))
+        each_for_itself(one, wished=False)
+        one.wait_logged("a registration is held", 2)
+        asyncio.run(until(lambda: set(registrar.contacts()) == both))
+        each_for_itself(two, wished=False)
+        reached_only(registrar, one)
+    assert registrar.contacts() == []
