@@ -322,6 +322,10 @@ def test_a_stream_forgets_its_oldest_messages(kind: Kind) -> None:
         await one.tell([b"%d" % number for number in range(1000)])
         found = [one.data for one in await two.read(B, Positions(), LONG_S)]
         assert len(found) <= 300 and b"0" not in found
+        one.keep(400)
+        await one.tell([b"%d" % number for number in range(1000, 2000)])
+        found = [one.data for one in await two.read(B, Positions(), LONG_S)]
+        assert 400 <= len(found) <= 500 and b"1999" in found, "as many as is wished from then on"
 
     run(kind, scenario)
 

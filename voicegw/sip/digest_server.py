@@ -99,7 +99,8 @@ class DigestServer:
     def use(self, policy: DigestPolicy) -> None:
         """Ask in another way from now on. What an address has used up of its failures stays."""
         self._policy = policy
-        self._nonces.life_s, self._failures.limits = policy.nonce_life_s, policy.failures
+        self._nonces.realm, self._nonces.life_s = policy.realm, policy.nonce_life_s
+        self._failures.limits = policy.failures
 
     def check(self, request: Request, source: Address, now: float, *, as_proxy: bool = False) -> Proven | Unproven:
         """Who sent ``request``. ``as_proxy`` asks with 407 where a 401 would be taken for the far end's."""

@@ -80,7 +80,8 @@ class Nonces:
         self._key = key
         self._maker = maker
         self._wall_ahead_s = wall_ahead_s
-        self._realm = realm.encode("latin-1")
+        self.realm = realm
+        """May be changed; those that are out are none of ours then."""
         self.life_s = life_s
         """Of all of them, those that are out among them; may be changed."""
         self._serial = 0
@@ -157,5 +158,5 @@ class Nonces:
             del self._used[oldest]
 
     def _mac(self, stamp: bytes, source: str) -> bytes:
-        said = b"\0".join((stamp, source.encode("latin-1", "replace"), self._realm))
+        said = b"\0".join((stamp, source.encode("latin-1", "replace"), self.realm.encode("latin-1")))
         return blake2s(said, key=self._key[:32], digest_size=_MAC_BYTES).digest()

@@ -118,3 +118,13 @@ def test_what_one_purpose_hands_out_another_one_does_not_take() -> None:
     signed = Phone("anna", "rose").answer(verdict)
     assert refused_as_stale(DigestServer(policy, find, noise, trunks).check(signed, PEER, clock.monotonic()))
     assert DigestServer(policy, find, noise, shared.of("phones")).check(signed, PEER, clock.monotonic()) == PROVEN
+
+
+def test_one_that_came_to_its_realm_later_is_understood_by_those_that_began_with_it() -> None:
+    clock, noise = ManualClock(), random.Random(5).randbytes
+    shared = SharedNonces(KEY, lambda: clock.wall() - clock.monotonic())
+    moved, other = (DigestServer(DigestPolicy(realm), find, noise, shared.of("x")) for realm in ("old", REALM))
+    moved.use(DigestPolicy(REALM))
+    verdict = moved.check(REQUEST, PEER, clock.monotonic())
+    assert isinstance(verdict, Unproven)
+    assert other.check(Phone("anna", "rose").answer(verdict), PEER, clock.monotonic()) == PROVEN
