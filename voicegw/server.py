@@ -186,6 +186,7 @@ def build(
         phones=config.phones,
         trunks=trunks,
         nonces=nonces,
+        node_name=config.cluster.node,
     )
     limit_gateway(gateway, config.limits)
     closables: tuple[Closable, ...] = (http,)

@@ -152,6 +152,7 @@ def test_what_nodes_share_is_as_the_file_says_from_the_reload_on(tmp_path: Path)
         shared, bans = part.node._shared, part.node.bans
         assert isinstance(shared, RedisShared)
         assert (gateway.watch.turns.by, bans.is_shared, shared._kept) == ("voicegw", True, 20_000)
+        assert gateway.watch._node_name == "a", "two nodes of one machine are two"
         wanted = {"own_registrations": False, "share_bans": False, "events": 300}
         report = await house.reload(cluster=wanted)
         assert (set(report.changed), report.need_restart) == ({f"cluster.{name}" for name in wanted}, ())
@@ -162,7 +163,7 @@ def test_what_nodes_share_is_as_the_file_says_from_the_reload_on(tmp_path: Path)
         await house.reload(cluster={"own_registrations": True, "share_bans": True})
         assert (gateway.watch.turns.by, bans.is_shared, shared._kept) == ("voicegw", True, 400)
 
-    played(tmp_path, FileSync.OFF, story, cluster={"redis": "redis://127.0.0.1:1/0"})
+    played(tmp_path, FileSync.OFF, story, cluster={"redis": "redis://127.0.0.1:1/0", "node": "a"})
 
 
 def test_agents_dialplan_and_trunks_of_other_places_are_taken_in(tmp_path: Path) -> None:

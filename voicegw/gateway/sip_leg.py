@@ -61,7 +61,8 @@ class SipGateway:
 
     ``credentials`` answers challenges for what is dialled under an account; ``phones`` register here; calls come
     and go by ``trunks``. ``fetch_certificate``: where certificates of signed callers come from; None: the web.
-    ``nonces``: what nodes challenge with that take one another's; None: a node on its own.
+    ``nonces``: what nodes challenge with that take one another's; None: a node on its own. ``node_name``: empty for
+    that of the machine.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class SipGateway:
         trunks: TrunkDesk | None = None,
         fetch_certificate: Fetch | None = None,
         nonces: SharedNonces | None = None,
+        node_name: str = "",
     ) -> None:
         self.trunks = trunks or TrunkDesk((), config.strangers, counters)
         node = _speech_of(config)
@@ -105,7 +107,7 @@ class SipGateway:
         resolver = Resolver(config.locating, driver.abilities, random=random, clock=clock, counters=counters)
         self.servers = Servers(config.locating, resolver, self.requests, driver, counters)
         self.watch = TrunkWatch(
-            driver, self.requests, self.servers, self.trunks, random, counters, socket.gethostname()
+            driver, self.requests, self.servers, self.trunks, random, counters, node_name or socket.gethostname()
         )
         policy = TargetPolicy(config.forward_to)
         self._outgoing = OutgoingCalls(driver, self.servers, policy, random, counters)
