@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.interop import scanner
 from tests.interop.api_desk import ApiDesk
 from tests.interop.commands import Shell
 from tests.interop.fault_server import FaultServer
@@ -21,6 +24,7 @@ from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
+HEALTH = Path(__file__).parents[2] / "docker" / "healthcheck.py"
 SCANNER, SPRAYER, NUISANCE, DENIED = "127.0.0.66", "127.0.0.67", "127.0.0.68", "127.0.0.69"
 
 
@@ -148,6 +152,19 @@ def test_scanners_get_silence_while_a_call_talks(tmp_path: Path) -> None:
         _bans_by_command(server, Shell(server, desk, tmp_path, "config:read", "trunks"))
         phone.hang_up()
         assert server.wait_ended(phone).keys == "159"
+
+
+def test_strangers_get_silence_and_this_machines_own_look_an_answer(tmp_path: Path) -> None:
+    """With ``strangers: silent``. The image's health check, and Kubernetes', ask by OPTIONS whether we live."""
+    sip = {"strangers": "silent", "guard": {"trusted": ["127.0.0.1/32"]}}
+    with FaultServer(tmp_path, settings={"sip": sip}) as server:
+        place = (server.host, str(server.port))
+        command = [sys.executable, "-I", "-S", str(HEALTH), *place]
+        assert subprocess.run(command, timeout=60, check=False).returncode == 0
+        ping = subprocess.run(["sipsak", "-s", f"sip:demo@{server.address}"], timeout=60, check=False)
+        assert ping.returncode == 0, "and so does any program here"
+        asks = [sys.executable, str(scanner.__file__), NUISANCE, "phone", "127.0.0.1", *place]
+        assert subprocess.run(asks, capture_output=True, text=True, timeout=60).stdout == "silence\n"
 
 
 def _bans_by_command(server: FaultServer, shell: Shell) -> None:
