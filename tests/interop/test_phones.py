@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.interop.baresip_peer import Baresip, dial, hang_up, hang_up_by_peer, listen
 from tests.interop.namespace import Namespace
 from tests.interop.server import Server
 from tests.interop.sound import seconds_with, tone
 from tests.interop.test_supervision import calling, controlled
+from voicegw.cli.main import main
 from voicegw.sip.digest import Algorithm, make_ha1
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -32,10 +34,10 @@ def phones() -> dict[str, Any]:
     return {"domain": DOMAIN, "accounts": [anna], "min_expires_s": 2, "expires_s": 60}
 
 
-def house(work: Path, namespace: Namespace) -> Server:
+def house(work: Path, namespace: Namespace, *, is_open: bool = True) -> Server:
     """A server that puts every caller through to Anna's phone."""
     target = {"name": "desk", "uri": f"sip:anna@{DOMAIN}", "kind": "bridged"}
-    settings = {"phones": phones(), "transfer": {"targets": [target]}}
+    settings = {"phones": phones() if is_open else {}, "transfer": {"targets": [target]}}
     return Server(work, agent="put_through", namespace=namespace, settings=settings)
 
 
@@ -73,6 +75,24 @@ def test_a_caller_is_put_through_to_a_registered_phone(
     assert seconds_with(caller.heard(), DESK_HZ) >= 2
     assert seconds_with(desk.heard(), CALLER_HZ) >= 2
     assert seconds_with(desk.heard(), DESK_HZ) == 0
+
+
+def test_a_reload_opens_the_registrar_and_the_next_caller_is_put_through(
+    tmp_path: Path, namespace: Namespace
+) -> None:
+    with house(tmp_path, namespace, is_open=False) as server:
+        config = yaml.safe_load(server.configuration.read_text()) | {"phones": phones()}
+        server.configuration.write_text(yaml.safe_dump(config))
+        assert main(["reload", "-c", str(server.configuration)]) == 0
+        with (
+            Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(server)) as desk,
+            Baresip(tmp_path, namespace, tone(CALLER_HZ, 20)) as caller,
+        ):
+            seen(server, "phone registered")
+            caller.do([*dial(server.uri), *listen(6), *hang_up()])
+            log = server.call()
+    assert log.one("CallerWasConnected")["target"] == "desk"
+    assert seconds_with(caller.heard(), DESK_HZ) >= 2 and seconds_with(desk.heard(), CALLER_HZ) >= 2
 
 
 @pytest.mark.long
