@@ -32,13 +32,17 @@ class Balancers:
     def sender(self, incoming: Incoming) -> Address:
         """Whom the proxy names; the source itself of what came by none, or where it names nobody."""
         source = incoming.source
-        if not self._networks or not self._is_one(source.host):
+        if not self.has(source.host):
             return source
         named = incoming.request.headers.get_all(SOURCE)
         try:
             return source._replace(host=str(ipaddress.ip_address(named[-1].strip().strip("[]"))))
         except (IndexError, ValueError):
             return source
+
+    def has(self, host: str) -> bool:
+        """Whether it is the address of one."""
+        return bool(self._networks) and self._is_one(host)
 
     def _look_up(self, host: str) -> bool:
         address = ipaddress.ip_address(host)

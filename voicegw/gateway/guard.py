@@ -171,6 +171,10 @@ class Guard:
         """Who sent a request: its source, or whom a balancer names."""
         return self._balancers.sender(incoming)
 
+    def is_balancer(self, host: str) -> bool:
+        """Whether this is the address of a proxy that is believed what it says of others."""
+        return self._balancers.has(host)
+
     def ignores_sender(self, incoming: Incoming, now: float) -> float:
         """Seconds for which whom a balancer names is banned still, 0 for nobody. It is told: to a balancer silence
         is the death of a node."""

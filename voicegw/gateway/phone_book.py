@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import RandomBytes
@@ -18,11 +18,13 @@ from voicegw.sip.grammar import from_wire, unescape
 from voicegw.sip.headers import NameAddr
 from voicegw.sip.incoming import Incoming
 from voicegw.sip.nonces import SharedNonces
+from voicegw.sip.path import proxy_of
 from voicegw.sip.reception import Answer, Decision, Welcome
 from voicegw.sip.registrar import Registered, Registrar
 from voicegw.sip.uri import SipUri, uri_scheme
 
 _FORBIDDEN: Final = Answer(403, is_final=True)
+_NO_PATH: Final = Answer(420, (("Unsupported", "path"),), kept=True)
 DIALOG: Final = "dialog"
 PRESENCE: Final = "presence"
 
@@ -37,6 +39,42 @@ class PhoneState:
     registered: bool
     calls: int
     devices: tuple[str, ...] = ()
+
+
+class PhoneSharing(Protocol):
+    """Other nodes that call our phones; told of what this one finds out by itself."""
+
+    def followed(self, name: str, done: Registered) -> None:
+        """A REGISTER was answered with 200."""
+        ...
+
+    def dropped(self, name: str, binding: Binding) -> None:
+        """A device is gone without a word."""
+        ...
+
+    def removed(self, name: str) -> None:
+        """All that was bound has ended with the account, or with its password."""
+        ...
+
+    def reset(self, names: Iterable[str]) -> None:
+        """What is bound of these was read from the store, or their accounts are new."""
+        ...
+
+
+class Unshared:
+    """Of a node on its own."""
+
+    def followed(self, name: str, done: Registered) -> None:
+        """See the protocol."""
+
+    def dropped(self, name: str, binding: Binding) -> None:
+        """See the protocol."""
+
+    def removed(self, name: str) -> None:
+        """See the protocol."""
+
+    def reset(self, names: Iterable[str]) -> None:
+        """See the protocol."""
 
 
 class PhoneBook:
@@ -58,6 +96,9 @@ class PhoneBook:
         """Whose wrong passwords count; whom a balancer names."""
         self.ignores: Callable[[Incoming, float], float] = lambda _incoming, _now: 0.0
         """Seconds for which that one is banned: nothing of what it says is looked at."""
+        self.is_balancer: Callable[[str], bool] = lambda _host: False
+        """Whose word is taken for the way to a phone (RFC 3327)."""
+        self.sharing: PhoneSharing = Unshared()
         self.listeners: list[Callable[[PhoneState], None]] = []
         self.set_accounts(())
 
@@ -91,10 +132,12 @@ class PhoneBook:
             for name, one in accounts.items()
             if name in self._accounts and self._accounts[name].ha1 != one.ha1 and name not in gone
         ]
-        self._accounts = accounts
+        fresh, self._accounts = accounts.keys() - self._accounts.keys(), accounts
         dropped = [name for name in gone if self.registrar.remove(name)]
         for name in dropped:
             self._tell(name, 0.0)
+            self.sharing.removed(name)
+        self.sharing.reset(sorted({*fresh, *dropped}))
         return dropped
 
     def use(self, config: PhonesConfig) -> list[str]:
@@ -124,9 +167,18 @@ class PhoneBook:
             return Answer(verdict.status, verdict.headers)
         if verdict.username != _user(incoming.request.headers.get("To") or ""):
             return _FORBIDDEN
-        done = self.registrar.register(verdict.username, incoming.request, incoming.source, now)
+        source = incoming.source
+        if path := incoming.request.headers.values("Path"):
+            if not self.is_balancer(source.host):
+                return (
+                    _NO_PATH  # a way that anybody may name leads anywhere (RFC 3327 §6); without it none leads back
+                )
+            if source.transport.is_reliable:
+                source = _proxy(path) or source  # its connection is that of all phones, and of this node alone
+        done = self.registrar.register(verdict.username, incoming.request, source, now)
         if done.status == 200:
             self._note(verdict.username, done, incoming.source, now)
+            self.sharing.followed(verdict.username, done)
         return Answer(done.status, done.headers, kept=True)
 
     def identify(self, incoming: Incoming, now: float) -> Decision:
@@ -174,6 +226,11 @@ class PhoneBook:
 
     def restore(self, name: str, bindings: tuple[Binding, ...], now: float) -> None:
         """What was bound before a restart."""
+        self.adopt(name, bindings, now)
+        self.sharing.reset((name,))
+
+    def adopt(self, name: str, bindings: tuple[Binding, ...], now: float) -> None:
+        """What all nodes know to be bound."""
         self.registrar.restore(name, bindings)
         self._tell(name, now)
 
@@ -189,6 +246,7 @@ class PhoneBook:
         dropped = self.registrar.drop(name, binding)
         if dropped:
             self._tell(name, now)
+            self.sharing.dropped(name, binding)
         return dropped
 
     # ---------------------------------------------------------------- presence
@@ -225,6 +283,14 @@ class PhoneBook:
                 self._told.pop(name, None)
             for listener in self.listeners:
                 listener(state)
+
+
+def _proxy(path: tuple[str, ...]) -> Address | None:
+    """Where the balancer listens. A Path that is none is refused in a moment."""
+    try:
+        return proxy_of(path)
+    except RemoteProtocolError:
+        return None
 
 
 def _user(name_addr: str) -> str:

@@ -93,7 +93,7 @@ class SipGateway:
         self._agent, self.snapshot, self.admits = driver.agent, driver.snapshot, driver.admits
         self.wire, self.guard, self.taps = driver.wire, driver.guard, driver.taps
         self.phones.on_trial, self.phones.sender = self.guard.note_trial, self.guard.sender
-        self.phones.ignores = self.guard.ignores_sender
+        self.phones.ignores, self.phones.is_balancer = self.guard.ignores_sender, self.guard.is_balancer
         self.is_settled, self.take_trace = driver.traces.settled, driver.traces.take
         self.take_first_trace, self.listen = driver.traces.take_first, driver.traces.listen
         self.call_id_of = driver.traces.call_ids.of

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
-from typing import Final
 
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.sip.address import Address
@@ -15,10 +14,8 @@ from voicegw.sip.bindings import AskedContact, Binding, read_contacts, read_expi
 from voicegw.sip.grammar import is_fit, quote
 from voicegw.sip.headers import CSeq
 from voicegw.sip.message import Request
+from voicegw.sip.path import read_path
 from voicegw.sip.reply import Pairs
-
-MAX_PATH: Final = 4
-"""Proxies between a phone and us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +36,14 @@ class RegistrarLimits:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """How a REGISTER is answered, and the user's bindings before and after."""
+    """How a REGISTER is answered, and the user's bindings before and after. ``ended``: what it takes back, known or
+    not."""
 
     status: int
     headers: Pairs
     before: tuple[Binding, ...] = ()
     after: tuple[Binding, ...] = ()
+    ended: tuple[Binding, ...] = ()
 
 
 class Registrar:
@@ -72,7 +71,7 @@ class Registrar:
         """Follow a REGISTER of ``user``; without a Contact it only asks."""
         before = self.bindings(user, now)
         try:
-            after = self._changed(before, request, source, now)
+            after, ended = self._changed(before, request, source, now)
         except _Refused as refused:
             return Registered(refused.status, refused.headers, before, before)
         except RemoteProtocolError as error:
@@ -80,10 +79,10 @@ class Registrar:
         if self._count - len(self._bindings.get(user, ())) + len(after) > self.limits.bindings:
             return Registered(503, (("Retry-After", "60"),), before, before)
         self._keep(user, after)
-        return Registered(200, _describe(after, request, now), before, after)
+        return Registered(200, _describe(after, request, now), before, after, ended)
 
     def restore(self, user: str, bindings: tuple[Binding, ...]) -> None:
-        """Take back what was stored before a restart."""
+        """Take back what was stored before a restart, or what other nodes know."""
         self._keep(user, bindings)
 
     def remove(self, user: str) -> tuple[Binding, ...]:
@@ -139,8 +138,9 @@ class Registrar:
 
     def _changed(
         self, before: tuple[Binding, ...], request: Request, source: Address, now: float
-    ) -> tuple[Binding, ...]:
-        """The bindings after ``request``. Raises _Refused or RemoteProtocolError, and then nothing changes."""
+    ) -> tuple[tuple[Binding, ...], tuple[Binding, ...]]:
+        """The bindings after ``request``, and those that it takes back. Raises _Refused or RemoteProtocolError, and
+        then nothing changes."""
         headers = request.headers
         call_id = headers.get("Call-ID") or ""
         cseq = CSeq.parse(headers.get("CSeq") or "").number
@@ -151,9 +151,9 @@ class Registrar:
                 raise _Refused(400)
             for one in before:
                 _check_order(one, call_id, cseq)
-            return ()
-        path, agent = _read_path(headers.values("Path")), headers.get("User-Agent") or ""
-        after = list(before)
+            return (), before
+        path, agent = read_path(headers.values("Path")), headers.get("User-Agent") or ""
+        after, ended = list(before), list[Binding]()
         for contact in asked:
             granted = self._grant(contact, expires)
             fresh = Binding(
@@ -171,11 +171,10 @@ class Registrar:
             for old in [one for one in after if one.is_same_contact(fresh)]:
                 _check_order(old, call_id, cseq)
                 after.remove(old)
-            if granted:
-                after.append(fresh)
+            (after if granted else ended).append(fresh)
         if len(after) > self.limits.contacts:
             raise _Refused(403)
-        return tuple(after)
+        return tuple(after), tuple(ended)
 
     def _grant(self, contact: AskedContact, expires: int | None) -> int:
         asked = contact.expires if contact.expires is not None else expires
@@ -198,12 +197,6 @@ def _check_order(old: Binding, call_id: str, cseq: int) -> None:
     """A request that was overtaken by a later one of the same phone is refused (§10.3 step 7)."""
     if old.call_id == call_id and cseq <= old.cseq:
         raise _Refused(500)
-
-
-def _read_path(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(values) > MAX_PATH:
-        raise _Refused(400)
-    return values
 
 
 def _describe(bindings: tuple[Binding, ...], request: Request, now: float) -> Pairs:

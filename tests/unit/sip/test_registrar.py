@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from voicegw.sip.address import Address, Transport
 from voicegw.sip.bindings import Binding, read_expires
 from voicegw.sip.message import Headers, Request
+from voicegw.sip.path import flow_of, proxy_of
 from voicegw.sip.registrar import Registered, Registrar, RegistrarLimits
 
 HOME = Address("203.0.113.7", 40_001)
@@ -126,8 +127,46 @@ def test_the_path_is_kept_and_told_to_those_who_know_it() -> None:
     assert answer.after[0].path == ("<sip:p1.example;lr>", "<sip:p2.example;lr>")
     assert values(answer, "Path") == ["<sip:p1.example;lr>", "<sip:p2.example;lr>"]
     assert values(desk.register(PHONE, cseq=2, extra=(path,)), "Path") == []
-    many = ("Path", ", ".join(f"<sip:p{number}.example>" for number in range(5)))
-    assert desk.register(PHONE, cseq=3, extra=(many,)).status == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ", ".join(f"<sip:p{number}.example;lr>" for number in range(5)),
+        "<sip:p1.example>",
+        "<sip:p1.example;lr>, <sip:p2.example;lr>, <sip:p1.example;lr>",
+        f"<sip:p1.example;lr;x={'a' * 512}>",
+        "<tel:+4930123>",
+        "<sip:p1.example;lr?Subject=x>",
+    ],
+)
+def test_a_path_that_no_request_could_take_is_refused_and_changes_nothing(path: str) -> None:
+    desk = Desk()
+    desk.register(PHONE)
+    assert desk.register(PHONE + ";expires=0", cseq=2, extra=(("Path", path),)).status in (400, 416)
+    assert desk.contacts() == ["sip:anna@10.0.0.7:5060"]
+
+
+def test_where_the_path_leads_and_where_the_phone_was_seen() -> None:
+    path = (
+        "<sip:192.0.2.4:5070;lr>",
+        "<sip:192.0.2.5;lr;received=sip:198.51.100.7:40001%3Btransport%3Dtcp>",
+    )
+    assert proxy_of(path) == Address("192.0.2.4", 5070)
+    assert flow_of(path) == Address("198.51.100.7", 40_001, Transport.TCP)
+    assert flow_of(path[:1]) is None and flow_of(()) is None and proxy_of(()) is None
+    assert proxy_of(("<sip:edge.example;lr>",)) is None
+    assert flow_of(("<sip:192.0.2.5;lr;received=%00>",)) is None
+
+
+def test_what_a_request_takes_back_is_told_whether_it_was_known_or_not() -> None:
+    desk = Desk()
+    desk.register(PHONE)
+    both = desk.register(PHONE + ";expires=0", "<sip:b@10.0.0.8>;expires=0", cseq=2)
+    assert [one.contact for one in both.ended] == ["sip:anna@10.0.0.7:5060", "sip:b@10.0.0.8"]
+    desk.register(PHONE, cseq=3)
+    all_ = desk.register("*", cseq=4, extra=(("Expires", "0"),))
+    assert [one.contact for one in all_.ended] == ["sip:anna@10.0.0.7:5060"]
 
 
 @pytest.mark.parametrize(
