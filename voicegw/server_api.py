@@ -118,6 +118,7 @@ class Served:
             assert self.node.files is not None
             here = CapturesHere(node_captures(self.node), self.node.files)
             self._cluster.attach(self.node, gateway.watch, node_control(self.node), gateway.guard, here)
+            self._cluster.share_phones(gateway.phones, gateway.registrar)
             listeners.append(self._cluster.publish)
         self._is_started = self._is_changed = False
         self._reloads: set[asyncio.Task[None]] = set()

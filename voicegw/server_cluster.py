@@ -21,6 +21,8 @@ from voicegw.cluster.messages import Answered, CallsLost, ConfigChanged
 from voicegw.cluster.node import ClusterNode, Standing
 from voicegw.config import Config
 from voicegw.gateway.guard import Guard
+from voicegw.gateway.phone_book import PhoneBook
+from voicegw.gateway.registrar import PhoneKeeper
 from voicegw.gateway.trunk_watch import TrunkWatch, Turns
 from voicegw.ports.cluster import Hold, LinePool, NodeState, Owner, SharedCall, SharedState
 from voicegw.runtime.drain import NodeState as DrainState
@@ -29,6 +31,7 @@ from voicegw.server_cluster_bans import GuardTogether
 from voicegw.server_cluster_captures import CAPTURE, CapturesHere, ClusterCaptures, carry_out_capture
 from voicegw.server_cluster_config import Followed
 from voicegw.server_cluster_control import ClusterControl, carry_out
+from voicegw.server_cluster_phones import PhonesTogether
 from voicegw.server_cluster_place import own_place
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import Refused, StoreUnavailable
@@ -104,6 +107,16 @@ class ClusterPart:
     def _want(self, names: Collection[str]) -> None:
         self.node.leases.want([_REGISTER + name for name in sorted(names)])
 
+    def share_phones(self, book: PhoneBook, keeper: PhoneKeeper) -> None:
+        """Phones that register through a balancer at any node are called by all."""
+        node, heart = self.node, self.node.heart
+
+        def alive() -> frozenset[str]:
+            return frozenset({node.owner.name, *(info.name for info in heart.roster.nodes)})
+
+        together = PhonesTogether(book, keeper, node.phones, self._clock, self._counters, alive)
+        heart.on_roster = together.look_around
+
     def check(self, config: Config) -> None:
         """Raises ConfigError where the addresses of such a configuration are none."""
         own_place(config, socket.gethostname(), os.environ)
@@ -139,7 +152,9 @@ class ClusterPart:
         """What does not work for now; any thread may ask."""
         if self.node.heart.has_contact:
             return {}
-        return {"cluster": "redis cannot be reached: limits and live calls are those of this node alone"}
+        return {
+            "cluster": "redis cannot be reached: limits, live calls and news of phones are those of this node alone"
+        }
 
     async def start(self) -> None:
         """Join."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
 from voicegw.base.clock import SystemClock
@@ -14,7 +15,18 @@ from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId, token
 from voicegw.cluster.memory import MemoryHouse, MemoryShared
 from voicegw.cluster.redis import RedisShared
-from voicegw.ports.cluster import Line, NodeInfo, NodeState, Notice, Owner, Positions, SharedCall, SharedState
+from voicegw.ports.cluster import (
+    MOST_CONTACTS,
+    Line,
+    NodeInfo,
+    NodeState,
+    Notice,
+    Owner,
+    PhoneWord,
+    Positions,
+    SharedCall,
+    SharedState,
+)
 from voicegw.testing.redis_server import RedisServer
 
 LONG_S = 60.0
@@ -289,6 +301,74 @@ def test_redis_drops_words_that_are_over_and_what_is_none(redis: RedisServer) ->
         assert [found.host for found in (await one.notices(None)).found or ()] == ["::1"]
         await one.put_notices([Notice("::2", "flood", now, now + LONG_S, "a")])
         assert [found.host for found in (await one.notices(None)).found or ()] == ["::2"]
+
+    name = token(os.urandom)
+    run(Kind(lambda: RedisShared(redis.url, name)), scenario)
+
+
+def said(contact: str, at_ms: int, **more: object) -> PhoneWord:
+    word = PhoneWord("anna", contact, at_ms, at_ms + 60_000, "a", "c1", 1, path=("<sip:p;lr>",))
+    return msgspec.structs.replace(word, **more)
+
+
+def test_the_newest_word_on_a_contact_is_kept_and_changes_are_read_from_where_one_was(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        now = round(SystemClock().wall() * 1000)
+        assert (await one.phone_version()).number == 0 and await one.phones(0, 10) == (0, ())
+        desk, soft, other = said("sip:x@h", now), said("sip:y@h", now), said("sip:z@h", now, phone="bert")
+        await one.put_phones([desk, soft, other])
+        version = await two.phone_version()
+        page = await two.phones(0, 10)
+        assert version.number >= page.number > 0 and version.epoch
+        assert sorted(page.words, key=lambda word: word.contact) == [desk, soft, other]
+        assert (await two.phones(page.number, 10)).words == ()
+        older = said("sip:x@h", now - 3000, cseq=9, by="z")
+        await two.put_phones([older, desk, said("sip:x@h", now, by="A")])
+        assert await one.phone_version() == version, "an older word and the same one change nothing"
+        gone = said("sip:x@h", now - 1000, cseq=2, gone=True, by="b")
+        await two.put_phones([gone])
+        changed = await one.phones(page.number, 10)
+        assert sorted(changed.words, key=lambda word: word.contact) == [gone, soft], (
+            "all that is known of that phone"
+        )
+        anew = said("sip:x@h", now + 2000, by="b")
+        await two.put_phones([anew])
+        assert anew in (await one.phones(changed.number, 10)).words
+        after = await one.phone_version()
+        assert after.epoch == version.epoch and after.number > version.number
+
+    run(kind, scenario)
+
+
+def test_many_phones_are_read_page_by_page_and_one_phone_has_a_limit(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        now = round(SystemClock().wall() * 1000)
+        await one.put_phones([said("sip:x@h", now, phone=f"p{number}") for number in range(10)])
+        number, read = 0, list[str]()
+        while (page := await two.phones(number, 3)).number:
+            number, read = page.number, [*read, *(word.phone for word in page.words)]
+        assert read == [f"p{number}" for number in range(10)]
+        many = [said(f"sip:{at}@h", now + at, gone=at % 2 == 0) for at in range(MOST_CONTACTS + 4)]
+        await one.put_phones(many)
+        kept = [word.contact for word in (await two.phones(number, 1)).words]
+        assert sorted(kept) == sorted(word.contact for at, word in enumerate(many) if at not in (0, 2, 4, 6))
+
+    run(kind, scenario)
+
+
+def test_redis_forgets_phones_that_are_over_and_what_is_none(redis: RedisServer) -> None:
+    async def scenario(one: SharedState, _two: SharedState) -> None:
+        now = round(SystemClock().wall() * 1000)
+        assert isinstance(one, RedisShared)
+        await one._redis.hset(one._key("phones"), mapping={"anna": '["no word", "{}", 7]', "bert": "none"})
+        over = said("sip:x@h", now - 90_000, phone="carl")
+        await one.put_phones([over])
+        assert (await one.phone_version()).number == 0, "it was over when it was said"
+        await one.put_phones([said("sip:x@h", now), said("sip:x@h", now, phone="bert")])
+        assert [word.phone for word in (await one.phones(0, 10)).words] == ["anna", "bert"]
+        await one._redis.zadd(one._key("phones:ends"), {"anna": now - 1})
+        await one.put_phones([said("sip:x@h", now, phone="dora")])
+        assert sorted(await one._redis.hkeys(one._key("phones"))) == [b"bert", b"dora"]
 
     name = token(os.urandom)
     run(Kind(lambda: RedisShared(redis.url, name)), scenario)

@@ -28,3 +28,5 @@ class ClusterCounter(StrEnum):
     LEASES_LOST = "cluster_leases_lost"
     BANS_TAKEN = "cluster_bans_taken"
     """Sources ignored on another node's word."""
+    PHONES_HEARD = "cluster_phones_heard"
+    """Phones of which another node had something to say, each time."""

@@ -17,6 +17,7 @@ from voicegw.cluster.counters import ClusterCounter
 from voicegw.cluster.leases import Leases
 from voicegw.cluster.lines import SharedLines
 from voicegw.cluster.messages import CallsLost, encode
+from voicegw.cluster.phones import SharedPhones
 from voicegw.cluster.roll import Roll
 from voicegw.ports.cluster import NodeInfo, Now, Owner, Roster, SharedCall, SharedState
 
@@ -45,6 +46,7 @@ class Heart:
         lines: SharedLines,
         leases: Leases,
         bans: SharedBans,
+        phones: SharedPhones,
         now: Now,
         counters: Counters,
         beat_s: float,
@@ -58,6 +60,7 @@ class Heart:
         self._lines = lines
         self._leases = leases
         self._bans = bans
+        self._phones = phones
         self._now = now
         self._counters = counters
         self._beat_s = beat_s
@@ -68,6 +71,8 @@ class Heart:
         self.roster = Roster((), ())
         self.registry: Mapping[CallId, Owner] = {}
         self.on_contact: Callable[[bool], None] = lambda _holds: None
+        self.on_roster: Callable[[], None] = lambda: None
+        """Told at every beat that it has been asked who is there."""
         self.on_registry: Callable[[Mapping[CallId, Owner]], None] = lambda _registry: None
         """Told of the calls of all nodes, every so many beats."""
 
@@ -96,6 +101,7 @@ class Heart:
             await self._live()
             await self._leases.turn()
             await self._bans.turn()
+            await self._phones.turn()
             if self._contact.may_fence(self._now()):
                 for owner in self.roster.lost:
                     await self._bury(owner)
@@ -120,6 +126,7 @@ class Heart:
             self._lines.is_reachable = True  # what is taken from now on is written as it is taken
             await self._rewrite()
         self.roster = await self._shared.roster()
+        self.on_roster()
         self._was_known = True
         if self._contact.succeeded(self._now()):
             log.info("in contact with the other nodes", extra={"nodes": len(self.roster.nodes)})

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from voicegw.base.ids import CallId
 from voicegw.ports.cluster import (
+    MOST_CONTACTS,
     MOST_NOTICES,
+    MOST_PHONES,
     READ_AT_MOST,
     Delivered,
     Line,
@@ -18,9 +20,13 @@ from voicegw.ports.cluster import (
     Notices,
     Now,
     Owner,
+    PhonePage,
+    PhoneVersion,
+    PhoneWord,
     Positions,
     Roster,
     SharedCall,
+    is_newer,
 )
 
 KEPT_EVENTS = 20_000
@@ -55,6 +61,10 @@ class MemoryHouse:
     leases: dict[str, _Lease] = field(default_factory=dict)
     notices: dict[str, Notice] = field(default_factory=dict)
     notices_version: int = 0
+    phones: dict[str, dict[str, PhoneWord]] = field(default_factory=dict)
+    phone_changes: dict[str, int] = field(default_factory=dict)
+    phones_number: int = 0
+    phones_epoch: int = 0
     token: int = 0
     number: int = 0
     told: deque[tuple[int, bytes]] = field(default_factory=deque)
@@ -224,6 +234,35 @@ class MemoryShared:
         """See the protocol."""
         version = str(self._house.notices_version)
         return Notices(version, None if version == since else tuple(self._house.notices.values()))
+
+    # ------------------------------------------------------------ phones
+
+    async def put_phones(self, words: Sequence[PhoneWord]) -> None:
+        """See the protocol. There is no clock to say what is over: who reads leaves it out."""
+        house = self._house
+        for word in words:
+            if word.phone not in house.phones and len(house.phones) >= MOST_PHONES:
+                continue
+            known = house.phones.get(word.phone, {})
+            before = known.get(word.key)
+            if before is not None and not is_newer(word, before):
+                continue
+            words_now = sorted({**known, word.key: word}.values(), key=lambda one: (not one.gone, one.at_ms))
+            house.phones.pop(word.phone, None)  # the latest change stands at the end
+            house.phones[word.phone] = {one.key: one for one in words_now[-MOST_CONTACTS:]}
+            house.phones_number += 1
+            house.phone_changes[word.phone] = house.phones_number
+
+    async def phone_version(self) -> PhoneVersion:
+        """See the protocol."""
+        return PhoneVersion(str(house.phones_epoch) if (house := self._house).phones else "", house.phones_number)
+
+    async def phones(self, since: int, most: int) -> PhonePage:
+        """See the protocol."""
+        house = self._house
+        changed = [phone for phone in house.phones if house.phone_changes[phone] > since][:most]
+        words = tuple(word for phone in changed for word in house.phones[phone].values())
+        return PhonePage(house.phone_changes[changed[-1]] if changed else 0, words)
 
     # ------------------------------------------------------------ messages
 

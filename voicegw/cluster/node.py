@@ -19,6 +19,7 @@ from voicegw.cluster.config import ClusterConfig
 from voicegw.cluster.heart import EndLost, Heart
 from voicegw.cluster.leases import Leases
 from voicegw.cluster.lines import SharedLines
+from voicegw.cluster.phones import SharedPhones
 from voicegw.cluster.roll import Absent, Roll
 from voicegw.cluster.tasks import Tasks
 from voicegw.ports.cluster import NodeInfo, NodeState, Owner, Roster, SharedState
@@ -72,6 +73,7 @@ class ClusterNode:
         self.lines = SharedLines(shared, owner, counters, self._tasks)
         self.leases = Leases(shared, owner, now, config.lease_ttl_ms / 1000, counters)
         self.bans = SharedBans(shared, place.name, clock.wall)
+        self.phones = SharedPhones(shared, place.name, clock.wall)
         self.bus = Bus(shared, owner, listener, roll=self._roll, clock=clock, counters=counters, tasks=self._tasks)
         self.heart = Heart(
             shared,
@@ -82,6 +84,7 @@ class ClusterNode:
             lines=self.lines,
             leases=self.leases,
             bans=self.bans,
+            phones=self.phones,
             now=now,
             counters=counters,
             beat_s=config.beat_ms / 1000,
@@ -167,6 +170,7 @@ class ClusterNode:
         self.leases.want(())
         if self.heart.has_contact:
             try:
+                await self.phones.tell()
                 await self.leases.turn()
                 await self._shared.leave(self.owner)
             except ProviderError as error:

@@ -7,6 +7,7 @@ is told so within :data:`PATIENCE_S` and decides what that means.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
@@ -20,7 +21,10 @@ from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId
 from voicegw.cluster import scripts
 from voicegw.ports.cluster import (
+    CLOCKS_MS,
+    MOST_CONTACTS,
     MOST_NOTICES,
+    MOST_PHONES,
     READ_AT_MOST,
     Delivered,
     Line,
@@ -28,6 +32,9 @@ from voicegw.ports.cluster import (
     Notice,
     Notices,
     Owner,
+    PhonePage,
+    PhoneVersion,
+    PhoneWord,
     Positions,
     Roster,
     SharedCall,
@@ -41,6 +48,8 @@ _RESP2: Final = 2
 _nodes: Final = msgspec.json.Decoder(NodeInfo)
 _calls: Final = msgspec.json.Decoder(SharedCall)
 _notices: Final = msgspec.json.Decoder(Notice)
+_texts: Final = msgspec.json.Decoder(list[str])
+_word: Final = msgspec.json.Decoder(PhoneWord)
 _json: Final = msgspec.json.Encoder()
 T = TypeVar("T")
 
@@ -171,6 +180,32 @@ class RedisShared:
         rows = await self._asked(self._redis.hvals(self._key("bans")))
         return Notices(version, [notice for row in rows if (notice := _notice(row)) is not None])
 
+    # ------------------------------------------------------------ phones
+
+    async def put_phones(self, words: Sequence[PhoneWord]) -> None:
+        """See the protocol."""
+        if words:
+            texts = [_json.encode(word) for word in words]
+            await self._run(scripts.PUT_PHONES, MOST_PHONES, MOST_CONTACTS, CLOCKS_MS, *texts)
+
+    async def phone_version(self) -> PhoneVersion:
+        """See the protocol."""
+        text = (await self._asked(self._redis.get(self._key("phones:version"))) or b"").decode()
+        epoch, _, number = text.partition("|")
+        return PhoneVersion(epoch, int(number) if number.isdecimal() else 0)
+
+    async def phones(self, since: int, most: int) -> PhonePage:
+        """See the protocol."""
+        order = self._key("phones:order")
+        found = await self._asked(
+            self._redis.zrangebyscore(order, f"({since}", "+inf", start=0, num=most, withscores=True)
+        )
+        if not found:
+            return PhonePage(0, ())
+        lists = await self._asked(self._redis.hmget(self._key("phones"), [phone for phone, _ in found]))
+        words = tuple(word for texts in lists if texts for word in _phone_words(texts))
+        return PhonePage(int(found[-1][1]), words)
+
     # ------------------------------------------------------------ messages
 
     async def tell(self, messages: Sequence[bytes]) -> None:
@@ -259,6 +294,16 @@ def _notice(data: bytes) -> Notice | None:
         return _notices.decode(data)
     except msgspec.DecodeError:
         return None
+
+
+def _phone_words(texts: bytes) -> list[PhoneWord]:
+    """Without what a later version writes."""
+    words: list[PhoneWord] = []
+    with contextlib.suppress(msgspec.DecodeError):
+        for text in _texts.decode(texts):
+            with contextlib.suppress(msgspec.DecodeError):
+                words.append(_word.decode(text))
+    return words
 
 
 def _ms(seconds: float) -> int:

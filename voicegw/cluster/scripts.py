@@ -16,6 +16,10 @@ inside a script from what another one says could not be named before. Keys behin
     fence                string the greatest token so far
     bans                 hash   host → the newest word on it
     bans:version         string grows with every change of them
+    phones               hash   phone → JSON list of the words on its contacts, each of them JSON
+    phones:order         zset   phone → number of its latest change
+    phones:ends          zset   phone → when the last word on it is over, milliseconds
+    phones:version       string EPOCH|NUMBER of the latest change
     told, sent:OWNER     stream messages to all, and to one run
 """
 
@@ -195,3 +199,79 @@ local version = math.max(now, tonumber(redis.call('GET', p..'bans:version') or '
 redis.call('SET', p..'bans:version', string.format('%d', version))
 """
 """Versions follow the clock for the reason that tokens do."""
+
+PUT_PHONES: Final = """
+local p, most, contacts, clocks = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local micros = time[1] * 1000000 + time[2]
+local now = math.floor(micros / 1000)
+local function parsed(text)
+    local ok, found = pcall(cjson.decode, text)
+    if not ok or type(found) ~= 'table' then return nil end
+    if type(found.at_ms) ~= 'number' or type(found.until_ms) ~= 'number' then return nil end
+    found.text = text
+    return found
+end
+local function key(word)
+    if word.instance and word.reg_id then return word.instance..';'..word.reg_id end
+    return word.contact
+end
+local function newer(one, other)
+    local is_moment = math.abs(one.at_ms - other.at_ms) <= clocks
+    if is_moment and one.call_id == other.call_id and one.cseq ~= other.cseq then return one.cseq > other.cseq end
+    if one.at_ms ~= other.at_ms then return one.at_ms > other.at_ms end
+    return one.by > other.by
+end
+local function older_first(one, other)
+    if (one.gone == true) ~= (other.gone == true) then return one.gone == true end
+    return one.at_ms < other.at_ms
+end
+local function listed(phone)
+    local ok, texts = pcall(cjson.decode, redis.call('HGET', p..'phones', phone) or '[]')
+    local words = {}
+    if not ok or type(texts) ~= 'table' then return words end
+    for _, text in ipairs(texts) do
+        local word = parsed(text)
+        if word and word.until_ms > now then table.insert(words, word) end
+    end
+    return words
+end
+local function forget(phone)
+    redis.call('HDEL', p..'phones', phone)
+    redis.call('ZREM', p..'phones:order', phone)
+    redis.call('ZREM', p..'phones:ends', phone)
+end
+local over = redis.call('ZRANGEBYSCORE', p..'phones:ends', '-inf', now, 'LIMIT', 0, 100)
+for _, phone in ipairs(over) do forget(phone) end
+local epoch, number = string.match(redis.call('GET', p..'phones:version') or '', '^(%d+)|(%d+)$')
+epoch = epoch or string.format('%d', micros)
+number = math.max(tonumber(number or '0'), micros)
+local is_changed = false
+for i = 4, #ARGV do
+    local word = parsed(ARGV[i])
+    local words, stands = listed(word.phone), word.until_ms > now
+    local is_room = #words > 0 or redis.call('HLEN', p..'phones') < most
+    for at = #words, 1, -1 do
+        if key(words[at]) == key(word) then
+            stands = stands and newer(word, words[at])
+            if stands then table.remove(words, at) end
+        end
+    end
+    if stands and is_room then
+        table.insert(words, word)
+        table.sort(words, older_first)
+        while #words > contacts do table.remove(words, 1) end
+        local texts, ends = {}, 0
+        for at, one in ipairs(words) do
+            texts[at] = one.text
+            ends = math.max(ends, one.until_ms)
+        end
+        number = number + 1
+        redis.call('HSET', p..'phones', word.phone, cjson.encode(texts))
+        redis.call('ZADD', p..'phones:order', string.format('%d', number), word.phone)
+        redis.call('ZADD', p..'phones:ends', string.format('%d', ends), word.phone)
+        is_changed = true
+    end
+end
+if is_changed then redis.call('SET', p..'phones:version', epoch..'|'..string.format('%d', number)) end
+"""

@@ -123,6 +123,60 @@ class Notices(NamedTuple):
     found: Sequence[Notice] | None
 
 
+class PhoneWord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A node's word on one contact of a phone behind a balancer: it is there, or, ``gone``, not any more.
+
+    Of two on one contact the newer one counts (:func:`is_newer`). ``at_ms``, ``until_ms``: milliseconds of the wall
+    clock. ``by``: the node that says it. The rest is as in :class:`voicegw.sip.bindings.Binding`.
+    """
+
+    phone: str
+    contact: str
+    at_ms: int
+    until_ms: int
+    by: str
+    call_id: str
+    cseq: int
+    gone: bool = False
+    host: str = ""
+    """Of the balancer, where a request to the phone is sent; its path has the rest of the way."""
+    port: int = 5060
+    transport: str = "UDP"
+    path: tuple[str, ...] = ()
+    q: int = 1000
+    instance: str = ""
+    reg_id: int = 0
+    user_agent: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is about: the device and its flow where they have names, else the URI as it was written."""
+        return f"{self.instance};{self.reg_id}" if self.instance and self.reg_id else self.contact
+
+
+def is_newer(one: PhoneWord, other: PhoneWord) -> bool:
+    """Whether it replaces the other one. What a phone says in one Call-ID it numbers itself (RFC 3261 §10.2): that
+    counts between words of one moment, as clocks of nodes differ. A phone that begins anew may begin at 1."""
+    is_moment = abs(one.at_ms - other.at_ms) <= CLOCKS_MS
+    if is_moment and one.call_id == other.call_id and one.cseq != other.cseq:
+        return one.cseq > other.cseq
+    return (one.at_ms, one.by) > (other.at_ms, other.by)
+
+
+class PhoneVersion(NamedTuple):
+    """How new the words on phones are. ``epoch``: another one in a state that has forgotten everything."""
+
+    epoch: str
+    number: int
+
+
+class PhonePage(NamedTuple):
+    """Words on some phones, all that is known of each. ``number``: up to where they go; 0: there are no more."""
+
+    number: int
+    words: Sequence[PhoneWord]
+
+
 class Delivered(NamedTuple):
     """A message with its place in the stream that it came by."""
 
@@ -140,6 +194,13 @@ class Positions(NamedTuple):
 
 MOST_NOTICES: Final = 10_000
 """Hosts of which something is known: as many as one guard ignores at once."""
+
+MOST_PHONES: Final = 20_000
+"""Phones with words on them: as many as a registrar has bindings."""
+MOST_CONTACTS: Final = 32
+"""Words on one phone: those that are bound, and those that are gone."""
+CLOCKS_MS: Final = 2000
+"""So far may the clocks of two nodes be apart."""
 
 READ_AT_MOST: Final = 500
 """Messages of one read: their handling gives way to calls in between. Fewer, and there were no more."""
@@ -223,6 +284,20 @@ class SharedState(Protocol):
 
     async def notices(self, since: str | None) -> Notices:
         """All of them, unless ``since`` is their version still."""
+        ...
+
+    # ------------------------------------------------------------ phones
+
+    async def put_phones(self, words: Sequence[PhoneWord]) -> None:
+        """Write these down where they are newer than what is known of their contacts; what is over is dropped."""
+        ...
+
+    async def phone_version(self) -> PhoneVersion:
+        """Grows with every change; the number is 0 where nothing was said yet."""
+        ...
+
+    async def phones(self, since: int, most: int) -> PhonePage:
+        """Words on at most so many phones that have changed since, the oldest change first."""
         ...
 
     # ------------------------------------------------------------ messages

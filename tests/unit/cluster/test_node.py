@@ -15,7 +15,7 @@ from voicegw.cluster.counters import ClusterCounter
 from voicegw.cluster.memory import MemoryHouse
 from voicegw.cluster.messages import Outcome
 from voicegw.cluster.node import Place
-from voicegw.ports.cluster import Hold, Line
+from voicegw.ports.cluster import Hold, Line, PhoneWord
 from voicegw.testing.manual_clock import ManualClock
 from voicegw.testing.manual_loop import let_pass, run_by, settle
 
@@ -62,6 +62,31 @@ def test_facts_of_a_call_reach_every_node_in_order() -> None:
         await settle()
         story = [("a", "c1", name) for name in ("CallWasOffered", "CallWasRouted", "CallHasEnded")]
         assert a.heard == b.heard == c.heard == story
+
+    run(scenario)
+
+
+def test_what_a_node_has_heard_of_phones_outlives_it_and_its_last_word_is_told() -> None:
+    def registers(member: Member, phone: str, clock: ManualClock) -> None:
+        now_ms = round(clock.wall() * 1000)
+        member.node.phones.book.say(PhoneWord(phone, "sip:x@h", now_ms, now_ms + 600_000, "", "c1", 1), now_ms)
+
+    def known(member: Member, clock: ManualClock) -> list[str]:
+        now_ms = round(clock.wall() * 1000)
+        return [name for name in ("anna", "bert") if member.node.phones.book.words(name, now_ms)]
+
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        looked: list[int] = []
+        b.node.heart.on_roster = lambda: looked.append(len(b.node.roster.nodes))
+        registers(a, "anna", clock)
+        await let_pass(clock, 2 * BEAT_S)
+        assert known(b, clock) == known(c, clock) == ["anna"]
+        await dies(a)
+        registers(c, "bert", clock)
+        await c.node.close()
+        await let_pass(clock, TTL_S + 2 * BEAT_S)
+        assert known(b, clock) == ["anna", "bert"]
+        assert looked[0] == 3 and looked[-1] == 1
 
     run(scenario)
 

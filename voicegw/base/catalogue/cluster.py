@@ -23,5 +23,6 @@ CLUSTER: Final[tuple[Metric, ...]] = (
     counted("cluster_requests_served", "Orders of other nodes for calls of this one."),
     counted("cluster_leases_taken", "Leases that this node has got."),
     counted("cluster_bans_taken", "Sources that this node ignores on the word of another one."),
+    counted("cluster_phones_heard", "News of phones that registered, or left, at another node."),
     counted("cluster_leases_lost", "Leases that ran out here or went to another node."),
 )
