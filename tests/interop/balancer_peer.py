@@ -56,7 +56,8 @@ class Balancer(Peer):
         return told.stdout
 
     def __enter__(self) -> Self:
-        defined = [f"VOICEGW_LISTEN=udp:{self.address}", f'VOICEGW_LIST="{self._home / "list"}"']
+        defined = [f"VOICEGW_{kind}={how}:{self.address}" for kind, how in (("LISTEN", "udp"), ("TCP", "tcp"))]
+        defined.append(f'VOICEGW_LIST="{self._home / "list"}"')
         args = [program_of("kamailio", "kamailio"), "-f", str(CONFIGURATION), "-DD", "-E", "-m", "32", "-M", "4"]
         args += ["-w", str(self._home), "-Y", ".", *(word for one in defined for word in ("-A", one))]
         self.process = Process(args, self._home / "log", namespace=self._namespace, cwd=self._home)

@@ -90,6 +90,10 @@ class DirectCall:
         """Until the agent is heard."""
         until(lambda: self._phone.speech_s() > 0.3, "the agent is heard")
 
+    def hears(self, hz: int) -> None:
+        """Until somebody is heard who plays this tone."""
+        until(lambda: self._phone.tone_s(hz) > 0.5, f"{hz} Hz are heard")
+
     def _finals(self) -> list[tuple[int, str]]:
         answers = [(int(seen.start_line.split()[1]), seen.body) for seen in self.sipp.received("SIP/2.0", "INVITE")]
         return [(status, body) for status, body in answers if status >= 200]

@@ -15,10 +15,13 @@ from tests.interop.sound import tone
 from tests.interop.test_kamailio_balancer import started, takes, whole
 from voicegw.api.key_file import derive, load_key
 from voicegw.base.clock import SystemClock
+from voicegw.gateway.config import SipConfig
+from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.phone_config import PhoneEntry, PhonesConfig
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.digest import Algorithm, make_ha1
 from voicegw.sip.nonces import SharedNonces
+from voicegw.testing.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
@@ -30,7 +33,9 @@ def node(key_file: Path) -> SipNode:
     """It makes its nonces of its ``api.key_file``, as a server does."""
     clock = SystemClock()
     key = derive(load_key(key_file), "digest nonces")
-    return SipNode(phones=PHONES, nonces=SharedNonces(key, lambda: clock.wall() - clock.monotonic()))
+    guard = GuardConfig(balancers=("127.0.0.1/32",))
+    config = SipConfig(listen_ip="127.0.0.1", listen_port=free_port(), guard=guard)
+    return SipNode(config=config, phones=PHONES, nonces=SharedNonces(key, lambda: clock.wall() - clock.monotonic()))
 
 
 def test_one_node_asks_a_phone_and_the_other_one_takes_its_answer(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from tests.unit.docker.files import DOCKER
 from voicegw.cluster.dispatcher import SET
 from voicegw.gateway.guard import PROBING
 from voicegw.gateway.guard_config import GuardConfig
+from voicegw.gateway.phone_config import PhonesConfig
+from voicegw.gateway.registrar import PING_PATIENCE_S
 
 TEXT = (DOCKER / "kamailio/kamailio.cfg").read_text()
 CODE = re.sub(r"^#(?!!).*\n", "", TEXT, flags=re.MULTILINE)
@@ -61,4 +63,19 @@ def test_who_dies_is_passed_over_within_two_seconds() -> None:
 
 def test_it_asks_for_the_set_of_destinations_that_is_written() -> None:
     asked = re.findall(r'ds_(?:select_dst|is_active|is_from_list)\("(\d+)"', CODE)
-    assert set(asked) == {str(SET)} and len(asked) == 3
+    assert set(asked) == {str(SET)} and len(asked) == 6
+
+
+def test_phones_are_reached_by_the_way_they_came_for_as_long_as_they_are_registered() -> None:
+    assert parameter("path", "use_received") == 1
+    (life_s,) = re.findall(r"^tcp_connection_lifetime=(\d+)", CODE, re.MULTILINE)
+    assert int(life_s) > PhonesConfig().max_expires_s
+    (patience_ms,) = re.findall(r"OPTIONS\W+t_set_fr\((\d+), \1\)", CODE)
+    assert int(patience_ms) / 1000 < PING_PATIENCE_S, "the balancer's word comes before the node has lost patience"
+
+
+def test_only_nodes_use_the_way_to_a_phone() -> None:
+    (before,) = re.findall(r"if \((.+)\) route\(TO_PHONE\);", CODE)
+    assert f'ds_is_from_list("{SET}", "3")' in before
+    (alias,) = re.findall(r"if \((.+)\) \{\n.+\n +handle_ruri_alias", CODE)
+    assert f'ds_is_from_list("{SET}", "3")' in alias
