@@ -25,6 +25,7 @@ from voicegw.sip.uri import SipUri, uri_scheme
 
 _FORBIDDEN: Final = Answer(403, is_final=True)
 _NO_PATH: Final = Answer(420, (("Unsupported", "path"),), kept=True)
+"""A way that anybody may name leads anywhere (RFC 3327 §6), and without it none leads back."""
 DIALOG: Final = "dialog"
 PRESENCE: Final = "presence"
 
@@ -170,9 +171,7 @@ class PhoneBook:
         source = incoming.source
         if path := incoming.request.headers.values("Path"):
             if not self.is_balancer(source.host):
-                return (
-                    _NO_PATH  # a way that anybody may name leads anywhere (RFC 3327 §6); without it none leads back
-                )
+                return _NO_PATH
             if source.transport.is_reliable:
                 source = _proxy(path) or source  # its connection is that of all phones, and of this node alone
         done = self.registrar.register(verdict.username, incoming.request, source, now)
