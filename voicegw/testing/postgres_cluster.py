@@ -23,9 +23,11 @@ _SETTINGS = "fsync=off\nfull_page_writes=off\nmax_connections=40\nshared_buffers
 class PostgresCluster:
     """Entering starts it; leaving stops and deletes it."""
 
-    def __init__(self, settings: str = "") -> None:
-        """``settings`` are further lines of ``postgresql.conf``."""
+    def __init__(self, settings: str = "", access: str = "") -> None:
+        """``settings`` are further lines of ``postgresql.conf``, ``access`` first ones of ``pg_hba.conf``: who has
+        to prove what. Everybody else is believed."""
         self._settings = settings
+        self._access = access
         self._home = Path(tempfile.mkdtemp(prefix="voicegw-pg-"))
         self._databases = 0
         self._as_user = _USER if os.getuid() == 0 else None
@@ -39,6 +41,12 @@ class PostgresCluster:
         name = f"voicegw_{self._databases}"
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", _USER, "-T", like, name)
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{name}"
+
+    def order(self, statement: str) -> None:
+        """One statement, by the superuser."""
+        self._run(
+            "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", _USER, "-v", "ON_ERROR_STOP=1", "-c", statement
+        )
 
     def stop(self) -> None:
         """Shut the server down at once; its data stay."""
@@ -55,6 +63,8 @@ class PostgresCluster:
         self._run("initdb", "-D", str(self._data), "-U", _USER, "-A", "trust", "--no-sync", "-E", "UTF8")
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(_SETTINGS + self._settings)
+        believed = self._data / "pg_hba.conf"
+        believed.write_text(self._access + believed.read_text())
         self.start()
         return self
 
