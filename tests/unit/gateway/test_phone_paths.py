@@ -6,8 +6,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from tests.unit.gateway.nodes import Node, RawSocket, run
 from tests.unit.gateway.test_phones import DOMAIN, IP, OUT, entry, phone
+from voicegw.gateway import registrar
 from voicegw.gateway.config import SipConfig
 from voicegw.gateway.guard_config import GuardConfig
 from voicegw.gateway.phone_config import PhonesConfig
@@ -86,8 +89,11 @@ def test_a_phone_that_does_not_know_paths_is_taken_all_the_same_and_called_by_it
     run(scenario())
 
 
-def test_a_phone_behind_nat_and_a_balancer_is_asked_by_its_path_and_lost_when_the_balancer_says_so() -> None:
+def test_a_phone_behind_nat_and_a_balancer_is_asked_by_its_path_and_lost_when_the_balancer_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Silence is the balancer's: it knows the phones still when it is back."""
+    monkeypatch.setattr(registrar, "PING_PATIENCE_S", 0.2)
 
     async def scenario() -> None:
         server, device, proxy = house(f"{IP}/32", ping_s=0.05, pings_missed=2), phone(), RawSocket()
