@@ -67,7 +67,7 @@ def _connect(host: str, port: int) -> socket.socket:
     deadline = time.monotonic() + _CONNECT_S
     while True:
         try:
-            return socket.create_connection((host, port), timeout=1)
+            return socket.create_connection((host, port), timeout=10)
         except OSError:
             if time.monotonic() > deadline:
                 raise

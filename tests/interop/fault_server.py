@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -24,6 +24,13 @@ MEDIA = "voicegw.server_media"
 ASR = "voicegw.inference.asr"
 TTS = "voicegw.inference.tts"
 _POLL_S = 0.02
+
+
+class Caller(Protocol):
+    """Whose call it is."""
+
+    @property
+    def call_id(self) -> str: ...
 
 
 class FaultServer(Server):
@@ -99,7 +106,7 @@ class FaultServer(Server):
 
     # ------------------------------------------------------------ facts and logs
 
-    def log_of(self, phone: RawPhone) -> CallLog:
+    def log_of(self, phone: Caller) -> CallLog:
         """The facts so far of this phone's call."""
         for path in (self.home / "calls").glob("*.jsonl"):
             facts = [
@@ -118,19 +125,17 @@ class FaultServer(Server):
         self.wait(lambda: bool(ended()), 30, f"a call of {calling} has ended")
         return ended()
 
-    def wait_facts(
-        self, phone: RawPhone, fact: str, count: int = 1, within_s: float = 30.0
-    ) -> list[dict[str, Any]]:
+    def wait_facts(self, phone: Caller, fact: str, count: int = 1, within_s: float = 30.0) -> list[dict[str, Any]]:
         """Wait until the call has so many facts of a kind; all of them."""
         self.wait(lambda: len(self.log_of(phone).all(fact)) >= count, within_s, f"{count} × {fact}")
         return self.log_of(phone).all(fact)
 
-    def wait_said(self, phone: RawPhone, words: str, *, count: int = 1, within_s: float = 30.0) -> None:
+    def wait_said(self, phone: Caller, words: str, *, count: int = 1, within_s: float = 30.0) -> None:
         """Wait until the agent has said this to the end, so many times."""
         said = f"{count} × the agent says {words!r}"
         self.wait(lambda: self.log_of(phone).agent_said.count(words) >= count, within_s, said)
 
-    def wait_ended(self, phone: RawPhone, within_s: float = 30.0) -> CallLog:
+    def wait_ended(self, phone: Caller, within_s: float = 30.0) -> CallLog:
         """The whole log of this phone's call."""
         self.wait_facts(phone, "CallHasEnded", within_s=within_s)
         return self.log_of(phone)

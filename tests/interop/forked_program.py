@@ -35,6 +35,11 @@ class ForkedProgram:
         self._socket = mine
         self._answers = mine.makefile("r", encoding="utf-8")
 
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
     def ask(self, line: str) -> str:
         """Its answer, without the end of the line; an empty one when it has ended."""
         self._socket.sendall(f"{line}\n".encode())

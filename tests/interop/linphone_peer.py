@@ -51,7 +51,7 @@ username={user}
 passwd={secret}
 realm={domain}
 """
-_STOP_S = 10.0
+_STOP_S = 30.0
 _POLL_S = 0.02
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 _POLL_S = 0.02
+_END_S = 30.0
 _OPTIONS = (
     "OPTIONS sip:demo@127.0.0.1 SIP/2.0\r\n"
     "Via: SIP/2.0/TLS 127.0.0.1:5999;rport;branch=z9hG4bK{number}\r\n"
@@ -36,7 +37,7 @@ class OpensslClient:
         while data := self._process.stdout.read1(65_536):
             self.output += data.decode("latin-1")
 
-    def is_answered(self, within_s: float = 20.0) -> bool:
+    def is_answered(self, within_s: float = 30.0) -> bool:
         """Send OPTIONS; whether 200 came before the connection ended."""
         assert self._process.stdin is not None
         self._number += 1
@@ -45,16 +46,24 @@ class OpensslClient:
             self._process.stdin.write(_OPTIONS.format(number=number).encode())
             self._process.stdin.flush()
         except BrokenPipeError:
-            return False
+            return self._ended(number)
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
-            answer = self.output.rpartition("SIP/2.0 200")[2]
-            if f"openssl-{number}" in answer:
+            if self._has(number):
                 return True
             if self._process.poll() is not None:
-                return False
+                return self._ended(number)
             time.sleep(_POLL_S)
         return False
+
+    def _has(self, number: str) -> bool:
+        return f"openssl-{number}" in self.output.rpartition("SIP/2.0 200")[2]
+
+    def _ended(self, number: str) -> bool:
+        """The same once all is there that it said."""
+        self._process.wait(_END_S)
+        self._reader.join()
+        return self._has(number)
 
     def __enter__(self) -> Self:
         return self

@@ -22,7 +22,7 @@ from typing import Any
 
 from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
 
-_ANSWER_S = 15.0
+_ANSWER_S = 30.0
 _RECEIVER_S = 1.2
 """pyVoIP begins to receive one second after start(); an earlier call would see its answer late and twice."""
 

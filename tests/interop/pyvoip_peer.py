@@ -17,7 +17,7 @@ from voicegw.testing.ports import free_port, free_ports
 
 _PYTHON = Path(sys.prefix) / "peers" / "pyvoip" / "bin" / "python"
 _DRIVER = Path(__file__).with_name("pyvoip_driver.py")
-_MARGIN_S = 30.0
+_MARGIN_S = 60.0
 
 
 class PyVoip:

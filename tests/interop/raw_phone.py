@@ -18,7 +18,7 @@ from typing import Self
 
 import numpy as np
 
-from tests.interop.rtp import PCMU, digit_packets, packet, receive_stamped, stamp_arrivals
+from tests.interop.rtp import PCMU, Pace, digit_packets, packet, receive_stamped, stamp_arrivals
 from tests.interop.sound import FRAME, Samples, ulaw_decode, ulaw_encode
 
 _PERIOD_S = 0.02
@@ -216,19 +216,19 @@ class RawPhone:
 
     def _send_rtp(self) -> None:
         sequence = timestamp = 5000
-        deadline = time.monotonic()
+        pace = Pace(self._closing)
         pending: deque[bytes] = deque()
         while (remote := self.remote) is not None:
             if not pending:
                 frame = self._frames.popleft() if self._frames else _SILENCE
+                due = timestamp + pace.missed
                 if len(frame) == 1:
-                    pending.extend(digit_packets(frame.decode(), sequence, timestamp))
+                    pending.extend(digit_packets(frame.decode(), sequence, due))
                 else:
-                    pending.append(packet(PCMU, sequence, timestamp, frame))
+                    pending.append(packet(PCMU, sequence, due, frame))
                 sequence, timestamp = sequence + len(pending), timestamp + len(pending) * FRAME
             self.rtp.sendto(pending.popleft(), remote)
-            deadline += _PERIOD_S
-            if self._closing.wait(max(0.0, deadline - time.monotonic())):
+            if not pace.wait(FRAME):
                 return
 
     # ------------------------------------------------------------ life

@@ -9,7 +9,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, pairwise
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,8 @@ _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@ll")
 _DIGIT_FRAMES = 6
 _GAP_FRAMES = 5
+_STOPPED_S = 0.1
+_LOOK_S = 0.1
 
 
 def stamp_arrivals(endpoint: socket.socket) -> None:
@@ -63,6 +66,29 @@ def digit_packets(digit: str, sequence: int, timestamp: int) -> list[bytes]:
     return packets
 
 
+class Pace:
+    """When packets are due. Who was stopped does not send at once what is too late to be heard, but goes on with
+    the next packet, as a telephone after a pause in the talk, where its packets can be dated so (``leaps``)."""
+
+    def __init__(self, stopping: threading.Event, *, leaps: bool = True) -> None:
+        self._stopping = stopping
+        self._leaps = leaps
+        self._due = time.monotonic()
+        self.missed = 0
+        """Samples for whose time nothing was sent: timestamps are later by so much."""
+
+    def wait(self, samples: int) -> bool:
+        """Until the packet after one of so many samples is due; False when it is not to be sent any more."""
+        self._due += samples / RATE_HZ
+        ends = self._stopping.wait(max(0.0, self._due - time.monotonic()))
+        late_s = time.monotonic() - self._due
+        if self._leaps and late_s > _STOPPED_S:
+            frames = int(late_s * RATE_HZ / FRAME)
+            self._due += frames * FRAME / RATE_HZ
+            self.missed += frames * FRAME
+        return not ends
+
+
 class RtpPeer:
     """Bound from construction; ``start`` begins to send towards ``remote`` at absolute 20 ms deadlines."""
 
@@ -75,6 +101,8 @@ class RtpPeer:
         self.port = int(self._socket.getsockname()[1])
         self.packets: list[bytes] = []
         self._arrivals: list[float] = []
+        self._sent = 0
+        self._more: deque[bytes] = deque()
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._receive)]
         self._threads[0].start()
@@ -83,13 +111,35 @@ class RtpPeer:
         self, remote: tuple[str, int], sound: Samples, digits: str = "", lengths_ms: Sequence[int] = (20,)
     ) -> None:
         """Send ``digits``, then ``sound`` once, then silence until closed; packets have ``lengths_ms`` in turn."""
-        self.play(remote, _script(sound, digits, lengths_ms))
+        pace = Pace(self._stopping)
+        self._begin(remote, _script(sound, digits, lengths_ms, pace, self._more), pace)
+
+    def say(self, sound: Samples) -> None:
+        """Send this, too, when what it was started with is over."""
+        self._more.append(ulaw_encode(sound))
 
     def play(self, remote: tuple[str, int], packets: Iterator[tuple[bytes, int]]) -> None:
         """Send these, each with its length in samples at 8 kHz, after which the next one is due."""
-        sender = threading.Thread(target=self._send, args=(remote, packets))
+        self._begin(remote, packets, Pace(self._stopping, leaps=False))
+
+    def _begin(self, remote: tuple[str, int], packets: Iterator[tuple[bytes, int]], pace: Pace) -> None:
+        sender = threading.Thread(target=self._send, args=(remote, packets, pace))
         self._threads.append(sender)
         sender.start()
+
+    def wait_sent(self, seconds: float, within_s: float = 30.0) -> None:
+        """Until it has sent so much, keys included."""
+        self._wait(lambda: self._sent >= seconds * RATE_HZ, within_s, f"{seconds} s were not sent")
+
+    def wait_heard(self, enough: Callable[[Samples], bool], within_s: float = 30.0) -> None:
+        """Until what was heard is enough."""
+        self._wait(lambda: enough(self.heard()), within_s, "not heard")
+
+    def _wait(self, done: Callable[[], bool], within_s: float, what: str) -> None:
+        deadline = time.monotonic() + within_s
+        while not done():
+            assert time.monotonic() < deadline, f"{what} within {within_s} s"
+            time.sleep(_LOOK_S)
 
     def heard(self) -> Samples:
         """What arrived, in order of the RTP timestamps, with gaps as silence."""
@@ -136,31 +186,34 @@ class RtpPeer:
                 self.packets.append(data)
                 self._arrivals.append(arrived)
 
-    def _send(self, remote: tuple[str, int], packets: Iterator[tuple[bytes, int]]) -> None:
-        deadline = time.monotonic()
+    def _send(self, remote: tuple[str, int], packets: Iterator[tuple[bytes, int]], pace: Pace) -> None:
         for data, length in packets:
             self._socket.sendto(data, remote)
-            deadline += length / RATE_HZ
-            if self._stopping.wait(max(0.0, deadline - time.monotonic())):
+            self._sent += length
+            if not pace.wait(length):
                 return
 
 
-def _script(sound: Samples, digits: str, lengths_ms: Sequence[int]) -> Iterator[tuple[bytes, int]]:
+def _script(
+    sound: Samples, digits: str, lengths_ms: Sequence[int], pace: Pace, more: deque[bytes]
+) -> Iterator[tuple[bytes, int]]:
     """The packets to send, without end, each with its length in samples."""
     sequence = timestamp = 1000
     quiet = ulaw_encode(np.zeros(FRAME, dtype=np.int16))
     for digit in digits:
-        presses = digit_packets(digit, sequence, timestamp)
+        presses = digit_packets(digit, sequence, timestamp + pace.missed)
         yield from ((data, FRAME) for data in presses)
         sequence, timestamp = sequence + len(presses), timestamp + len(presses) * FRAME
         for _ in range(_GAP_FRAMES):
-            yield packet(PCMU, sequence, timestamp, quiet), FRAME
+            yield packet(PCMU, sequence, timestamp + pace.missed, quiet), FRAME
             sequence, timestamp = sequence + 1, timestamp + FRAME
     rest = memoryview(ulaw_encode(sound))
     for length_ms in cycle(lengths_ms):
+        if not rest and more:
+            rest = memoryview(more.popleft())
         length = length_ms * RATE_HZ // 1000
         payload, rest = bytes(rest[:length]).ljust(length, quiet[:1]), rest[length:]
-        yield packet(PCMU, sequence, timestamp, payload), length
+        yield packet(PCMU, sequence, timestamp + pace.missed, payload), length
         sequence, timestamp = sequence + 1, timestamp + length
 
 

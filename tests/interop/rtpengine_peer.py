@@ -58,7 +58,7 @@ class Rtpengine:
         self.process = Process(self._args, self._log)
         deadline = time.monotonic() + _START_S
         while b"pong" not in self._asked({"command": "ping"}):
-            assert self.process.running and time.monotonic() < deadline, self.process.output
+            assert time.monotonic() < deadline, self.process.output
         return self
 
     def __exit__(
@@ -76,12 +76,19 @@ class Rtpengine:
         return answer[found.end() : found.end() + int(found.group(1))]
 
     def _asked(self, order: dict[str, Any]) -> bytes:
-        self._socket.sendto(f"{random.getrandbits(48):x} ".encode() + bencoded(order), self._control)
-        try:
-            return self._socket.recv(16384)
-        except (TimeoutError, ConnectionRefusedError):
-            time.sleep(0.05)
-            return b""
+        """Its answer. What is asked again with the same cookie is not done again."""
+        cookie = f"{random.getrandbits(48):x} ".encode()
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            assert self.process.running, self.process.output
+            try:
+                self._socket.sendto(cookie + bencoded(order), self._control)
+                while not (answer := self._socket.recv(16384)).startswith(cookie):
+                    continue
+                return answer
+            except (TimeoutError, ConnectionRefusedError):
+                time.sleep(0.05)
+        return b""
 
 
 class ProxiedPhone(RawPhone):

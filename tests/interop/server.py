@@ -8,19 +8,20 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import yaml
 
 from tests.interop import options_ping
 from tests.interop.forked_server import ForkedServer
 from tests.interop.namespace import Namespace
 from tests.interop.process import Process, alive, descendants
-from tests.interop.sound import Samples, read_wav
+from tests.interop.sound import FRAME, RATE_HZ, Samples, read_wav
 from voicegw.testing.ports import free_port, free_ports, give_back
 
 FLOWS = Path(__file__).parent / "flows"
@@ -31,6 +32,9 @@ _START_S = 60.0
 _STOP_S = 30.0
 _POLL_S = 0.05
 _LOOK_S = 0.5
+_RECORDED_S = 0.25
+"""A recording grows so often."""
+_WAV_HEADER = 44
 _RTP_PORTS = 40
 _TAKES_ALL = {"overload_ms": 10_000}
 _NEVER_FULL = {"full_busy": 1.0, "full_late": 1.0}
@@ -147,6 +151,38 @@ class Server:
         """What the caller said and what the caller was sent, of a call that has ended."""
         caller, agent = read_wav(Path(log.one("RecordingHasEnded")["path"]))
         return caller, agent
+
+    def wait_recorded(self, enough: Callable[[Samples, Samples], bool], within_s: float = 30.0) -> None:
+        """Until the recording of the only running call has enough of the caller, and of what that was sent."""
+        deadline = time.monotonic() + within_s
+        while not ((sound := self._recorded()) and enough(*sound)):
+            assert time.monotonic() < deadline, f"not recorded within {within_s} s"
+            time.sleep(_RECORDED_S)
+
+    @property
+    def recorded_samples(self) -> int:
+        """How long what the only running call has on the disk is by now, at 8 kHz."""
+        sound = self._recorded()
+        return len(sound[0]) if sound else 0
+
+    def _recorded(self) -> tuple[Samples, Samples] | None:
+        """At 8 kHz; what the header of a running recording says of its length is not the latest."""
+        parts = list((self._home / "recordings").glob("*.wav.part"))
+        data = b""
+        with suppress(FileNotFoundError):  # it has just ended
+            data = parts[0].read_bytes() if len(parts) == 1 else b""
+        if len(data) < _WAV_HEADER:
+            return None
+        factor = int.from_bytes(data[24:28], "little") // RATE_HZ
+        both = np.frombuffer(data[_WAV_HEADER : len(data) // 4 * 4], dtype="<i2").reshape(-1, 2)
+        means = both[: len(both) // factor * factor].reshape(-1, factor, 2).mean(axis=1).astype(np.int16)
+        return means[:, 0], means[:, 1]
+
+    @property
+    def lost_s(self) -> float:
+        """For how long its media workers stood still, if they could not catch up: what they sent has gaps then."""
+        lines = [line for line in self.process.output.splitlines() if "media ticks lost" in line]
+        return FRAME / RATE_HZ * sum(json.loads(line)["frames"] for line in lines if line.endswith("}"))
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tests.interop.rtp import RtpPeer
+from tests.interop.sipp_peer import Sipp
 from tests.interop.sound import seconds_with, tone
 from voicegw.base.clock import SystemClock
 from voicegw.base.ids import LegId
@@ -106,6 +107,12 @@ async def speaks_and_hears_echo(media: RtpPeer, session: MediaSession, hz: int =
     """Speak a tone to where the session says, and hear it come back."""
     media.start((session.remote_ip, session.remote_port), tone(hz, 30))
     await hears(media, hz)
+
+
+async def goes_on(sipp: Sipp) -> None:
+    """It is told so, and comes to its end."""
+    await asyncio.to_thread(sipp.tell)
+    await asyncio.to_thread(sipp.passed)
 
 
 async def until(done: Callable[[], bool]) -> None:

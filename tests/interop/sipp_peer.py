@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,12 @@ _POLL_S = 0.02
 _START_S = 30.0
 _LOST = r"(?:\w+ message (?:voluntary )?lost \([a-z ]+\)\.)*"
 """What sipp says of a message that it lost on purpose, without an end of the line."""
+TOLD = "told"
+"""In place of a number of ms: the call goes on until the test has heard enough, and says so (:meth:`Sipp.tell`)."""
+UNTIL_TOLD = '<nop><action><log message="waits"/></action></nop>\n<recv request="PUBLISH" timeout="60000"/>\n'
+"""The same as a part of a scenario."""
+_WAITING = f'<pause milliseconds="{TOLD}"/>'
+_KEPT = re.compile(r"^(?:Via|From|To|Call-ID|CSeq)\s*:.*$|^[vfti]\s*:.*$", re.MULTILINE | re.IGNORECASE)
 _HEADING = re.compile(rf"^{_LOST}-{{10,}} .*\n\w+ message (sent|received) .*:\n\n", re.MULTILINE)
 
 
@@ -59,7 +66,7 @@ class Sipp:
         target: str = "",
         service: str = "demo",
         port: int = 0,
-        timeout_s: int = 30,
+        timeout_s: int = 60,
         calls: int = 1,
         values: dict[str, str] | None = None,
         extra: tuple[str, ...] = (),
@@ -72,12 +79,15 @@ class Sipp:
         self.port = port or free_port()
         self.media_port = free_ports(4)
         self._timeout_s = timeout_s
+        self._host = host
+        self._told = 0
         program = program_of("sipp", "sip-tester")
         args = [program, *([target] if target else []), *self._scenario(scenario, values or {})]
         args += ["-i", host, "-p", str(self.port), "-mi", host, "-mp", str(self.media_port)]
         args += ["-s", service, "-m", str(calls), "-l", str(calls), "-nostdin", "-skip_rlimit"]
         args += ["-timeout", f"{timeout_s}s", "-timeout_error"]
         args += ["-trace_msg", "-message_file", "messages.log", "-trace_err", "-error_file", "errors.log"]
+        args += ["-trace_logs", "-log_file", "waits.log"]
         self.process = Process([*args, *extra], self._work / "screen.log", namespace=namespace, cwd=self._work)
 
     def _scenario(self, scenario: str, values: dict[str, str]) -> list[str]:
@@ -85,13 +95,33 @@ class Sipp:
             return scenario.split()
         written = scenario.startswith("<")
         text = scenario if written else Template((SCENARIOS / f"{scenario}.xml").read_text()).substitute(values)
-        (self._work / "scenario.xml").write_text(text)
+        (self._work / "scenario.xml").write_text(text.replace(_WAITING, UNTIL_TOLD))
         return ["-sf", "scenario.xml"]
 
     def passed(self) -> None:
         """Wait for the end; fail with sipp's own errors and the message log unless every call passed."""
         status = self.process.wait(self._timeout_s + 10)
         assert status == 0, f"sipp ended with {status}\n{self.errors}\n{self._read('messages.log')}"
+
+    def tell(self, within_s: float = 30.0) -> None:
+        """Its only call goes on, which waits for that with :data:`UNTIL_TOLD`, or will in a moment; by UDP alone.
+
+        What tells it so has the headers of what it received last, which its next answer may copy.
+        """
+        self._told += 1
+        deadline = time.monotonic() + within_s
+        while self._read("waits.log").count("waits") < self._told:
+            assert self.process.running and time.monotonic() < deadline, self.errors + self._read("messages.log")
+            time.sleep(_POLL_S)
+        last = [seen for seen in self.messages if not seen.sent][-1]
+        lines = ["PUBLISH sip:sipp SIP/2.0", *_KEPT.findall(last.text.partition("\n\n")[0]), "Content-Length: 0"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as endpoint:
+            endpoint.sendto("\r\n".join([*lines, "", ""]).encode(), (self._host, self.port))
+
+    @property
+    def call_id(self) -> str:
+        """Of its first call."""
+        return self.messages[0].header("Call-ID")
 
     @property
     def errors(self) -> str:
@@ -129,7 +159,10 @@ class Sipp:
         return self
 
     def listening(self) -> Self:
-        """Wait until it has its port: a called sipp loses what comes before."""
+        """Wait until it has its port, by UDP or TCP: a called sipp loses what comes before."""
+        if "-t" in self.process.args:
+            self.process.wait_listening(self.port, _START_S)
+            return self
         deadline = time.monotonic() + _START_S
         while self.process.running and not is_bound(self.port, self.process.pid):
             assert time.monotonic() < deadline, self.errors

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.interop.sipp_peer import UNTIL_TOLD
+
 _OURS = """\
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 Max-Forwards: 70
@@ -114,6 +116,11 @@ def answer(status: str, *headers: str, body: str = "", tag: str = "", contact: s
 def pause(ms: int) -> str:
     """Let the call go on."""
     return f'<pause milliseconds="{ms}"/>\n'
+
+
+def until_told() -> str:
+    """Let the call go on until :meth:`tests.interop.sipp_peer.Sipp.tell`."""
+    return UNTIL_TOLD
 
 
 def play(capture: Path, ms: int) -> str:

@@ -15,7 +15,7 @@ from tests.interop.fault_server import FaultServer
 from tests.interop.hep_collector import HepCollector
 from tests.interop.process import Process
 from tests.interop.rtp import RtpPeer
-from tests.interop.sipp_peer import Sipp
+from tests.interop.sipp_peer import TOLD, Sipp
 from tests.interop.sound import speech_seconds, tone
 from voicegw.cli.main import main
 from voicegw.rtp.rtcp import ReportBlock, SenderReport, build_compound
@@ -64,18 +64,20 @@ def test_kamailio_has_the_call_and_its_audio(tmp_path: Path) -> None:
     with homer, server, RtpPeer() as media, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reporter:
         reporter.bind(("127.0.0.1", 0))
         reports_from = reporter.getsockname()[1]
-        values = {"rtp_port": str(media.port), "hold_ms": "4000"}
+        values = {"rtp_port": str(media.port), "hold_ms": TOLD}
         with Sipp(tmp_path, "uac", target=server.address, values=values) as sipp:
             port = sipp.answered_port()
-            media.start(("127.0.0.1", port), tone(1000, 4))
+            media.start(("127.0.0.1", port), tone(1000, 20))
             call_id = sipp.wait_for("SIP/2.0 200").header("Call-ID")
             server.wait(lambda: len(media.packets) > 5, 30, "our audio")
             ssrc = int.from_bytes(media.packets[0][8:12], "big")
             block = ReportBlock(ssrc, 0, 0, 100, 12)
             report = build_compound([SenderReport(4711, 0xE000_0000_8000_0000, 160, 50, 8000, (block,))])
             reporter.sendto(report, ("127.0.0.1", port + 1))
+            media.wait_heard(lambda heard: speech_seconds(heard) >= 1.5)
+            server.wait(lambda: len(media.packets) >= 100, 30, "a report on more than 50 of them")
+            sipp.tell()
             sipp.passed()
-        assert speech_seconds(media.heard()) >= 1.5
         server.wait(lambda: b'"TOTAL_PK"' in b"".join(homer.packets), 30, "the summary")
         server.wait(lambda: homer.has_stored("200 to BYE", call_id), 30, "all of the signalling")
     assert server.counters.get("hep_packets_dropped", 0) == 0

@@ -41,7 +41,7 @@ def call(house: FaultServer) -> Iterator[RawPhone]:
     """A call on which the agent has begun to speak; at the end it must still work in both directions."""
     with house.phone() as phone:
         assert phone.dial() == 200
-        phone.play(tone(1000, 1))
+        phone.play(tone(1000, 2))
         phone.wait_heard(lambda samples: speech_seconds(samples) >= 0.5, 30)
         yield phone
         assert_talks(house, phone)
@@ -55,7 +55,7 @@ def call(house: FaultServer) -> Iterator[RawPhone]:
 
 def assert_talks(house: FaultServer, phone: RawPhone) -> None:
     """Keys arrive, the agent repeats them aloud, and OPTIONS is answered."""
-    phone.play(tone(1300, 1))
+    phone.play(tone(1300, 2))
     phone.press("1590")
     phone.wait_played()
     house.wait_facts(phone, "CallerSpoke")
@@ -131,7 +131,7 @@ def test_rtp_of_a_stranger_is_not_heard(house: FaultServer) -> None:
     with call(house) as phone, RtpPeer() as thief, _stranger() as stranger:
         assert phone.remote is not None
         thief.start(phone.remote, tone(2300, 2), "9")
-        phone.play(tone(1000, 3))
+        phone.play(tone(1000, 4))
         for number in range(20):
             data = packet(PCMU, number, number * FRAME, ulaw_encode(tone(2300, 0.02)))
             stranger.sendto(data[:8] + struct.pack("!I", 0xBAD) + data[12:], phone.remote)

@@ -13,8 +13,8 @@ import pytest
 
 from tests.interop.kamailio_peer import Kamailio
 from tests.interop.rtp import RtpPeer
-from tests.interop.sip_node import OUT, SipNode, hears, run, speaks_and_hears_echo, until
-from tests.interop.sipp_peer import Sipp
+from tests.interop.sip_node import OUT, SipNode, goes_on, hears, run, speaks_and_hears_echo, until
+from tests.interop.sipp_peer import TOLD, Sipp
 from tests.interop.sound import tone
 from voicegw.base.causes import HangupCause
 from voicegw.gateway.events import LegConfirmed, LegEnded, LegInvited
@@ -90,7 +90,7 @@ async def call_in(node: SipNode, caller: Sipp, far: RtpPeer) -> None:
         far.start(("127.0.0.1", near.port), tone(1000, 10))
         await hears(near, 1000)
         await hears(far, 1700)
-        await asyncio.to_thread(caller.passed)
+        await goes_on(caller)
     assert (await node.expect(LegEnded)).cause is HangupCause.CALLER_HANGUP
 
 
@@ -105,7 +105,7 @@ def test_registered_called_and_gone(tmp_path: Path) -> None:
             assert 50 < seen.expires_in_s <= 60, "the registrar's word counts"
             assert seen.service_route == (f"<sip:{at.core.address};lr>",)
             with RtpPeer() as far:
-                values = {"rtp_port": str(far.port), "hold_ms": "3000"}
+                values = {"rtp_port": str(far.port), "hold_ms": TOLD}
                 with Sipp(tmp_path, "uac", target=at.core.address, service="us", values=values) as caller:
                     await call_in(node, caller, far)
             assert [trunk.up for trunk in node.gateway.trunks.snapshot()] == [True]
@@ -129,7 +129,7 @@ def test_an_edge_proxy_is_on_every_way(tmp_path: Path) -> None:
         with SipNode(trunks=[account(at, outbound_proxies=[f"sip:{at.edge.address}"])]) as node:
             await registered(node)
             with RtpPeer() as far:
-                values = {"rtp_port": str(far.port), "hold_ms": "3000"}
+                values = {"rtp_port": str(far.port), "hold_ms": TOLD}
                 with Sipp(tmp_path, "uac", target=at.core.address, service="us", values=values) as caller:
                     await call_in(node, caller, far)
                     record_route = caller.wait_for("SIP/2.0 200", "INVITE").header("Record-Route")
@@ -139,7 +139,7 @@ def test_an_edge_proxy_is_on_every_way(tmp_path: Path) -> None:
                 Sipp(tmp_path, "uas_routed", port=at.echo_port, extra=("-rtp_echo",)) as answering,
                 RtpPeer() as media,
             ):
-                await asyncio.sleep(0.5)  # sipp says nothing when it listens
+                answering.listening()
                 node.dial("sip:echo@carrier.test", media)
                 session = await node.answered()
                 await speaks_and_hears_echo(media, session)
@@ -161,22 +161,21 @@ def test_an_edge_proxy_is_on_every_way(tmp_path: Path) -> None:
 def test_a_binding_is_refreshed_before_it_ends(tmp_path: Path) -> None:
     async def scenario(at: Carrier) -> None:
         with SipNode(trunks=[account(at)]) as node:
-            assert (await registered(node)).expires_in_s <= 3
-            for _ in range(16):
-                await asyncio.sleep(0.25)
+            assert (await registered(node)).expires_in_s <= 10
+            while node.counters.get(LocatingCounter.REGISTERED) < 2:
+                await asyncio.sleep(0.1)
                 (seen,) = node.gateway.watch.snapshot().registrations
                 assert (seen.registered, seen.failures) == (True, 0)
-            assert node.counters.get(LocatingCounter.REGISTERED) >= 2
             await node.gateway.leave()
 
-    with carrier(tmp_path, expires_s=3) as at:
+    with carrier(tmp_path, expires_s=10) as at:
         run(scenario(at))
 
 
 def test_a_dead_registrar_is_passed_over(tmp_path: Path) -> None:
     async def scenario(at: Carrier) -> None:
         trunk = account(at, hosts=["127.0.0.2", "127.0.0.1"], registration={}, health={"options_s": 0})
-        with SipNode(LocatingConfig(attempt_s=1.0), trunks=[trunk]) as node:
+        with SipNode(LocatingConfig(attempt_s=4.0), trunks=[trunk]) as node:
             await until(lambda: node.gateway.watch.snapshot().registrations[0].registered)
             (seen,) = node.gateway.watch.snapshot().registrations
             assert seen.server == f"UDP 127.0.0.1:{at.core.port}"

@@ -17,8 +17,8 @@ import pytest
 from tests.interop.balancer_peer import Balancer
 from tests.interop.grave import Grave
 from tests.interop.rtp import RtpPeer
-from tests.interop.sip_node import SipNode, hears, until
-from tests.interop.sipp_peer import Sipp
+from tests.interop.sip_node import SipNode, goes_on, hears, until
+from tests.interop.sipp_peer import TOLD, Sipp
 from tests.interop.sound import tone
 from voicegw.gateway.events import LegConfirmed, LegEnded, LegInvited
 from voicegw.sip.counters import SipCounter, refused
@@ -72,11 +72,11 @@ def test_a_draining_node_gets_no_calls_and_keeps_those_it_has(tmp_path: Path) ->
         balancer = await started(stack, tmp_path, nodes)
         far, near, far_too, near_too = (stack.enter_context(RtpPeer()) for _ in range(4))
 
-        def call(media: RtpPeer, hold_ms: int) -> Sipp:
-            values = {"rtp_port": str(media.port), "hold_ms": str(hold_ms)}
+        def call(media: RtpPeer) -> Sipp:
+            values = {"rtp_port": str(media.port), "hold_ms": TOLD}
             return Sipp(tmp_path, "uac", target=balancer.address, values=values)
 
-        with call(far, 7000) as first:
+        with call(far) as first:
             await until(lambda: any(node.counters.get(SipCounter.CALLS_IN) for node in nodes))
             one, two = sorted(nodes, key=lambda node: -node.counters.get(SipCounter.CALLS_IN))
             await takes(one, near)
@@ -85,12 +85,12 @@ def test_a_draining_node_gets_no_calls_and_keeps_those_it_has(tmp_path: Path) ->
             one.gateway.drain()
             await until(lambda: one.counters.get(refused(503)) >= 1)
             await becomes(balancer, str(one.address), False)
-            with call(far_too, 1500) as second:
+            with call(far_too) as second:
                 await takes(two, near_too)
                 await hears(far_too, 1700)
-                await asyncio.to_thread(second.passed)
+                await goes_on(second)
             await hears(far, 1700, 2.0)
-            await asyncio.to_thread(first.passed)
+            await goes_on(first)
         await one.expect(LegEnded)
         assert (one.counters.get(SipCounter.CALLS_IN), two.counters.get(SipCounter.CALLS_IN)) == (1, 1)
 
@@ -110,14 +110,14 @@ def test_a_dead_node_gets_no_new_calls(tmp_path: Path) -> None:
             """One with audio both ways; when it was answered."""
             await becomes(balancer, str(alive.address), True)
             with RtpPeer() as far, RtpPeer() as near:
-                values = {"rtp_port": str(far.port), "hold_ms": "2500"}
+                values = {"rtp_port": str(far.port), "hold_ms": TOLD}
                 with Sipp(tmp_path, "uac", target=balancer.address, values=values) as sipp:
                     await takes(alive, near)
                     answered = time.monotonic()
                     far.start(("127.0.0.1", near.port), tone(1000, 15))
                     await hears(far, 1700)
                     await hears(near, 1000)
-                    await asyncio.to_thread(sipp.passed)
+                    await goes_on(sipp)
             return answered
 
         dying.close()
@@ -191,13 +191,13 @@ def test_scanners_find_nobody_behind_the_balancer(tmp_path: Path) -> None:
         await asyncio.to_thread(strangers_are_ignored, balancer)
         assert node.counters.get(SipCounter.CALLS_IN) == 0, "none of it was a call to the node"
         far, near = stack.enter_context(RtpPeer(HONEST)), stack.enter_context(RtpPeer())
-        values = {"rtp_port": str(far.port), "hold_ms": "2500"}
+        values = {"rtp_port": str(far.port), "hold_ms": TOLD}
         with Sipp(tmp_path, "uac", target=balancer.address, values=values, host=HONEST) as caller:
             await takes(node, near)
             far.start(("127.0.0.1", near.port), tone(1000, 15))
             await hears(far, 1700)
             await hears(near, 1000)
-            await asyncio.to_thread(caller.passed)
+            await goes_on(caller)
 
     whole(scenario)
 

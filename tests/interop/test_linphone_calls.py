@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.interop.baresip_peer import Baresip, dial
 from tests.interop.linphone_peer import Linphone, read_as_telephone
 from tests.interop.namespace import Namespace
 from tests.interop.server import Server
-from tests.interop.sound import seconds_with, speech_seconds, tone
+from tests.interop.sound import Samples, seconds_with, speech_seconds, tone
 from voicegw.sip.digest import Algorithm, make_ha1
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -53,15 +53,20 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(server, namespace)
 
 
+def both_talk(hz: int, caller_s: float, agent_s: float) -> Callable[[Samples, Samples], bool]:
+    """The caller's tone and the agent's speech have lasted so long."""
+    return lambda caller, agent: seconds_with(caller, hz) >= caller_s and speech_seconds(agent) >= agent_s
+
+
 def test_linphone_registers_calls_and_holds_and_its_video_is_refused(house: House, tmp_path: Path) -> None:
     with house.phone(tmp_path) as phone:
         phone.wait_registered()
         phone.do(f"call {house.server.uri}", STREAMS)
-        time.sleep(3.0)  # both talk
+        house.server.wait_recorded(both_talk(PHONE_HZ, 2.0, 1.5))
         phone.do("pause", "is now paused")
         time.sleep(1.0)  # and nobody listens
         phone.do("resume", STREAMS)
-        time.sleep(1.5)
+        house.server.wait_recorded(both_talk(PHONE_HZ, 4.0, 2.5))
         phone.do("terminate", "ended")
         phone.quit()
     log = house.server.called("demo")
@@ -85,7 +90,7 @@ def test_a_caller_is_put_through_to_linphone(house: House, tmp_path: Path) -> No
         phone.wait_registered()
         caller.do(dial(f"sip:desk@{house.server.address}"))
         phone.wait_for(STREAMS)
-        time.sleep(2.5)  # both talk
+        house.server.wait_recorded(lambda _caller, sent: seconds_with(sent, PHONE_HZ) >= 2.5)
         phone.do("terminate", "ended")
         phone.quit()
         log = house.server.called("desk")

@@ -25,6 +25,7 @@ fallback: echo_keys
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_a_model_talks_is_interrupted_and_is_replaced_by_the_script_when_it_dies(tmp_path: Path) -> None:
     scripts = (
         Script(words("warm")),

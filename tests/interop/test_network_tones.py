@@ -34,16 +34,16 @@ def plays(zone: str, tone: str) -> tuple[str, ...]:
     return ("Answer()", f"Set(CHANNEL(tonezone)={zone})", f"Playtones({tone})", "Wait(12)")
 
 
-RING = ("Progress()", "Set(CHANNEL(tonezone)=us)", "Playtones(ring)", "Wait(4.5)", "StopPlaytones()")
-TALK = ("Answer()", f"Playtones({PERSON_HZ})", "Wait(2)", "Hangup()")
-REFUSAL = ("Progress()", "Set(CHANNEL(tonezone)=de)", "Playtones(busy)", "Wait(4)", "Hangup(21)")
+RING = ("Progress()", "Set(CHANNEL(tonezone)=us)", "Playtones(ring)", "Wait(9)", "StopPlaytones()")
+TALK = ("Answer()", f"Playtones({PERSON_HZ})", "Wait(6)", "Hangup()")
+REFUSAL = ("Progress()", "Set(CHANNEL(tonezone)=de)", "Playtones(busy)", "Wait(8)", "Hangup(21)")
 CASES = {
     "2601": Case(plays("us", "busy"), "busy", "peer_busy"),
     "2602": Case(plays("ru", "busy"), "busy", "peer_busy"),
     "2603": Case(plays("de", "congestion"), "congestion", "peer_overloaded"),
     "2604": Case(plays("us", "info"), "special_information", "number_unknown"),
     "2605": Case((*RING, *TALK), "ringback", "caller_hangup"),
-    "2606": Case((*plays("uk", "ring")[:3], "Wait(4)", *TALK[1:]), "ringback", "caller_hangup"),
+    "2606": Case((*plays("uk", "ring")[:3], "Wait(8)", *TALK[1:]), "ringback", "caller_hangup"),
     "2607": Case(REFUSAL, "busy", "peer_forbids"),
     # The calling and the answering tone of a fax machine (ITU-T T.30 §4.3).
     "2608": Case(("Answer()", "Playtones(1100/500,0/3000)", "Wait(12)"), "fax_calling", "fax_answered"),

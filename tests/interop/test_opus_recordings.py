@@ -10,7 +10,7 @@ import pytest
 
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
-from tests.interop.sipp_peer import Sipp
+from tests.interop.sipp_peer import TOLD, Sipp
 from tests.interop.sound import Samples, seconds_with, speech_seconds, tone
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -29,9 +29,12 @@ def heard_in(path: Path) -> tuple[Samples, Samples]:
 def test_both_sides_are_in_their_channels(tmp_path: Path) -> None:
     settings = {"recording": {"format": "opus", "keep_free_mb": 1}}
     with Server(tmp_path, settings=settings) as server, RtpPeer() as media:
-        values = {"rtp_port": str(media.port), "hold_ms": "4000"}
+        values = {"rtp_port": str(media.port), "hold_ms": TOLD}
         with Sipp(tmp_path, "uac", target=server.address, values=values) as sipp:
-            media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 3))
+            media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 5))
+            media.wait_sent(5)
+            media.wait_heard(lambda heard: speech_seconds(heard) >= 2)
+            sipp.tell()
             sipp.passed()
         log = server.call()
     path = Path(log.one("RecordingHasEnded")["path"])

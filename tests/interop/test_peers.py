@@ -12,7 +12,7 @@ from tests.interop.namespace import Namespace
 from tests.interop.pcap import write_dtmf_pcap
 from tests.interop.pyvoip_peer import PyVoip
 from tests.interop.rtp import RtpPeer
-from tests.interop.sipp_peer import Sipp
+from tests.interop.sipp_peer import TOLD, Sipp
 from tests.interop.sound import seconds_with, tone
 from voicegw.testing.ports import free_port
 
@@ -23,7 +23,7 @@ def test_baresip_hears_itself_through_the_echo_of_sipp(tmp_path: Path, namespace
     echo = Sipp(tmp_path, "uas_echo", extra=("-rtp_echo",), namespace=namespace)
     with echo, Baresip(tmp_path, namespace, tone(700, 20)) as baresip:
         uri = f"sip:echo@{namespace.address}:{echo.port}"
-        events = baresip.do([*dial(uri), *listen(3), *press("42"), *hang_up()])
+        events = baresip.do([*dial(uri), *listen(4), *press("42"), *hang_up()])
         echo.passed()
     assert seconds_with(baresip.heard(), 700) >= 2
     assert [event["param"] for event in events if event["type"] == "CALL_DTMF_START"] == ["4", "2"]
@@ -42,7 +42,7 @@ def test_sipp_calls_baresip_and_its_keys_arrive(tmp_path: Path, namespace: Names
 
 def test_pyvoip_hears_itself_through_the_echo_of_sipp(tmp_path: Path) -> None:
     with Sipp(tmp_path, "uas_echo", extra=("-rtp_echo",)) as echo:
-        with PyVoip(tmp_path, "call", ("127.0.0.1", echo.port), tone(700, 20), seconds=4) as pyvoip:
+        with PyVoip(tmp_path, "call", ("127.0.0.1", echo.port), tone(700, 20), seconds=6) as pyvoip:
             assert pyvoip.result() == {"answered": True, "ended_by_peer": False}
         echo.passed()
     assert seconds_with(pyvoip.heard(), 700) >= 2
@@ -53,12 +53,15 @@ def test_sipp_calls_pyvoip_and_media_flows_both_ways(tmp_path: Path) -> None:
     sipp_port = free_port()
     with (
         RtpPeer() as media,
-        PyVoip(tmp_path, "answer", ("127.0.0.1", sipp_port), tone(700, 20), seconds=8) as pyvoip,
+        PyVoip(tmp_path, "answer", ("127.0.0.1", sipp_port), tone(700, 60), seconds=50) as pyvoip,
     ):
         pyvoip.ready()
-        values = {"rtp_port": str(media.port), "hold_ms": "4000"}
+        values = {"rtp_port": str(media.port), "hold_ms": TOLD}
         with Sipp(tmp_path, "uac_peer", target=f"127.0.0.1:{pyvoip.port}", port=sipp_port, values=values) as sipp:
-            media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 20))
+            media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 60))
+            media.wait_heard(lambda heard: seconds_with(heard, 700) >= 2.5)
+            media.wait_sent(4)
+            sipp.tell()
             sipp.passed()
         assert pyvoip.result()["ended_by_peer"]
     assert seconds_with(media.heard(), 700) >= 2

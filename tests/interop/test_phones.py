@@ -14,7 +14,7 @@ from tests.interop.baresip_peer import Baresip, dial, hang_up, hang_up_by_peer, 
 from tests.interop.namespace import Namespace
 from tests.interop.server import Server
 from tests.interop.sound import seconds_with, tone
-from tests.interop.test_supervision import calling, controlled
+from tests.interop.test_supervision import controlled
 from voicegw.cli.main import main
 from voicegw.sip.digest import Algorithm, make_ha1
 
@@ -64,11 +64,13 @@ def test_a_caller_is_put_through_to_a_registered_phone(
 ) -> None:
     with (
         house(tmp_path, namespace) as server,
-        Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(server, transport=transport)) as desk,
-        Baresip(tmp_path, namespace, tone(CALLER_HZ, 20)) as caller,
+        Baresip(tmp_path, namespace, tone(DESK_HZ, 60), account=account(server, transport=transport)) as desk,
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 60)) as caller,
     ):
         seen(server, "phone registered")
-        caller.do([*dial(server.uri), *listen(6), *hang_up()])
+        caller.do(dial(server.uri))
+        server.wait_recorded(lambda _caller, sent: seconds_with(sent, DESK_HZ) >= 3)
+        caller.do(hang_up())
         log = server.call()
     assert [fact["step"] for fact in log.all("TransferHasProgressed")][-1] == "answered"
     assert log.one("CallerWasConnected")["target"] == "desk"
@@ -85,11 +87,13 @@ def test_a_reload_opens_the_registrar_and_the_next_caller_is_put_through(
         server.configuration.write_text(yaml.safe_dump(config))
         assert main(["reload", "-c", str(server.configuration)]) == 0
         with (
-            Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(server)) as desk,
-            Baresip(tmp_path, namespace, tone(CALLER_HZ, 20)) as caller,
+            Baresip(tmp_path, namespace, tone(DESK_HZ, 60), account=account(server)) as desk,
+            Baresip(tmp_path, namespace, tone(CALLER_HZ, 60)) as caller,
         ):
             seen(server, "phone registered")
-            caller.do([*dial(server.uri), *listen(6), *hang_up()])
+            caller.do(dial(server.uri))
+            server.wait_recorded(lambda _caller, sent: seconds_with(sent, DESK_HZ) >= 3)
+            caller.do(hang_up())
             log = server.call()
     assert log.one("CallerWasConnected")["target"] == "desk"
     assert seconds_with(caller.heard(), DESK_HZ) >= 2 and seconds_with(desk.heard(), CALLER_HZ) >= 2
@@ -99,11 +103,13 @@ def test_a_reload_opens_the_registrar_and_the_next_caller_is_put_through(
 def test_a_supervisor_is_called_at_a_registered_phone(tmp_path: Path, namespace: Namespace) -> None:
     with (
         controlled(tmp_path, namespace, {"phones": phones()}) as running,
-        Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(running.server)) as boss,
-        Baresip(tmp_path, namespace, tone(CALLER_HZ, 20)) as caller,
+        Baresip(tmp_path, namespace, tone(DESK_HZ, 60), account=account(running.server)) as boss,
+        Baresip(tmp_path, namespace, tone(CALLER_HZ, 60)) as caller,
     ):
-        with calling(caller, [*dial(running.server.uri), *listen(10), *hang_up()]):
-            running.in_time(do="supervise", uri=f"sip:anna@{DOMAIN}", mode="barge")
+        caller.do(dial(running.server.uri))
+        running.in_time(do="supervise", uri=f"sip:anna@{DOMAIN}", mode="barge")
+        running.server.wait_recorded(lambda _caller, sent: seconds_with(sent, DESK_HZ) >= 2.5)
+        caller.do(hang_up())
         log = running.server.call()
     assert [fact["mode"] for fact in log.all("SupervisorModeHasChanged")] == ["listen", "barge"]
     assert seconds_with(boss.heard(), CALLER_HZ) >= 1.5
@@ -120,8 +126,8 @@ def test_a_phone_refreshes_and_leaves(tmp_path: Path, namespace: Namespace) -> N
     with house(tmp_path, namespace) as server:
         with Baresip(tmp_path, namespace, tone(DESK_HZ, 20), account=account(server, regint=2)) as desk:
             seen(server, "phone registered")
-            desk.do(listen(4))
-            desk.process.stop(timeout_s=10)
+            desk.do(listen(8))
+            desk.process.stop(timeout_s=60)
         seen(server, "phone gone")
     assert counted(server, "sip_registrations") >= 4, "it came, refreshed twice, and left"
 

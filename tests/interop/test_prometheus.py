@@ -37,9 +37,14 @@ steps:
 """
 
 
-def test_the_rules_are_good_and_the_alerts_do_what_they_say() -> None:
+def test_the_rules_are_good() -> None:
     subprocess.run(["promtool", "check", "rules", "--lint-fatal", *RULES], check=True, capture_output=True)
-    found = subprocess.run(["promtool", "test", "rules", *map(str, CASES)], capture_output=True, text=True)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("cases", CASES, ids=lambda path: path.stem)
+def test_the_alerts_do_what_they_say(cases: Path) -> None:
+    found = subprocess.run(["promtool", "test", "rules", str(cases)], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
@@ -65,9 +70,9 @@ def test_every_panel_and_rule_can_be_asked_while_there_are_calls(
     server.use_agent(tmp_path / "short.yaml")
     server.write_trunk("carrier", hosts=["127.0.0.9"], carries=["+49*"], health={"options_s": 1})
     sound = tmp_path / "digits.ulaw"
-    words = np.concatenate([silence(1.5), speech("one five nine zero", tmp_path), silence(6.0)])
+    words = np.concatenate([silence(1.5), speech("one five nine zero", tmp_path), silence(12.0)])
     sound.write_bytes(ulaw_encode(words))
-    values = {"ulaw": str(sound), "hold_ms": "4500"}
+    values = {"ulaw": str(sound), "hold_ms": "9000"}
     with server, ApiDesk(server, None, f"http://127.0.0.1:{port}") as desk:
         key = desk.post("/v1/keys", {"name": "prometheus", "scopes": ["metrics"]}, 201)["secret"]
         with Prometheus(tmp_path, f"127.0.0.1:{port}", key) as prometheus:

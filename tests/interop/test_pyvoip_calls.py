@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
 
 def test_each_side_hears_the_other(server: Server, tmp_path: Path) -> None:
-    with PyVoip(tmp_path, "call", (server.host, server.port), tone(1000, 20), seconds=6) as phone:
+    with PyVoip(tmp_path, "call", (server.host, server.port), tone(1000, 20), seconds=9) as phone:
         assert phone.result() == {"answered": True, "ended_by_peer": False}
     log = server.call()
     caller, agent = server.recording(log)

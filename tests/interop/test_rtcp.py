@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.baresip_peer import Baresip, dial, hang_up
+from tests.interop.baresip_peer import Baresip, dial, hang_up, listen
 from tests.interop.fault_server import FaultServer
 from tests.interop.namespace import Namespace
 from tests.interop.rtpengine_peer import ProxiedPhone, Rtpengine
@@ -59,7 +59,7 @@ def test_a_phone_reports_on_a_port_of_its_own_and_on_that_of_the_audio(
         with ThreadPoolExecutor(len(phones)) as hands:
             list(hands.map(lambda phone: phone.do(dial(server.uri)), phones.values()))
             server.wait(lambda: {*PLACES} <= {*reported(server)}, 60, "both phones say what they hear")
-            list(hands.map(lambda phone: phone.do(hang_up()), phones.values()))
+            list(hands.map(lambda phone: phone.do([*listen(2), *hang_up()]), phones.values()))
         for name, phone in phones.items():
             (log,) = server.calls_of(name)
             check_summary(server, phone)

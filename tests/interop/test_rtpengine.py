@@ -30,8 +30,8 @@ def test_each_side_hears_the_other(tmp_path: Path, outside: dict[str, Any], encr
         ProxiedPhone((server.host, server.port), proxy, **outside) as phone,
     ):
         assert phone.dial() == 200
-        phone.play(tone(1000, 4))
-        phone.wait_played()
+        phone.play(tone(1000, 60))
+        server.wait_recorded(lambda caller, _agent: seconds_with(caller, 1000) >= 3)
         phone.wait_heard(lambda heard: speech_seconds(heard) >= 1.5, 30)
         phone.hang_up()
         log = server.call()

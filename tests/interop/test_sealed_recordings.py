@@ -18,6 +18,8 @@ from voicegw.recording.seal_reader import open_recording
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
 
 KEY = SealPrivateKey.generate()
+CHUNK = 16 * 1024
+"""Bytes that are sealed together."""
 
 
 def unsealed(path: Path, *, complete: bool) -> tuple[Samples, Samples]:
@@ -46,7 +48,7 @@ def test_recordings_are_never_on_the_disk_in_plain_and_go_when_the_caller_says_n
             server.wait_facts(phone, "DisclosureWasMade")
             phone.press("1")
             server.wait_facts(phone, "ConsentWasGiven")
-            phone.play(tone(1000, 1.5))
+            phone.play(tone(1000, 3))
             phone.wait_played()
             phone.hang_up()
             log = server.wait_ended(phone)
@@ -67,8 +69,11 @@ def test_recordings_are_never_on_the_disk_in_plain_and_go_when_the_caller_says_n
 
         with server.phone("killed") as phone:
             assert phone.dial() == 200
-            phone.play(np.concatenate([tone(1000, 2), silence(0.6)]))
+            phone.play(np.concatenate([tone(1000, 4), silence(0.6)]))
             phone.wait_played()
+            (part,) = folder.glob("*.part")
+            size = part.stat().st_size
+            server.wait(lambda: part.stat().st_size > size + CHUNK, 30, "what came after the tone is on the disk")
             server.kill_workers(MEDIA)
             server.wait_facts(phone, "MediaHasMoved")
             phone.hang_up()

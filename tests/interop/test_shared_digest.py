@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.interop.rtp import RtpPeer
-from tests.interop.sip_node import SipNode, hears, until
-from tests.interop.sipp_peer import Sipp
+from tests.interop.sip_node import SipNode, goes_on, hears, until
+from tests.interop.sipp_peer import TOLD, Sipp
 from tests.interop.sound import tone
 from tests.interop.test_kamailio_balancer import started, takes, whole
 from voicegw.api.key_file import derive, load_key
@@ -45,7 +44,7 @@ def test_one_node_asks_a_phone_and_the_other_one_takes_its_answer(tmp_path: Path
         nodes = [stack.enter_context(node(tmp_path / "secrets.key")) for _ in range(2)]
         balancer = await started(stack, tmp_path, nodes)
         far, near = stack.enter_context(RtpPeer()), stack.enter_context(RtpPeer())
-        values, extra = {"rtp_port": str(far.port), "hold_ms": "2500"}, ("-au", "anna", "-ap", "rose")
+        values, extra = {"rtp_port": str(far.port), "hold_ms": TOLD}, ("-au", "anna", "-ap", "rose")
         with Sipp(tmp_path, "phone", target=balancer.address, values=values, extra=extra) as sipp:
             await until(lambda: any(node.gateway.phones.registrar.users() for node in nodes))
             asks, takes_it = sorted(nodes, key=lambda node: bool(node.gateway.phones.registrar.users()))
@@ -53,7 +52,7 @@ def test_one_node_asks_a_phone_and_the_other_one_takes_its_answer(tmp_path: Path
             far.start(("127.0.0.1", near.port), tone(1000, 15))
             await hears(near, 1000)
             await hears(far, 1700)
-            await asyncio.to_thread(sipp.passed)
+            await goes_on(sipp)
         # By turns: each challenge came from one node, each answer went to the other.
         assert asks.counters.get(SipCounter.CALLS_IN) == 0 and takes_it.counters.get(SipCounter.CALLS_IN) == 1
 

@@ -29,7 +29,7 @@ def test_every_message_of_a_call_is_in_its_record(tmp_path: Path) -> None:
     assert {(fact["leg"], fact.get("dropped", 0)) for fact in traced} == {("caller", 0)}
     assert told[0][:2] == (False, "INVITE") and told[1][:2] == (True, "100")
     statuses = [what for sent, what, cseq in told if sent and cseq.endswith("INVITE")]
-    assert statuses == ["100", "180", "200"]
+    assert list(dict.fromkeys(statuses)) == ["100", "180", "200"]
     assert [what for _, what, _ in told[-3:]] == ["ACK", "BYE", "200"]
     assert told[-2][0] is False and told[-1][0] is True
     assert all(step["transport"] == "UDP" and step["peer"] and step["here"] for step in steps)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
-from tests.interop.sipp_peer import Sipp
+from tests.interop.sipp_peer import TOLD, Sipp
 from tests.interop.sound import speech_seconds
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -35,10 +35,12 @@ def media() -> Iterator[RtpPeer]:
 
 def test_what_is_said_before_the_answer_is_heard_before_it(desk: Server, media: RtpPeer, tmp_path: Path) -> None:
     before = len(desk.ended())
-    values = {"rtp_port": str(media.port), "hold_ms": "4000"}
+    values = {"rtp_port": str(media.port), "hold_ms": TOLD}
     with Sipp(tmp_path, "uac_early", target=desk.address, values=values) as sipp:
         sipp.wait_for("SIP/2.0 200", "INVITE")
         early = speech_seconds(media.heard())
+        media.wait_heard(lambda heard: speech_seconds(heard) >= early + 1.5)
+        sipp.tell()
         sipp.passed()
     assert early >= 3.0, "the announcement was to be heard before the 200"
     assert speech_seconds(media.heard()) >= early + 1.5
@@ -54,7 +56,7 @@ def test_a_route_announces_in_front_of_its_agent(desk: Server, media: RtpPeer, t
     before = len(desk.ended())
     values = {"rtp_port": str(media.port), "hold_ms": "1000"}
     with Sipp(tmp_path, "uac_early", target=desk.address, service="told", values=values) as sipp:
-        sipp.wait_for("SIP/2.0 200", "INVITE", within_s=25)
+        sipp.wait_for("SIP/2.0 200", "INVITE", within_s=50)
         sipp.passed()
     log = desk.calls(before + 1)[-1]
     said = [fact["heard"] for fact in log.all("AgentSpoke")]

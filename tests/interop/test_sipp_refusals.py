@@ -9,7 +9,7 @@ import pytest
 
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
-from tests.interop.sipp_peer import Sipp
+from tests.interop.sipp_peer import TOLD, Sipp
 from tests.interop.sound import seconds_with, speech_seconds, tone
 
 pytestmark = [pytest.mark.interop, pytest.mark.realtime]
@@ -81,9 +81,12 @@ def test_what_is_no_request_to_us(busy_server: Server, tmp_path: Path, start: st
 def test_an_invite_that_comes_by_two_paths_is_one_call(busy_server: Server, tmp_path: Path) -> None:
     """The second path gets 482 (RFC 3261 §8.2.2.2); the call of the first one has its sound both ways."""
     with RtpPeer() as media:
-        values = {"rtp_port": str(media.port), "hold_ms": "3500"}
+        values = {"rtp_port": str(media.port), "hold_ms": TOLD}
         with Sipp(tmp_path, "uac_merged", target=busy_server.address, service="merged", values=values) as sipp:
             media.start((busy_server.host, sipp.answered_port()), tone(1000, 3))
+            busy_server.wait_recorded(lambda caller, _agent: seconds_with(caller, 1000) >= 2)
+            media.wait_heard(lambda heard: speech_seconds(heard) >= 1)
+            sipp.tell()
             sipp.passed()
         log = busy_server.called("merged")
     caller, _agent = busy_server.recording(log)

@@ -24,7 +24,7 @@ from tests.interop.recording_client import (
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sipp_peer import Sipp
-from tests.interop.sipp_script import answer, answered, expect, pause, refused, request, script
+from tests.interop.sipp_script import answer, answered, expect, pause, refused, request, script, until_told
 from tests.interop.sound import seconds_with, tone
 from voicegw.testing.ports import free_port
 
@@ -45,20 +45,20 @@ def test_two_voices_are_recorded_each_on_its_side_and_one_pauses(tmp_path: Path,
         story = script(
             forks(1, (here, there), METADATA),
             answered(),
-            pause(2000),
+            pause(3000),
             forks(2, (here, paused)),
             answered(cseq=2),
             pause(2000),
             forks(3, (here, there)),
             answered(cseq=3),
-            pause(1500),
+            pause(2500),
             bye(4),
         )
         server = Server(tmp_path)
         take_recordings(server)
         with server:
             with Sipp(tmp_path, story, target=server.address, extra=("-t", transport)) as sipp:
-                speak(sipp, server, (alice, tone(ALICE_HZ, 12)), (bob, tone(BOB_HZ, 12)))
+                speak(sipp, server, (alice, tone(ALICE_HZ, 40)), (bob, tone(BOB_HZ, 40)))
                 sipp.passed()
             log = server.call()
             left, right = server.recording(log)
@@ -66,12 +66,15 @@ def test_two_voices_are_recorded_each_on_its_side_and_one_pauses(tmp_path: Path,
     assert ";+sip.srs" in answer.header("Contact") and "siprec" in answer.header("Supported")
     assert answer.body.count("a=recvonly") == 2 and "a=label:96" in answer.body and "a=label:97" in answer.body
     assert seconds_with(left, ALICE_HZ) >= 5.0 and seconds_with(left, BOB_HZ) == 0
-    assert 2.8 <= seconds_with(right, BOB_HZ) <= 4.2 and seconds_with(right, ALICE_HZ) == 0
+    assert seconds_with(right, BOB_HZ) >= 2.8 and seconds_with(right, ALICE_HZ) == 0
     assert [(fact["label"], fact["side"]) for fact in log.all("StreamWasAgreed")] == [
         ("96", "left"),
         ("97", "right"),
     ]
     assert [fact["paused"] for fact in log.all("StreamWasPaused")] == [True, False]
+    (_, paused_ms), (_, resumed_ms) = log.dated("StreamWasPaused")
+    silent_s = seconds_with(left, ALICE_HZ) - seconds_with(right, BOB_HZ)
+    assert silent_s == pytest.approx((resumed_ms - paused_ms) / 1000, abs=0.7), "Alice goes on meanwhile"
     assert [one["name"] for one in log.one("RecordingWasDescribed")["participants"]] == [
         "Alice Adler",
         "Bob Brandt",
@@ -87,7 +90,7 @@ def test_a_session_goes_on_when_its_media_worker_is_killed(tmp_path: Path) -> No
             forks(1, voices, METADATA),
             answered(),
             expect("INVITE") + answer("200 OK", body=streams(voices, 2)) + expect("ACK"),
-            pause(3000),
+            pause(5000),
             bye(2),
         )
         server = FaultServer(tmp_path, expected=("media worker lost", "stalled", "prepare recogniser"))
@@ -100,7 +103,7 @@ def test_a_session_goes_on_when_its_media_worker_is_killed(tmp_path: Path) -> No
                 server.kill_workers(MEDIA)
                 moved = ports_in(sipp.wait_for("INVITE ").body)
                 for voice, port, hz in zip((alice, bob), moved, (ALICE_HZ, BOB_HZ), strict=True):
-                    voice.start((server.host, port), tone(hz, 3))
+                    voice.start((server.host, port), tone(hz, 5))
                 sipp.passed()
             log = server.call()
             left, right = server.recording(log)
@@ -117,10 +120,10 @@ def test_the_api_tells_who_was_recorded(tmp_path: Path) -> None:
     take_recordings(server)
     with RtpPeer() as alice, RtpPeer() as bob:
         voices = (Voice(alice.port, 96), Voice(bob.port, 97))
-        story = script(forks(1, voices, METADATA), answered(), pause(3000), bye(2))
+        story = script(forks(1, voices, METADATA), answered(), pause(5000), bye(2))
         with server, ApiDesk(server, None, f"http://127.0.0.1:{port}") as desk:
             with Sipp(tmp_path, story, target=server.address) as sipp:
-                speak(sipp, server, (alice, tone(ALICE_HZ, 4)), (bob, tone(BOB_HZ, 4)))
+                speak(sipp, server, (alice, tone(ALICE_HZ, 6)), (bob, tone(BOB_HZ, 6)))
                 live = desk.wait_call()
                 sipp.passed()
             server.call()
@@ -136,7 +139,7 @@ def test_the_api_tells_who_was_recorded(tmp_path: Path) -> None:
 
 def wait_stored(desk: ApiDesk, call_id: str) -> dict[str, Any]:
     """The call as the store has it, once its last fact is there."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not (detail := desk.get(f"/v1/calls/{call_id}"))["call"]["ended_at"]:
         assert time.monotonic() < deadline, detail
         time.sleep(0.1)
@@ -155,13 +158,15 @@ def test_metadata_that_is_none_is_recorded_all_the_same_and_nine_streams_are_too
     broken = "<!DOCTYPE recording><recording><session></recording>"
     with RtpPeer() as alice:
         voices = tuple(Voice(alice.port if number == 0 else 40_000 + 2 * number, number) for number in range(10))
-        story = script(forks(1, voices, broken), answered(), pause(1500), bye(2))
+        story = script(forks(1, voices, broken), answered(), until_told(), bye(2))
         server = Server(tmp_path)
         take_recordings(server)
         with server:
             with Sipp(tmp_path, story, target=server.address) as sipp:
                 ports = answered_ports(sipp)
                 alice.start((server.host, ports[0]), tone(ALICE_HZ, 3))
+                server.wait_recorded(lambda left, _right: seconds_with(left, ALICE_HZ) >= 1)
+                sipp.tell()
                 sipp.passed()
             log = server.call()
             left, _ = server.recording(log)

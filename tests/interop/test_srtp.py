@@ -11,7 +11,7 @@ from tests.certificates import Authority
 from tests.interop.baresip_peer import Baresip, dial, hang_up, hang_up_by_peer, hold, listen, resume
 from tests.interop.namespace import Namespace
 from tests.interop.server import CallLog, Server
-from tests.interop.sound import seconds_with, speech_seconds, tone
+from tests.interop.sound import Samples, seconds_with, speech_seconds, tone
 from tests.interop.test_phones import account, phones, seen
 from voicegw.testing.ports import free_port
 
@@ -29,7 +29,7 @@ def phone(
     """``mediaenc``: srtp (where the other side can), srtp-mand (or no call), or nothing."""
     who = registered or f"<sip:bare@{namespace.address}>;regint=0;answermode=auto"
     chosen = f"{who};mediaenc={mediaenc}" if mediaenc else who
-    return Baresip(work, namespace, tone(hz, 20), account=chosen, settings=f"{MODULE}\n{more}")
+    return Baresip(work, namespace, tone(hz, 60), account=chosen, settings=f"{MODULE}\n{more}")
 
 
 def suites(log: CallLog) -> list[str]:
@@ -37,9 +37,16 @@ def suites(log: CallLog) -> list[str]:
     return [str(fact["srtp"]) for fact in sorted(log.all("MediaWasMeasured"), key=lambda fact: str(fact["leg"]))]
 
 
+def both_talk(caller: Samples, agent: Samples) -> bool:
+    """For long enough."""
+    return seconds_with(caller, CALLER_HZ) >= 2.7 and speech_seconds(agent) >= 2
+
+
 def talks(phone: Baresip, server: Server) -> CallLog:
     """A call with sound both ways."""
-    phone.do([*dial(server.uri), *listen(4), *hang_up()])
+    phone.do(dial(server.uri))
+    server.wait_recorded(both_talk)
+    phone.do(hang_up())
     log = server.call()
     caller, _agent = server.recording(log)
     assert speech_seconds(phone.heard()) >= 1.5
@@ -73,7 +80,9 @@ def test_a_phone_calls_by_tls(tmp_path: Path, namespace: Namespace) -> None:
         Server(tmp_path, namespace=namespace, settings=settings, port=port) as server,
         phone(tmp_path, namespace, "srtp-mand", more=f"sip_cafile {authority.ca}") as caller,
     ):
-        caller.do([*dial(f"sip:demo@{namespace.address}:{tls_port};transport=tls"), *listen(4), *hang_up()])
+        caller.do(dial(f"sip:demo@{namespace.address}:{tls_port};transport=tls"))
+        server.wait_recorded(both_talk)
+        caller.do(hang_up())
         log = server.call()
     assert suites(log) == [BARESIP_FIRST]
     assert speech_seconds(caller.heard()) >= 1.5
@@ -99,7 +108,11 @@ def test_hold_keeps_the_keys_and_resume_goes_on_with_them(tmp_path: Path, namesp
         Server(tmp_path, namespace=namespace, settings=settings) as server,
         phone(tmp_path, namespace, "srtp-mand") as caller,
     ):
-        caller.do([*dial(server.uri), *listen(1), *hold(), *listen(1), *resume(), *listen(2), *hang_up()])
+        caller.do(dial(server.uri))
+        server.wait_recorded(lambda caller, _agent: seconds_with(caller, CALLER_HZ) >= 1)
+        caller.do([*hold(), *listen(1), *resume()])
+        server.wait_recorded(lambda caller, _agent: seconds_with(caller, CALLER_HZ) >= 2.2)
+        caller.do(hang_up())
         log = server.call()
         heard, _agent = server.recording(log)
     assert [fact["held"] for fact in log.all("CallWasHeld")] == [True, False]
@@ -123,7 +136,9 @@ def test_a_phone_is_called(tmp_path: Path, namespace: Namespace, policy: str, me
         phone(tmp_path, namespace, mediaenc) as caller,
     ):
         seen(server, "phone registered")
-        caller.do([*dial(server.uri), *listen(5), *hang_up()])
+        caller.do(dial(server.uri))
+        server.wait_recorded(lambda _caller, sent: seconds_with(sent, DESK_HZ) >= 3)
+        caller.do(hang_up())
         log = server.call()
     assert suites(log) == [OURS_FIRST, BARESIP_FIRST]
     assert seconds_with(caller.heard(), DESK_HZ) >= 2

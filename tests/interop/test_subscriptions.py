@@ -18,9 +18,9 @@ def test_presence_is_told_to_a_phone_with_its_password(tmp_path: Path) -> None:
         extra = ("-au", "anna", "-ap", "rose")
         with Sipp(tmp_path, "watcher", target=server.address, values=values, extra=extra) as sipp:
             sipp.passed()
-    granted, over = sipp.received("SIP/2.0 200", "SUBSCRIBE")
+    granted, over = sipp.distinct("SIP/2.0 200", "SUBSCRIBE")
     assert (granted.header("Expires"), over.header("Expires")) == ("600", "0")
-    told, last = sipp.received("NOTIFY")
+    told, last = sipp.distinct("NOTIFY")
     assert told.header("Event") == "presence"
     assert told.header("Subscription-State").startswith("active;expires=")
     assert told.header("Content-Type") == "application/pidf+xml"

@@ -94,7 +94,8 @@ def listens(port: int) -> bool:
 
 
 def spans_in(file: Path) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    text = file.read_text() if file.exists() else ""
+    lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
     senders = [sender for line in lines for sender in line["traces"]["resourceSpans"]]
     return [span for sender in senders for scope in sender["scopeSpans"] for span in scope["spans"]]
 
@@ -129,12 +130,13 @@ def test_a_call_by_sipp_is_one_trace_and_its_log_names_nobody(tmp_path: Path) ->
         media = stack.enter_context(RtpPeer())
         stack.enter_context(server)
         wait(lambda: listens(port), lambda: f"the sink listens: {sink.output}")
-        values = {"rtp_port": str(media.port), "hold_ms": "40000"}
+        values = {"rtp_port": str(media.port), "hold_ms": "50000"}
         with Sipp(
             tmp_path, "uac_hung_up", target=server.address, service=CALLED, values=values, timeout_s=60
         ) as sipp:
-            question = np.concatenate([silence(4.0), speech(HOURS, tmp_path)])
-            media.start(("127.0.0.1", sipp.answered_port()), question, digits=f"{PIN}#")
+            media.start(("127.0.0.1", sipp.answered_port()), silence(0.1), digits=f"{PIN}#")
+            server.wait_said(sipp, "Thank you.")
+            media.say(np.concatenate([silence(1.0), speech(HOURS, tmp_path)]))
             sipp.passed()
         log = server.call()
         wait(lambda: bool(spans_in(kept)), lambda: f"{sink.output}\n{server.process.output}")

@@ -33,9 +33,9 @@ def test_five_calls_at_once(server: Server, tmp_path: Path, sockets: tuple[str, 
 
 def test_each_side_hears_the_other(server: Server, tmp_path: Path) -> None:
     with RtpPeer() as media:
-        values = {"rtp_port": str(media.port), "hold_ms": "5000"}
+        values = {"rtp_port": str(media.port), "hold_ms": "7000"}
         with Sipp(tmp_path, "uac", target=server.address, values=values, extra=ONE) as sipp:
-            media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 4))
+            media.start(("127.0.0.1", sipp.answered_port()), tone(1000, 6))
             sipp.passed()
     caller, agent = server.recording(server.call())
     assert speech_seconds(media.heard()) >= 1.5
@@ -45,7 +45,7 @@ def test_each_side_hears_the_other(server: Server, tmp_path: Path) -> None:
 
 def test_the_agent_hangs_up_by_the_connection_of_the_caller(tmp_path: Path) -> None:
     with Server(tmp_path, agent="goodbye") as server, RtpPeer() as media:
-        values = {"rtp_port": str(media.port), "hold_ms": "15000"}
+        values = {"rtp_port": str(media.port), "hold_ms": "50000"}
         with Sipp(tmp_path, "uac_hung_up", target=server.address, values=values, extra=ONE) as sipp:
             media.start(("127.0.0.1", sipp.answered_port()), silence(15))
             sipp.passed()
@@ -64,7 +64,7 @@ def test_we_call(tmp_path: Path, sockets: tuple[str, ...]) -> None:
             Sipp(tmp_path, "uas_echo", port=port, extra=("-rtp_echo", *sockets)) as answering,
             RtpPeer() as media,
         ):
-            await asyncio.sleep(0.5)  # sipp says nothing when it listens
+            answering.listening()
             node.dial(f"sip:echo@127.0.0.1:{port};transport=tcp", media)
             await speaks_and_hears_echo(media, await node.answered())
             node.gateway.hangup(OUT, HangupCause.AGENT_HANGUP)
@@ -87,7 +87,7 @@ def test_a_large_request_goes_by_tcp_and_by_udp_where_nobody_listens_for_tcp(tmp
             Sipp(tmp_path / transport, "uas_echo", port=port, extra=("-rtp_echo", *sockets)) as answering,
             RtpPeer() as media,
         ):
-            await asyncio.sleep(0.5)
+            answering.listening()
             uri = f"sip:echo@127.0.0.1:{port}"
             headers = (("X-Identity", "i" * 1500),)
             node.gateway.dial(OUT, uri, "127.0.0.1", media.port, "sip:us@carrier.test", headers=headers)
@@ -111,10 +111,10 @@ def test_a_call_by_ipv6_with_its_sound(tmp_path: Path, sockets: tuple[str, ...])
     ]
     settings = {"sip": {"listeners": listeners}}
     with Server(tmp_path, settings=settings, port=port) as server, RtpPeer("::1") as media:
-        values = {"rtp_port": str(media.port), "hold_ms": "5000"}
+        values = {"rtp_port": str(media.port), "hold_ms": "7000"}
         target = f"[::1]:{port}"
         with Sipp(tmp_path, "uac", target=target, values=values, host="::1", extra=sockets) as sipp:
-            media.start(("::1", sipp.answered_port()), tone(1000, 4))
+            media.start(("::1", sipp.answered_port()), tone(1000, 6))
             sipp.passed()
         caller, agent = server.recording(server.call())
     assert speech_seconds(media.heard()) >= 1.5

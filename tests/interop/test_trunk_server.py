@@ -12,7 +12,7 @@ from tests.interop.kamailio_peer import Kamailio
 from tests.interop.rtp import RtpPeer
 from tests.interop.server import Server
 from tests.interop.sip_node import until
-from tests.interop.sipp_peer import Sipp
+from tests.interop.sipp_peer import TOLD, Sipp
 from tests.interop.sipp_script import answer
 from tests.interop.sound import seconds_with, tone
 from voicegw.testing.ports import free_port
@@ -51,12 +51,14 @@ def test_a_caller_is_put_through_by_the_trunk_that_brought_the_call(
         )
         with server, RtpPeer() as here:
             asyncio.run(until(lambda: '"registered"' in server.process.output))
-            values = {"rtp_port": str(here.port), "hold_ms": "5500"}
+            values = {"rtp_port": str(here.port), "hold_ms": TOLD}
             with (
                 Sipp(tmp_path, "uas_routed", port=desk, extra=("-rtp_echo",)) as answering,
                 Sipp(tmp_path, "uac", target=core.address, service="us", values=values) as caller,
             ):
-                here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 20))
+                here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 60))
+                here.wait_heard(lambda heard: seconds_with(heard, CALLER_HZ) >= 2)
+                caller.tell()
                 caller.passed()
                 answering.passed()
                 invite = answering.wait_for("INVITE")
@@ -80,12 +82,14 @@ def test_a_call_that_one_trunk_cannot_carry_goes_by_the_next(tmp_path: Path) -> 
         server.write_trunk("cheap", port=failing.port, priority=1, **way)
         server.write_trunk("dear", port=desk, priority=2, **way)
         with server, RtpPeer() as here:
-            values = {"rtp_port": str(here.port), "hold_ms": "5500"}
+            values = {"rtp_port": str(here.port), "hold_ms": TOLD}
             with (
                 Sipp(tmp_path, "uas_echo", port=desk, extra=("-rtp_echo",)) as answering,
                 Sipp(tmp_path, "uac", target=server.address, service="us", values=values) as caller,
             ):
-                here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 20))
+                here.start(("127.0.0.1", caller.answered_port()), tone(CALLER_HZ, 60))
+                here.wait_heard(lambda heard: seconds_with(heard, CALLER_HZ) >= 2)
+                caller.tell()
                 caller.passed()
                 answering.passed()
             log = server.call()

@@ -35,10 +35,10 @@ def plan(agent: str) -> str:
 def administered(server: FaultServer) -> Iterator[httpx.Client]:
     """A client of the server's API that may do everything."""
     link = re.compile(r"once: (http://[^/]+)/setup#([^\"\\\s]+)")
-    server.wait(lambda: bool(link.search(server.process.output)), 20.0, "there is a link for the first user")
+    server.wait(lambda: bool(link.search(server.process.output)), 60.0, "there is a link for the first user")
     found = link.search(server.process.output)
     assert found is not None
-    with httpx.Client(base_url=found[1], timeout=20) as client:
+    with httpx.Client(base_url=found[1], timeout=60) as client:
         made = client.post("/v1/setup", json={"token": found[2], "name": "root", "password": PASSWORD})
         assert made.status_code == 201, made.text
         token = client.post("/v1/session", json={"name": "root", "password": PASSWORD}).json()["token"]

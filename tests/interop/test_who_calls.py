@@ -273,7 +273,6 @@ def test_the_desk_is_told_who_called_and_what_they_pressed_and_shows_it_to_nobod
         ("P-Asserted-Identity: <tel:+4930555>", "Privacy: id", "X-Campaign-Name: not for the desk"),
         uri=f"sip:desk@{HERE}",
         sender=NOBODY,
-        hold_s=8,
     )
     with RtpPeer() as here, RtpPeer() as there:
         with (
@@ -286,10 +285,13 @@ def test_the_desk_is_told_who_called_and_what_they_pressed_and_shows_it_to_nobod
                 values=shy.values(here.port),
             ) as caller,
         ):
-            here.start(("127.0.0.1", caller.answered_port()), tone(1000, 10), digits="427")
+            here.start(("127.0.0.1", caller.answered_port()), tone(1000, 60), digits="427")
             invite = desk.wait_for("INVITE")
             media = next(line for line in invite.body.splitlines() if line.startswith("m=audio"))
-            there.start(("127.0.0.1", int(media.split()[1])), tone(1700, 10))
+            there.start(("127.0.0.1", int(media.split()[1])), tone(1700, 60))
+            here.wait_heard(lambda heard: seconds_with(heard, 1700) >= 1.5)
+            there.wait_heard(lambda heard: seconds_with(heard, 1000) >= 1.5)
+            caller.tell()
             caller.passed()
             desk.passed()
         log = house.server.calls(len(taken) + 1)[-1]
