@@ -171,8 +171,9 @@ def starved_threads_s(pid: int) -> float:
 class BusyMachine:
     """What a busy machine takes, from here on, from some processes and from all that they have started.
 
-    The waiting of their threads for a processor, and the time in which the machine itself had none because another
-    one ran in its place (``steal`` of proc_stat(5)).
+    The waiting of their threads for a processor, the time in which the machine itself had none because another one
+    ran in its place (``steal`` of proc_stat(5)), and the time in which anybody waited for a disk (/proc/pressure): a
+    store answers when what it wrote is there.
     """
 
     def __init__(self, *pids: int) -> None:
@@ -196,4 +197,7 @@ class BusyMachine:
 
 
 def _stolen_s() -> float:
-    return int(Path("/proc/stat").read_text().split(maxsplit=9)[8]) / os.sysconf("SC_CLK_TCK")
+    stolen_s = int(Path("/proc/stat").read_text().split(maxsplit=9)[8]) / os.sysconf("SC_CLK_TCK")
+    with suppress(OSError):  # a kernel that does not count it
+        stolen_s += int(Path("/proc/pressure/io").read_text().partition("total=")[2].split()[0]) / 1e6
+    return stolen_s
