@@ -87,6 +87,9 @@ class DiskRecorder:
     def write(self, call_id: CallId, left: NDArray[np.int16], right: NDArray[np.int16]) -> bool:
         return self._writer.write(call_id, left, right)
 
+    def skip(self, call_id: CallId, samples: int) -> None:
+        self._writer.skip(call_id, samples)
+
     def stop(self, call_id: CallId, *, discard: bool = False) -> None:
         self._writer.stop(call_id, discard=discard)
 

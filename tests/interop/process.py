@@ -172,8 +172,8 @@ class BusyMachine:
     """What a busy machine takes, from here on, from some processes and from all that they have started.
 
     The waiting of their threads for a processor, the time in which the machine itself had none because another one
-    ran in its place (``steal`` of proc_stat(5)), and the time in which anybody waited for a disk (/proc/pressure): a
-    store answers when what it wrote is there.
+    ran in its place (``steal`` of proc_stat(5)), and the time in which anybody waited for a disk (/proc/pressure):
+    a store answers when what it wrote is there.
     """
 
     def __init__(self, *pids: int) -> None:

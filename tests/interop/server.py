@@ -294,6 +294,13 @@ class Server:
         assert alive(helpers) == [], f"left behind: {alive(helpers)}\n{self.process.output}"
         assert self.complaints() == [], self.process.output
 
+    @property
+    def ticks_lost(self) -> int:
+        """Frames of 20 ms that its media workers have left out so far, because the machine held them up."""
+        lines = self.process.output.splitlines(keepends=True)
+        lost = [json.loads(line) for line in lines if '"media ticks lost"' in line and line.endswith("\n")]
+        return sum(line["frames"] for line in lost)
+
     def complaints(self) -> list[str]:
         """What it logged as an error, and all lines that are no log lines at all, such as tracebacks."""
         lines = self.process.output.splitlines(keepends=True)

@@ -181,6 +181,7 @@ class MediaEngine:
         rows = self._plan.rows
         self._bank.elapsed += frames * FRAME_SAMPLES
         self._bank.jitter.skip(rows, frames)
+        self._recordings.skip(self._plan, frames)
         self.counters.add("lost_frames", frames * (len(self._crossing.narrow) + len(self._crossing.wide)))
 
     def _receive(self, now: float) -> None:

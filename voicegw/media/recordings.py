@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.media import messages as m
-from voicegw.media.config import SAMPLE_RATE_HZ
+from voicegw.media.config import FRAME_MS, SAMPLE_RATE_HZ
 from voicegw.media.filling import Pcm
 from voicegw.media.leg import Call
 from voicegw.media.plan import TickPlan
@@ -51,6 +51,12 @@ class Recordings:
         for plane, sinks in zip(plan.planes, mixed, strict=True):
             for call in plane.recorded:
                 self._recorder.write(call.call_id, sinks[call.recorded_in], sinks[call.recorded_out])
+
+    def skip(self, plan: TickPlan, frames: int) -> None:
+        """Ticks that there will never be: what comes after them stands at its time."""
+        for plane in plan.planes:
+            for call in plane.recorded:
+                self._recorder.skip(call.call_id, frames * plane.rate_hz * FRAME_MS // 1000)
 
     def poll(self, now: float) -> Iterator[m.Event]:
         """What has happened to files since the last time."""

@@ -66,6 +66,10 @@ class Recorder(Protocol):
         """
         ...
 
+    def skip(self, call_id: CallId, samples: int) -> None:
+        """Time of the call went by without a block: silence of that length, counted as dropped."""
+        ...
+
     def stop(self, call_id: CallId, *, discard: bool = False) -> None:
         """Close the file of a call and give it its final name, or remove it."""
         ...

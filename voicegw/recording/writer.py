@@ -190,6 +190,11 @@ class RecordingWriter:
         self._lost[call_id] = 0
         return True
 
+    def skip(self, call_id: CallId, samples: int) -> None:
+        """There is nothing to append for so long: silence stands there, and counts as dropped."""
+        if call_id in self._lost:
+            self._lost[call_id] += samples
+
     def stop(self, call_id: CallId, *, discard: bool = False) -> None:
         """End a recording; answered by Ended, Discarded or Failed, soon but not at once."""
         lost = self._lost.pop(call_id, None)

@@ -50,6 +50,9 @@ class MemoryRecorder:
         self.right[call_id].append(right.copy())
         return True
 
+    def skip(self, call_id: CallId, samples: int) -> None:
+        self.write(call_id, np.zeros(samples, np.int16), np.zeros(samples, np.int16))
+
     def stop(self, call_id: CallId, *, discard: bool = False) -> None:
         samples, path = sum(map(len, self.left[call_id])), self._paths.pop(call_id)
         ended = (

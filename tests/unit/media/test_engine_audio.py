@@ -286,6 +286,18 @@ def test_skipped_frames_advance_media_time() -> None:
     assert rig.engine.counters.get("lost_frames") == 5
 
 
+@pytest.mark.parametrize(("codec", "rate_hz"), [("PCMU", 8000), ("G722", 16_000)])
+def test_skipped_frames_are_silence_in_a_recording(codec: str, rate_hz: int) -> None:
+    rig = Rig()
+    rig.open("caller", codec=codec)
+    rig.mix(*BASE)
+    rig.do(m.StartRecording(CALL, "/x"))
+    rig.tick(5)
+    rig.engine.skip_frames(7)
+    rig.tick(3)
+    assert sum(map(len, rig.recorder.left[CALL])) == (5 + 7 + 3) * rate_hz // 50
+
+
 def test_a_recording_that_is_not_wanted_is_discarded_and_told() -> None:
     rig = Rig()
     rig.open("caller")

@@ -112,6 +112,19 @@ def test_silence_stands_where_the_samples_were_lost(tmp_path: Path) -> None:
     assert writer.poll()[-1] == Ended(CALL, str(path), 800, 320)
 
 
+def test_time_without_a_block_is_silence_also_at_the_end(tmp_path: Path) -> None:
+    writer = RecordingWriter(drain_interval_s=HOUR_S)
+    writer.skip(CALL, 7)  # nothing is recorded yet
+    writer.start(CALL, str(tmp_path / "call.wav"))
+    writer.write(CALL, block(1), block(2))
+    writer.skip(CALL, 320)
+    writer.write(CALL, block(3), block(4))
+    writer.skip(CALL, 80)
+    writer.close()
+    assert writer.poll()[-1] == Ended(CALL, str(tmp_path / "call.wav"), 720, 400)
+    assert read(tmp_path / "call.wav")[:, 0].tolist() == [1] * 160 + [0] * 320 + [3] * 160 + [0] * 80
+
+
 def test_the_file_is_a_valid_wav_while_it_grows(tmp_path: Path) -> None:
     now = [0.0]
     path = tmp_path / "a.wav"

@@ -44,6 +44,9 @@ class _Ear:
         self.heard.append(left.copy())
         return True
 
+    def skip(self, _call_id: CallId, _samples: int) -> None:
+        return None
+
     def stop(self, _call_id: CallId, *, discard: bool = False) -> None:
         del discard
 

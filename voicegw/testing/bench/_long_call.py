@@ -105,6 +105,7 @@ class _Ears:
         self.heard_ms: dict[CallId, list[float]] = {}
         self.ended: dict[CallId, RecorderEnded] = {}
         self.start, self.stop, self.close = self.disk.start, self.disk.stop, self.disk.close
+        self.skip = self.disk.skip
 
     def write(self, call_id: CallId, left: Pcm, right: Pcm) -> bool:
         phone, now = self.phones[call_id], self._clock.monotonic()

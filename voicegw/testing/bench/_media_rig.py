@@ -71,6 +71,9 @@ class NoRecorder:
     def write(self, *_what: object) -> bool:
         return False
 
+    def skip(self, *_what: object) -> None:
+        return None
+
     def stop(self, *_what: object, **_how: object) -> None:
         return None
 
