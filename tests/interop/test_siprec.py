@@ -74,7 +74,8 @@ def test_two_voices_are_recorded_each_on_its_side_and_one_pauses(tmp_path: Path,
     assert [fact["paused"] for fact in log.all("StreamWasPaused")] == [True, False]
     (_, paused_ms), (_, resumed_ms) = log.dated("StreamWasPaused")
     silent_s = seconds_with(left, ALICE_HZ) - seconds_with(right, BOB_HZ)
-    assert silent_s == pytest.approx((resumed_ms - paused_ms) / 1000, abs=0.7), "Alice goes on meanwhile"
+    longer_s = silent_s - (resumed_ms - paused_ms) / 1000
+    assert -0.7 - server.lost_s < longer_s < 0.7, "Alice goes on meanwhile, but for what a busy machine leaves out"
     assert [one["name"] for one in log.one("RecordingWasDescribed")["participants"]] == [
         "Alice Adler",
         "Bob Brandt",
