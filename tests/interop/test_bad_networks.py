@@ -84,7 +84,8 @@ def check_figures(called: str, log: CallLog, relay: ImpairmentRelay, left_out: i
     assert came_back >= 0.5 * sent, called
     assert found["packets_received"] == pytest.approx(came_back, abs=on_the_way), called
     missing = (relay.lost + late) / sent
-    assert mos(missing + 0.02, DELAY_MS[1]) <= found["mos"] <= mos(missing - 0.02, DELAY_MS[0]), called
+    slowest_ms = DELAY_MS[1] + 1000 * relay.held_up_s
+    assert mos(missing + 0.02, slowest_ms) <= found["mos"] <= mos(missing - 0.02, DELAY_MS[0]), called
     if network.jitter_ms:
         held_up_ms = 1000 * relay.held_up_s / 16  # RFC 3550 §6.4.1: each packet counts for a sixteenth
         assert 0.2 * network.jitter_ms <= found["jitter_ms"] <= 3 * network.jitter_ms + held_up_ms, called
