@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,8 @@ def test_blocks_and_decoders_of_a_process_are_told(tmp_path: Path) -> None:
         """Of that name in the recogniser, too."""
 
     ours = [Recognizer(), Recognizer()]
+    database = sqlite3.connect(":memory:")
+    database.execute("create table t as select zeroblob(1000000)")
     before = signal.signal(signal.SIGUSR1, _object_counts._tell)
     os.environ[_object_counts._FOLDER] = str(tmp_path)
     try:
@@ -154,6 +157,9 @@ def test_blocks_and_decoders_of_a_process_are_told(tmp_path: Path) -> None:
         del os.environ[_object_counts._FOLDER]
     assert found.decoders == len(ours)
     assert found.blocks > found.objects > 0
+    assert found.sqlite_kb >= 976
+    assert not found.malloc_kb or found.malloc_kb > found.sqlite_kb, "another C library than glibc tells nothing"
+    database.close()
 
 
 def _stdin(folder: Path) -> list[tuple[int, int, str, int, int]]:

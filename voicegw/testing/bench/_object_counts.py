@@ -6,6 +6,7 @@ process of the server install the answer as it starts, by way of ``sitecustomize
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import ClassVar, Final
 
 _FOLDER: Final = "VOICEGW_BENCH_COUNTS"
 _CUSTOM: Final = "from voicegw.testing.bench import _object_counts\n\n_object_counts.install()\n"
@@ -37,6 +38,11 @@ class Held:
     blocks: int
     objects: int
     decoders: int = 0
+    malloc_kb: int = 0
+    """What the C library has given out and not got back, in its heaps and mapped apart: with blocks of more
+    than 512 bytes, without the arenas that smaller ones are in. Fragments are not in it."""
+    sqlite_kb: int = 0
+    """Of that, SQLite's."""
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -72,11 +78,41 @@ def _tell(_number: int, _frame: FrameType | None) -> None:
     """Without a collection: what only such a one lets go is held."""
     blocks, known = sys.getallocatedblocks(), gc.get_objects()
     decoders = sum(type(one).__name__ == _DECODER for one in known)
-    told = json.dumps({"blocks": blocks, "objects": len(known), "decoders": decoders})
+    counts = {"blocks": blocks, "objects": len(known), "decoders": decoders}
+    told = json.dumps(counts | {"malloc_kb": _malloc_kb(), "sqlite_kb": _sqlite_kb()})
     file = Path(os.environ[_FOLDER]) / f"{os.getpid()}.json"
     part = file.with_suffix(".part")
     part.write_text(told)
     part.rename(file)
+
+
+class _MallocInfo(ctypes.Structure):
+    """glibc's ``struct mallinfo2``: of all heaps ``uordblks`` bytes are in use, ``hblkhd`` are mapped apart."""
+
+    _fields_: ClassVar = [
+        *((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd")),
+        *((name, ctypes.c_size_t) for name in ("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")),
+    ]
+
+
+def _malloc_kb() -> int:
+    """0 with another C library."""
+    ask_for = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if ask_for is None:
+        return 0
+    ask_for.restype = _MallocInfo
+    found = ask_for()
+    return int(found.uordblks + found.hblkhd) // 1024
+
+
+def _sqlite_kb() -> int:
+    """0 in a process without SQLite; the library is the one that is loaded already."""
+    module = sys.modules.get("_sqlite3")
+    used = getattr(ctypes.CDLL(module.__file__), "sqlite3_memory_used", None) if module is not None else None
+    if used is None:
+        return 0
+    used.restype = ctypes.c_int64
+    return int(used()) // 1024
 
 
 def _listens(pid: int) -> bool:

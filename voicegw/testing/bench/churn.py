@@ -302,7 +302,8 @@ def verdicts(churn: Churn, warm_up_s: float) -> dict[str, bool]:
 def _line(minute: Minute) -> str:
     each = ", ".join(
         f"{use.role} {use.rss_kb / 1024:.1f} ({use.anonymous_kb / 1024:.1f} anonymous, {use.fds} fds, "
-        f"{held.blocks if held else 0} blocks{f', {held.decoders} decoders' if held and held.decoders else ''})"
+        f"{held.blocks if held else 0} blocks{f', {held.decoders} decoders' if held and held.decoders else ''}"
+        f", {held.malloc_kb if held else 0} kB malloc, {held.sqlite_kb if held else 0} sqlite)"
         for use in minute.uses
         for held in (minute.held.get(use.pid),)
     )
