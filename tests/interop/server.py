@@ -181,8 +181,7 @@ class Server:
     @property
     def lost_s(self) -> float:
         """For how long its media workers stood still, if they could not catch up: what they sent has gaps then."""
-        lines = [line for line in self.process.output.splitlines() if "media ticks lost" in line]
-        return FRAME / RATE_HZ * sum(json.loads(line)["frames"] for line in lines if line.endswith("}"))
+        return FRAME / RATE_HZ * self.ticks_lost
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

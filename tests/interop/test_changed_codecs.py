@@ -92,7 +92,9 @@ def test_a_caller_changes_the_codec_in_mid_call_and_nothing_clicks(tmp_path: Pat
     clicks = np.count_nonzero(np.abs(np.diff(said.astype(np.float64))) >= 2.2 * steepest)
     late = sum(fact["packets_late"] for fact in log.all("MediaWasMeasured"))
     held_up = late + server.counters.get("media_lost_frames", 0)
-    assert not clicks or held_up, "of a sine of one phase, in all codecs, but where a busy machine tore it"
+    assert clicks <= 2 * held_up, (
+        "of a sine of one phase, in all codecs, but at both ends of what a busy machine tore out"
+    )
     sources = []
     for name in ORDER:
         packets = [data for data in media.packets if data[1] & 0x7F == NUMBERS[name]]

@@ -184,7 +184,7 @@ def test_recordings_leave_a_disk_what_calls_need_of_it(tmp_path: Path) -> None:
                         sipp.passed()
                     heard_s = len(media.packets) / 50
                 logs.append(server.calls(len(logs) + 1)[-1])
-                assert heard_s >= hold_s - 3, "but for what a busy machine left out"
+                assert heard_s >= hold_s - 0.5 - server.lost_s
             folder = Path(f"/proc/{server.process.pid}/root{tmp_path}/small")
             (kept,) = folder.iterdir()
             caller, _agent = read_wav(kept)
