@@ -12,7 +12,7 @@ import yaml
 
 from tests.interop.baresip_peer import Baresip, dial, hang_up, hang_up_by_peer, listen
 from tests.interop.namespace import Namespace
-from tests.interop.server import Server
+from tests.interop.server import CallLog, Server
 from tests.interop.sound import seconds_with, tone
 from tests.interop.test_supervision import controlled
 from voicegw.cli.main import main
@@ -58,6 +58,15 @@ def seen(server: Server, words: str, within_s: float = 30.0) -> None:
         time.sleep(0.05)
 
 
+def put_through(server: Server, caller: Baresip) -> CallLog:
+    """A call that hears Anna's phone for three seconds."""
+    seen(server, "phone registered")
+    caller.do(dial(server.uri))
+    server.wait_recorded(lambda _caller, sent: seconds_with(sent, DESK_HZ) >= 3)
+    caller.do(hang_up())
+    return server.call()
+
+
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_caller_is_put_through_to_a_registered_phone(
     tmp_path: Path, namespace: Namespace, transport: str
@@ -67,11 +76,7 @@ def test_a_caller_is_put_through_to_a_registered_phone(
         Baresip(tmp_path, namespace, tone(DESK_HZ, 60), account=account(server, transport=transport)) as desk,
         Baresip(tmp_path, namespace, tone(CALLER_HZ, 60)) as caller,
     ):
-        seen(server, "phone registered")
-        caller.do(dial(server.uri))
-        server.wait_recorded(lambda _caller, sent: seconds_with(sent, DESK_HZ) >= 3)
-        caller.do(hang_up())
-        log = server.call()
+        log = put_through(server, caller)
     assert [fact["step"] for fact in log.all("TransferHasProgressed")][-1] == "answered"
     assert log.one("CallerWasConnected")["target"] == "desk"
     assert seconds_with(caller.heard(), DESK_HZ) >= 2
@@ -90,11 +95,7 @@ def test_a_reload_opens_the_registrar_and_the_next_caller_is_put_through(
             Baresip(tmp_path, namespace, tone(DESK_HZ, 60), account=account(server)) as desk,
             Baresip(tmp_path, namespace, tone(CALLER_HZ, 60)) as caller,
         ):
-            seen(server, "phone registered")
-            caller.do(dial(server.uri))
-            server.wait_recorded(lambda _caller, sent: seconds_with(sent, DESK_HZ) >= 3)
-            caller.do(hang_up())
-            log = server.call()
+            log = put_through(server, caller)
     assert log.one("CallerWasConnected")["target"] == "desk"
     assert seconds_with(caller.heard(), DESK_HZ) >= 2 and seconds_with(desk.heard(), CALLER_HZ) >= 2
 
