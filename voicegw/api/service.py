@@ -302,6 +302,7 @@ class ApiService:
         while True:
             try:
                 await parts.store.start()
+                await parts.store.open_all()
                 await self._key.settle(parts.store, self._now_ms())
                 link = await accounts.first_link(parts)
                 if self._wiring.files is not None:

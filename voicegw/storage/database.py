@@ -10,7 +10,7 @@ import asyncio
 import importlib
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ _PRAGMAS = (
 )
 _PRAGMA_PAUSE_S = 0.02
 """Between two attempts at a pragma that finds the file locked."""
+_SQLITE_CONNECTIONS = 5
+"""Kept open. More at once are opened for the moment, 3 ms each."""
 _STATEMENTS = 12
 """A statement of PostgreSQL may take so many times as long as waiting for a lock of SQLite may."""
 
@@ -102,6 +104,18 @@ class Database:
                 await connection.run_sync(_upgrade, revision)
         finally:
             await engine.dispose()
+
+    async def open_all(self) -> None:
+        """Open what will be kept open, with SQLite; raises StoreUnavailable.
+
+        A pool that grows when several ask at once for the first time looks like a leak of descriptors for hours.
+        Connections to PostgreSQL are another machine's memory: they are opened when they are needed.
+        """
+        if not self.is_sqlite:
+            return
+        async with _translated(), AsyncExitStack() as stack:
+            for _ in range(_SQLITE_CONNECTIONS):
+                await stack.enter_async_context(self._engine.connect())
 
     async def is_new(self) -> bool:
         """Whether there is nothing yet, not even tables; raises StoreUnavailable."""
@@ -178,7 +192,7 @@ def _sqlite(url: URL, config: StoreConfig) -> AsyncEngine:
     connect_args = {"timeout": config.busy_timeout_ms / 1000}
     # Always the one that was used last: what another has written empties a connection's cache of pages, so that of
     # several in turn none keeps its own, and each grows by what it reads again.
-    engine = create_async_engine(url, connect_args=connect_args, pool_use_lifo=True)
+    engine = create_async_engine(url, connect_args=connect_args, pool_size=_SQLITE_CONNECTIONS, pool_use_lifo=True)
 
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves

@@ -60,6 +60,10 @@ class Store:
         """Bring the tables up to date; raises StoreUnavailable."""
         await self.database.migrate()
 
+    async def open_all(self) -> None:
+        """Open all connections that are kept, after :meth:`start`; raises StoreUnavailable."""
+        await self.database.open_all()
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Unit]:
         """For looking only; raises StoreUnavailable."""

@@ -23,6 +23,8 @@ _FOLDER: Final = "VOICEGW_BENCH_COUNTS"
 _CUSTOM: Final = "from voicegw.testing.bench import _object_counts\n\n_object_counts.install()\n"
 _DECODER: Final = "Recognizer"
 """Of PocketSphinx; this module is loaded in every process and imports nothing of the server's."""
+_WITNESS: Final = "_witness"
+"""Its second decoder, which a general one lacks."""
 _WAIT_S: Final = 5.0
 _POLL_S: Final = 0.05
 
@@ -38,11 +40,15 @@ class Held:
     blocks: int
     objects: int
     decoders: int = 0
+    general: int = 0
+    """Of these, such as know all words: they are five times as large."""
     malloc_kb: int = 0
     """What the C library has given out and not got back, in its heaps and mapped apart: with blocks of more
     than 512 bytes, without the arenas that smaller ones are in. Fragments are not in it."""
     sqlite_kb: int = 0
     """Of that, SQLite's."""
+    heaps_kb: int = 0
+    """What the C library holds of the kernel for it, with its fragments."""
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -77,9 +83,11 @@ def ask(home: Path, pids: Sequence[int]) -> dict[int, Held]:
 def _tell(_number: int, _frame: FrameType | None) -> None:
     """Without a collection: what only such a one lets go is held."""
     blocks, known = sys.getallocatedblocks(), gc.get_objects()
-    decoders = sum(type(one).__name__ == _DECODER for one in known)
-    counts = {"blocks": blocks, "objects": len(known), "decoders": decoders}
-    told = json.dumps(counts | {"malloc_kb": _malloc_kb(), "sqlite_kb": _sqlite_kb()})
+    decoders = [one for one in known if type(one).__name__ == _DECODER]
+    general = sum(getattr(one, _WITNESS, True) is None for one in decoders)
+    counts = {"blocks": blocks, "objects": len(known), "decoders": len(decoders), "general": general}
+    used_kb, heaps_kb = _malloc_kb()
+    told = json.dumps(counts | {"malloc_kb": used_kb, "heaps_kb": heaps_kb, "sqlite_kb": _sqlite_kb()})
     file = Path(os.environ[_FOLDER]) / f"{os.getpid()}.json"
     part = file.with_suffix(".part")
     part.write_text(told)
@@ -87,7 +95,8 @@ def _tell(_number: int, _frame: FrameType | None) -> None:
 
 
 class _MallocInfo(ctypes.Structure):
-    """glibc's ``struct mallinfo2``: of all heaps ``uordblks`` bytes are in use, ``hblkhd`` are mapped apart."""
+    """glibc's ``struct mallinfo2``: of ``arena`` bytes in heaps ``uordblks`` are in use, ``hblkhd`` are mapped
+    apart."""
 
     _fields_: ClassVar = [
         *((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd")),
@@ -95,14 +104,14 @@ class _MallocInfo(ctypes.Structure):
     ]
 
 
-def _malloc_kb() -> int:
-    """0 with another C library."""
+def _malloc_kb() -> tuple[int, int]:
+    """In use, and held for it; 0 with another C library."""
     ask_for = getattr(ctypes.CDLL(None), "mallinfo2", None)
     if ask_for is None:
-        return 0
+        return 0, 0
     ask_for.restype = _MallocInfo
     found = ask_for()
-    return int(found.uordblks + found.hblkhd) // 1024
+    return int(found.uordblks + found.hblkhd) // 1024, int(found.arena + found.hblkhd) // 1024
 
 
 def _sqlite_kb() -> int:

@@ -47,6 +47,11 @@ def use_of(pid: int) -> ProcessUse | None:
     return ProcessUse(pid, role_of(arguments), rss, len(targets), sockets, anonymous or 0)
 
 
+def descriptors_of(pid: int) -> int:
+    """How many a process has open; 0 if it has ended."""
+    return len(_descriptors(_PROC / str(pid) / "fd"))
+
+
 def role_of(arguments: list[str]) -> str:
     """The last part of the module that the process runs (``python -m a.b.c``), or ``gateway``."""
     if "-m" in arguments[:-1]:

@@ -4,7 +4,8 @@ Calls come at a steady low rate from several sipps: they talk, hang up at once, 
 through and referred, never acknowledge, fall silent; by UDP and TCP. Each minute memory, descriptors and Python's
 blocks of every process are looked at, and what the node counts itself. A line through these (least squares) says
 what a call leaves behind. The first third is left out: until then what has a bound fills up (live events, pages of
-SQLite, sentences that were said before). What grows on the disk is a record of calls, and told apart.
+SQLite, sentences that were said before). What grows on the disk is a record of calls, and told apart. Of
+descriptors the least of each minute counts: calls of the moment hold some for seconds, a lost one is there always.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -28,7 +29,7 @@ from voicegw.testing.bench._churn_scenes import AGENTS, DIALPLAN, desks, scenes,
 from voicegw.testing.bench._node import NodeProcess
 from voicegw.testing.bench._node_api import NodeApi
 from voicegw.testing.bench._object_counts import Held, ask, environment
-from voicegw.testing.bench._processes import ProcessUse, family, use_of
+from voicegw.testing.bench._processes import ProcessUse, descriptors_of, family, use_of
 from voicegw.testing.bench._report import conclude, parser, show
 from voicegw.testing.bench._sipp_load import Outcome, Scene, SippLoad
 from voicegw.testing.bench._words import make_words
@@ -54,6 +55,8 @@ _FLAT_KB: Final = 200.0
 35 kB, so one in two hundred would show."""
 _FLAT_BLOCKS: Final = 0.5
 """The same in Python's blocks for each call: whatever a call leaves behind is one at least."""
+_NOTHING: Final = Held(0, 0)
+"""Of a process that did not answer."""
 _LOW_LOOKS: Final = 5
 """Of so many looks the least count of blocks is taken: between two collections, cycles of calls that have ended are
 held as well, tens of thousands of blocks in a gateway."""
@@ -93,6 +96,7 @@ class Bench:
         self._per_s = per_s
         self._counts = home / "counts"
         self._begun = 0.0
+        self._least_fds: dict[int, int] = {}
         self.result = Churn()
 
     async def run(self, every_s: float) -> Churn:
@@ -157,6 +161,7 @@ class Bench:
         looks = 1
         while any(sipp.running for sipp in callers):
             await asyncio.sleep(_POLL_S)
+            self._count_descriptors(node)
             now = time.monotonic()
             if now >= begun + looks * every_s:
                 looks += 1
@@ -164,14 +169,24 @@ class Bench:
             if now > last:
                 raise LocalError(f"still calling: {[sipp.scene.name for sipp in callers if sipp.running]}")
 
+    def _count_descriptors(self, node: NodeProcess) -> None:
+        for pid in family(node.pid):
+            if count := descriptors_of(pid):
+                self._least_fds[pid] = min(count, self._least_fds.get(pid, count))
+
     def _look(self, node: NodeProcess, api: NodeApi) -> None:
         pids = family(node.pid)
         held = ask(self._counts, pids)
         metrics = api.metrics()
+        self._count_descriptors(node)
+        uses = tuple(
+            replace(use, fds=self._least_fds.get(use.pid, use.fds)) for pid in pids if (use := use_of(pid))
+        )
+        self._least_fds.clear()
         minute = Minute(
             time.monotonic() - self._begun,
             round(metrics["voicegw_sip_calls_in_total"]),
-            tuple(use for pid in pids if (use := use_of(pid))),
+            uses,
             held,
             {name: metrics.get(series, 0.0) for name, series in _LEVELS.items()},
             sum(file.stat().st_size for file in self._home.glob("store.sqlite*")) // 1024,
@@ -187,7 +202,8 @@ class Bench:
 class Slope:
     """Of one process over the minutes after the warm-up: ``kb`` of resident memory and ``anonymous_kb`` of what no
     file backs per 1,000 calls, ``blocks`` for each call; and what it had at the beginning and at the end, of
-    descriptors the median of the first third and of the last. Decoders are not in ``kb``: they count apart.
+    descriptors the median of the first third and of the last. Decoders are not in ``kb``: they count apart, those
+    that know all words apart from the small ones.
     """
 
     process: str
@@ -197,6 +213,8 @@ class Slope:
     rss_mb: tuple[float, float]
     descriptors: tuple[float, float]
     decoders: tuple[int, int]
+    malloc_mb: tuple[float, float]
+    """What the C library has given out, the least of the first five looks and of the last five."""
 
 
 def slopes(minutes: Sequence[Minute], warm_up_s: float) -> list[Slope]:
@@ -209,7 +227,9 @@ def slopes(minutes: Sequence[Minute], warm_up_s: float) -> list[Slope]:
     found = []
     for pid in sorted(there):
         rows = [next(use for use in minute.uses if use.pid == pid) for minute in steady]
-        decoders = [minute.held[pid].decoders if pid in minute.held else 0 for minute in steady]
+        held = [minute.held.get(pid, _NOTHING) for minute in steady]
+        decoders = [(one.decoders - one.general, one.general) for one in held]
+        given = [one.malloc_kb / 1024 for one in held if one is not _NOTHING] or [0.0]
         counted = _lows([(minute.calls, minute.held[pid].blocks) for minute in steady if pid in minute.held])
         found.append(
             Slope(
@@ -219,7 +239,8 @@ def slopes(minutes: Sequence[Minute], warm_up_s: float) -> list[Slope]:
                 round(_slope(*zip(*counted, strict=True)), 3) if len(counted) > 2 else 0.0,
                 (round(rows[0].rss_kb / 1024, 1), round(rows[-1].rss_kb / 1024, 1)),
                 _ends([row.fds for row in rows]),
-                (decoders[0], decoders[-1]),
+                (held[0].decoders, held[-1].decoders),
+                (round(min(given[:_LOW_LOOKS]), 1), round(min(given[-_LOW_LOOKS:]), 1)),
             )
         )
     return found
@@ -238,14 +259,14 @@ def _lows(counted: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return lows if len(lows) > 2 else list(counted)
 
 
-def _slope(calls: Sequence[float], values: Sequence[float], decoders: Sequence[int] = ()) -> float:
-    """Least squares: ``values`` by the number of calls, and by how many decoders there are at the time.
+def _slope(calls: Sequence[float], values: Sequence[float], decoders: Sequence[tuple[int, int]] = ()) -> float:
+    """Least squares: ``values`` by the number of calls, and by how many decoders of each size there are.
 
-    Decoders come and go with how many callers speak at once, 17 MB each, and are told apart as a level.
+    Decoders come and go with how many callers speak at once, 17 MB each or 95, and are told apart as levels.
     """
     x = np.asarray(calls, dtype=float) - np.mean(calls)
-    held = np.asarray(decoders or [0] * len(calls), dtype=float)
-    terms = np.stack([x, held - held.mean(), np.ones(len(x))], axis=1)
+    held = np.asarray(decoders or [(0, 0)] * len(calls), dtype=float)
+    terms = np.column_stack([x, held - held.mean(axis=0), np.ones(len(x))])
     return float(np.linalg.lstsq(terms, np.asarray(values, dtype=float), rcond=None)[0][0])
 
 
@@ -303,7 +324,8 @@ def _line(minute: Minute) -> str:
     each = ", ".join(
         f"{use.role} {use.rss_kb / 1024:.1f} ({use.anonymous_kb / 1024:.1f} anonymous, {use.fds} fds, "
         f"{held.blocks if held else 0} blocks{f', {held.decoders} decoders' if held and held.decoders else ''}"
-        f", {held.malloc_kb if held else 0} kB malloc, {held.sqlite_kb if held else 0} sqlite)"
+        f", {held.malloc_kb if held else 0} of "
+        f"{held.heaps_kb if held else 0} kB malloc, {held.sqlite_kb if held else 0} sqlite)"
         for use in minute.uses
         for held in (minute.held.get(use.pid),)
     )
