@@ -91,6 +91,8 @@ class AgentSide:
 
     def let_go(self) -> None:
         """Nobody is there any more."""
+        if self.others is not None:
+            self.others.let_go()
         self.conversation = self.gate = self.transfers = self.others = None
 
     @property

@@ -96,6 +96,10 @@ class BridgeEar:
         """Whether the last words are still being recognised."""
         return self._caller.pending or self._callee.pending
 
+    def let_go(self) -> None:
+        """Nothing more is asked of it."""
+        del self._caller, self._callee
+
     def _caller_said(self, heard: Heard) -> None:
         began, ended = self._book.position_ms(heard.began_at), self._book.position_ms(heard.ended_at)
         self._book.note(f.CallerSpoke(heard.text, heard.confidence, "", began, ended))

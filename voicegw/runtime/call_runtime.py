@@ -89,7 +89,8 @@ class CallRuntime(CallTask):
             suffix=services.recording_format,
         )
         self._capture = CallCapture(call_id, services, self._book, hides_keys=redactor.hides_keys)
-        self._recorder.on_heard = lambda audible, revoked: self._capture.hear(audible=audible, revoked=revoked)
+        capture = self._capture
+        self._recorder.on_heard = lambda audible, revoked: capture.hear(audible=audible, revoked=revoked)
         self._legs = CallLegs(call_id, services, self._tasks, self.post, partial(self._adopt, adopt))
         self._lines = LineWatch(services, self._book, self._legs.ends, self._record.whose)
         self._look_up = LookUp(offer.told, self._tasks, self.post, self._book)
@@ -103,7 +104,7 @@ class CallRuntime(CallTask):
             self._recorder,
             self._capture,
         )
-        self._side = AgentSide(call_id, offer.leg_id, services, self._tasks, self._book, self.post)
+        self._side = AgentSide(call_id, offer.leg_id, services, self._tasks, self._book, self._mailbox.put_nowait)
         self._edges: tuple[Edge, ...] = ()
         self._held = False
         self._cause: HangupCause | None = None
@@ -152,10 +153,11 @@ class CallRuntime(CallTask):
         self._recorder.lose("the recorder did not report its end in time")
         self._capture.lose("its end was not reported in time")
         self._record.close(self._cause or HangupCause.INTERNAL_ERROR, self.leg_ids)
-        # It knows us by our mailbox: without this cycle the memory of a call, its last seconds of audio
-        # included, is free now and not when the garbage collector comes by.
+        # They know us: without these cycles the memory of a call, its last seconds of audio included, is free
+        # now and not when the garbage collector comes by.
         self._side.let_go()
         self._orders.end()
+        del self._closing, self._legs, self._lines, self._look_up, self._orders
         self._on_gone(self.call_id)
 
     # ------------------------------------------------------------ the mailbox

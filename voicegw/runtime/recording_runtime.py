@@ -90,6 +90,10 @@ class RecordingRuntime(CallRuntime):
     def _tell(self, event: r.RecordingEvent) -> None:
         self._obey(self._session.handle_recording(event, self._services.clock.monotonic()))
 
+    def _conclude(self) -> None:
+        super()._conclude()
+        del self._ears  # they know us, as others do that are let go there
+
     # ------------------------------------------------------------ commands of the call machine
 
     def _carry_out(self, command: c.CallCommand) -> None:

@@ -46,6 +46,10 @@ class Ears(Protocol):
         """Whether the last words are still being recognised."""
         ...
 
+    def let_go(self) -> None:
+        """Nobody is heard any more, and nothing asked."""
+        ...
+
 
 class SideVoices:
     """Lives in the call task, but for :meth:`hear`. ``bridge``: None where that is not put down in writing."""
@@ -108,3 +112,9 @@ class SideVoices:
     def stop(self) -> None:
         """The call is over."""
         self._supervision.stop()
+
+    def let_go(self) -> None:
+        """Nobody is heard any more, and nothing asked: who puts a voice down is known to it, and no cycle stays."""
+        self._supervision.let_go()
+        if self._bridge is not None:
+            self._bridge.let_go()

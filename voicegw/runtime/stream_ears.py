@@ -115,6 +115,10 @@ class StreamEars:
         """Whether last words are still being recognised."""
         return any(listener.pending for listener in self._listeners.values())
 
+    def let_go(self) -> None:
+        """Nothing more is asked of it."""
+        self._listeners.clear()
+
     def _said(self, leg_id: LegId, heard: Heard) -> None:
         who = self._speaker(leg_id)
         began, ended = self._book.position_ms(heard.began_at), self._book.position_ms(heard.ended_at)

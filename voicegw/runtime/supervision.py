@@ -277,6 +277,11 @@ class SupervisionDesk:
             self._book.note(one.fact)
         self._awaited.clear()
 
+    def let_go(self) -> None:
+        """Nothing more is asked of it."""
+        self._watched.clear()
+        del self._caller
+
     # ------------------------------------------------------------ what was said
 
     def _supervisor_said(self, leg_id: LegId, heard: Heard) -> None:
