@@ -24,7 +24,15 @@ from voicegw.storage.tables.calls import call_events, calls, legs, recordings, t
 
 _FOLDED: tuple[Table, ...] = (legs, transcripts, turns, recordings)
 
-_HEADS = select(*(calls.c[name] for name in ("id", "started_wall_ms", "events", "head_seq", "head_hash", "seal")))
+# Made once: each one made anew is a cycle or more of SQLAlchemy's, and they are of every batch.
+_HEADS = select(
+    *(calls.c[name] for name in ("id", "started_wall_ms", "events", "head_seq", "head_hash", "seal"))
+).where(calls.c.id.in_(bindparam("these", expanding=True)))
+_KNOWN = update(calls).where(calls.c.id == bindparam("of_call"))
+_UNFOLD = tuple(
+    (table, delete(table).where(table.c.call_id.in_(bindparam("these", expanding=True))), insert(table))
+    for table in _FOLDED
+)
 
 
 @dataclass(slots=True)
@@ -102,7 +110,7 @@ class Intake:
 
     async def _chains(self, connection: AsyncConnection, batch: Sequence[SpooledFact]) -> dict[str, _Chain]:
         first = {fact.call_id: fact for fact in reversed(batch)}
-        rows = {row.id: row for row in await connection.execute(_HEADS.where(calls.c.id.in_(first)))}
+        rows = {row.id: row for row in await connection.execute(_HEADS, {"these": list(first)})}
         chains: dict[str, _Chain] = {}
         for call_id, fact in first.items():
             if (row := rows.get(call_id)) is None:
@@ -130,7 +138,7 @@ class Intake:
         if new:
             await connection.execute(insert(calls), new)
         if known:
-            await connection.execute(update(calls).where(calls.c.id == bindparam("of_call")), known)
+            await connection.execute(_KNOWN, known)
 
 
 async def write_folded(connection: AsyncConnection, folds: Sequence[CallFold]) -> None:
@@ -143,10 +151,10 @@ async def write_folded(connection: AsyncConnection, folds: Sequence[CallFold]) -
     words = {fold.call_id: fold.words() for fold in folds}
     if not words:
         return
-    for table in _FOLDED:
-        await connection.execute(delete(table).where(table.c.call_id.in_(words)))
+    for table, unfold, fold_again in _UNFOLD:
+        await connection.execute(unfold, {"these": list(words)})
         if rows[table.name]:
-            await connection.execute(insert(table), rows[table.name])
+            await connection.execute(fold_again, rows[table.name])
     await word_index.put(connection, words)
 
 
