@@ -69,6 +69,29 @@ def test_decoders_come_and_go_and_what_calls_leave_behind_is_seen_beside_them() 
     assert row.decoders == (2, 2)
 
 
+def test_a_decoder_that_knows_all_words_is_five_of_the_others() -> None:
+    decoders = [(1 + n * 3 % 2, (n > 6) * (n % 3 > 0)) for n in range(1, 25)]
+    minutes = []
+    for n, (small, general) in enumerate(decoders, 1):
+        one = minute(n, 0.1, 0.0)
+        use = replace(one.uses[0], rss_kb=one.uses[0].rss_kb + 17_000 * small + 95_000 * general)
+        held = replace(one.held[7], decoders=small + general, general=general)
+        minutes.append(replace(one, uses=(use,), held={7: held}))
+    (row,) = slopes(minutes, 0.0)
+    assert row.kb == pytest.approx(100)
+
+
+def test_what_the_c_library_has_given_out_is_told_by_its_least() -> None:
+    """Between two collections there is more of it, and once a process did not answer."""
+    minutes = []
+    for n in range(1, 21):
+        one = minute(n, 0.0, 0.0)
+        held = {7: replace(one.held[7], malloc_kb=58 * 1024 + 3000 * (n % 3))} if n != 4 else {}
+        minutes.append(replace(one, held=held))
+    (row,) = slopes(minutes, 0.0)
+    assert row.malloc_mb == (58.0, 58.0)
+
+
 @pytest.mark.parametrize(("lost", "flat"), [(0, True), (1, False)])
 def test_the_calls_of_the_moment_are_no_growth_of_descriptors_but_lost_ones_are(lost: int, flat: bool) -> None:
     """Between 92 and 95 come and go with the calls; ``lost`` stay."""
@@ -143,9 +166,12 @@ def test_a_process_without_an_answer_is_not_asked(tmp_path: Path) -> None:
 
 def test_blocks_and_decoders_of_a_process_are_told(tmp_path: Path) -> None:
     class Recognizer:
-        """Of that name in the recogniser, too."""
+        """Of that name in the recogniser, too; the second is a general one."""
 
-    ours = [Recognizer(), Recognizer()]
+        def __init__(self, witness: object) -> None:
+            self._witness = witness
+
+    ours = [Recognizer(object()), Recognizer(None)]
     database = sqlite3.connect(":memory:")
     database.execute("create table t as select zeroblob(1000000)")
     before = signal.signal(signal.SIGUSR1, _object_counts._tell)
@@ -155,10 +181,12 @@ def test_blocks_and_decoders_of_a_process_are_told(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
         del os.environ[_object_counts._FOLDER]
-    assert found.decoders == len(ours)
+    assert (found.decoders, found.general) == (len(ours), 1)
     assert found.blocks > found.objects > 0
     assert found.sqlite_kb >= 976
-    assert not found.malloc_kb or found.malloc_kb > found.sqlite_kb, "another C library than glibc tells nothing"
+    assert not found.malloc_kb or found.heaps_kb > found.malloc_kb > found.sqlite_kb, (
+        "another C library than glibc tells nothing"
+    )
     database.close()
 
 
