@@ -85,6 +85,7 @@ class Bus:
         self._wake = asyncio.Event()
         self._positions = Positions()
         self._is_current = False
+        self._missed: dict[str, ConfigChanged] = {}
         self._number = 0
         self._waiting: dict[int, tuple[Owner, asyncio.Future[Answered]]] = {}
         self.owners: dict[CallId, Owner] = {}
@@ -119,13 +120,14 @@ class Bus:
 
     async def _write_once(self) -> bool:
         """The registry first: who hears of a call finds it there."""
-        changed, gone = self._roll.take_changes()
-        try:
-            await self._shared.put_calls(self._owner, changed)
-            await self._shared.drop_calls(self._owner, gone)
-        except ProviderError:
-            self._roll.return_changes(changed, gone)
-            return False
+        async with self._roll.writing:
+            changed, gone = self._roll.take_changes()
+            try:
+                await self._shared.put_calls(self._owner, changed)
+                await self._shared.drop_calls(self._owner, gone)
+            except ProviderError:
+                self._roll.return_changes(changed, gone)
+                return False
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(_TOLD_AT_ONCE, len(self._queue)))]
             try:
@@ -147,7 +149,10 @@ class Bus:
                 continue
             for one in delivered:
                 self._take(one)
-            self._is_current = self._is_current or len(delivered) < READ_AT_MOST
+            if not self._is_current and len(delivered) < READ_AT_MOST:
+                self._is_current = True
+                for changed in self._missed.values():
+                    self._listener.config(changed)
 
     def _take(self, one: Delivered) -> None:
         moved = {"all": one.position} if one.to_all else {"own": one.position}
@@ -164,8 +169,12 @@ class Bus:
                     self.owners.pop(call_id, None)
                 self._listener.lost(message, one.position)
             case ConfigChanged():
-                if self._is_current and message.origin != str(self._owner):
+                if message.origin == str(self._owner):
+                    return
+                if self._is_current:
                     self._listener.config(message)
+                else:  # it may be newer than what this node read when it started, and the last one is enough
+                    self._missed[message.part] = message
             case Asked():
                 self._tasks.begin(self._serve(message), "serve a request")
             case Answered():

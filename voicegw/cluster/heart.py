@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId
@@ -19,21 +20,27 @@ from voicegw.cluster.lines import SharedLines
 from voicegw.cluster.messages import CallsLost, encode
 from voicegw.cluster.phones import SharedPhones
 from voicegw.cluster.roll import Roll
+from voicegw.cluster.tasks import Tasks
 from voicegw.ports.cluster import NodeInfo, Now, Owner, Roster, SharedCall, SharedState
 
 log = logging.getLogger(__name__)
 
 CLAIM_S: Final = 15.0
 """To end the calls of a dead node; then the next one tries."""
+_REWRITES: Final = 3
+"""At one beat; each may take as long as Redis does."""
 REGISTRY_EVERY: Final = 4
 """Beats between two looks at the calls of all nodes."""
 
 EndLost: TypeAlias = Callable[[Owner, Sequence[SharedCall]], Awaitable[tuple[tuple[CallId, Entry], ...]]]
 """Writes down that these calls are over, as often as it is asked to, and returns the last fact of each."""
 
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+
 
 class Heart:
-    """Beats every ``beat_s`` until it is cancelled."""
+    """Beats every ``beat_s`` until it is cancelled. What may take longer than a node may be silent goes on beside
+    it: stores that do not answer, and thousands of phones."""
 
     def __init__(
         self,
@@ -49,6 +56,7 @@ class Heart:
         phones: SharedPhones,
         now: Now,
         counters: Counters,
+        tasks: Tasks,
         beat_s: float,
         ttl_s: float,
     ) -> None:
@@ -63,6 +71,9 @@ class Heart:
         self._phones = phones
         self._now = now
         self._counters = counters
+        self._tasks = tasks
+        self._beside: set[tuple[str, Owner | None]] = set()
+        self._failing: set[str] = set()
         self._beat_s = beat_s
         self._ttl_s = ttl_s
         self._contact = Contact(ttl_s)
@@ -101,10 +112,10 @@ class Heart:
             await self._live()
             await self._leases.turn()
             await self._bans.turn()
-            await self._phones.turn()
+            self._go_on("phones", self._phones.turn)
             if self._contact.may_fence(self._now()):
                 for owner in self.roster.lost:
-                    await self._bury(owner)
+                    self._go_on("burial", partial(self._bury, owner), owner)
             if self._beats % REGISTRY_EVERY == 0:
                 await self._look_at_registry()
             self._beats += 1
@@ -121,9 +132,11 @@ class Heart:
         if not is_known and self._was_known and self._contact.holds:
             self._counters.add(ClusterCounter.FENCED)
             log.warning("other nodes took this one for dead; what it has is written anew")
-        is_back = not self._contact.holds
-        if is_back or not is_known:
+        if not self._contact.holds or not is_known:
             self._lines.is_reachable = True  # what is taken from now on is written as it is taken
+            self._lines.is_unsure = True
+            self._phones.doubt()
+        if self._lines.is_unsure:
             await self._rewrite()
         self.roster = await self._shared.roster()
         self.on_roster()
@@ -133,12 +146,32 @@ class Heart:
             self.on_contact(True)
 
     async def _rewrite(self) -> None:
-        """Until nothing has changed on the way: what was taken or freed meanwhile would be undone else."""
-        while True:
-            held = dict(self._lines.held)
-            await self._shared.rewrite(self._owner, self._roll.calls, held)
-            if held == self._lines.held:
-                return
+        """Until nothing has changed on the way: what was taken or freed meanwhile would be undone else. Where that
+        does not come to an end, the next beat goes on with it. What is new of calls waits."""
+        async with self._roll.writing:
+            for _ in range(_REWRITES):
+                self._lines.is_unsure, held = True, dict(self._lines.held)
+                await self._shared.rewrite(self._owner, self._roll.calls, held)
+                if held == self._lines.held:
+                    self._lines.is_unsure = False
+                    return
+
+    def _go_on(self, what: str, work: Work, whose: Owner | None = None) -> None:
+        """Beside the beats, unless it does so still."""
+        if (what, whose) not in self._beside:
+            self._beside.add((what, whose))
+            self._tasks.begin(self._do(what, work, whose), what)
+
+    async def _do(self, what: str, work: Work, whose: Owner | None) -> None:
+        try:
+            await work()
+            self._failing.discard(what)
+        except ProviderError as error:  # a beat begins it anew
+            if what not in self._failing:
+                log.warning("not done yet, %s: %s", what, error)
+            self._failing.add(what)
+        finally:
+            self._beside.discard((what, whose))
 
     async def _bury(self, owner: Owner) -> None:
         calls = await self._shared.claim_lost(self._owner, owner, CLAIM_S)

@@ -55,9 +55,9 @@ class Leases:
 
     async def turn(self) -> None:
         """Give back, keep and take; raises ProviderError where nobody can be asked."""
-        while self._returned:
-            await self._shared.give_lease(self._returned[-1][0], self._owner, self._returned[-1][1])
-            self._returned.pop()
+        while self._returned:  # more may be added meanwhile
+            await self._shared.give_lease(self._returned[0][0], self._owner, self._returned[0][1])
+            del self._returned[0]
         for name, lease in list(self._leases.items()):
             asked_at, ttl_s = self._now(), self.ttl_s
             lease.ttl_s = ttl_s  # what is asked is what is counted, whatever it is by the time of the answer

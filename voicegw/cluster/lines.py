@@ -32,6 +32,9 @@ class SharedLines:
         self._held: dict[str, tuple[str, ...]] = {}
         self.is_reachable = True
         """Set by who knows; without it nobody is asked, and no call waits."""
+        self.is_unsure = False
+        """Whether something was asked and not answered: the next beat writes all of them anew."""
+        self._freeing: dict[str, asyncio.Task[None]] = {}
 
     @property
     def held(self) -> Mapping[str, Sequence[str]]:
@@ -49,20 +52,23 @@ class SharedLines:
             self._counters.add(ClusterCounter.LINES_FULL)
             self._held.pop(holder, None)
         elif holder not in self._held:  # over before it was answered
-            self._tasks.begin(self._free(holder), "free lines")
+            self._begin_to_free(holder)
         return full
 
     def free(self, holder: str) -> None:
         """See the protocol."""
         if self._held.pop(holder, None) is not None and self.is_reachable:
-            self._tasks.begin(self._free(holder), "free lines")
+            self._begin_to_free(holder)
 
     async def _ask(self, holder: str, lines: Sequence[Line]) -> str | None:
         """None where nobody answers in time. What arrives too late is set right by the next rewrite."""
         try:
             async with asyncio.timeout(PATIENCE_S):
+                if freeing := self._freeing.get(holder):  # it would give back what is taken now
+                    await asyncio.wait((freeing,))
                 return await self._shared.take_lines(self._owner, holder, lines)
         except (ProviderError, TimeoutError):
+            self.is_unsure = True
             return None
 
     def _full_here(self, holder: str, lines: Sequence[Line]) -> str:
@@ -71,8 +77,14 @@ class SharedLines:
         full = (line.name for line in lines if sum(line.name in names for names in others) >= line.limit)
         return next(full, "")
 
+    def _begin_to_free(self, holder: str) -> None:
+        self._freeing[holder] = self._tasks.begin(self._free(holder), "free lines")
+
     async def _free(self, holder: str) -> None:
         try:
             await self._shared.free_lines(self._owner, holder)
         except ProviderError:
-            return  # a rewrite follows when contact returns
+            self.is_unsure = True
+        finally:
+            if self._freeing.get(holder) is asyncio.current_task():
+                del self._freeing[holder]

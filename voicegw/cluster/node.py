@@ -87,6 +87,7 @@ class ClusterNode:
             phones=self.phones,
             now=now,
             counters=counters,
+            tasks=self._tasks,
             beat_s=config.beat_ms / 1000,
             ttl_s=config.node_ttl_ms / 1000,
         )

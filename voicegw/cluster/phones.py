@@ -131,6 +131,10 @@ class SharedPhones:
         """The time as words have it."""
         return round(self._wall() * 1000)
 
+    def doubt(self) -> None:
+        """What is shared may be older than what was read of it: all is read and told again."""
+        self._is_sure = False
+
     async def turn(self) -> None:
         """Hear and tell; raises ProviderError where nobody can be asked."""
         if self.now_ms >= self._tidy_at_ms:

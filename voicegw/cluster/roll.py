@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -25,6 +26,8 @@ class Roll:
         self._calls: dict[CallId, SharedCall] = {}
         self._changed: dict[CallId, None] = {}
         self._gone: dict[CallId, None] = {}
+        self.writing = asyncio.Lock()
+        """Held by who writes them down: all of them, or what has changed."""
 
     def add(self, call_id: CallId, entry: Entry) -> bool:
         """Take in a fact; True where the others have something to learn by it."""
