@@ -146,6 +146,7 @@ class FakeSignalling:
         target_uri: str,
         replaced: LegId | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        payer: Payer = NOBODY,
     ) -> None:
         self.headers = dict(headers)
         self.said.append(f"refer {target_uri}" if replaced is None else "refer to replace us")

@@ -29,6 +29,7 @@ from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.leg_table import LegTable
 from voicegw.gateway.sip_driver import SipDriver
 from voicegw.gateway.target_policy import TargetPolicy
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.sip import events as ua
 from voicegw.sip.events import SipCallHandle
@@ -52,6 +53,7 @@ class Dial(Protocol):
         from_uri: str,
         *,
         headers: Sequence[tuple[str, str]] = (),
+        payer: Payer = NOBODY,
     ) -> None: ...
 
 
@@ -123,7 +125,7 @@ class LegMoves:
         if event.replaces:
             headers += [("Replaces", event.replaces), ("Require", "replaces")]
         try:
-            dial(move.scout, event.target, *place, us, headers=headers)
+            dial(move.scout, event.target, *place, us, headers=headers, payer=self._legs.payer_of(leg.leg_id))
         except RouteRefused as refused:
             if refused.barred is not None:
                 self._report(LegBarred(leg.leg_id, refused.barred))
@@ -163,7 +165,7 @@ class LegMoves:
         self._forget(move)
         self._agent.notify_refer(move.old, status, self._driver.now)
         self._report(LegReferralFailed(move.leg_id, move.target, status))
-        if move.is_orphan and self._legs.by_id.pop(move.leg_id, None) is not None:
+        if move.is_orphan and (leg := self._legs.get(move.leg_id)) is not None and self._legs.remove(leg):
             self._report(LegEnded(move.leg_id, cause, status))
 
     def concluded(self, handle: SipCallHandle) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from voicegw.base.ids import LegId
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.sip_traces import SipTraces
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.sip.events import SipCallHandle
 
@@ -25,6 +26,11 @@ class LegTable:
     def handle_of(self, leg_id: LegId) -> SipCallHandle | None:
         """The SIP call behind a leg; None where there is none yet, or none any more."""
         return leg.handle if (leg := self.by_id.get(leg_id)) is not None else None
+
+    def payer_of(self, leg_id: LegId) -> Payer:
+        """On whose behalf a leg goes out by a trunk."""
+        call = self._trunks.tolls.book.call_of(leg_id)
+        return call.payer if call is not None else NOBODY
 
     def add(self, leg: SipLeg) -> None:
         """A leg begins, or has another SIP call behind it than before."""

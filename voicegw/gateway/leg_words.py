@@ -11,6 +11,7 @@ from voicegw.base.ids import LegId
 from voicegw.gateway.events import LegEvent, LegInfo, LegKeysSent, LegMessage, LegReferAnswered, LegReferNotified
 from voicegw.gateway.leg import SipLeg
 from voicegw.gateway.sip_driver import SipDriver
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.gateway.trunk_calls import TrunkCalls
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.sip import events as ua
@@ -51,18 +52,19 @@ class LegWords:
         target_uri: str,
         replaced: LegId | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        payer: Payer = NOBODY,
     ) -> None:
         """Ask the peer to call ``target_uri``. LegReferAnswered follows, also where nothing could be asked.
 
         ``replaced`` is another leg of ours that is up: the peer is asked to take our place in it (RFC 5589 §7).
         Nobody is asked to call a number that no trunk of ours may carry. ``headers`` are for the INVITE to the
-        target, as far as the trunk of the leg lets them pass.
+        target, as far as the trunk of the leg lets them pass. ``payer``: on whose behalf, for the toll rules.
         """
         handle, status = self._handle_of(leg_id), 481
         other = None if replaced is None else self._handle_of(replaced)
         may = replaced is None or other is not None
         try:
-            target = self._calls.refer_target(target_uri) if target_uri else ""
+            target = self._calls.refer_target(target_uri, payer) if target_uri else ""
             told = self._calls.refer_headers(leg_id, headers)
             now = self._driver.now
             if handle is not None and may and self._driver.agent.refer(handle, target, now, other, told):

@@ -167,10 +167,23 @@ class Placing:
         return desk.shared.wanted(desk.trunk_of(leg.leg_id), tolls=desk.tolls.book.lines(leg.leg_id))
 
     def _begin(self, leg: SipLeg, dialled: Dialled, servers: list[Address]) -> None:
-        if usable := self._next_trunk.usable(leg, servers):
+        usable = self._next_trunk.usable(leg, servers)
+        if usable and (trunk := self._trunk_behind(leg, dialled, usable)):
+            log.warning("a call past the rules of a trunk is refused", extra={"trunk": trunk})
+            self._give_up(leg, LegEnded(leg.leg_id, HangupCause.NOT_ALLOWED, reason_text=f"by trunk {trunk} only"))
+        elif usable:
             self._invite(leg, self._outgoing.begin(dialled, usable))
         else:
             self._give_up(leg, LegEnded(leg.leg_id, HangupCause.UNREACHABLE, reason_text="no media that way"))
+
+    def _trunk_behind(self, leg: SipLeg, dialled: Dialled, servers: Sequence[Address]) -> str:
+        """The trunk whose server a call of no trunk was led to, by a name of somebody else's or a 3xx; else empty.
+        Many carriers know us by our address alone, and would take it at our cost."""
+        desk = self._calls.desk
+        if dialled.way.addresses or desk.trunk_of(leg.leg_id) is not None:
+            return ""
+        found = (desk.table.trunk_at(server.host) for server in servers)
+        return next((trunk.name for trunk in found if trunk is not None), "")
 
     def _give_up(self, leg: SipLeg, ended: LegEnded) -> None:
         """A call of ours has failed: the next trunk may carry it, else the leg is over."""

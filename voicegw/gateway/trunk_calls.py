@@ -156,12 +156,12 @@ class TrunkCalls:
         route = self.desk.best(target_uri)
         return route if route.trunk is not None else OutRoute(None, route.target, way)
 
-    def refer_target(self, target_uri: str) -> str:
+    def refer_target(self, target_uri: str, payer: Payer = NOBODY) -> str:
         """How a peer is told to call somebody: a number as the trunk that carries it would call it, without what is
         only for us. Raises RouteRefused, also where a toll rule holds for such calls of ours."""
         best = self.desk.best(target_uri)
         if best.trunk is not None:
-            self.desk.tolls.refer(best.trunk.name, best.number)
+            self.desk.tolls.refer(best.trunk.name, best.number, payer)
         target = SipUri.parse(best.target)
         return str(SipUri(target.host, target.user, target.port, target.params.without("transport"), target.scheme))
 

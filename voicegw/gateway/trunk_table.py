@@ -14,13 +14,14 @@ from functools import lru_cache
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError
 from voicegw.gateway.tolls.calls import Barred
+from voicegw.gateway.tolls.places import with_country_code
 from voicegw.gateway.trunk_config import Network, Trunk
 from voicegw.gateway.trunk_numbers import longest_match, to_inside, to_trunk
 from voicegw.gateway.way import DIRECT, Way
-from voicegw.sip.address import unbracketed
+from voicegw.sip.address import is_literal, unbracketed
 from voicegw.sip.dialling import TRUNK_GROUP
 from voicegw.sip.grammar import from_wire, unescape
-from voicegw.sip.uri import TelUri, escape_user, parse_uri
+from voicegw.sip.uri import SipUri, TelUri, escape_user, parse_uri
 
 
 class RouteRefused(LocalError):
@@ -50,6 +51,7 @@ class TrunkTable:
         self.trunks = tuple(trunk for trunk in trunks if trunk.enabled)
         self._networks = [(network, trunk) for trunk in self.trunks for network in trunk.networks]
         by_name = {trunk.name: trunk for trunk in self.trunks}
+        self._learned = {(name, _plain_host(host)) for name, host in learned}
         self._networks += [(ipaddress.ip_network(host), by_name[name]) for name, host in learned if name in by_name]
         self.of_host = lru_cache(maxsize=4096)(self._of_host)
 
@@ -100,15 +102,22 @@ class TrunkTable:
         parsed = parse_uri(uri)
         if isinstance(parsed, TelUri):
             return self._of_number(parsed.digits, parsed.params.get(TRUNK_GROUP) or "")
-        host = unbracketed(parsed.host).lower()
-        there = [trunk for trunk in self.trunks if host in _hosts(trunk)]
+        there = self._at_host(parsed.host)
         if not there:
             return (OutRoute(None, str(parsed)),)
-        user = from_wire(unescape(parsed.user or ""))
+        user = from_wire(unescape(parsed.user or "")).partition(";")[0]  # carriers route by some parameters
         allowed = [trunk for trunk in there if _carries(trunk, user) >= 0]
         if not allowed:
             raise RouteRefused(HangupCause.NOT_ALLOWED, f"trunk {there[0].name} does not carry {user!r}")
         return tuple(_at(trunk, user) for trunk in sorted(allowed, key=_priority))
+
+    def trunk_at(self, host: str) -> Trunk | None:
+        """The trunk that is reached at this name or address, whatever URI leads there."""
+        return next(iter(self._at_host(host)), None)
+
+    def _at_host(self, host: str) -> list[Trunk]:
+        plain = _plain_host(host)
+        return [one for one in self.trunks if plain in _hosts(one) or (one.name, plain) in self._learned]
 
     def _of_number(self, number: str, name: str) -> tuple[OutRoute, ...]:
         if name and self.find(name) is None:
@@ -134,13 +143,26 @@ def _at(trunk: Trunk, number: str) -> OutRoute:
 def _carries(trunk: Trunk, number: str) -> int:
     settings = trunk.settings
     forms = (number, to_inside(settings.numbering, number))
-    if any(longest_match(settings.refuses, form) >= 0 for form in forms):
+    spelled = (*forms, *(with_country_code(form) for form in forms))
+    if any(longest_match(settings.refuses, form) >= 0 for form in spelled):
         return -1
     return max(longest_match(settings.carries, form) for form in forms)
 
 
 def _hosts(trunk: Trunk) -> set[str]:
-    return {unbracketed(host).lower() for host in (*trunk.settings.hosts, trunk.domain)}
+    proxies = [SipUri.parse(proxy).host for proxy in trunk.settings.outbound_proxies[:1]]
+    return {_plain_host(host) for host in (*trunk.settings.hosts, trunk.domain, *proxies)}
+
+
+@lru_cache(maxsize=4096)
+def _plain_host(host: str) -> str:
+    """The one form of all spellings of a name or an address."""
+    plain = unbracketed(host).lower().rstrip(".")
+    if not is_literal(plain):
+        return plain
+    address = ipaddress.ip_address(plain)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def _priority(trunk: Trunk) -> tuple[int, str]:

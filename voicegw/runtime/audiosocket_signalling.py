@@ -11,6 +11,7 @@ from voicegw.base.ids import LegId
 from voicegw.gateway.audiosocket.announcements import Announcement
 from voicegw.gateway.audiosocket.config import AudioSocketConfig
 from voicegw.gateway.loopback import LOOPBACK
+from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.runtime.services import Signalling
 from voicegw.sdp.negotiate import MediaSession
 
@@ -140,6 +141,7 @@ class SignallingWithAudioSocket:
         target_uri: str,
         replaced: LegId | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        payer: Payer = NOBODY,
     ) -> None:
         """See :class:`Signalling`."""
-        self._inner.refer(leg_id, target_uri, replaced, headers)
+        self._inner.refer(leg_id, target_uri, replaced, headers, payer)

@@ -333,7 +333,7 @@ class CallRuntime(CallTask):
                         Reason(absence.value), failed_turn(failure) if failure is not None else None
                     )
             case c.ReferCaller(leg_id, uri, replaced, headers):
-                signalling.refer(leg_id, "" if replaced is not None else uri, replaced, headers)
+                signalling.refer(leg_id, "" if replaced is not None else uri, replaced, headers, self._payer)
             case c.DialTarget() | c.InviteTarget() | c.ComfortCaller() | c.BriefTarget():
                 if self._side.transfers is not None:
                     self._side.transfers.carry_out(command, self.post)

@@ -129,8 +129,10 @@ class Signalling(Protocol):
         target_uri: str,
         replaced: LegId | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        payer: Payer = NOBODY,
     ) -> None:
-        """Ask the peer to call somebody else, with ``headers``, or to take our place on the leg ``replaced``."""
+        """Ask the peer to call somebody else, with ``headers``, or to take our place on the leg ``replaced``.
+        ``payer``: on whose behalf."""
         ...
 
     def is_settled(self, leg_id: LegId, /) -> bool:

@@ -22,8 +22,11 @@ from voicegw.gateway.events import (
     LegReplaced,
 )
 from voicegw.gateway.target_policy import TargetPolicy
+from voicegw.gateway.trunk_config import Trunk
+from voicegw.gateway.trunk_settings import TrunkSettings
 
 DESK = LegId("desk")
+PBX = {"allowed_addresses": [IP], "health": {"options_s": 0}}
 
 
 def uri(node: Node, user: str = "desk") -> str:
@@ -115,6 +118,27 @@ def test_who_hangs_up_as_soon_as_we_agree_leaves_a_leg_that_waits(answers: bool)
             await house.expect(LegReferralFailed)
         ended = await house.expect(LegEnded)
         assert (ended.leg_id, house.gateway.active_legs) == (leg_id, 0)
+        close(pbx, house, desk)
+
+    run(scenario())
+
+
+def test_a_leg_that_waited_in_vain_gives_its_line_back() -> None:
+    async def scenario() -> None:
+        pbx, desk = Node(), Node()
+        house = Node(forward_to=(f"sip:*@{IP}:*",))
+        house.gateway.trunks.put_in_force([Trunk("pbx", TrunkSettings.model_validate(PBX))])
+        leg_id = await connected(pbx, house)
+        assert [one.calls for one in house.gateway.trunks.snapshot()] == [1]
+        pbx.gateway.refer(OUT, uri(desk))
+        await house.expect(LegReferred)
+        invited = await desk.expect(LegInvited)
+        pbx.gateway.hangup(OUT, HangupCause.TRANSFERRED)
+        await house.expect(LegMediaChanged)
+        desk.gateway.reject(invited.leg_id, HangupCause.BUSY)
+        await house.expect(LegReferralFailed)
+        assert (await house.expect(LegEnded)).leg_id == leg_id
+        assert [one.calls for one in house.gateway.trunks.snapshot()] == [0]
         close(pbx, house, desk)
 
     run(scenario())

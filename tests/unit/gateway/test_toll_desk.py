@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.gateway.nodes import RawSocket
 from tests.unit.gateway.test_next_trunk import IP, NUMBER, OUT, House, in_house, trunk
 from voicegw.base.catalogue.sip import TOLL_LIMITS
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
 from voicegw.base.metrics import Counters
-from voicegw.gateway.events import LegAnswered, LegBarred, LegEnded, LegReferAnswered, LegTrunkFailed
+from voicegw.gateway.events import LegAnswered, LegBarred, LegEnded, LegReferAnswered, LegReferred, LegTrunkFailed
+from voicegw.gateway.target_policy import TargetPolicy
 from voicegw.gateway.toll_desk import TollDesk
 from voicegw.gateway.tolls.calls import NOBODY, Payer
 from voicegw.gateway.tolls.config import TollConfig, TollRule
@@ -84,6 +86,74 @@ def test_whoever_is_called_sends_the_call_on_to_nobody_whom_it_may_not_reach() -
         ended = await house.node.expect(LegEnded)
         assert ended.cause is HangupCause.TOLL_BARRED
         assert house.lines() == {"first": 0}
+
+    in_house(scenario)
+
+
+@pytest.mark.parametrize("behind", ["%3bx=1", ";x=1", "~"])
+def test_nothing_behind_a_number_hides_where_it_leads(behind: str) -> None:
+    async def scenario(house: House) -> None:
+        house.node.gateway.trunks.put_in_force([trunk("first", house.first.port, carries=["+*"])])
+        with pytest.raises(RouteRefused, match="satellite"):
+            dial(house, f"sip:+881612345678{behind}@{IP}")
+
+    in_house(scenario)
+
+
+def test_no_name_of_somebody_elses_leads_to_a_trunk_past_its_rules() -> None:
+    async def scenario(house: House) -> None:
+        house.dns.records["elsewhere.test", "A"] = [IP]
+        dial(house, f"sip:+881612345678@elsewhere.test:{house.first.port}")
+        ended = await house.node.expect(LegEnded)
+        assert (ended.cause, ended.reason_text) == (HangupCause.NOT_ALLOWED, "by trunk first only")
+
+    in_house(scenario)
+
+
+def test_a_call_of_no_trunk_is_sent_on_to_none() -> None:
+    async def scenario(house: House) -> None:
+        phone = RawSocket()
+        sent_to = trunk("first", house.first.port, hosts=["127.0.0.2"])
+        house.node.gateway.trunks.put_in_force([sent_to])
+        house.node.gateway._outgoing.policy = TargetPolicy(("sip:*@127.0.0.2:*",))
+        dial(house, f"sip:bob@{IP}:{phone.port}")
+        contact = f"Contact: <sip:+881612345678@127.0.0.2:{house.first.port}>"
+        await house.answer(phone, await house.invite(phone), 302, contact)
+        assert (await house.node.expect(LegEnded)).cause is HangupCause.NOT_ALLOWED
+        phone.close()
+
+    in_house(scenario)
+
+
+def test_who_pays_for_a_call_that_somebody_else_is_asked_to_place_is_asked_as_well() -> None:
+    async def scenario(house: House) -> None:
+        rules(house, TollRule("own", agents=("demo",), denied=("+4930*",)))
+        house.node.gateway.refer(OUT, NUMBER, payer=Payer("demo"))
+        assert (await house.node.expect(LegReferAnswered)).status == 403
+        assert house.node.counters.get("toll_calls_refused_denied") == 1
+
+    in_house(scenario)
+
+
+def test_whom_the_called_side_sends_us_on_to_is_called_on_behalf_of_who_called() -> None:
+    async def scenario(house: House) -> None:
+        alone = trunk("first", house.first.port, forward_to=[f"sip:*@{IP}"])
+        house.node.gateway.trunks.put_in_force([alone])
+        rules(house, TollRule("own", keys=("k",), denied=("+4940*",)))
+        dial(house, payer=Payer(key="k"))
+        invite = await house.invite(house.first)
+        await house.answer(house.first, invite, 200)
+        await house.node.expect(LegAnswered)
+        refer = house.first.request(
+            "REFER",
+            f"Refer-To: <sip:+4940123@{IP}>",
+            from_=f"From: {invite.headers.get('To')};tag=t{house.first.port}",
+            to=f"To: {invite.headers.get('From')}",
+            call_id=f"Call-ID: {invite.headers.get('Call-ID')}",
+        )
+        await house.first.send(refer, house.node.address)
+        await house.node.expect(LegReferred)
+        assert (await house.node.expect(LegBarred)).barred.rule == "own"
 
     in_house(scenario)
 

@@ -182,9 +182,46 @@ def test_a_trunk_can_be_named() -> None:
     assert refusal(lambda: WORLD.routes(call_target("100", "nowhere"))) is HangupCause.NOT_ALLOWED
 
 
-@pytest.mark.parametrize("uri", ["tel:911", "sip:+4990123@carrier.test", "sip:boss@pbx.test"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "tel:911",
+        "sip:+4990123@carrier.test",
+        "sip:boss@pbx.test",
+        "sip:+4990123@carrier.test.",
+        "sip:++499012345678@carrier.test",
+        "sip:+00499012345678@carrier.test",
+        "sip:%2B%2b499012345678@CARRIER.test",
+        "sip:+49_9012345678@carrier.test",
+    ],
+)
 def test_no_trunk_carries_what_it_does_not_name(uri: str) -> None:
     assert refusal(lambda: WORLD.routes(uri)) is HangupCause.NOT_ALLOWED
+
+
+def test_what_stands_behind_a_number_is_not_passed_on() -> None:
+    for behind in (";phone-context=+881", "%3bx=1"):
+        (way,) = WORLD.routes(f"sip:+44207946{behind}@carrier.test")
+        assert (way.number, way.target) == ("+44207946", "sip:+44207946@carrier.test")
+
+
+def test_a_trunk_is_the_same_by_all_of_its_addresses() -> None:
+    v6 = trunk("v6", hosts=["2001:db8::7"], carries=["1*"])
+    edge = trunk("edge", domain="ims.test", outbound_proxies=["sip:edge.test:5070"], carries=["1*"])
+    table = TrunkTable([*WORLD.trunks, v6, edge], [("world", "203.0.113.9")])
+    for host, name in (
+        ("203.0.113.9", "world"),
+        ("[::ffff:203.0.113.9]", "world"),
+        ("carrier.test.", "world"),
+        ("[2001:DB8:0::7]", "v6"),
+        ("[::ffff:192.0.2.1]", "german"),
+        ("edge.test", "edge"),
+    ):
+        number = "100" if name in ("v6", "edge") else "+4930123"
+        (way,) = table.routes(f"sip:{number}@{host}")
+        assert way.trunk is not None and way.trunk.name == name
+        assert table.trunk_at(host.strip("[]")) is not None
+    assert table.trunk_at("203.0.113.8") is None
 
 
 def test_the_host_of_a_trunk_is_the_trunk() -> None:

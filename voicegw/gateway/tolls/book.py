@@ -115,7 +115,7 @@ class TollBook:
         number = self._permits.number_of(call)
         keys = self._keys(call, number)
         self.ended(leg_id, moment)
-        running = _Running(call, keys, self.config.increment_s, self._price_of(number), set(counted))
+        running = _Running(call, keys, self.config.increment_s, self._price_of(call, number), set(counted))
         self._running[leg_id] = running
         for permit, key in keys:
             self._at_once[permit.rule.name, key] += 1
@@ -201,7 +201,7 @@ class TollBook:
                 permit.judge(call, number, place, moment)
                 or (None if (rule.name, key) in counted else self._judge_calls(rule, key, moment))
                 or self._judge_news(rule, key, number, moment)
-                or self._judge_money(rule, key, self._price_of(number), moment.at)
+                or self._judge_money(rule, key, self._price_of(call, number), moment.at)
             )
             if barred is not None:
                 return barred
@@ -224,9 +224,9 @@ class TollBook:
         why = f"more than {limits.news.limit} new numbers{_whose(rule, key)} within an hour"
         return _barred(rule, "new_numbers_per_hour", why)
 
-    def _price_of(self, number: str) -> int:
+    def _price_of(self, call: TollCall, number: str) -> int:
         """Of one increment."""
-        return round(self._permits.price_of(number) * MICROS * self.config.increment_s / 60)
+        return round(self._permits.price_of(call, number) * MICROS * self.config.increment_s / 60)
 
     def _judge_money(self, rule: TollRule, key: str, price: int, at: datetime) -> Barred | None:
         """Whether there is money for so much more."""

@@ -80,7 +80,7 @@ class Permits:
 
     def number_of(self, call: TollCall) -> str:
         """In E.164 where that can be had."""
-        return with_country_code(call.number)
+        return with_country_code(call.number, self.config.home)
 
     def place_of(self, number: str) -> Place:
         """Of a number in E.164; nowhere where no rule asks for it."""
@@ -93,12 +93,13 @@ class Permits:
         why = f"{number} is of the kind {place.kind}, which nobody may call"
         return Barred("", "denied_kinds", why, f"take {place.kind} out of tolls.denied_kinds")
 
-    def price_of(self, number: str) -> float:
-        """Of a minute."""
+    def price_of(self, call: TollCall, number: str) -> float:
+        """Of a minute; ``number`` is that of the call in E.164."""
         prices = self.config.prices
         best, price = -1, self.config.other_price
         for pattern, amount in prices.items():
-            if (fit := longest_match((pattern,), number)) > best:
+            fit = max(longest_match((pattern,), form) for form in (number, call.number))
+            if fit > best:
                 best, price = fit, amount
         return price
 

@@ -42,8 +42,10 @@ _OF_NO_COUNTRY: Final = {
 _WORLD: Final = "001"
 _REGION: Final = re.compile(r"[A-Z]{2}")
 _DIALLED: Final = re.compile(r"\+?[0-9]{3,}")
-_PREFIX: Final = re.compile(r"(?:00|011)([1-9][0-9]{6,})")
-"""How most of the world, and North America, dials other countries."""
+_PREFIX: Final = re.compile(r"\+?(?:00|011)([1-9][0-9]{6,})|\+0*([1-9][0-9]*)")
+"""How most of the world, and North America, dials other countries; no country code begins with 0."""
+_NOISE: Final = re.compile(r"[^0-9A-Za-z+]")
+_NO_DIGIT: Final = re.compile(r"[^0-9]")
 
 
 class Place(NamedTuple):
@@ -61,10 +63,32 @@ def is_region(text: str) -> bool:
     return _REGION.fullmatch(text) is not None
 
 
-def with_country_code(number: str) -> str:
-    """A number that was dialled with an international prefix, in E.164; any other as it is."""
-    found = _PREFIX.fullmatch(number)
-    return f"+{found[1]}" if found is not None else number
+@lru_cache(maxsize=4096)
+def with_country_code(number: str, home: str = "") -> str:
+    """A number as networks read it, in E.164: with an international prefix, as in ``home``, or with what they pass
+    over between its digits and behind them. Any other, and what is none, as it is."""
+    dialled = _NOISE.sub("", number.partition(";")[0])
+    if dialled.startswith("+"):
+        dialled = f"+{_NO_DIGIT.sub('', dialled)}"
+    if (found := _PREFIX.fullmatch(dialled)) is not None:
+        return f"+{found[1] or found[2]}"
+    return _from_home(dialled, home) or number
+
+
+def _from_home(number: str, home: str) -> str:
+    """In E.164; empty for what is in no plan of that country."""
+    if not home or not _DIALLED.fullmatch(number):
+        return ""
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(number, home)
+    except phonenumbers.NumberParseException:
+        return ""
+    phonenumbers.truncate_too_long_number(parsed)
+    if not phonenumbers.is_valid_number(parsed):
+        return ""  # an extension, or a service of the trunk's own network
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
 
 
 @lru_cache(maxsize=4096)

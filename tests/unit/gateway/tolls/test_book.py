@@ -49,6 +49,21 @@ def test_without_a_rule_only_what_nobody_calls_by_intention_is_refused() -> None
     assert limit_of(house(denied_kinds=()), call("+881612345678")) == ""
 
 
+@pytest.mark.parametrize("number", ["+00881612345678", "++881612345678", "+881612345678;x=1", "+8816_12345678"])
+def test_no_spelling_that_carriers_read_the_same_way_hides_a_number(number: str) -> None:
+    assert limit_of(house(), call(number)) == "denied_kinds"
+    assert limit_of(house(TollRule("r", denied=("+881*",)), denied_kinds=()), call(number)) == "denied"
+
+
+def test_a_number_that_is_dialled_as_at_home_is_the_same_number() -> None:
+    rule = TollRule("r", denied=("+4930*",))
+    assert limit_of(house(rule, home="DE"), call("030123456")) == "denied"
+    purse = house(TollRule("r", spend_per_day=1.0), home="DE", prices={"+4930*": 2.0})
+    assert limit_of(purse, call("030123456")) == "spend_per_day"
+    local = house(TollRule("r", spend_per_day=1.0), home="DE", prices={"030*": 2.0})
+    assert limit_of(local, call("030123456")) == "spend_per_day", "a price may name it as it is dialled"
+
+
 @pytest.mark.parametrize(
     ("rule", "number", "limit"),
     [

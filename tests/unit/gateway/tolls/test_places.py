@@ -44,7 +44,33 @@ def test_national_numbers_are_at_home() -> None:
         ("030123456", "030123456"),
         ("00100", "00100"),
         ("+49301", "+49301"),
+        ("+00881612345678", "+881612345678"),
+        ("+011881612345678", "+881612345678"),
+        ("++881612345678", "+881612345678"),
+        ("+0000881612345678", "+881612345678"),
+        ("+881612345678;x=1", "+881612345678"),
+        ("+88161,234_5678", "+881612345678"),
+        ("+881A612345678", "+881612345678"),
+        ("00881~612345678", "+881612345678"),
+        ("100;x", "100;x"),
+        ("00f881612345678", "00f881612345678"),
+        ("sales+00881612345678", "sales+00881612345678"),
     ],
 )
-def test_an_international_prefix_hides_nothing(dialled: str, number: str) -> None:
+def test_nothing_that_a_carrier_passes_over_hides_a_number(dialled: str, number: str) -> None:
     assert with_country_code(dialled) == number
+
+
+@pytest.mark.parametrize(
+    ("dialled", "number"),
+    [
+        ("09001234567", "+499001234567"),
+        ("030123456", "+4930123456"),
+        ("100", "100"),
+        ("sales", "sales"),
+        ("+431555123", "+431555123"),
+        ("00431555123", "+431555123"),
+    ],
+)
+def test_what_is_dialled_at_home_has_its_country_code(dialled: str, number: str) -> None:
+    assert with_country_code(dialled, "DE") == number
