@@ -14,6 +14,7 @@ from voicegw.api.control import CallControl
 from voicegw.base.clock import Clock, SystemClock
 from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
+from voicegw.base.installing import pip_install
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import Entry
 from voicegw.cluster.config import ClusterConfig
@@ -226,7 +227,7 @@ def shared_state(config: Config) -> SharedState:
         # A second of loading that a server on its own does not spend, and a package that it need not have.
         from voicegw.cluster.redis import RedisShared
     except ImportError:
-        raise ConfigError("the package redis is not installed", fix="pip install 'voicegw[redis]'") from None
+        raise ConfigError("the package redis is not installed", fix=pip_install("voicegw[redis]")) from None
     cluster = config.cluster
     return RedisShared(cluster.redis, cluster.name, password=_password(config), kept=cluster.events)
 

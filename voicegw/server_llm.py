@@ -22,6 +22,7 @@ from voicegw.agents.tools.tool import Tool
 from voicegw.base.breaker import CircuitBreaker
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ConfigError, ProviderError
+from voicegw.base.installing import pip_install
 from voicegw.base.metrics import Counters
 from voicegw.config import LlmConfig
 from voicegw.dialplan.checked import did_you_mean
@@ -126,7 +127,7 @@ class LlmParts:
             from voicegw.inference.mcp.server import McpServer
         except ImportError as error:
             message = f"MCP tools need the Python package {error.name!r}"
-            raise ConfigError(message, fix="pip install 'voicegw[mcp]'") from error
+            raise ConfigError(message, fix=pip_install("voicegw[mcp]")) from error
         server: ToolServer = McpServer(config, os.environ, self._clock, self._counters)
         self._mcp.append((config, server))
         return server

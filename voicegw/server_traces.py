@@ -12,6 +12,7 @@ from importlib.metadata import version
 from voicegw.base.clock import Clock
 from voicegw.base.errors import ConfigError
 from voicegw.base.ids import CallId
+from voicegw.base.installing import pip_install
 from voicegw.base.metrics import Counters
 from voicegw.base.personal import Disclosure, PersonalView
 from voicegw.call.facts import Entry
@@ -106,7 +107,7 @@ def make_exporter(config: OtlpConfig, counters: Counters, key: bytes) -> TraceEx
     try:
         from voicegw.telemetry.otlp_request import encode  # an extra: asked for by its configuration alone
     except ImportError:
-        fix = "pip install 'voicegw[otel]'"
+        fix = pip_install("voicegw[otel]")
         raise ConfigError("observability.otlp: OpenTelemetry's messages are not installed", fix=fix) from None
     view = PersonalView(Disclosure(config.personal), key)
     resource: dict[str, Value] = {

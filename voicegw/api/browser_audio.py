@@ -21,6 +21,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import LegId, RandomBytes
+from voicegw.base.installing import pip_install
 from voicegw.base.metrics import Counters
 from voicegw.runtime.browser_legs import BrowserLegs
 
@@ -122,5 +123,5 @@ def _aiortc_peer(servers: tuple[IceAccount, ...], events: PeerEvents) -> Peer:
     try:
         from voicegw.api.browser_peer import BrowserPeer
     except ImportError as error:
-        raise LocalError(f"audio in the browser needs {error.name}: pip install 'voicegw[webrtc]'") from None
+        raise LocalError(f"audio in the browser needs {error.name}: {pip_install('voicegw[webrtc]')}") from None
     return BrowserPeer(servers, events)

@@ -156,7 +156,8 @@ class ApiService:
         self.hub.publish_news(TrunkChanged(state.name, state.up, state.why))
 
     async def check_key(self) -> None:
-        """Before anything starts: raises OtherKey where the store's secrets are sealed with another key.
+        """Before anything starts: raises OtherKey where the store's secrets are sealed with another key, and
+        ConfigError where its tables are those of a newer version.
 
         A store that is away now is asked when it is there; then nothing is sealed or opened with a wrong key.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -60,6 +61,8 @@ def _backup(arguments: argparse.Namespace) -> int:
 def _restore(arguments: argparse.Namespace) -> int:
     manifest, written = restore_backup(arguments.file, arguments.directory)
     _tell(arguments.file, manifest)
+    if os.geteuid() == 0:
+        print("they belong to root: give them to the user of the server (chown -R), or it cannot read them")
     print(f"{len(written)} files are back; next: voicegw check -c {_configuration(manifest, arguments.directory)}")
     if manifest.database:
         print("the store is not in it. Before a server starts, into an empty database:")

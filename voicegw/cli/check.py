@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from voicegw.config import load_config
+from voicegw.gateway.trunk_advice import Grade
+from voicegw.gateway.trunk_lint import lint
 from voicegw.recording.seal_keys import read_key_ring, read_public_keys
 from voicegw.server import load_offline
 from voicegw.server_trunks import read_trunk_files
@@ -22,6 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"ok: {routes} routes in {config.paths.dialplan}")
     for name, agent in sorted(installation.agents.items()):
         print(f"ok: agent {name} ({agent.language}, {len(agent.phrases())} phrases to recognise)")
-    for name in trunks:
-        print(f"ok: trunk {name}")
+    for name, file in trunks.items():
+        findings = [one for one in lint(file.parsed, os.environ, name) if one.grade is not Grade.OK]
+        for finding in findings:
+            print(f"look: trunk {name}: {finding.text}\n    -> {finding.fix}")
+        if not findings:
+            print(f"ok: trunk {name}")
     return 0

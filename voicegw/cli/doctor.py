@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import ctypes.util
 import ipaddress
 import os
@@ -17,6 +18,8 @@ from enum import Enum
 from pathlib import Path
 
 from voicegw.base.errors import ConfigError, LocalError
+from voicegw.base.installing import pip_install
+from voicegw.cli.control import connected
 from voicegw.config import Config, load_config
 from voicegw.gateway.listener_config import ListenerConfig
 from voicegw.gateway.local_addresses import route_source
@@ -24,6 +27,8 @@ from voicegw.inference.vad.silero import SileroVad
 from voicegw.sdp.security import SrtpPolicy
 from voicegw.server import load_offline
 
+_TIME_ERROR = 5
+"""State of the clock in adjtimex(2): not synchronised."""
 FAR_AWAY = "198.51.100.1"
 """A documentation address (RFC 5737): asking for the route towards it sends nothing."""
 
@@ -68,11 +73,24 @@ def _python(_config: Config) -> Iterator[Finding]:
     yield _ok("python", version)
 
 
+def _is_running(config: Config) -> bool:
+    """Whether a server of this configuration runs here, so that its ports are taken as they should be."""
+    try:
+        with connected(Path(config.paths.control)):
+            return True
+    except LocalError:
+        return False
+
+
 def _sip_port(config: Config) -> Iterator[Finding]:
+    running = _is_running(config)
     for listener in config.sip.reached_by:
         kind = socket.SOCK_STREAM if listener.kind.is_reliable else socket.SOCK_DGRAM
         place = f"{listener.address}/{listener.transport}"
-        if reason := _bind_error(listener.ip, listener.port, kind):
+        reason = _bind_error(listener.ip, listener.port, kind)
+        if reason and running:
+            yield _ok("sip port", f"{place} is taken, and the server of this configuration runs")
+        elif reason:
             fix = "stop the program that has it (ss -lntup), or set sip.listen_port or sip.listeners"
             yield Finding(Grade.FAIL, "sip port", f"{place} cannot be bound: {reason}", fix)
         else:
@@ -98,7 +116,7 @@ def _rtp_ports(config: Config) -> Iterator[Finding]:
     taken = [port for port in sample if _bind_error(config.sip.listen_ip, port)]
     pairs = (high - low + 1) // 2
     text = f"{low}-{high}/udp, {pairs} legs"
-    if taken:
+    if taken and not _is_running(config):
         yield Finding(
             Grade.WARN,
             "rtp ports",
@@ -147,7 +165,7 @@ def _codecs(config: Config) -> Iterator[Finding]:
 def _srtp(config: Config) -> Iterator[Finding]:
     security = config.sip.media_security
     if security.policy is not SrtpPolicy.OFF and not security.suites:
-        fix = "pip install pylibsrtp"
+        fix = pip_install("pylibsrtp")
         yield Finding(Grade.WARN, "srtp", "there is none: its library cannot be loaded", fix)
     elif security.policy is not SrtpPolicy.OFF and security.in_clear:
         fix = "remove sip.srtp_in_clear, and reach us by TLS"
@@ -206,8 +224,20 @@ def _clock(_config: Config) -> Iterator[Finding]:
         yield Finding(Grade.WARN, "clock", f"a 20 ms sleep came back {late_ms:.1f} ms late", fix)
     else:
         yield _ok("clock", f"a 20 ms sleep came back {late_ms:.2f} ms late")
+    fix = "install chrony: records carry wrong times, and signed callers and nodes of a cluster go by the clock"
     if time.time() < 1_750_000_000:
-        yield Finding(Grade.WARN, "clock", "the date is in the past", "install chrony: records carry wrong times")
+        yield Finding(Grade.WARN, "clock", "the date is in the past", fix)
+    elif not _is_synchronised():
+        yield Finding(Grade.WARN, "clock", "nothing keeps it right (adjtimex: not synchronised)", fix)
+
+
+def _is_synchronised() -> bool:
+    """What the kernel was told by whoever sets the clock; true where it cannot be asked."""
+    timex = ctypes.create_string_buffer(512)  # modes 0: asks, and changes nothing
+    try:
+        return ctypes.CDLL(None, use_errno=True).adjtimex(timex) != _TIME_ERROR
+    except (AttributeError, OSError):
+        return True
 
 
 def _limits(config: Config) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_bans(commands)
     _add_backup(commands)
     _add_check(commands)
+    _add_settings(commands)
     _add_route_test(commands)
     _add_call(commands)
     _add_doctor(commands)
@@ -161,6 +162,12 @@ def _add_check(commands: _Commands) -> None:
     parser = commands.add_parser("check", help="check configuration, dialplan and agents")
     _add_config(parser)
     parser.set_defaults(command="check")
+
+
+def _add_settings(commands: _Commands) -> None:
+    parser = commands.add_parser("settings", help="every key of the configuration file: default, meaning, reload")
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="such as sip or sip.guard")
+    parser.set_defaults(command="settings")
 
 
 def _add_route_test(commands: _Commands) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from voicegw.base.errors import ConfigError
+from voicegw.base.installing import pip_install
 from voicegw.base.srtp_suites import SRTP_SUITES
 from voicegw.gateway.codecs import CODECS, DEFAULT, preferences, with_noise
 from voicegw.gateway.connections import ConnectionLimits
@@ -155,7 +156,7 @@ class SipConfig:
         if self.srtp != SrtpPolicy.REQUIRED:
             return
         if not self.media_security.suites:
-            raise ConfigError("srtp is required, but its library is missing", fix="pip install pylibsrtp")
+            raise ConfigError("srtp is required, but its library is missing", fix=pip_install("pylibsrtp"))
         if not self.srtp_in_clear and not any(listener.kind.is_secure for listener in self.reached_by):
             raise ConfigError(
                 "srtp is required, but nobody can reach us by TLS, so that the keys could be read on the way",

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from voicegw.base.installing import pip_install
 from voicegw.dialplan.checked import StrictModel
 from voicegw.gateway.key_policy import KeyPolicy
 from voicegw.gateway.leg_security import MediaSecurity
@@ -150,7 +151,7 @@ class TrunkSettings(StrictModel):
         if self.challenge_calls and not (self.username or self.auth_username):
             raise ValueError("challenge_calls, but there is no account\nfix: add 'username:' and a password")
         if self.srtp == "required" and not available_suites():
-            raise ValueError("requires SRTP, but its library is missing\nfix: pip install pylibsrtp")
+            raise ValueError(f"requires SRTP, but its library is missing\nfix: {pip_install('pylibsrtp')}")
         exposed = self.hosts and self.transport in ("udp", "tcp") and not self.srtp_in_clear
         if self.srtp == "required" and exposed:
             raise ValueError(

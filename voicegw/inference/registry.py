@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from voicegw.base.errors import ConfigError
+from voicegw.base.installing import pip_install
 from voicegw.inference.settings import EngineSettings
 from voicegw.ports.asr import AsrProvider
 from voicegw.ports.eot import EotModel
@@ -66,7 +67,7 @@ def _make(kind: str, name: str, settings: EngineSettings, known: Mapping[str, En
     except ImportError as error:
         extra = f"voicegw[{entry.extra}]" if entry.extra else "voicegw"
         raise ConfigError(
-            f"the {kind} {name!r} needs the Python package {error.name!r}", fix=f"pip install '{extra}'"
+            f"the {kind} {name!r} needs the Python package {error.name!r}", fix=pip_install(extra)
         ) from error
     made: object = provider(settings)
     return made

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from voicegw.audio.libraries import has_numba
 from voicegw.base.errors import ConfigError
+from voicegw.base.installing import pip_install
 from voicegw.media.line_config import LineConfig
 from voicegw.turn.echo_gate_config import EchoGateConfig
 from voicegw.turn.vad_gate_config import VadGateConfig
@@ -113,9 +114,7 @@ class MediaConfig:
         if not 0 <= self.opus_complexity <= 10:
             raise ConfigError(f"opus_complexity is {self.opus_complexity}", fix="take 1, or from 0 to 10")
         if self.g722_compiled and not has_numba():
-            raise ConfigError(
-                "g722_compiled needs numba, which is not installed", fix="pip install 'voicegw[g722]'"
-            )
+            raise ConfigError("g722_compiled needs numba, which is not installed", fix=pip_install("voicegw[g722]"))
         if not 1 <= self.workers <= 64 or (self.port_high + 1 - self.port_low) < 4 * (self.workers - 1):
             raise ConfigError(
                 f"{self.workers} media workers cannot share the ports {self.port_low}-{self.port_high}",

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Final, Literal, TypeAlias
 
 from voicegw.base.errors import ConfigError
+from voicegw.base.installing import pip_install
 
 Suppression: TypeAlias = Literal["off", "low", "moderate", "high", "very_high"]
 _PACKAGE: Final = "pywebrtc_audio"
@@ -36,5 +37,5 @@ class LineConfig:
         if self.on and find_spec(_PACKAGE) is None:
             raise ConfigError(
                 "media.line_processing needs the Python package pywebrtc-audio",
-                fix="pip install 'voicegw[line]', or leave media.line_processing out",
+                fix=f"{pip_install('voicegw[line]')}, or leave media.line_processing out",
             )

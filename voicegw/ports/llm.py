@@ -138,14 +138,14 @@ LlmEvent: TypeAlias = LlmAnswering | TextDelta | ToolCallRequested | LlmRestarte
 
 @dataclass(frozen=True, slots=True)
 class LlmPrice:
-    """Money for a million tokens, in any one currency; 0 for a server of one's own.
-
-    ``cached_per_million`` is for the part of a prompt that the server had in its cache; None for no discount.
-    """
+    """Money for a million tokens, in any one currency; 0 for a server of one's own."""
 
     prompt_per_million: float = 0.0
+    """Of what the model reads."""
     cached_per_million: float | None = None
+    """Of the part of it that the server had in its cache; None for no discount."""
     completion_per_million: float = 0.0
+    """Of what it writes."""
 
 
 @dataclass(frozen=True, slots=True)

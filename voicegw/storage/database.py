@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.util import await_only
 
 from voicegw.base.errors import ConfigError
+from voicegw.base.installing import pip_install
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.errors import Conflict, Refused, StoreUnavailable
 from voicegw.storage.migrations import newest_revision, revision_of
@@ -62,7 +63,7 @@ class Database:
         try:
             self._engine = _sqlite(self.url, config) if self.is_sqlite else _patient(self.url, config)
         except ModuleNotFoundError:
-            fix = "pip install 'voicegw[postgres]'"
+            fix = pip_install("voicegw[postgres]")
             raise ConfigError("the driver of PostgreSQL is missing", fix=fix) from None
         self._connection_errors = (SQLAlchemyError, OSError) if self.is_sqlite else _asyncpg_errors()
         self._writing = self._engine.execution_options(**{_WRITES: True})
@@ -85,7 +86,7 @@ class Database:
     async def migrate(self, revision: str = "head") -> None:
         """Bring the tables up to a revision; nodes that start at once wait for one another.
 
-        Raises StoreUnavailable.
+        Raises StoreUnavailable, and ConfigError where they are those of a newer version.
         """
         if self.is_sqlite and self.url.database:
             try:
@@ -118,11 +119,14 @@ class Database:
                 await stack.enter_async_context(self._engine.connect())
 
     async def is_new(self) -> bool:
-        """Whether there is nothing yet, not even tables; raises StoreUnavailable."""
+        """Whether there is nothing yet, not even tables.
+
+        Raises StoreUnavailable, and ConfigError where the tables are those of a newer version.
+        """
         if self.is_sqlite and not await asyncio.to_thread(Path(self.url.database or "").is_file):
             return True
         async with self.read() as connection:
-            return await connection.run_sync(revision_of) is None
+            return await connection.run_sync(_known_revision) is None
 
     async def empty_log(self) -> None:
         """Empty SQLite's write-ahead log, which still has what was erased; raises StoreUnavailable.
@@ -153,8 +157,19 @@ class Database:
             yield connection
 
 
+def _known_revision(connection: Connection) -> str | None:
+    """That of the tables, None where there are none; raises ConfigError for one of a newer version."""
+    there, newest = revision_of(connection), newest_revision()
+    if there is not None and there > newest:
+        raise ConfigError(
+            f"the tables of the store are those of a newer version: {there}, and this one knows them up to {newest}",
+            fix="start the newer version, or restore a backup that an older one has made (docs/operations.md)",
+        )
+    return there
+
+
 def _upgrade(connection: Connection, revision: str) -> None:
-    if revision == "head" and revision_of(connection) == newest_revision():
+    if _known_revision(connection) == newest_revision() and revision == "head":
         return
     # Only the first start of a version has anything to migrate: Alembic is a tenth of all that a node imports.
     from voicegw.storage.migrate import upgrade

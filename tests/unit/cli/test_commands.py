@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from voicegw import __version__
-from voicegw.cli import main
+from voicegw.cli import doctor, main
 
 
 @pytest.fixture
@@ -120,6 +120,27 @@ def test_doctor_fails_on_a_taken_port_and_says_what_to_do(
     assert (
         f"FAIL  sip port: 127.0.0.1:{taken_port}/udp cannot be bound: Address already in use\n      -> stop" in out
     )
+
+
+def test_doctor_takes_ports_of_the_running_server_for_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], taken_port: int
+) -> None:
+    (tmp_path / "var").mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+        control.bind(str(tmp_path / "var" / "control.sock"))
+        control.listen()
+        assert _doctor(tmp_path, f"sip: {{listen_ip: 127.0.0.1, listen_port: {taken_port}}}\n") == 0
+    out = capsys.readouterr().out
+    assert f"  ok  sip port: 127.0.0.1:{taken_port}/udp is taken, and the server of this configuration runs" in out
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_doctor_asks_the_kernel_whether_the_clock_is_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_right: bool
+) -> None:
+    monkeypatch.setattr(doctor, "_is_synchronised", lambda: is_right)
+    _doctor(tmp_path, "sip: {listen_ip: 127.0.0.1, listen_port: 0}\n")
+    assert ("not synchronised" in capsys.readouterr().out) is not is_right
 
 
 def test_doctor_fails_on_a_dialplan_that_check_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,21 @@ def test_check_counts_what_is_there(config: Path, capsys: pytest.CaptureFixture[
     assert "ok: agent bell (en-US" in out
 
 
+def test_check_says_what_a_trunk_will_lack(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = config.parent / "trunks"
+    folder.mkdir()
+    (folder / "pbx.yaml").write_text("name: pbx\nhosts: [192.0.2.1]\nusername: a\npassword_env: PBX_PASSWORD\n")
+    monkeypatch.delenv("PBX_PASSWORD", raising=False)
+    assert check(config) == 0, "a server that starts without it is better than none"
+    out = capsys.readouterr().out
+    assert "look: trunk pbx: password_env: PBX_PASSWORD is not set here\n    -> export PBX_PASSWORD=..." in out
+    monkeypatch.setenv("PBX_PASSWORD", "s")
+    assert check(config) == 0
+    assert "ok: trunk pbx" in capsys.readouterr().out
+
+
 def test_the_shipped_files_are_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voicegw.base.errors import ConfigError
+from voicegw.base.installing import pip_install
 from voicegw.dialplan.checked import read_text
 from voicegw.inference.eot.spec import TextInput
 
@@ -33,6 +34,6 @@ def _library(path: Path) -> Tokenizer:
         library = importlib.import_module("tokenizers")
     except ImportError as error:
         message = f"an end-of-turn model with {path.name} needs the Python package 'tokenizers'"
-        raise ConfigError(message, fix="pip install 'voicegw[whisper]', which brings it") from error
+        raise ConfigError(message, fix=f"{pip_install('voicegw[whisper]')}, which brings it") from error
     tokenizer = library.Tokenizer.from_str(read_text(path))
     return lambda text: list(tokenizer.encode(text).ids)

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicegw.base.errors import ConfigError
+from voicegw.base.installing import pip_install
 from voicegw.inference.vad.onnx_weights import read_graphs
 from voicegw.inference.vad.silero_net import BATCH, CONTEXT, SHAPES, STATE, WINDOW, SileroNet
 
 _SETTLING_WINDOWS: Final = 32
 _SETTLING_RMS: Final = 10 ** (-50 / 20)
-_FIX: Final = "pip install --no-deps silero-vad, or set the path of a silero_vad.onnx (version 5 or later)"
+_FIX: Final = f"{pip_install('--no-deps', 'silero-vad')}, or set the path of a silero_vad.onnx (version 5 or later)"
 
 
 def find_model(file_name: str = "silero_vad.onnx") -> Path:
