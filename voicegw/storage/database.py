@@ -162,7 +162,7 @@ def _known_revision(connection: Connection) -> str | None:
     there, newest = revision_of(connection), newest_revision()
     if there is not None and there > newest:
         raise ConfigError(
-            f"the tables of the store are those of a newer version: {there}, and this one knows them up to {newest}",
+            f"the tables of the store are those of a newer version: {there}; this one knows them up to {newest}",
             fix="start the newer version, or restore a backup that an older one has made (docs/operations.md)",
         )
     return there
