@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from voicegw.config import Config
 from voicegw.config_classes import effect_of
@@ -45,13 +45,13 @@ def _of(kind: type[Any], prefix: str, table: str) -> Iterator[Setting]:
     for item in dataclasses.fields(kind):
         hint, name, known = hints[item.name], prefix + item.name, table + item.name
         if dataclasses.is_dataclass(hint):
-            yield from _of(hint, f"{name}.", f"{known}.")
+            yield from _of(cast(type[Any], hint), f"{name}.", f"{known}.")
             continue
         yield Setting(name, _default(item), texts.get(item.name, ""), effect_of(known).value)
         arguments = get_args(hint) if get_origin(hint) in (tuple, dict) else ()
         for inner in filter(dataclasses.is_dataclass, arguments):
             mark = "[]" if get_origin(hint) is tuple else ".NAME"
-            yield from _of(inner, f"{name}{mark}.", f"{known}[]." if mark == "[]" else f"{known}.")
+            yield from _of(cast(type[Any], inner), f"{name}{mark}.", f"{known}[]." if mark == "[]" else f"{known}.")
 
 
 def _texts(kind: type[Any]) -> dict[str, str]:

@@ -235,9 +235,10 @@ def _is_synchronised() -> bool:
     """What the kernel was told by whoever sets the clock; true where it cannot be asked."""
     timex = ctypes.create_string_buffer(512)  # modes 0: asks, and changes nothing
     try:
-        return ctypes.CDLL(None, use_errno=True).adjtimex(timex) != _TIME_ERROR
+        state: int = ctypes.CDLL(None).adjtimex(timex)
     except (AttributeError, OSError):
         return True
+    return state != _TIME_ERROR
 
 
 def _limits(config: Config) -> Iterator[Finding]:
