@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol, assert_never
 
 from voicegw.base.clock import Clock
@@ -70,8 +71,10 @@ class Drainer:
         }
 
     def order(self, order: DrainOrder, *, final: bool = False) -> DrainStatus:
-        """Begin to empty the node, or change how. ``final``: it cannot be undone, as after a signal to stop."""
+        """Begin to empty the node, or change how. ``final``: it cannot be undone, as after a signal to stop; whoever
+        changes how afterwards does not keep the process from ending."""
         self._is_final = self._is_final or final
+        order = replace(order, stop=order.stop or self._is_final)
         self._counters.add("drains_ordered")
         extra = {
             "by": Personal(order.by),

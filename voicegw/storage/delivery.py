@@ -1,7 +1,8 @@
 """From the spool into the database: a thread with an event loop and connections of its own.
 
-A database that is away is asked again, ever less often, for as long as the process lives. A batch that it refuses
-is divided until the call at fault is alone; that call's facts are set aside and do not hold up all others.
+A database that is away is asked again, ever less often, for as long as the process lives; so is a file beside it
+that cannot be written (refused facts, the ledger of tools): the thread lives as long as the process does. A batch that
+the database refuses is divided until the call at fault is alone; that call's facts are set aside and do not hold up all others.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from voicegw.base.clock import SystemClock
-from voicegw.base.errors import VoicegwError
+from voicegw.base.errors import LocalError, VoicegwError
 from voicegw.base.metrics import Counters
-from voicegw.storage.config import RetentionConfig, StoreConfig
+from voicegw.storage.config import RetentionConfig
 from voicegw.storage.erasure import Order, erase
-from voicegw.storage.errors import Refused, StoreUnavailable
+from voicegw.storage.errors import Refused
 from voicegw.storage.intake import Intake
 from voicegw.storage.maintenance import Maintenance
 from voicegw.storage.node_files import NodeFiles, Scope
@@ -37,11 +38,17 @@ class Delivery:
     """Follows the spool's end. :meth:`go_on` and :meth:`wait_for` are for other threads."""
 
     def __init__(
-        self, config: StoreConfig, directory: SpoolDirectory, first: int, counters: Counters, files: NodeFiles
+        self,
+        store: Store,
+        retention: RetentionConfig,
+        directory: SpoolDirectory,
+        first: int,
+        counters: Counters,
+        files: NodeFiles,
     ) -> None:
         """``first`` is the first segment of this process: what lies before it are leftovers."""
-        self._config = config
-        self._retention = config.retention
+        self._store = store
+        self._retention = retention
         self._maintenance: Maintenance | None = None
         self._directory = directory
         self._first = first
@@ -90,7 +97,7 @@ class Delivery:
         self.go_on(end)
         self._thread.join()
         if self._done >= end:
-            self._directory.delete_before(end.segment + 1)
+            self._delete_before(end.segment + 1)
 
     def _run(self) -> None:
         asyncio.run(self._follow())
@@ -98,7 +105,7 @@ class Delivery:
     async def _follow(self) -> None:
         with self._changed:
             self._loop = asyncio.get_running_loop()
-        store = Store(self._config)
+        store = self._store
         try:
             if await self._insist(store.start):
                 await self._carry(store, Position(self._first, 0))
@@ -134,7 +141,7 @@ class Delivery:
             if not await self._deliver(store, batch):
                 return
             if behind.segment > self._done.segment:
-                self._directory.delete_before(behind.segment)
+                self._delete_before(behind.segment)
             with self._changed:
                 self._done = behind
                 self._changed.notify_all()
@@ -145,9 +152,9 @@ class Delivery:
             return await self._insist(lambda: self._take(store, batch))
         except Refused as error:
             call_ids = list(dict.fromkeys(fact.call_id for fact in batch))
+            reason = str(error)
             if len(call_ids) == 1:
-                self._set_aside(batch, str(error))
-                return True
+                return await self._insist(lambda: self._set_aside(batch, reason))
             half = set(call_ids[: len(call_ids) // 2])
             first = [fact for fact in batch if fact.call_id in half]
             second = [fact for fact in batch if fact.call_id not in half]
@@ -161,13 +168,13 @@ class Delivery:
             async with store.write() as unit:
                 taken = await self._intake.take(unit.connection, batch)
                 await self._heed_refusals(unit, taken.refused)
-        except VoicegwError:
+        except (VoicegwError, OSError):
             self._intake.forget()
             raise
         self._counters.observe("store_write_seconds", time.perf_counter() - began)
         self._counters.add("store_facts_stored", taken.facts)
         if taken.late:
-            self._set_aside(taken.late, "their call is sealed")
+            await self._set_aside(taken.late, "their call is sealed")
 
     async def _give_up_open_calls(self, store: Store) -> None:
         async with store.write() as unit:
@@ -190,7 +197,9 @@ class Delivery:
         while True:
             try:
                 await work()
-            except StoreUnavailable as error:
+            except Refused:
+                raise
+            except (LocalError, OSError) as error:
                 if not is_outage:
                     log.error("facts wait in the spool: %s", error)
                     self._counters.add("store_outages")
@@ -213,10 +222,17 @@ class Delivery:
                     await self._wake.wait()
         return self._closing.is_set()
 
-    def _set_aside(self, facts: Sequence[SpooledFact], reason: str) -> None:
+    async def _set_aside(self, facts: Sequence[SpooledFact], reason: str) -> None:
+        self._rejected.add(facts)
         self._counters.add("store_facts_rejected", len(facts))
         log.error("facts were set aside: %s", reason, extra={"call": facts[0].call_id, "facts": len(facts)})
-        self._rejected.add(facts)
+
+    def _delete_before(self, number: int) -> None:
+        """What the database has; what cannot be deleted now goes with the next segment."""
+        try:
+            self._directory.delete_before(number)
+        except OSError as error:
+            log.error("the spool keeps what the database has: %s", error)
 
 
 def _now_ms() -> int:

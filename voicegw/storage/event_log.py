@@ -56,7 +56,7 @@ class EventLog:
         self._counters = counters
         self._paths: dict[CallId, Path] = {}
         """Of calls that are not over: where their log was begun. It was with their first fact, or it is not."""
-        self._queue: queue.Queue[_Item | None] = queue.Queue(MAX_QUEUED_LINES)
+        self._queue: queue.Queue[_Item | None] = queue.Queue()
         self._files: dict[CallId, BinaryIO] = {}
         self._failed: set[CallId] = set()
         self._thread: threading.Thread | None = None
@@ -79,12 +79,15 @@ class EventLog:
             if directory is None or entry.seq > 0:
                 return
             path = self._paths[call_id] = log_of(directory, call_id)
-        self._put((call_id, entry, path))
+        if self._queue.qsize() >= MAX_QUEUED_LINES:
+            self._counters.add("event_log_lines_dropped")
+        else:
+            self._queue.put((call_id, entry, path))
 
     def finish(self, call_id: CallId) -> None:
-        """The call is over: close its file."""
+        """The call is over: close its file. There is always room for that: a file that nobody closes stays open."""
         if (path := self._paths.pop(call_id, None)) is not None:
-            self._put((call_id, None, path))
+            self._queue.put((call_id, None, path))
 
     def close(self) -> None:
         """Write what is queued and stop the thread."""
@@ -95,12 +98,6 @@ class EventLog:
     def flush(self) -> None:
         """Wait until everything appended so far has been written."""
         self._queue.join()
-
-    def _put(self, item: _Item) -> None:
-        try:
-            self._queue.put_nowait(item)
-        except queue.Full:
-            self._counters.add("event_log_lines_dropped")
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:

@@ -86,7 +86,11 @@ class SpoolDirectory:
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locked(path / "lock")
-            self.node = self._node_name(random)
+            try:
+                self.node = self._node_name(random)
+            except OSError:
+                self._lock.close()
+                raise
         except BlockingIOError:
             raise LocalError(f"the spool {path} belongs to another process") from None
         except OSError as error:
@@ -149,9 +153,17 @@ class SpoolDirectory:
         return facts, offset
 
     def _node_name(self, random: RandomBytes) -> str:
-        file = self.path / "node"
-        if not file.exists():
-            file.write_text(token(random), encoding="ascii")
+        """Made once, and whole: nodes that have one name give up one another's calls. An empty file is what a full
+        disk or a lost machine left of an earlier attempt."""
+        file, part = self.path / "node", self.path / "node.part"
+        if name := file.read_text(encoding="ascii").strip() if file.exists() else "":
+            return name
+        with part.open("wb") as made:
+            made.write(token(random).encode("ascii"))
+            made.flush()
+            os.fsync(made.fileno())
+        part.replace(file)
+        sync_directory(self.path)
         return file.read_text(encoding="ascii").strip()
 
 
@@ -182,7 +194,9 @@ class SpoolWriter:
         try:
             file = self._open()
             data = b"".join(records)
-            file.write(data)
+            left = memoryview(data)
+            while left:  # a disk that is nearly full takes a part, and says so with the next one
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
             self._offset += len(data)
         except OSError:

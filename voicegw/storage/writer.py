@@ -29,6 +29,7 @@ from voicegw.storage.config import StoreConfig
 from voicegw.storage.delivery import Delivery
 from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.spool import SEGMENT_S, SpoolDirectory, SpooledFact, SpoolWriter, pack
+from voicegw.storage.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +68,12 @@ class StoreWriter:
         random: RandomBytes = os.urandom,
         files: NodeFiles | None = None,
     ) -> None:
-        """Takes the spool and starts both threads; raises LocalError where the spool cannot be had.
+        """Takes the spool and starts both threads; raises LocalError where the spool cannot be had, and ConfigError
+        where the driver of the database is missing.
 
         ``files`` is what this node keeps of calls beside the database, and what goes when they are erased.
         """
+        store = Store(config)
         self._counters = counters
         self._random = random
         self._batch_s = config.batch_ms / 1000
@@ -83,7 +86,8 @@ class StoreWriter:
         self._spool = SpoolWriter(self._directory)
         self._is_full = False
         files = files or NodeFiles(Path(config.spool))
-        self._delivery = Delivery(config, self._directory, self._spool.first, counters, files)
+        first = self._spool.first
+        self._delivery = Delivery(store, config.retention, self._directory, first, counters, files)
         self._thread = threading.Thread(target=self._run, name="store-spool", daemon=True)
         self._thread.start()
         self._delivery.start()

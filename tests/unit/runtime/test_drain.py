@@ -213,6 +213,21 @@ def test_a_drain_is_shortened_and_taken_back() -> None:
     play(story)
 
 
+def test_a_process_that_was_told_to_end_does_so_whoever_drains_it_afterwards() -> None:
+    """As a hook before the stop that comes after the signal: it may change the deadline, not keep us."""
+
+    async def story(world: World, clock: ManualClock) -> None:
+        world.drainer.order(DrainOrder(10.0, stop=True), final=True)
+        await let_pass(clock, 1.0)
+        status = world.drainer.order(DrainOrder(1000.0))
+        assert status.stop and status.deadline_in_s == 1000.0
+        world.end_calls()
+        await let_pass(clock, 0.1)
+        await world.drainer.wait_stop()
+
+    play(story)
+
+
 def test_a_node_that_is_drained_stays_so_until_it_is_told_otherwise() -> None:
     async def story(world: World, clock: ManualClock) -> None:
         world.drainer.order(DrainOrder(1000.0))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import CallerWasSilent, ConsentWasRefused, Entry, KeyWasPressed
+from voicegw.storage import event_log
 from voicegw.storage.event_log import EventLog, log_of, read_log
 
 C1 = CallId("c1")
@@ -55,6 +59,30 @@ def test_logs_end_where_they_began_and_calls_without_one_begin_none_midway(tmp_p
         "of before the refusal nothing is left"
     )
     assert list(read_log(log_of(new, calls["second"]))) == facts[:2]
+
+
+def test_a_disk_that_has_stopped_costs_lines_and_keeps_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "MAX_QUEUED_LINES", 2)
+    counters, stopped = Counters(), log_of(tmp_path, CallId("stopped"))
+    log = EventLog(tmp_path, counters)
+    log.append(C1, Entry(0, 0.0, KeyWasPressed("5")))
+    log.flush()
+    os.mkfifo(stopped)  # the thread waits in open() until somebody reads
+    for seq in range(6):
+        log.append(CallId("stopped"), Entry(seq, 0.0, KeyWasPressed("6")))
+    log.append(C1, Entry(1, 0.0, KeyWasPressed("7")))
+    log.finish(C1)
+    with stopped.open("rb"):
+        log.flush()
+    assert counters.get("event_log_lines_dropped") > 3
+    assert log_of(tmp_path, C1).resolve() not in open_files()
+    log.close()
+
+
+def open_files() -> set[Path]:
+    return {path.resolve() for path in Path("/proc/self/fd").iterdir()}
 
 
 def test_a_disk_that_refuses_is_counted_and_harms_nothing(tmp_path: Path) -> None:

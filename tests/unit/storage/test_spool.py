@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,43 @@ def test_a_spool_belongs_to_one_process_and_keeps_its_name(tmp_path: Path) -> No
     directory.close()
     again = SpoolDirectory(tmp_path)
     assert again.node == directory.node
+    again.close()
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """The kernel lets files grow to this: like a disk that is nearly full it takes the part that has room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_a_part_of_a_batch_has_taken_none_of_it(tmp_path: Path) -> None:
+    directory = SpoolDirectory(tmp_path)
+    writer = SpoolWriter(directory)
+    writer.write([pack(fact(0, 1000))])
+    with largest_file(2000), pytest.raises(OSError, match="too large"):
+        writer.write([pack(fact(1, 1000)), pack(fact(2, 1000))])
+    assert writer.end.segment == 2, "what is in the first segment now, nobody knows"
+    writer.write([pack(fact(1, 1000)), pack(fact(2, 1000))])
+    writer.write([pack(fact(3))])
+    assert [one.seq for one in read_all(directory, writer.end)] == [0, 1, 2, 3]
+    writer.close()
+    directory.close()
+
+
+def test_a_name_that_could_not_be_written_is_made_at_the_next_start(tmp_path: Path) -> None:
+    with largest_file(0), pytest.raises(LocalError, match="cannot be used"):
+        SpoolDirectory(tmp_path)
+    directory = SpoolDirectory(tmp_path)
+    assert directory.node
+    directory.close()
+    (tmp_path / "node").write_bytes(b"")  # what an earlier version left there
+    again = SpoolDirectory(tmp_path)
+    assert again.node
     again.close()
 
 
