@@ -71,8 +71,8 @@ class Drainer:
         }
 
     def order(self, order: DrainOrder, *, final: bool = False) -> DrainStatus:
-        """Begin to empty the node, or change how. ``final``: it cannot be undone, as after a signal to stop; whoever
-        changes how afterwards does not keep the process from ending."""
+        """Begin to empty the node, or change how. ``final``: it cannot be undone, as after a signal to stop, and
+        whoever changes how afterwards does not keep the process from ending."""
         self._is_final = self._is_final or final
         order = replace(order, stop=order.stop or self._is_final)
         self._counters.add("drains_ordered")

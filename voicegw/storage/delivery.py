@@ -1,8 +1,9 @@
 """From the spool into the database: a thread with an event loop and connections of its own.
 
 A database that is away is asked again, ever less often, for as long as the process lives; so is a file beside it
-that cannot be written (refused facts, the ledger of tools): the thread lives as long as the process does. A batch that
-the database refuses is divided until the call at fault is alone; that call's facts are set aside and do not hold up all others.
+that cannot be written (refused facts, the ledger of tools): the thread lives as long as the process does. A batch
+that the database refuses is divided until the call at fault is alone; that call's facts are set aside and do not
+hold up all others.
 """
 
 from __future__ import annotations
