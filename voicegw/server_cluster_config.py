@@ -29,6 +29,7 @@ TRUNKS: Final = "trunks"
 PHONES: Final = "phones"
 _PATIENCE_S: Final = 5.0
 _AGAIN_S: Final = 0.1
+_STORE_AGAIN_S: Final = 2.0
 
 
 class Accounts(Protocol):
@@ -110,18 +111,29 @@ class Followed:
         task.add_done_callback(self._tasks.discard)
 
     async def _follow(self, part: str, digest: str) -> None:
-        try:
-            async with self._turn:
-                if part == DOCUMENTS:
-                    await self._take_documents(digest)
-                elif part == TRUNKS:
-                    await self._trunks.changed()
-                elif part == PHONES and self._phones is not None:
-                    await self._phones.take_accounts()
-        except StoreUnavailable as error:
-            log.warning("what another node has published is not in force yet: %s", error)
-        except ConfigError as error:
-            log.error("what another node has published does not work here: %s", error)
+        """Until the store is there: nobody announces it again."""
+        is_away = False
+        while True:
+            try:
+                await self._take(part, digest)
+                return
+            except StoreUnavailable as error:
+                if not is_away:
+                    log.warning("what another node has published is not in force yet: %s", error)
+                is_away = True
+            except ConfigError as error:
+                log.error("what another node has published does not work here: %s", error)
+                return
+            await asyncio.sleep(_STORE_AGAIN_S)
+
+    async def _take(self, part: str, digest: str) -> None:
+        async with self._turn:
+            if part == DOCUMENTS:
+                await self._take_documents(digest)
+            elif part == TRUNKS:
+                await self._trunks.changed()
+            elif part == PHONES and self._phones is not None:
+                await self._phones.take_accounts()
 
     async def _take_documents(self, digest: str) -> None:
         store = Store(self._store)

@@ -145,7 +145,8 @@ class PhonesTogether:
             self._phones.book.say(word, self._phones.now_ms)
 
     def _words(self, name: str) -> list[PhoneWord]:
-        return self._phones.book.words(name, self._phones.now_ms)
+        words = self._phones.book.words(name, self._phones.now_ms)
+        return [word for word in words if _is_contact(word.contact)]
 
     def _same(self, name: str, binding: Binding) -> list[PhoneWord]:
         return [word for word in self._words(name) if self._binding(word).is_same_contact(binding)]
@@ -204,12 +205,21 @@ class PhonesTogether:
         )
 
 
+def _is_contact(contact: str) -> bool:
+    try:
+        SipUri.parse(contact)
+    except RemoteProtocolError:
+        return False
+    return True
+
+
 def believed(word: PhoneWord, is_balancer: Callable[[str], bool]) -> bool:
     """Whether a word on a phone may be followed: calls to it go to a balancer of this node, and nowhere else."""
+    if not _is_contact(word.contact):
+        return False
+    if word.gone:
+        return True
     try:
-        SipUri.parse(word.contact)
-        if word.gone:
-            return True
         read_path(word.path)
     except RemoteProtocolError:
         return False

@@ -16,6 +16,7 @@ import msgspec
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
 from voicegw.base.personal import Personal
+from voicegw.gateway.child_task import child_task
 from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.phone_config import PhoneAccount, PhonesConfig
 from voicegw.gateway.phone_secret import read_secret
@@ -23,7 +24,7 @@ from voicegw.gateway.sip_leg import SipGateway
 from voicegw.sip.address import Address, Transport
 from voicegw.sip.bindings import Binding
 from voicegw.storage.config import StoreConfig
-from voicegw.storage.errors import StoreUnavailable
+from voicegw.storage.errors import Conflict, Refused, StoreUnavailable
 from voicegw.storage.phones import Phone
 from voicegw.storage.store import Store
 
@@ -103,7 +104,7 @@ class NodePhones:
 
     def _begin(self) -> None:
         if self._is_started and self._task is None and self.domain:
-            self._task = asyncio.create_task(self._run(), name="phones")
+            self._task = child_task(self._run(), "phones")
 
     async def close(self) -> None:
         """Write what has not been written yet, if the store is there."""
@@ -114,7 +115,7 @@ class NodePhones:
         if self._store is not None:
             try:
                 await self._write(self._store)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, Refused) as error:
                 log.warning("registrations of phones were not stored: %s", error)
             await self._store.close()
 
@@ -172,10 +173,13 @@ class NodePhones:
             try:
                 await work(store)
                 return
-            except StoreUnavailable as error:
+            except (StoreUnavailable, Conflict) as error:
                 if not is_away:
                     log.warning("phones wait for the store: %s", error)
                 is_away = True
+            except Refused as error:
+                log.error("registrations of phones are not stored: %s", error)
+                return
             await asyncio.sleep(_AGAIN_S)
 
     async def _read(self, store: Store) -> None:
@@ -216,7 +220,7 @@ class NodePhones:
         try:
             async with store.write() as unit:
                 await unit.bindings.put(texts, round(self._clock.wall() * 1000))
-        except (StoreUnavailable, asyncio.CancelledError):
+        except (StoreUnavailable, Conflict, asyncio.CancelledError):
             self._changed = {**changed, **self._changed}
             raise
 

@@ -237,6 +237,36 @@ def test_lines_are_counted_over_all_nodes(kind: Kind) -> None:
     run(kind, scenario)
 
 
+def test_a_holder_that_takes_others_gives_back_what_it_had(kind: Kind) -> None:
+    """A call that is sent on falls under another toll rule."""
+
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        trunk, first, second = (Line(name, 1) for name in ("trunk/t", "toll/first", "toll/second"))
+        assert await one.take_lines(A, "leg", [first, trunk]) == ""
+        assert await one.take_lines(A, "leg", [second, trunk]) == ""
+        assert await two.take_lines(B, "leg", [first]) == ""
+        assert await one.take_lines(A, "leg", [first, trunk]) == "toll/first"
+        assert await two.take_lines(B, "other", [second]) == "toll/second", "who is refused keeps what they have"
+        await one.free_lines(A, "leg")
+        assert await two.take_lines(B, "other", [second, trunk]) == ""
+
+    run(kind, scenario)
+
+
+def test_a_run_that_took_a_line_after_it_was_taken_for_dead_and_died_has_none(kind: Kind) -> None:
+    async def scenario(one: SharedState, two: SharedState) -> None:
+        await two.beat(info("b"), LONG_S)
+        await one.beat(info("a"), SHORT_S)
+        await until(lambda: is_lost(two, A))
+        assert await two.claim_lost(B, A, LONG_S) == ()
+        assert await two.settle_lost(B, A, [])
+        assert await one.take_lines(A, "leg", [Line("trunk/t", 1)]) == "", "it does not know yet"
+        assert await two.take_lines(B, "leg", [Line("trunk/t", 1)]) == ""
+        assert await two.take_lines(B, "other", [Line("trunk/t", 1)]) == "trunk/t"
+
+    run(kind, scenario)
+
+
 def test_racing_nodes_never_take_more_lines_than_there_are(kind: Kind) -> None:
     async def scenario(one: SharedState, two: SharedState) -> None:
         takes = [

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from tests.unit.api.rig import FakeInstaller
 from tests.unit.gateway.nodes import until
 from voicegw.api.in_force import in_force
@@ -13,6 +15,7 @@ from voicegw.api.installation import AGENT, DIALPLAN
 from voicegw.base.clock import Clock, SystemClock
 from voicegw.server_cluster_config import DOCUMENTS, TRUNKS, Followed, FollowedTrunks, digest_of
 from voicegw.storage.config import StoreConfig
+from voicegw.storage.errors import StoreUnavailable
 from voicegw.storage.store import Store
 from voicegw.testing.manual_clock import ManualClock
 
@@ -24,9 +27,12 @@ class Trunks:
     """Counts how often the store's trunks were put in force."""
 
     def __init__(self) -> None:
-        self.times = 0
+        self.times = self.failures = 0
 
     async def changed(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("the database: gone")
         self.times += 1
 
 
@@ -107,6 +113,20 @@ def test_what_is_in_force_already_is_left_alone(tmp_path: Path) -> None:
         b.followed.refresh()
         await until(lambda: b.trunks.times > 0)
         assert len(b.installer.installed) == 1
+
+    run(tmp_path, scenario)
+
+
+def test_what_was_announced_while_the_store_was_away_is_in_force_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voicegw.server_cluster_config._STORE_AGAIN_S", 0.001)
+
+    async def scenario(store: Store, a: Side, b: Side) -> None:
+        b.trunks.failures = 3
+        b.followed.changed(TRUNKS, "")
+        await until(lambda: b.trunks.times == 1)
+        assert b.trunks.failures == 0
 
     run(tmp_path, scenario)
 

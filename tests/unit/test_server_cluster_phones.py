@@ -324,6 +324,27 @@ def test_words_that_are_not_believed(said: dict[str, object]) -> None:
     played(scenario)
 
 
+@pytest.mark.parametrize("contact", ["tel:+4930123", "nothing", "sip:"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_word_on_what_is_no_contact_is_in_nobodys_way(contact: str, gone: bool) -> None:
+    """Whoever wrote it into what the nodes share."""
+
+    async def scenario(world: World) -> None:
+        bad = word(contact=contact, gone=gone, at_ms=world.a.phones.now_ms, by="a")
+        await MemoryShared(world.house).put_phones([bad])
+        world.a.register()
+        await world.turns()
+        assert world.b.bound == [PHONE]
+        (bound,) = world.b.book.registrar.bindings("anna", world.clock.monotonic())
+        assert [side.keeper.is_ours_to_ping("anna", bound) for side in (world.a, world.b)] == [True, False]
+        assert world.b.register(expires=0) == 200
+        world.a.together.removed("anna")
+        await world.turns()
+        assert world.a.bound == []
+
+    played(scenario)
+
+
 def test_no_word_binds_for_longer_than_a_registrar_grants() -> None:
     async def scenario(world: World) -> None:
         await MemoryShared(world.house).put_phones([word(at_ms=world.a.phones.now_ms)])

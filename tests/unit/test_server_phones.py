@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from tests.unit.api.rig import FakeInstaller
 from tests.unit.gateway.nodes import Node, run, until
@@ -18,7 +21,8 @@ from voicegw.gateway.phone_secret import write_secret
 from voicegw.server_cluster_config import Followed
 from voicegw.server_phones import NodePhones
 from voicegw.storage.config import StoreConfig
-from voicegw.storage.phones import Phone
+from voicegw.storage.errors import Conflict
+from voicegw.storage.phones import BindingRepository, Phone
 from voicegw.storage.store import Store
 
 VAULT = Vault(os.urandom(32))
@@ -161,6 +165,37 @@ def test_what_the_api_of_one_node_stores_registers_at_the_other_at_once(tmp_path
             await there.lacks("dora")
             assert (await register(device, there.node, "dora")).status != 200
             await followed[1].close()
+        device.gateway.close()
+
+    run(scenario())
+
+
+def test_what_the_store_refuses_once_keeps_nothing_else_from_being_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another node was faster with the same phone."""
+    put, refusals = BindingRepository.put, [Conflict("the database refused it")]
+
+    async def refused_once(self: BindingRepository, changed: Mapping[str, str | None], now_wall_ms: int) -> None:
+        if refusals:
+            raise refusals.pop()
+        await put(self, changed, now_wall_ms)
+
+    monkeypatch.setattr(BindingRepository, "put", refused_once)
+
+    async def scenario() -> None:
+        await add(tmp_path, "carl")
+        await add(tmp_path, "dora")
+        device = phone()
+        async with House(tmp_path) as house:
+            await house.knows("dora")
+            assert (await register(device, house.node, "carl")).status == 200
+            await until(lambda: not refusals)
+            assert (await register(device, house.node, "dora")).status == 200
+            await house.knows("dora", registered=True)
+        async with House(tmp_path) as again:
+            await again.knows("dora", registered=True)
+            assert again.phones.snapshot()["carl"].registered
         device.gateway.close()
 
     run(scenario())

@@ -43,6 +43,7 @@ class SharedLines:
 
     async def take(self, holder: str, lines: Sequence[Line]) -> str:
         """See the protocol."""
+        had_some = holder in self._held
         self._held[holder] = tuple(line.name for line in lines)  # from now on :meth:`free` has something to free
         full = await self._ask(holder, lines) if self.is_reachable else None
         if full is None:
@@ -51,6 +52,8 @@ class SharedLines:
         if full:
             self._counters.add(ClusterCounter.LINES_FULL)
             self._held.pop(holder, None)
+            if had_some:
+                self._begin_to_free(holder)
         elif holder not in self._held:  # over before it was answered
             self._begin_to_free(holder)
         return full

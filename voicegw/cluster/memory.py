@@ -140,12 +140,19 @@ class MemoryShared:
         """See the protocol."""
         mine = (owner, holder)
         for line in lines:
-            holders = self._house.lines.get(line.name, set())
+            holders = self._house.lines.setdefault(line.name, set())
             if mine not in holders and len(holders) >= line.limit:
-                return line.name
+                holders -= {one for one in holders if not self._is_known(one[0])}
+                if len(holders) >= line.limit:
+                    return line.name
+        await self.free_lines(owner, holder)
         for line in lines:
-            self._house.lines.setdefault(line.name, set()).add(mine)
+            self._house.lines[line.name].add(mine)
         return ""
+
+    def _is_known(self, owner: Owner) -> bool:
+        """Where nobody has told of a node, lines are those of this one alone."""
+        return not self._house.known or self._house.known.get(owner.name) == owner.mark
 
     async def free_lines(self, owner: Owner, holder: str) -> None:
         """See the protocol."""

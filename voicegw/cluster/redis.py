@@ -15,7 +15,8 @@ import msgspec
 from redis import asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from voicegw.base.errors import ProviderError
 from voicegw.base.ids import CallId
@@ -44,6 +45,8 @@ PATIENCE_S: Final = 2.0
 _CONNECT_S: Final = 1.0
 _CANCEL_AGAIN_S: Final = 0.1
 _SENT_KEPT: Final = 1000
+_SENT_S: Final = 600
+"""Nobody waits that long for an answer."""
 _RESP2: Final = 2
 _nodes: Final = msgspec.json.Decoder(NodeInfo)
 _calls: Final = msgspec.json.Decoder(SharedCall)
@@ -52,6 +55,21 @@ _texts: Final = msgspec.json.Decoder(list[str])
 _word: Final = msgspec.json.Decoder(PhoneWord)
 _json: Final = msgspec.json.Encoder()
 T = TypeVar("T")
+
+
+class _Leaving:
+    """Of a connection: what was a primary and is a replica now is left, for the proxy or the name to lead to the
+    new primary. It closes nothing by itself, and would refuse to write for as long as it runs."""
+
+    async def read_response(self, *arguments: Any, **options: Any) -> Any:
+        """See redis-py. A script of Redis 6 says it in the middle of its error."""
+        try:
+            return await cast(Any, super()).read_response(*arguments, **options)
+        except ResponseError as error:
+            if not isinstance(error, ReadOnlyError) and "READONLY" not in str(error):
+                raise
+            await cast(Any, self).disconnect()
+            raise NoConnection("this Redis is a replica now") from error
 
 
 class RedisShared:
@@ -69,6 +87,8 @@ class RedisShared:
             protocol=_RESP2,
             **options,
         )
+        pool = self._redis.connection_pool
+        pool.connection_class = type("Leaving", (_Leaving, pool.connection_class), {})
         self._prefix = f"{name}:"
         self._kept = kept
         self._scripts: dict[str, Any] = {}
@@ -220,8 +240,11 @@ class RedisShared:
         self._kept = messages
 
     async def send(self, owner: Owner, message: bytes) -> None:
-        """See the protocol."""
-        await self._asked(self._redis.xadd(self._key(f"sent:{owner}"), {"m": message}, maxlen=_SENT_KEPT))
+        """See the protocol. Who is gone by now reads it no more, and nobody else would take it away."""
+        pipe, stream = self._redis.pipeline(transaction=True), self._key(f"sent:{owner}")
+        pipe.xadd(stream, {"m": message}, maxlen=_SENT_KEPT)
+        pipe.expire(stream, _SENT_S)
+        await self._asked(pipe.execute())
 
     async def read(self, owner: Owner, after: Positions, patience_s: float) -> Sequence[Delivered]:
         """See the protocol. Waits for less than the patience of the connection."""

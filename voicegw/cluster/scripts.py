@@ -85,17 +85,33 @@ for _, one in ipairs(given[2]) do hold(p, owner, one[1], one[2]) end
 TAKE_LINES: Final = (
     _HOLD
     + """
-local p, owner, holder, lines = KEYS[1], ARGV[1], ARGV[2], {}
+local p, owner, holder, lines, wanted = KEYS[1], ARGV[1], ARGV[2], {}, {}
+local function is_full(key, limit)
+    if redis.call('HLEN', key) < limit then return false end
+    if redis.call('EXISTS', p..'nodes') == 1 then
+        for _, who in ipairs(redis.call('HKEYS', key)) do
+            local name, mark = string.match(who, '^([^@]*)@([^|]*)|')
+            if redis.call('HGET', p..'nodes', name or '') ~= mark then redis.call('HDEL', key, who) end
+        end
+    end
+    return redis.call('HLEN', key) >= limit
+end
 for i = 3, #ARGV, 2 do
-    local line, limit = ARGV[i], tonumber(ARGV[i + 1])
-    local has = redis.call('HEXISTS', p..'line:'..line, owner..'|'..holder)
-    if has == 0 and redis.call('HLEN', p..'line:'..line) >= limit then return line end
+    local line, key = ARGV[i], p..'line:'..ARGV[i]
+    local has = redis.call('HEXISTS', key, owner..'|'..holder)
+    if has == 0 and is_full(key, tonumber(ARGV[i + 1])) then return line end
     table.insert(lines, line)
+    wanted[line] = true
+end
+for line in string.gmatch(redis.call('HGET', p..'held:'..owner, holder) or '', '[^\\n]+') do
+    if not wanted[line] then redis.call('HDEL', p..'line:'..line, owner..'|'..holder) end
 end
 hold(p, owner, holder, lines)
 return ''
 """
 )
+"""A line that is full is looked at: a run that was taken for dead, lived on for a moment, took it and died is in no
+list of nodes, and nobody else would free it."""
 
 FREE_LINES: Final = """
 local p, owner, holder = KEYS[1], ARGV[1], ARGV[2]

@@ -241,7 +241,8 @@ class SharedState(Protocol):
         ...
 
     async def take_lines(self, owner: Owner, holder: str, lines: Sequence[Line]) -> str:
-        """Take one of each for ``holder``, or none of any: then the name of the one that is full, else ""."""
+        """Take one of each for ``holder``, in the place of what it has, or change nothing: then the name of the one
+        that is full, else "". Runs that are no nodes have none."""
         ...
 
     async def free_lines(self, owner: Owner, holder: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -147,6 +147,24 @@ def test_trunks_and_secrets(config: StoreConfig) -> None:
             assert found is not None and found.sealed == b"2"
             assert await unit.secrets.names() == ["smtp"]
             assert await unit.secrets.delete("smtp")
+
+    run(config, body)
+
+
+def test_of_two_nodes_that_store_the_same_phones_at_once_neither_is_refused(config: StoreConfig) -> None:
+    phones = ("anna", "bert", "carl")
+
+    async def node(store: Store, order: Sequence[str]) -> None:
+        for number in range(30):
+            async with store.write() as unit:
+                await unit.bindings.put({**dict.fromkeys(order, f"[{number}]"), "dora": None}, number)
+
+    async def body(store: Store) -> None:
+        await asyncio.gather(node(store, phones), node(store, phones[::-1]))
+        async with store.write() as unit:
+            assert await unit.bindings.all() == dict.fromkeys(phones, "[29]")
+            await unit.bindings.put({"bert": None}, 30)
+            assert sorted(await unit.bindings.all()) == ["anna", "carl"]
 
     run(config, body)
 

@@ -161,6 +161,17 @@ def test_a_leg_that_goes_on_by_another_trunk_keeps_that_ones_line_though_the_fir
     run(scenario)
 
 
+def test_a_leg_that_is_sent_on_and_refused_leaves_no_line_behind() -> None:
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        assert await b.node.lines.take("1", [Line("toll/x", 1)]) == ""
+        assert await a.node.lines.take("1", TRUNK) == ""
+        assert await a.node.lines.take("1", [*TRUNK, Line("toll/x", 1)]) == "toll/x"
+        await settle()
+        assert await b.node.lines.take("2", TRUNK) == ""
+
+    run(scenario)
+
+
 def test_a_call_that_begins_while_its_node_is_written_anew_is_known_to_all() -> None:
     async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
         a.calls("c1")
