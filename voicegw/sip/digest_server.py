@@ -110,6 +110,9 @@ class DigestServer:
         wait_s = self._failures.wait_s(source.host, now)
         if wait_s > 0:
             return Unproven(503, (("Retry-After", str(int(wait_s) + 1)),), Trial.WRONG)
+        if self._nonces.age_s(given.get("nonce"), source.host, now) is None:
+            # Of before a restart, or of who forges this address and saw no challenge for it: nobody's failure.
+            return self._ask(request, source, now, as_proxy, Trial.ASKED, stale=True)
         proof = self._read(given, request)
         if proof is None or not self._is_right(given, proof):
             self._failures.fail(source.host, now)
@@ -125,11 +128,21 @@ class DigestServer:
         """A challenge as everybody gets, whatever ``request`` says."""
         return self._ask(request, source, now, False, Trial.ASKED)
 
-    def _ask(self, request: Request, source: Address, now: float, as_proxy: bool, why: Trial) -> Unproven:
+    def _ask(
+        self,
+        request: Request,
+        source: Address,
+        now: float,
+        as_proxy: bool,
+        why: Trial,
+        *,
+        stale: bool = False,
+    ) -> Unproven:
         """A challenge for each algorithm with one nonce, each in a line of its own (RFC 8760 §2.3)."""
         nonce = self._nonces.make(source.host, now)
         name = "Proxy-Authenticate" if as_proxy else "WWW-Authenticate"
-        lines = tuple((name, self._challenge(kind, nonce, why)) for kind in self._offered(request.headers))
+        stale = stale or why is Trial.STALE
+        lines = tuple((name, self._challenge(kind, nonce, stale=stale)) for kind in self._offered(request.headers))
         return Unproven(407 if as_proxy else 401, lines, why)
 
     def _offered(self, headers: Headers) -> tuple[Algorithm, ...]:
@@ -138,9 +151,9 @@ class DigestServer:
         is_simple = any(part in agent for part in self._policy.md5_only)
         return (Algorithm.MD5,) if is_simple and Algorithm.MD5 in algorithms else algorithms
 
-    def _challenge(self, kind: Algorithm, nonce: str, why: Trial) -> str:
+    def _challenge(self, kind: Algorithm, nonce: str, *, stale: bool) -> str:
         params = {"realm": self._policy.realm, "nonce": nonce, "qop": "auth", "algorithm": kind.value}
-        if why is Trial.STALE:
+        if stale:
             params["stale"] = "true"
         return write_auth(AuthHeader("Digest", params), quoted=frozenset({"qop"}))
 

@@ -95,7 +95,7 @@ class AnsweringSide:
     def receive_ack(self, incoming: Incoming, now: float) -> None:
         """The ACK of a 2xx. It ends the retransmission, and lets a BYE go that had to wait for it (§15)."""
         core = self._core
-        call = core.dialogs.get(DialogId(incoming.call_id, incoming.to_tag, incoming.from_tag))
+        call = proven = core.dialogs.get(DialogId(incoming.call_id, incoming.to_tag, incoming.from_tag))
         call = call or self._acknowledged_by_branch(incoming)
         open_answer = call.unacknowledged if call is not None else None
         if call is None or open_answer is None or open_answer.cseq != incoming.cseq:
@@ -106,7 +106,8 @@ class AnsweringSide:
             self._end_with_bye(call, SipCallInput.ACK_RECEIVED, EndedBy.LOCAL_BYE, now)
             return
         call.advance(SipCallInput.ACK_RECEIVED)
-        core.admission.met(call.handle, incoming.source)
+        if proven is not None:  # a branch is known to who forges an address, our tag only to who got our answer
+            core.admission.met(call.handle, incoming.source)
         body = sdp_or_nothing(incoming.request)
         if call.exchange.ours:
             call.exchange.close(answered=bool(body))

@@ -317,6 +317,19 @@ def test_a_shown_number_is_not_proven_by_an_asserted_one_that_is_not_shown(roots
     run(scenario())
 
 
+def test_a_name_is_not_proven_by_a_number(roots: Path) -> None:
+    """Who may sign for their own number may not be shown as somebody's bank by it."""
+
+    async def scenario() -> None:
+        house = House(roots, "inform")
+        await house.call(SIGNED, f"P-Asserted-Identity: <tel:+{CALLER}>", caller="your-bank")
+        parties = (await house.taken()).parties
+        assert (parties.calling, parties.verified) == ("your-bank", "failed")
+        house.close()
+
+    run(scenario())
+
+
 PASSED = f"P-Asserted-Identity: <tel:+{CALLER};verstat=TN-Validation-Passed>"
 
 

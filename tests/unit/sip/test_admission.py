@@ -7,7 +7,7 @@ from voicegw.sip.address import Address
 from voicegw.sip.admission import AdmissionLimits
 from voicegw.sip.core import UserAgentConfig
 from voicegw.sip.counters import SipCounter
-from voicegw.sip.events import CallEnded, EndedBy, InviteReceived
+from voicegw.sip.events import AckReceived, CallEnded, EndedBy, InviteReceived
 from voicegw.sip.user_agent import UserAgent
 
 
@@ -124,6 +124,22 @@ def test_an_ack_makes_an_acquaintance_for_as_long_as_the_call_lasts() -> None:
     assert door.peers.met == [PEER.host]
     door.agent.bye(handle, door.now)
     assert door.peers.met == []
+
+
+def test_an_ack_without_our_tag_proves_nothing() -> None:
+    """Who forges an address knows the branch and the Call-ID of its INVITE, and not the tag of our answer."""
+    door = Door()
+    three, (fourth,) = sources(3), sources(4)[3:]
+    for n, source in enumerate(three):
+        door.knock(n, source)
+    door.answer_all()
+    for n, source in enumerate(three):
+        door.send(datagram("ACK", to_tag="made-up", branch=f"k{n}", call_id=f"Call-ID: k{n}"), source)
+    assert len([event for event in door.events if isinstance(event, AckReceived)]) == 3, "they may talk"
+    assert (door.peers.met, door.agent.half_open_calls) == ([], 3)
+    door.wait(1.1)
+    assert door.knock(11, fourth)[-1] == 100
+    assert [event.ended_by for event in door.events if isinstance(event, CallEnded)] == [EndedBy.NO_ACK]
 
 
 def test_who_is_called_by_us_is_no_stranger() -> None:

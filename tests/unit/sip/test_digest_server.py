@@ -210,6 +210,20 @@ def test_the_body_counts_for_one_who_signs_it() -> None:
     assert isinstance(other, Unproven) and other.failed
 
 
+def test_who_forges_an_address_silences_nobody_and_finds_nothing_out() -> None:
+    """They see no challenge for it. What they answer is no failure of its, and right or wrong looks alike."""
+    asked, phone = server(), Phone("anna", "rose")
+    elsewhere = DigestServer(DigestPolicy(REALM), find, random.Random(3).randbytes).check(REQUEST, PEER, 0.0)
+    assert isinstance(elsewhere, Unproven)
+    right = phone.answer(elsewhere)
+    for _ in range(50):
+        for forged in (right, edited(right, response="0" * 32), edited(right, nonce="x", username="nobody")):
+            unproven = asked.check(forged, PEER, 0.0)
+            assert isinstance(unproven, Unproven) and is_stale(unproven)
+            assert (unproven.status, unproven.trial) == (401, Trial.ASKED)
+    assert phone.try_(asked) == Proven("anna")
+
+
 def test_who_guesses_is_not_listened_to_for_a_while_and_others_are() -> None:
     asked = server(failures=FailureLimits(at_once=3, regained_s=10.0))
     guesser, neighbour = Phone("anna", "wrong"), Phone("anna", "rose", Address("203.0.113.7", 5060))

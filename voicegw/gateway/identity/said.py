@@ -16,7 +16,7 @@ from voicegw.stir.verification import Claims
 def claims_of(request: Request, parties: Parties, numbering: NumberSettings) -> Claims:
     """The number that the call shows has to be the signed one: another one that is signed proves nothing of it.
 
-    Where the caller is not shown, whom the network asserts or From names counts.
+    Where nobody is shown, whom the network asserts or From names counts; a name that is shown is not proven.
     """
     headers = request.headers
 
@@ -30,7 +30,7 @@ def claims_of(request: Request, parties: Parties, numbering: NumberSettings) -> 
     date = seconds_of_date(headers.get("Date") or "")
     return Claims(
         tuple(headers.get_all(IDENTITY)),
-        (shown,) if shown else _distinct(hidden),
+        (shown,) if shown else () if parties.calling else _distinct(hidden),
         _distinct([*called, inside(number_of(request.uri)), canonical(parties.called)]),
         None if date is None else int(date),
     )
