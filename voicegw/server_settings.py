@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -22,6 +23,7 @@ from voicegw.config import Config
 from voicegw.config_changes import changes, covered, mixed
 from voicegw.config_classes import Effect, effect_of
 from voicegw.gateway.phone_config import PhonesConfig
+from voicegw.gateway.sip_files import check_files
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.media.pool import MediaPool
 from voicegw.recording.seal_keys import KeyRing, SealPublicKey, read_key_ring, read_public_keys
@@ -149,20 +151,23 @@ class LiveSettings:
         if _concerns(KEYS, differing):
             self._opening = read_key_ring(planned.recording.unseal_with)
         music = make_music(planned.transfer.music) if _concerns(CALLS, differing) else None
-        try:
+        async with AsyncExitStack() as undone:
+            undone.push_async_callback(self._take_back)
             for names, begin in self._failing:
                 if _concerns(names, differing):
                     await begin(planned)
-        except (ConfigError, asyncio.CancelledError):
-            await self._homer(self.current)
-            await self._traces(self.current)
-            await self._models(self.current)
-            await self._pool.forget()
-            raise
+            undone.pop_all()
         self.current, self._music = planned, music
         for names, change in self._switches:
             if _concerns(names, differing):
                 change(planned)
+
+    async def _take_back(self) -> None:
+        """As it was, whatever it is that has failed."""
+        await self._homer(self.current)
+        await self._traces(self.current)
+        await self._models(self.current)
+        await self._pool.forget()
 
     async def close(self) -> None:
         """Close the engines of calls that have not ended."""
@@ -201,11 +206,7 @@ class LiveSettings:
         await asyncio.to_thread(make_places, config)
 
     async def _check_sip(self, config: Config) -> None:
-        for listener in filter(None, (one.tls for one in config.sip.listeners)):
-            try:
-                listener.context()
-            except LocalError as error:
-                raise ConfigError(f"sip.listeners: {error}", fix="see voicegw check") from None
+        await asyncio.to_thread(check_files, config.sip)
 
     async def _homer(self, config: Config) -> None:
         if self._node.homer is None:
@@ -232,11 +233,13 @@ class LiveSettings:
     async def _engines(self, config: Config) -> None:
         """New ones for new calls; the old ones end with the last call that began with them."""
         new, old = make_speech(config, self._node.counters), self._node.speech
-        try:
-            await new.start()
-        except ProviderError as error:
-            await new.close()
-            raise ConfigError(f"the speech engines do not start: {error}", fix="see voicegw doctor") from None
+        async with AsyncExitStack() as undone:
+            undone.push_async_callback(new.close)  # of one that fails, whatever way, the others run already
+            try:
+                await new.start()
+            except ProviderError as error:
+                raise ConfigError(f"the speech engines do not start: {error}", fix="see voicegw doctor") from None
+            undone.pop_all()
         self._node.speech = new
         texts = HouseTexts(config.texts)
         self._node.manager.change(lambda known: replace(known, speaker=new, asr=new.asr, eot=new.eot, texts=texts))

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.unit.stir.authority import Authority
+from voicegw import server_settings
 from voicegw.api.in_force import in_force
 from voicegw.api.installation import DIALPLAN, Documents
 from voicegw.api.node_board import ReloadReport
-from voicegw.base.errors import ConfigError
+from voicegw.base.errors import ConfigError, ProviderError
 from voicegw.cluster.redis import RedisShared
 from voicegw.config import load_config
 from voicegw.gateway.sip_leg import SipGateway
 from voicegw.server_api import Served
 from voicegw.server_documents import DIALPLAN_NAME
+from voicegw.server_llm import LlmParts
 from voicegw.storage.config import FileSync, StoreConfig
 from voicegw.storage.store import Store
 
@@ -207,5 +210,79 @@ def test_the_registrar_of_phones_opens_with_its_first_domain(tmp_path: Path) -> 
         assert set(report.changed) == {"phones.domain", "phones.accounts"} and not report.need_restart
         assert gateway.phones.registers and list(house.server._phones.snapshot()) == ["anna"]
         assert (house.server._phones.domain, house.server._phones.realm) == ("voice.test", "voice.test")
+
+    played(tmp_path, FileSync.OFF, story)
+
+
+class Engines:
+    """Speech engines that begin to start, and then fail."""
+
+    def __init__(self, failure: BaseException) -> None:
+        self._failure = failure
+        self.is_closed = False
+
+    async def start(self) -> None:
+        raise self._failure
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [
+        (ProviderError("flite", "flite is missing", retryable=False), ConfigError),
+        (ConfigError("speech-server: the variable KEY is not set"), ConfigError),
+        (UnicodeEncodeError("ascii", "a key\u2013", 5, 6, "not in range"), UnicodeEncodeError),
+        (asyncio.CancelledError(), asyncio.CancelledError),
+    ],
+)
+def test_of_engines_that_do_not_start_nothing_stays_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, raised: type[BaseException]
+) -> None:
+    """Whatever it is that fails: of the others processes run already, and what came before is taken back."""
+    engines = Engines(failure)
+    monkeypatch.setattr(server_settings, "make_speech", lambda *_: engines)
+
+    async def story(house: House) -> None:
+        speech, models = house.server.node.speech, house.server.node.models
+        assert isinstance(models, LlmParts)
+        llm = {"servers": [{"name": "new", "base_url": "http://127.0.0.1:1/v1", "model": "m"}]}
+        with pytest.raises(raised):
+            await house.reload(llm=llm, speech={"asr_workers": 3})
+        assert engines.is_closed
+        assert house.server.node.speech is speech and not models._members
+        assert house.server.lifecycle.config.speech.asr_workers == 2
+
+    played(tmp_path, FileSync.OFF, story)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"identity": {"trust_anchors": ["root.pem"]}}, "root.pem"),
+        ({"identity": {"ca": "root.pem"}}, "root.pem"),
+        ({"tls_client": {"ca": "root.pem"}}, "sip.tls_client: .*root.pem"),
+    ],
+)
+def test_a_file_that_is_not_there_yet_counts_from_the_reload_on_that_finds_it(
+    tmp_path: Path, settings: dict[str, Any], named: str
+) -> None:
+    """It was told to be in force, was not, and no later reload saw a difference any more."""
+
+    async def story(house: House) -> None:
+        before = house.server.lifecycle.config.sip
+        with pytest.raises(ConfigError, match=named):
+            await house.reload(sip=settings)
+        assert house.server.lifecycle.config.sip == before
+        (tmp_path / "root.pem").write_bytes(Authority().pem)
+        report = await house.reload()
+        assert report.changed
+        gateway = house.server.node.gateway
+        assert isinstance(gateway, SipGateway)
+        wanted = house.server.lifecycle.config.sip
+        assert (
+            gateway._identities._config == wanted.identity and gateway.wire.tls_clients.default == wanted.tls_client
+        )
 
     played(tmp_path, FileSync.OFF, story)

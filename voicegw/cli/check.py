@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from voicegw.config import load_config
+from voicegw.gateway.sip_files import check_files
 from voicegw.gateway.trunk_advice import Grade
 from voicegw.gateway.trunk_lint import lint
 from voicegw.recording.seal_keys import read_key_ring, read_public_keys
@@ -17,6 +18,7 @@ from voicegw.server_trunks import read_trunk_files
 def run(arguments: argparse.Namespace) -> int:
     """Load everything; errors end the command with status 1 and their text."""
     config = load_config(arguments.config)
+    check_files(config.sip)
     read_public_keys(config.recording.seal_to)
     read_key_ring(config.recording.unseal_with)
     trunks = read_trunk_files(Path(config.paths.trunks))

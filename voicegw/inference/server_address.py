@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from voicegw.base.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +18,15 @@ class ServerAddress:
     """The environment variable that holds the key, so that no file does; empty where the server wants none."""
     connect_timeout_s: float = 2.0
     """To reach the server. It is there within milliseconds or not at all."""
+
+
+def api_key(owner: str, variable: str, environ: Mapping[str, str]) -> str:
+    """The key in this variable, without the end of the line that many a secret is stored with. Raises ConfigError
+    where there is none, and where it could be in no header: what refuses that later would show it in the log."""
+    key = environ.get(variable, "").strip()
+    fix = f"export {variable}=... before the server starts"
+    if not key:
+        raise ConfigError(f"{owner}: the variable {variable} is not set", fix=fix)
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(f"{owner}: the variable {variable} has characters that are in no key", fix=fix)
+    return key

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from voicegw.base.errors import ConfigError, ProviderError
-from voicegw.inference.server_address import ServerAddress
+from voicegw.inference.server_address import ServerAddress, api_key
 from voicegw.ports.tracing import Work, WorkKind, begin_work
 
 _EXCERPT = 200
@@ -32,11 +32,7 @@ def make_client(
         raise ConfigError(f"{provider}: no base_url", fix="give it the address of the server, with /v1")
     headers = {"Accept-Encoding": "identity"}
     if address.api_key_env:
-        key = environ.get(address.api_key_env, "")
-        if not key:
-            message = f"{provider}: the variable {address.api_key_env} is not set"
-            raise ConfigError(message, fix=f"export {address.api_key_env}=... before the server starts")
-        headers["Authorization"] = f"Bearer {key}"
+        headers["Authorization"] = f"Bearer {api_key(provider, address.api_key_env, environ)}"
     return httpx.AsyncClient(
         base_url=address.base_url.rstrip("/") + "/",
         headers=headers,

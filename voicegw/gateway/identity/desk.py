@@ -106,12 +106,21 @@ class IdentityDesk:
             return fault
 
     def _put_in_force(self, config: IdentityConfig) -> None:
-        roots = [root for file in config.trust_anchors for root in read_roots(_bytes_of(file), file)]
-        revoked = [one for file in config.revoked for one in read_revoked(_bytes_of(file), file)]
-        fetch = self._fetch or WebFetch(config)
-        anchors = Anchors(roots, config.policies, revoked)
+        anchors, fetch = _anchors(config), self._fetch or WebFetch(config)
         self._config = config
         self._certificates = Certificates(config, anchors, fetch, self._clock, self._counters)
+
+
+def check_identity(config: IdentityConfig) -> None:
+    """Raises ConfigError where one of its files cannot be used."""
+    _anchors(config)
+    WebFetch(config)
+
+
+def _anchors(config: IdentityConfig) -> Anchors:
+    roots = [root for file in config.trust_anchors for root in read_roots(_bytes_of(file), file)]
+    revoked = [one for file in config.revoked for one in read_revoked(_bytes_of(file), file)]
+    return Anchors(roots, config.policies, revoked)
 
 
 def _bytes_of(file: str) -> bytes:

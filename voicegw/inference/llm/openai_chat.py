@@ -11,7 +11,7 @@ from dataclasses import replace
 import httpx
 
 from voicegw.base.clock import Clock, SystemClock
-from voicegw.base.errors import ConfigError, LocalError, ProviderError, RemoteProtocolError
+from voicegw.base.errors import LocalError, ProviderError, RemoteProtocolError
 from voicegw.inference.llm.answer import ChatAnswer
 from voicegw.inference.llm.config import ChatServerConfig
 from voicegw.inference.llm.exchange import Exchange
@@ -20,6 +20,7 @@ from voicegw.inference.llm.refusals import refusal, refuses_usage
 from voicegw.inference.llm.request import encode_request
 from voicegw.inference.llm.sse import SseDecoder
 from voicegw.inference.llm.traced_answer import TracedAnswer
+from voicegw.inference.server_address import api_key
 from voicegw.ports.llm import LlmCapabilities, LlmEvent, LlmRequest, TextDelta, ToolCallRequested
 
 log = logging.getLogger(__name__)
@@ -53,10 +54,7 @@ class OpenAiChat:
         config = self._config
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
         if config.api_key_env:
-            key = self._environ.get(config.api_key_env, "")
-            if not key:
-                message = f"language model {self.name!r}: the variable {config.api_key_env} is not set"
-                raise ConfigError(message, fix=f"export {config.api_key_env}=... before the server starts")
+            key = api_key(f"language model {self.name!r}", config.api_key_env, self._environ)
             headers["Authorization"] = f"Bearer {key}"
         limits = httpx.Limits(
             max_connections=config.max_connections,
