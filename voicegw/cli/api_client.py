@@ -31,7 +31,7 @@ def api_key(arguments: argparse.Namespace, permissions: str) -> str:
         except OSError as error:
             raise LocalError(f"{arguments.key_file} cannot be read: {error.strerror}") from None
     if not (key := os.environ.get(KEY_VARIABLE, "")):
-        fix = f"make one that may {permissions}; give it by --key-file or in {KEY_VARIABLE}"
+        fix = f"make one that may {permissions} (voicegw keys make); give it by --key-file or in {KEY_VARIABLE}"
         raise ConfigError("there is no key of the API", fix=fix)
     return key
 

@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_top(commands)
     _add_calls(commands)
     _add_bans(commands)
+    _add_keys(commands)
     _add_backup(commands)
     _add_check(commands)
     _add_settings(commands)
@@ -110,6 +111,29 @@ def _add_bans(commands: _Commands) -> None:
     bans.add_argument("--seconds", type=int, default=3600, metavar="S", help="with --add: for so long (3600)")
     _add_api(bans)
     bans.set_defaults(command="bans")
+
+
+def _add_keys(commands: _Commands) -> None:
+    keys = commands.add_parser("keys", help="the first administrator and keys of the API of a running server")
+    actions = keys.add_subparsers(dest="action", required=True, metavar="ACTION")
+    first = actions.add_parser("first", help="make the first administrator; reads the password")
+    first.add_argument("link", metavar="LINK", help="of the server's log: http://…/setup#vgl_…")
+    make = actions.add_parser("make", help="make a key and print it, this once")
+    make.add_argument("name", metavar="NAME", help="such as prometheus")
+    make.add_argument(
+        "--scope", action="append", required=True, metavar="PERMISSION", help="such as metrics; may be repeated"
+    )
+    make.add_argument("--days", type=int, metavar="N", help="it ends after so many; else when it is revoked")
+    list_ = actions.add_parser("list", help="keys that there are, without their secrets")
+    revoke = actions.add_parser("revoke", help="end a key, at once and for good")
+    revoke.add_argument("name", metavar="NAME")
+    for one in (first, make, list_, revoke):
+        _add_config(one)
+        one.add_argument("--user", required=True, metavar="NAME", help="who you are; the password is asked for")
+        one.add_argument("--url", help="of the server's API; else where the configuration says")
+    for one in (make, list_, revoke):
+        one.add_argument("--code", default="", metavar="DIGITS", help="of your authenticator app, if you use one")
+    keys.set_defaults(command="keys")
 
 
 def _add_api(parser: argparse.ArgumentParser) -> None:

@@ -94,7 +94,8 @@ def write_backup(
         _sync(part)
         part.replace(file)
     except OSError as error:
-        raise LocalError(f"no backup: {error.filename or file}: {error.strerror}") from None
+        where = file if error.filename in (None, str(part)) else error.filename
+        raise LocalError(f"no backup: {where}: {error.strerror}") from None
     except sqlite3.Error as error:
         raise LocalError(f"no backup: a database cannot be read: {error}") from None
     finally:
@@ -193,7 +194,8 @@ def verify_backup(file: Path) -> Manifest:
                 else:
                     found[info.name] = (info.size, _digest(content))
     except (EOFError, OSError, tarfile.TarError, zlib.error, msgspec.MsgspecError) as error:
-        raise LocalError(f"{file} is no backup, or cut short, or damaged: {error}") from None
+        why = error.strerror or error if isinstance(error, OSError) else error
+        raise LocalError(f"{file} is no backup, or cut short, or damaged: {why}") from None
     if manifest is None:
         raise LocalError(f"{file} has no manifest: the backup was not finished")
     if manifest.format != FORMAT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 
@@ -129,3 +130,75 @@ def test_a_key_that_may_not_see_the_call_begins_no_capture(
     assert main(["calls", "capture", "c1", "--out", str(tmp_path / "call.pcap"), "--url", server.url]) == 1
     assert "calls:read is missing" in capsys.readouterr().err
     assert [method for method, *_ in server.asked] == ["GET"]
+
+
+def _types(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(f"{line}\n"))
+
+
+def test_the_first_administrator_is_made_with_the_link_of_the_log(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers = {("POST", "/v1/setup"): (201, b"{}")}
+    _types(monkeypatch, "correct horse battery")
+    link = "http://127.0.0.1:8080/setup#vgl_abc"
+    assert main(["keys", "first", link, "--user", "ada", "--url", server.url]) == 0
+    body = {"token": "vgl_abc", "name": "ada", "password": "correct horse battery"}
+    assert server.asked == [("POST", "/v1/setup", body)]
+
+
+def test_a_key_is_made_in_a_session_that_ends(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers = {
+        ("POST", "/v1/session"): (200, b'{"token": "vgs_1"}'),
+        ("POST", "/v1/keys"): (201, b'{"secret": "vgk_1"}'),
+        ("DELETE", "/v1/session"): (204, b""),
+    }
+    _types(monkeypatch, "correct horse battery")
+    order = [
+        "keys",
+        "make",
+        "prometheus",
+        "--scope",
+        "metrics",
+        "--days",
+        "30",
+        "--user",
+        "ada",
+        "--code",
+        "123456",
+    ]
+    assert main([*order, "--url", server.url]) == 0
+    assert capsys.readouterr().out == "vgk_1\n"
+    assert server.asked == [
+        ("POST", "/v1/session", {"name": "ada", "password": "correct horse battery", "code": "123456"}),
+        ("POST", "/v1/keys", {"name": "prometheus", "scopes": ["metrics"], "expires_in_days": 30}),
+        ("DELETE", "/v1/session", None),
+    ]
+    assert server.keys == {None, "Bearer vgs_1"}
+
+
+def test_keys_are_listed_over_pages_and_revoked_by_name(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = {"expires_at": None, "revoked_at": None, "scopes": ["metrics"]}
+    first = {"items": [{"id": "k_1", "name": "a", **ends}], "next": "c/1"}
+    second = {"items": [{"id": "k_2", "name": "b", **ends}], "next": None}
+    server.answers = {
+        ("POST", "/v1/session"): (200, b'{"token": "vgs_1"}'),
+        ("GET", "/v1/keys?limit=200"): (200, json.dumps(first).encode()),
+        ("GET", "/v1/keys?limit=200&cursor=c%2F1"): (200, json.dumps(second).encode()),
+        ("DELETE", "/v1/keys/k_2"): (204, b""),
+        ("DELETE", "/v1/session"): (204, b""),
+    }
+    _types(monkeypatch, "x")
+    assert main(["keys", "list", "--user", "ada", "--url", server.url]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["a", "b"]
+    _types(monkeypatch, "x")
+    assert main(["keys", "revoke", "b", "--user", "ada", "--url", server.url]) == 0
+    assert ("DELETE", "/v1/keys/k_2", None) in server.asked
+    _types(monkeypatch, "x")
+    assert main(["keys", "revoke", "c", "--user", "ada", "--url", server.url]) == 1
+    assert "'c'" in capsys.readouterr().err
+    assert server.asked[-1] == ("DELETE", "/v1/session", None)
