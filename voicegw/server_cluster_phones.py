@@ -68,6 +68,7 @@ class PhonesTogether:
                 self._say(name, one)
             elif any(not word.gone for word in self._same(name, one)):
                 self._end(name, one)  # it is here now, by a way that no other node has
+        self._keeper.watch(name)  # from now on this node is the one that asks whether it is there
 
     def dropped(self, name: str, binding: Binding) -> None:
         """A device is gone without a word."""

@@ -37,14 +37,19 @@ class Keeper:
         self._book = book
         self._clock = clock
         self.watched: list[str] = []
+        self.asked: tuple[str, ...] = ()
+        """Contacts that it asked whether they are there when it last looked."""
         self.is_ours_to_ping: Callable[[str, Binding], bool] = lambda _name, _binding: True
 
     def adopt(self, name: str, bindings: tuple[Binding, ...]) -> None:
         if self._book.account(name) is not None:
             self._book.adopt(name, bindings, self._clock.monotonic())
+            self.watch(name)
 
     def watch(self, name: str) -> None:
         self.watched.append(name)
+        bound = self._book.registrar.bindings(name, self._clock.monotonic())
+        self.asked = tuple(one.contact for one in bound if self.is_ours_to_ping(name, one))
 
 
 class Side:
@@ -78,6 +83,7 @@ class Side:
         request = Request("REGISTER", "sip:voice.test", Headers(pairs))
         done = self.book.registrar.register("anna", request, BALANCER, world.clock.monotonic())
         if done.status == 200:
+            self.keeper.watch("anna")  # in the order of the book
             self.together.followed("anna", done)
         return done.status
 
@@ -220,6 +226,7 @@ def test_one_node_asks_a_device_and_another_one_when_it_is_gone() -> None:
         (bound,) = world.b.book.registrar.bindings("anna", world.clock.monotonic())
         asks = [side.keeper.is_ours_to_ping("anna", bound) for side in (world.a, world.b)]
         assert asks == [True, False]
+        world.b.keeper.watched.clear()
         world.alive.discard("a")
         world.b.together.look_around()
         assert world.b.keeper.watched == ["anna"] and world.b.keeper.is_ours_to_ping("anna", bound)
@@ -230,6 +237,18 @@ def test_one_node_asks_a_device_and_another_one_when_it_is_gone() -> None:
         assert world.b.keeper.watched == ["anna"], "nothing that concerns it"
         world.alive.add("a")
         assert not world.b.keeper.is_ours_to_ping("anna", bound)
+
+    played(scenario)
+
+
+def test_who_hears_a_refresh_asks_the_device_from_then_on() -> None:
+    """The balancer sends it to nodes by turns, and asking is what keeps the way through NAT open."""
+
+    async def scenario(world: World) -> None:
+        for side, other in ((world.a, world.b), (world.b, world.a), (world.a, world.b)):
+            assert side.register() == 200
+            await world.turns()
+            assert (side.keeper.asked, other.keeper.asked) == ((PHONE,), ())
 
     played(scenario)
 

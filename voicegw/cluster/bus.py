@@ -36,6 +36,8 @@ AGAIN_S: Final = 0.5
 _TOLD_AT_ONCE: Final = 200
 _QUEUED: Final = 10_000
 """Messages that wait for Redis: about a minute of a busy node."""
+_REMEMBERED: Final = 1000
+"""Requests that were served: more than come while the client library tries again."""
 _CLOCKS_S: Final = 2.0
 """So far may the clocks of two nodes be apart."""
 
@@ -84,6 +86,7 @@ class Bus:
         self._queue: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self._positions = Positions()
+        self._served: deque[tuple[str, int]] = deque(maxlen=_REMEMBERED)
         self._is_current = False
         self._missed: dict[str, ConfigChanged] = {}
         self._number = 0
@@ -176,7 +179,10 @@ class Bus:
                 else:  # it may be newer than what this node read when it started, and the last one is enough
                     self._missed[message.part] = message
             case Asked():
-                self._tasks.begin(self._serve(message), "serve a request")
+                request = (message.origin, message.number)
+                if request not in self._served:  # the client library may have sent it twice
+                    self._served.append(request)
+                    self._tasks.begin(self._serve(message), "serve a request")
             case Answered():
                 self._settle(message)
             case None:

@@ -79,5 +79,5 @@ def decode(data: bytes) -> AnyMessage | None:
     """None for what a later version says and this one does not understand."""
     try:
         return _decoder.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None

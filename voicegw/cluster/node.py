@@ -161,9 +161,9 @@ class ClusterNode:
 
     async def start(self) -> None:
         """Join, in the background: a node takes calls without the others as well."""
-        self._tasks.begin(self.heart.run(), "heart")
-        self._tasks.begin(self.bus.write(), "bus, writing")
-        self._tasks.begin(self.bus.read(), "bus, reading")
+        self._tasks.keep(self.heart.run, "heart")
+        self._tasks.keep(self.bus.write, "bus, writing")
+        self._tasks.keep(self.bus.read, "bus, reading")
 
     async def close(self) -> None:
         """Leave in good order; a Redis that is away is not waited for."""

@@ -253,7 +253,7 @@ class RedisShared:
         streams = cast(Any, {told: after.all, sent: after.own})
         found = await self._asked(self._redis.xread(streams, count=READ_AT_MOST, block=block_ms))
         return [
-            Delivered(position.decode(), stream.decode() == told, fields[b"m"])
+            Delivered(position.decode(), stream.decode() == told, fields.get(b"m", b""))
             for stream, entries in found
             for position, fields in entries
         ]
@@ -307,7 +307,7 @@ def _decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     """What a node has written; raises ProviderError for what none of ours writes."""
     try:
         return decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProviderError("redis", f"holds what is none of ours: {error}", retryable=True) from None
 
 
@@ -315,16 +315,16 @@ def _notice(data: bytes) -> Notice | None:
     """None for what a later version writes: a guard that does not know it goes by its own word."""
     try:
         return _notices.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
 def _phone_words(texts: bytes) -> list[PhoneWord]:
     """Without what a later version writes."""
     words: list[PhoneWord] = []
-    with contextlib.suppress(msgspec.DecodeError):
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
         for text in _texts.decode(texts):
-            with contextlib.suppress(msgspec.DecodeError):
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
                 words.append(_word.decode(text))
     return words
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 log = logging.getLogger(__name__)
+_AGAIN_S: Final = 0.5
 
 
 class Tasks:
@@ -22,6 +23,19 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    def keep(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Run it in the background for ever: without it a node would be cut off and not know. What breaks begins
+        anew."""
+        self.begin(self._kept(work, name), name)
+
+    async def _kept(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("a task broke", extra={"task": f"cluster: {name}"})
+            await asyncio.sleep(_AGAIN_S)
 
     async def close(self) -> None:
         """Cancel all of them, and wait until they have ended."""

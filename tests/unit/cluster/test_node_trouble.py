@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.unit.cluster.house import CONFIG, Member
 from tests.unit.cluster.test_node import BEAT_S, TTL_S, dies, run
 from voicegw.base.errors import ProviderError
 from voicegw.cluster.memory import MemoryHouse, MemoryShared
+from voicegw.cluster.messages import Asked, ConfigChanged, encode
 from voicegw.ports.cluster import Line, PhoneWord
 from voicegw.testing.manual_clock import ManualClock
 from voicegw.testing.manual_loop import let_pass, settle
@@ -231,6 +234,53 @@ def test_what_was_published_before_a_node_began_to_listen_is_looked_at() -> None
         await new.node.close()
 
     run(scenario)
+
+
+def test_an_order_that_comes_twice_is_carried_out_once() -> None:
+    """The client library sends again what Redis has not acknowledged in time."""
+
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        for member, number in ((a, 1), (a, 1), (a, 2), (c, 1), (a, 1)):
+            order = Asked(str(member.node.owner), number, "transfer", b"", clock.wall() + 10.0)
+            await shared_of(member).send(b.node.owner, encode(order))
+        await let_pass(clock, BEAT_S)
+        assert len(b.orders) == 3
+
+    run(scenario)
+
+
+def test_what_is_no_message_is_passed_over() -> None:
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        told = encode(ConfigChanged(str(a.node.owner), "documents"))
+        await shared_of(a).tell([b"", b"junk", told.replace(b"documents", b"docum\xff\xfets")])
+        a.node.bus.announce("trunks")
+        await let_pass(clock, BEAT_S)
+        assert b.published == ["trunks"]
+
+    run(scenario)
+
+
+def test_an_error_of_ours_ends_neither_heartbeats_nor_hearing(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        look, hear = b.node.heart.on_roster, b.fact
+
+        def breaks(*_arguments: object) -> None:
+            b.node.heart.on_roster = look
+            b.fact = hear  # type: ignore[method-assign]
+            raise KeyError("ours")
+
+        b.node.heart.on_roster = breaks
+        await let_pass(clock, 2 * TTL_S)
+        b.fact = breaks  # type: ignore[method-assign]
+        a.calls("c1")
+        await let_pass(clock, 2 * TTL_S)
+        a.calls("c2")
+        await settle()
+        assert [info.name for info in a.node.nodes()] == ["a", "b", "c"] and a.ended == c.ended == []
+        assert b.heard == [("a", "c2", "CallWasOffered")]
+
+    run(scenario)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["a task broke"] * 2
 
 
 def test_a_lease_that_is_not_wanted_any_more_is_given_back_though_another_is_on_its_way() -> None:
