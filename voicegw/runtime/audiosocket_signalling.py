@@ -59,6 +59,14 @@ class AudioSocketDoor(Connections, Protocol):
         """The connection of this name will be this call. Raises LocalError for one too many."""
         ...
 
+    def drain(self) -> None:
+        """Take no calls from now on."""
+        ...
+
+    def resume(self) -> None:
+        """Take them again."""
+        ...
+
     async def close(self) -> None:
         """End what is left."""
         ...

@@ -131,6 +131,27 @@ class CallLog(Protocol):
         ...
 
 
+class _Doors:
+    """All ways in as one: a node that is emptied has none that is open."""
+
+    def __init__(self, gateway: Gateway, audiosocket: AudioSocketDoor | None) -> None:
+        self._gateway = gateway
+        self._audiosocket = audiosocket
+
+    def drain(self) -> None:
+        self._gateway.drain()
+        if self._audiosocket is not None:
+            self._audiosocket.drain()
+
+    async def withdraw(self) -> None:
+        await self._gateway.withdraw()
+
+    async def resume(self) -> None:
+        if self._audiosocket is not None:
+            self._audiosocket.resume()
+        await self._gateway.resume()
+
+
 class Node:
     """Starts, reloads, drains and stops. Every part is handed in."""
 
@@ -166,7 +187,7 @@ class Node:
         self.traces = traces
         self.files = files
         self.call_log = call_log
-        self.drainer = Drainer(gateway, manager, clock or SystemClock(), counters)
+        self.drainer = Drainer(_Doors(gateway, audiosocket), manager, clock or SystemClock(), counters)
         self._levels = tuple(levels)
         self.audiosocket = audiosocket
         self._preparing: set[asyncio.Task[None]] = set()

@@ -256,6 +256,9 @@ async def test_a_server_that_takes_no_more_calls_hangs_up() -> None:
         phone.send(Kind.ID, NAME.bytes)
         assert await phone.rest() == [Frame(Kind.TERMINATE)]
         assert house.counters.get(REFUSED) == 1 and house.events.empty()
+        house.legs.resume()
+        (await house.connect()).send(Kind.ID, NAME.bytes)
+        assert (await house.invited()).called == "7100"
 
 
 @in_loop

@@ -12,7 +12,7 @@ from voicegw.dialplan.load import parse_dialplan
 from voicegw.runtime import drain as drain_module
 from voicegw.runtime import node as node_module
 from voicegw.runtime.dialplan_store import DialplanStore, Installation
-from voicegw.runtime.drain import Farewell, HandOver
+from voicegw.runtime.drain import DrainOrder, Farewell, HandOver
 from voicegw.runtime.node import Node
 
 
@@ -74,6 +74,16 @@ class Gateway:
         self._said.append("close gateway")
 
 
+class Sockets(Part):
+    """AudioSocket."""
+
+    def drain(self) -> None:
+        self._said.append("drain sockets")
+
+    def resume(self) -> None:
+        self._said.append("resume sockets")
+
+
 class Log:
     def __init__(self, said: list[str]) -> None:
         self._said = said
@@ -113,7 +123,9 @@ class Manager:
 
 
 class House:
-    def __init__(self, calls: int = 0, *, obedient: bool = True, media: Exception | None = None) -> None:
+    def __init__(
+        self, calls: int = 0, *, obedient: bool = True, media: Exception | None = None, sockets: bool = False
+    ) -> None:
         self.said: list[str] = []
         self.manager = Manager(self.said, calls, obedient=obedient)
         self.load: Callable[[], Installation] = lambda: Installation(
@@ -129,6 +141,7 @@ class House:
             Counters(),
             (Part(self.said, "http"),),
             Log(self.said),
+            audiosocket=Sockets(self.said, "sockets") if sockets else None,  # type: ignore[arg-type]
         )
 
 
@@ -161,6 +174,19 @@ def test_an_idle_node_drains_without_a_word() -> None:
         house = House()
         await house.node.drain(60)
         assert house.said == ["drain gateway", "withdraw"]
+
+    play(story())
+
+
+def test_every_way_in_is_closed_by_a_drain_and_opened_by_its_end() -> None:
+    async def story() -> None:
+        house = House(calls=1, sockets=True)
+        house.node.drainer.order(DrainOrder(60.0))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert house.said == ["drain gateway", "drain sockets", "withdraw"]
+        await house.node.drainer.undo("ada")
+        assert house.said[3:] == ["resume sockets", "resume"]
 
     play(story())
 

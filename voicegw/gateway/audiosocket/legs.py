@@ -98,6 +98,10 @@ class AudioSocketLegs:
         """New connections are hung up on from now on."""
         self._draining = True
 
+    def resume(self) -> None:
+        """They are taken again."""
+        self._draining = False
+
     async def close(self) -> None:
         """End what is left and stop listening."""
         self.drain()
