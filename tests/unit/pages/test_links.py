@@ -31,3 +31,9 @@ def test_files_that_are_named_are_there(page: str) -> None:
         found = re.fullmatch(rf"((?:{folders})/[\w./*-]+)(?: .*)?", span)
         if found and found[1].rstrip("/") not in MADE_BY_WHO_READS:
             assert list(ROOT.glob(found[1].rstrip("/"))), f"{page}: there is no {found[1]}"
+
+
+def test_every_page_can_be_found_from_the_first_one() -> None:
+    linked = set(re.findall(r"\]\(([\w.-]+\.md)", without_blocks("docs/README.md")))
+    there = {page.removeprefix("docs/") for page in PAGES if re.fullmatch(r"docs/[^/]+\.md", page)}
+    assert there - {"README.md"} <= linked, "docs/README.md has no word on them"
