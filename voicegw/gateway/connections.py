@@ -22,6 +22,7 @@ from voicegw.gateway.stream_messages import MessageLayer
 from voicegw.gateway.tls_layer import TlsLayer
 from voicegw.sip.address import Address
 from voicegw.sip.counters import SipCounter
+from voicegw.sip.failures import subscriber
 from voicegw.sip.framing import Fault
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ class ConnectionLimits:
     total: int = 500
     """Connections at once, in both directions; each needs a file descriptor."""
     per_address: int = 50
-    """Connections at once from one address: a PBX needs a few, phones behind one NAT one each."""
+    """Connections at once from one address, or the /64 of one IPv6 subscriber: a PBX needs a few, phones behind one
+    NAT one each."""
     idle_s: float = 3600.0
     """After so long without a message either way a connection is closed. Longer than a session timer's refresh
     (``session_expires_s``), or quiet calls would lose the way to phones behind NAT."""
@@ -121,12 +123,12 @@ class Connections:
         self, sock: socket.socket, peer: Address, layers: tuple[MessageLayer, TlsLayer | None], listener: int
     ) -> None:
         """Take a connection that a peer opened, or close it where there are too many."""
-        if self._from_host[peer.host] >= self.limits.per_address or not self._make_room():
+        if self._from_host[subscriber(peer.host)] >= self.limits.per_address or not self._make_room():
             self._counters.add(SipCounter.CONNECTION_REFUSED)
             sock.close()
             return
         self._counters.add(SipCounter.CONNECTIONS_IN)
-        self._from_host[peer.host] += 1
+        self._from_host[subscriber(peer.host)] += 1
         connection = self._add(sock, peer, layers, is_ours=False, listener=listener)
         connection.open()
 
@@ -272,9 +274,10 @@ class Connections:
         else:
             for place in [place for place, alias in self._aliases.items() if alias is connection]:
                 del self._aliases[place]
-            self._from_host[connection.peer.host] -= 1
-            if not self._from_host[connection.peer.host]:
-                del self._from_host[connection.peer.host]
+            source = subscriber(connection.peer.host)
+            self._from_host[source] -= 1
+            if not self._from_host[source]:
+                del self._from_host[source]
             asyncio.get_running_loop().call_soon(self.on_gone, connection.peer)
         for destination in connection.destinations:
             self._soon_failed(destination)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.unit.gateway.nodes import run
+from tests.unit.gateway.nodes import PATIENCE_S, run
 from tests.unit.stir.authority import new_key
 from voicegw.base.errors import ConfigError
 from voicegw.gateway.identity.config import IdentityConfig
@@ -155,3 +157,25 @@ def test_authorities_that_cannot_be_read_are_an_error_at_once(files: Path) -> No
         WebFetch(IdentityConfig(ca=str(files / "missing.pem")))
     with pytest.raises(ConfigError):
         WebFetch(IdentityConfig(ca=str(files / "web.key")))
+
+
+def test_names_that_nobody_finds_take_no_threads_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who calls chooses the name, and a name server may leave a question open for longer than we wait."""
+    given_up = threading.Event()
+
+    def never(*_place: object, **_hints: object) -> list[object]:
+        given_up.wait(PATIENCE_S)
+        return []
+
+    async def scenario() -> None:
+        monkeypatch.setattr(socket, "getaddrinfo", never)
+        web = WebFetch(replace(LAB, fetch_ms=10))
+        for number in range(40):
+            with pytest.raises(IdentityFault, match="within 10 ms"):
+                await web(Place(f"slow{number}.test", 443, "/"), NOW)
+        assert await asyncio.to_thread(len, HOST) == len(HOST)
+
+    try:
+        run(scenario())
+    finally:
+        given_up.set()

@@ -15,6 +15,7 @@ from voicegw.gateway.config import SipConfig
 from voicegw.gateway.connections import ConnectionLimits
 from voicegw.gateway.events import LegAnswered, LegConfirmed, LegEnded, LegInvited
 from voicegw.gateway.listener_config import ListenerConfig
+from voicegw.gateway.stream_messages import SipStream
 from voicegw.sip.address import Address, Transport
 from voicegw.sip.counters import SipCounter
 from voicegw.sip.headers import Via
@@ -168,6 +169,34 @@ def test_one_address_gets_only_so_many_connections() -> None:
         for peer in peers[1:3]:
             await peer.__aexit__(None, None, None)
         node.gateway.close()
+
+    run(scenario())
+
+
+def test_one_ipv6_subscriber_gets_no_more_connections_by_more_of_its_addresses() -> None:
+    async def scenario() -> None:
+        node = Node(config=limited(per_address=2))
+        connections, far = node.wire.connections, [listening := socket.create_server(("127.0.0.1", 0))]
+
+        def accept(host: str) -> None:
+            far.append(socket.create_connection(listening.getsockname()))
+            ours, _ = listening.accept()
+            ours.setblocking(False)
+            connections.accept(ours, Address(host, 5060, Transport.TCP), (SipStream(), None), 0)
+
+        for number in range(4):
+            accept(f"2001:db8::{number}")
+        assert len(connections) == 2
+        accept("2001:db8:0:1::1")
+        accept("192.0.2.1")
+        assert len(connections) == 4
+        connections.close_from("2001:db8::1")
+        await until(lambda: len(connections) == 3)
+        accept("2001:db8::9")
+        assert len(connections) == 4
+        node.gateway.close()
+        for one in far:
+            one.close()
 
     run(scenario())
 

@@ -10,8 +10,10 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from functools import partial
+from typing import Final, Protocol, TypeAlias
 
 import httpx
 
@@ -24,6 +26,7 @@ from voicegw.stir.faults import Fault, IdentityFault
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host; raises OSError."""
 _OK = 200
+_THREADS: Final = ThreadPoolExecutor(8, "names of signers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,9 @@ class Fetch(Protocol):
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system, in a thread of its own."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """Ask the system, in threads of its own: who calls chooses the name, and an answer may never come."""
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_THREADS, ask)
     return [str(place[0]) for *_, place in found]
 
 
