@@ -16,7 +16,7 @@ from voicegw.cli.trunk_call import TrunkTest
 from voicegw.config import Config, load_config
 from voicegw.gateway.trunk_advice import Finding, Grade
 from voicegw.gateway.trunk_config import Trunk
-from voicegw.gateway.trunk_lint import lint
+from voicegw.gateway.trunk_lint import lint, lint_together
 from voicegw.server_trunks import read_trunk_files
 
 
@@ -68,6 +68,7 @@ def _check(config: Config, *, as_json: bool) -> int:
     """Errors of the files end the command with their text; what is left is said here."""
     files = read_trunk_files(Path(config.paths.trunks))
     findings = [one for file in files.values() for one in lint(file.parsed, os.environ, str(file.path))]
+    findings += [one for _, one in lint_together({name: file.parsed for name, file in files.items()})]
     findings += [Finding(Grade.OK, str(file.path), "ok", f"trunk {name}") for name, file in files.items()]
     if not files:
         findings = [Finding(Grade.OK, config.paths.trunks, "ok", "there are no files of trunks")]

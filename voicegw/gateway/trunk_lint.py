@@ -18,6 +18,18 @@ def lint(file: TrunkFile, environ: Mapping[str, str], place: str) -> Iterator[Fi
         yield Finding(grade, place, code, text, fix)
 
 
+def lint_together(files: Mapping[str, TrunkFile]) -> Iterator[tuple[str, Finding]]:
+    """What is wrong with trunks beside one another, each with the name that it is said of; files by name."""
+    first: dict[str, str] = {}
+    for name, file in files.items():
+        for host in file.hosts if file.enabled and not file.numbers else ():
+            other = first.setdefault(host.lower(), name)
+            if other != name:
+                text = f"calls from {host} are those of trunk {other}, which has the same address"
+                fix = "remove one, or say 'enabled: false' in it, or tell them apart by 'numbers:'"
+                yield name, Finding(Grade.WARN, name, "same_address", text, fix)
+
+
 _Found = Iterator[tuple[Grade, str, str, str]]
 
 

@@ -62,6 +62,17 @@ def test_check_says_what_a_trunk_will_lack(
     assert "ok: trunk pbx" in capsys.readouterr().out
 
 
+def test_check_tells_of_trunks_that_cannot_be_told_apart(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = config.parent / "trunks"
+    folder.mkdir()
+    for name, more in (("a", ""), ("b", ""), ("c", "numbers: ['+49*']\n"), ("d", "enabled: false\n")):
+        (folder / f"{name}.yaml").write_text(f"name: {name}\nhosts: [192.0.2.1]\n{more}")
+    assert check(config) == 0
+    out = capsys.readouterr().out
+    assert out.count("look: ") == 1
+    assert "look: trunk b: calls from 192.0.2.1 are those of trunk a" in out
+
+
 def test_the_shipped_files_are_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

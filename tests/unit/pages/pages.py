@@ -48,7 +48,8 @@ def code_spans(page: str) -> Iterator[str]:
 
 
 _CALL = re.compile(
-    r"^(?:\$ )?(?:(?:docker compose .*\bexec \S+|kubectl exec \S+ --) |(?:sudo (?:-u \w+ )?)?(?:[\w./~-]*/)?)"
+    r"^(?:\$ )?(?:(?:docker compose .*\bexec \S+|kubectl exec \S+ --) |"
+    r"(?:runuser -u \w+ -- |sudo (?:-u \w+ )?)?(?:[\w./~-]*/)?)"
     r"(?:voicegw|scripts/run)(?: +(.*))?$"
 )
 """A line of shell that calls us: as itself, by its path, as another user, in a container."""
