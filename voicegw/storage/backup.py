@@ -220,6 +220,8 @@ def restore_backup(file: Path, directory: Path) -> tuple[Manifest, list[Path]]:
         more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
         raise LocalError(f"nothing is overwritten, and these are there already: {', '.join(there[:_SHOWN])}{more}")
     try:
+        for spool in spools:  # of its server alone, as that has made it: what lies there is not sealed
+            spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tarfile.open(file, "r:gz") as archive:
             for info, content in _contents(archive):
                 if info.name in places:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import tarfile
 import threading
@@ -115,6 +116,17 @@ def test_every_acknowledged_fact_is_there_after_a_restore(home: Path, tmp_path: 
     assert (new / "secrets.key").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "backup.tar.gz").stat().st_mode & 0o777 == 0o600
     assert len(written) == len(manifest.members) and not (new / "spool" / "lock.bak").exists()
+
+
+def test_the_spool_is_its_servers_alone_after_a_restore(home: Path, tmp_path: Path) -> None:
+    StoreWriter(store_of(home), Counters()).close()
+    save(home, tmp_path / "backup.tar.gz")
+    before = os.umask(0o022)
+    try:
+        restore_backup(tmp_path / "backup.tar.gz", tmp_path / "new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new" / "spool").stat().st_mode & 0o777 == 0o700
 
 
 def test_nothing_is_overwritten(home: Path, tmp_path: Path) -> None:
