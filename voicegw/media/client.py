@@ -133,8 +133,11 @@ class MediaClient:
         self._opening[leg_id] = future
         self.send(OpenLeg(leg_id, call_id, local_ip))
         try:
-            return await asyncio.wait_for(future, _OPEN_S)
+            async with asyncio.timeout(_OPEN_S):
+                return await future
         except TimeoutError:
+            if not future.cancelled():  # it answered in that very moment
+                return future.result()
             raise LocalError("the media worker does not answer") from None
         finally:
             self._opening.pop(leg_id, None)

@@ -215,13 +215,18 @@ class MediaPool:
     async def open_leg(self, leg_id: LegId, call_id: CallId, local_ip: str) -> int:
         """Open a leg and return its RTP port; raises LocalError with the reason if no worker can."""
         carried = self._calls.get(call_id) or self._admit(call_id)
-        if carried.worker is None:
+        worker = carried.worker
+        if worker is None:
             raise LocalError("the call is just being moved to another media worker")
         self._by_leg[leg_id] = carried
         carried.image.note(m.OpenLeg(leg_id, call_id, local_ip))
         try:
-            return await carried.worker.client.open_leg(leg_id, call_id, local_ip)
+            return await worker.client.open_leg(leg_id, call_id, local_ip)
         except LocalError:
+            self._forget_leg(leg_id, carried)
+            raise
+        except asyncio.CancelledError:
+            worker.client.send(m.CloseLeg(leg_id))  # nobody waits any more for what may be open already
             self._forget_leg(leg_id, carried)
             raise
 

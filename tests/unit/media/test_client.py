@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from voicegw.base.ids import CallId, LegId
 from voicegw.media import messages as m
 from voicegw.media.client import MediaClient
@@ -33,3 +35,21 @@ def test_a_leg_that_opens_in_the_moment_of_giving_up_is_told_of_so_that_it_is_cl
 class _Nobody:
     def write(self, data: bytes) -> None:
         """To nobody."""
+
+
+def test_who_is_cancelled_in_the_moment_of_the_answer_does_not_go_on() -> None:
+    """Python 3.11's wait_for would, with a port that nobody closes."""
+
+    async def story() -> None:
+        client = MediaClient(["worker"], lambda _event: None, lambda _reason: None)
+        client._ready.set()
+        client._worker = _Nobody()  # type: ignore[assignment]
+        opening = asyncio.create_task(client.open_leg(LegId("leg"), CallId("call"), "127.0.0.1"))
+        await asyncio.sleep(0)
+        client._take(m.LegOpened(LegId("leg"), 40000))
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        assert not client._opening
+
+    asyncio.run(story())

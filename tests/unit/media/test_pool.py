@@ -117,6 +117,40 @@ def test_calls_go_to_the_emptiest_worker_and_all_legs_of_a_call_to_one() -> None
     play(story())
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_who_waits_no_longer_for_a_port_leaves_nothing_behind(
+    answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller has gone; at the moment the worker answers, too (what Python 3.11's wait_for makes of that is a
+    port for nobody)."""
+
+    async def story() -> None:
+        rig = Rig(1)
+        client, answer = rig.clients[0], asyncio.get_running_loop().create_future()
+
+        async def open_leg(*_: object) -> int:
+            port = await answer
+            assert isinstance(port, int)
+            return port
+
+        monkeypatch.setattr(client, "open_leg", open_leg)
+        leg_id = LegId("leg")
+        opening = asyncio.create_task(rig.pool.open_leg(leg_id, CallId("a"), IP))
+        await rig.settle()
+        if answered:
+            answer.set_result(40000)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        assert client.commands == [m.CloseLeg(leg_id)]
+        client.on_event(m.LegClosed(leg_id, m.LegStats()) if answered else m.LegFailed(leg_id, "no free port"))
+        assert not rig.pool._calls and not rig.pool._by_leg and not rig.pool._workers[0].calls
+        client.on_event(m.LegOpened(leg_id, 40000))
+        assert client.commands[1:] == [m.CloseLeg(leg_id)]
+
+    play(story())
+
+
 def test_a_full_worker_gets_a_call_only_where_all_are_full() -> None:
     async def story() -> None:
         rig = Rig(2)
