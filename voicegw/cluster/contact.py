@@ -41,6 +41,11 @@ class Contact:
         self.state = ContactState.LOST
         return is_news
 
+    def stood_still(self, now: float) -> None:
+        """This node heard nobody for a while, and perhaps nobody else did: it holds from now on."""
+        if self._since is not None:
+            self._since = now
+
     @property
     def holds(self) -> bool:
         """Whether the latest question was answered."""

@@ -79,6 +79,7 @@ class Heart:
         self._contact = Contact(ttl_s)
         self._was_known = False
         self._beats = 0
+        self._beat_at = now()
         self.roster = Roster((), ())
         self.registry: Mapping[CallId, Owner] = {}
         self.on_contact: Callable[[bool], None] = lambda _holds: None
@@ -108,6 +109,9 @@ class Heart:
 
     async def beat(self) -> None:
         """Once. What cannot be done now is done at the next beat."""
+        before, self._beat_at = self._beat_at, self._now()
+        if self._beat_at - before > self._ttl_s:
+            self._contact.stood_still(self._beat_at)
         try:
             await self._live()
             await self._leases.turn()

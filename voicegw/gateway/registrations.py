@@ -100,12 +100,14 @@ class Registrations:
 
     def put_in_force(self, enrolments: Mapping[str, Enrolment], taken: Collection[str] = ()) -> None:
         """Register these and nothing else. What stays as it was is left alone; what goes is taken back, but for
-        those that another node with our instance has ``taken``: it would be that one's binding by now. A name
-        registers anew when what it had is taken back: the one must not undo the other."""
+        those that another node with our instance has ``taken``, or may have taken while ours was frozen: it would
+        be that one's binding by now. A name registers anew when what it had is taken back: the one must not undo
+        the other."""
         for name in [name for name, kept in self._kept.items() if enrolments.get(name) != kept.enrolment]:
             self._flows.drop(name)
             kept = self._kept.pop(name)
-            replaced = name in taken and kept.machine.flow_timer_s is not None
+            may_be_theirs = name in taken or not kept.thaw.is_set()
+            replaced = may_be_theirs and kept.machine.flow_timer_s is not None
             leaving = child_task(self._leave(kept, is_replaced=replaced), f"leaving {name}")
             self._leaving[leaving] = name
             leaving.add_done_callback(self._leaving.pop)

@@ -88,6 +88,29 @@ def test_who_ends_the_calls_of_a_dead_node_is_not_taken_for_dead_however_long_th
     run(scenario)
 
 
+def test_who_has_stood_still_itself_does_not_take_the_others_for_dead() -> None:
+    """Nodes on one machine that was held up for some seconds: the first to go on finds the others silent."""
+
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        b.calls("c1")
+        c.calls("c2")
+        await settle()
+        goes_on = asyncio.Event()
+        held_up(b, "beat", goes_on)
+        clock.advance(3 * TTL_S)
+        await let_pass(clock, BEAT_S)
+        assert a.ended == c.ended == []
+        goes_on.set()
+        await let_pass(clock, 2 * TTL_S)
+        assert a.ended == b.ended == c.ended == []
+        assert [info.name for info in a.node.nodes()] == ["a", "b", "c"]
+        await dies(b)
+        await let_pass(clock, TTL_S + 2 * BEAT_S)
+        assert a.ended + c.ended == [("b", "c1")]
+
+    run(scenario)
+
+
 def test_a_node_that_hears_of_many_phones_is_not_taken_for_dead_meanwhile() -> None:
     async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
         a.calls("c1")

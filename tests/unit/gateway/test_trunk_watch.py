@@ -297,8 +297,10 @@ def test_other_turns_begin_when_what_was_registered_is_taken_back() -> None:
     rigged(scenario, register_there=True, registration={"outbound": True, "expires_s": 600})
 
 
-def test_what_another_node_has_replaced_is_not_taken_back() -> None:
-    """Where the registrar knows instances (RFC 5626 §6) it would be the binding of the new owner."""
+@pytest.mark.parametrize("last", [Hold.NONE, Hold.FROZEN])
+def test_what_another_node_has_replaced_is_not_taken_back(last: Hold) -> None:
+    """Where the registrar knows instances (RFC 5626 §6) it would be the binding of the new owner. A node that is
+    stopped while it is cut off does not know whether there is one."""
 
     async def scenario(rig: Rig) -> None:
         watch, hold = rig.gateway.watch, Hold.HELD
@@ -309,7 +311,7 @@ def test_what_another_node_has_replaced_is_not_taken_back() -> None:
             await rig.answer(request, 200, "Require: outbound")
             await asyncio.sleep(0.01)
         assert instance_of("cluster", "carrier") in (request.headers.get("Contact") or "")
-        hold = Hold.NONE
+        hold = last
         watch.holds_changed()
         await watch.close()
         with pytest.raises(BlockingIOError):
