@@ -10,7 +10,7 @@ import ipaddress
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from voicegw.sip.address import Address
+from voicegw.sip.address import Address, is_literal, plain_host
 from voicegw.sip.incoming import Incoming
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -35,10 +35,8 @@ class Balancers:
         if not self.has(source.host):
             return source
         named = incoming.request.headers.get_all(SOURCE)
-        try:
-            return source._replace(host=str(ipaddress.ip_address(named[-1].strip().strip("[]"))))
-        except (IndexError, ValueError):
-            return source
+        host = plain_host(named[-1]) if named else ""
+        return source._replace(host=host) if is_literal(host) else source
 
     def has(self, host: str) -> bool:
         """Whether it is the address of one."""

@@ -14,6 +14,8 @@ _WORDS: Final = re.compile(
     rb"^((?:user-to-user|subject|s)[ \t]*:)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
 )
 """Headers that agents put into words."""
+WORDS_IN_URI: Final = re.compile(rb"([?&](?:user-to-user|subject)=)([^&>\s]*)", re.IGNORECASE)
+"""The same within the URI of a REFER."""
 _SHOWN: Final = re.compile(rb"^(?:content-type|c)[ \t]*:[ \t]*(?:application/sdp|message/sipfrag)", re.I | re.M)
 """Bodies that tell nothing of a conversation."""
 
@@ -35,4 +37,4 @@ def without_words(data: bytes) -> bytes:
     head, blank, body = without_secrets(data).partition(b"\r\n\r\n")
     if body and not _SHOWN.search(head):
         body = _VISIBLE.sub(b"x", body)
-    return _WORDS.sub(_blot, head) + blank + body
+    return WORDS_IN_URI.sub(_blot, _WORDS.sub(_blot, head)) + blank + body

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from voicegw.gateway.blotting import WORDS_IN_URI
 from voicegw.sip.address import Address, bracketed
 
 _LONGEST_LINE: Final = 300
@@ -78,7 +79,7 @@ def read(passed: Passed, *, again: bool, text: str) -> Message:
 def harmless(data: bytes) -> str:
     """The message without credentials, keys, and words of the conversation."""
     head, blank, body = data.partition(b"\r\n\r\n")
-    told = _UNTOLD.sub(rb"\1: [removed]", head)
+    told = WORDS_IN_URI.sub(rb"\1[removed]", _UNTOLD.sub(rb"\1: [removed]", head))
     if body:
         body = _KEYS.sub(rb"\1\2[removed]", body) if _SDP.search(head) else b"[removed]"
     return _text(told + blank + body)

@@ -18,7 +18,7 @@ from voicegw.gateway.tolls.places import with_country_code
 from voicegw.gateway.trunk_config import Network, Trunk
 from voicegw.gateway.trunk_numbers import longest_match, to_inside, to_trunk
 from voicegw.gateway.way import DIRECT, Way
-from voicegw.sip.address import is_literal, unbracketed
+from voicegw.sip.address import plain_host
 from voicegw.sip.dialling import TRUNK_GROUP
 from voicegw.sip.grammar import from_wire, unescape
 from voicegw.sip.uri import SipUri, TelUri, escape_user, parse_uri
@@ -51,7 +51,7 @@ class TrunkTable:
         self.trunks = tuple(trunk for trunk in trunks if trunk.enabled)
         self._networks = [(network, trunk) for trunk in self.trunks for network in trunk.networks]
         by_name = {trunk.name: trunk for trunk in self.trunks}
-        self._learned = {(name, _plain_host(host)) for name, host in learned}
+        self._learned = {(name, plain_host(host)) for name, host in learned}
         self._networks += [(ipaddress.ip_network(host), by_name[name]) for name, host in learned if name in by_name]
         self.of_host = lru_cache(maxsize=4096)(self._of_host)
 
@@ -116,7 +116,7 @@ class TrunkTable:
         return next(iter(self._at_host(host)), None)
 
     def _at_host(self, host: str) -> list[Trunk]:
-        plain = _plain_host(host)
+        plain = plain_host(host)
         return [one for one in self.trunks if plain in _hosts(one) or (one.name, plain) in self._learned]
 
     def _of_number(self, number: str, name: str) -> tuple[OutRoute, ...]:
@@ -151,18 +151,7 @@ def _carries(trunk: Trunk, number: str) -> int:
 
 def _hosts(trunk: Trunk) -> set[str]:
     proxies = [SipUri.parse(proxy).host for proxy in trunk.settings.outbound_proxies[:1]]
-    return {_plain_host(host) for host in (*trunk.settings.hosts, trunk.domain, *proxies)}
-
-
-@lru_cache(maxsize=4096)
-def _plain_host(host: str) -> str:
-    """The one form of all spellings of a name or an address."""
-    plain = unbracketed(host).lower().rstrip(".")
-    if not is_literal(plain):
-        return plain
-    address = ipaddress.ip_address(plain)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
+    return {plain_host(host) for host in (*trunk.settings.hosts, trunk.domain, *proxies)}
 
 
 def _priority(trunk: Trunk) -> tuple[int, str]:

@@ -107,3 +107,14 @@ def bracketed(host: str) -> str:
 def unbracketed(host: str) -> str:
     """The form that an address has at the socket."""
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+@lru_cache(maxsize=4096)
+def plain_host(host: str) -> str:
+    """The one form of all spellings of a name or an address: IPv4 is no IPv6, and no name ends in a dot."""
+    plain = unbracketed(host.strip()).lower().rstrip(".")
+    if not is_literal(plain):
+        return plain
+    address = ipaddress.ip_address(plain)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

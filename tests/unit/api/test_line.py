@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -73,3 +74,17 @@ def test_bans_are_seen_ordered_and_lifted_and_all_is_noted(rig: Rig) -> None:
 )
 def test_whom_nobody_can_ignore(rig: Rig, body: dict[str, object], status: int) -> None:
     assert rig.post("/v1/guard/bans", "boss", json=body).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("2001:DB8:0:0::9", "2001:db8::9"),
+        ("[2001:db8::9]", "2001:db8::9"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+    ],
+)
+def test_an_address_is_the_same_however_it_is_written(rig: Rig, written: str, host: str) -> None:
+    assert rig.post("/v1/guard/bans", "boss", json={"host": written}).status_code == 204
+    assert host in [one["host"] for one in rig.get("/v1/guard/bans", "boss").json()]
+    assert rig.delete(f"/v1/guard/bans/{quote(written, safe='')}", "boss").status_code == 204

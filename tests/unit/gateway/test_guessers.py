@@ -272,6 +272,14 @@ def test_whom_a_balancer_does_not_name_has_its_address_and_its_trust(named: tupl
     assert all(known.try_("anna", "no") in (401, 503) for _ in range(20)) and server.bans == []
 
 
+def test_an_ipv4_address_is_the_same_written_as_ipv6() -> None:
+    server = Server(BALANCED)
+    guesser, honest = behind(server, f"::ffff:{GUESSER}"), behind(server, f"::ffff:{HOUSE}")
+    assert [guesser.try_("anna", "no") for _ in range(7)] == [401] * 7
+    assert [ban.host for ban in server.bans] == [GUESSER]
+    assert honest.try_("anna", "rose") == 200
+
+
 def test_a_changed_configuration_names_other_balancers() -> None:
     server = Server(BALANCED)
     caller = behind(server, "[2001:db8::9]")

@@ -6,9 +6,13 @@ import pytest
 
 from voicegw.base.errors import ConfigError
 from voicegw.base.ids import LegId
+from voicegw.call.briefing import refer_headers
+from voicegw.gateway.blotting import without_words
 from voicegw.gateway.ladder_config import LadderConfig
 from voicegw.gateway.sip_traces import SipTraces, Trace
+from voicegw.gateway.trace_message import harmless
 from voicegw.sip.address import Address, Transport
+from voicegw.sip.replaces import ReferTarget
 
 PEER, HERE = Address("192.0.2.9", 5080), Address("192.0.2.1", 5060)
 LEG = LegId("leg")
@@ -151,6 +155,20 @@ def test_full_texts_have_no_secrets_and_are_bounded() -> None:
     assert "m=audio 4000" in invite.text and "Authorization: [removed]" in invite.text
     assert "a=crypto:[removed]" in invite.text and info.text.endswith("[removed]")
     assert long.text == "" and long.cseq == "3 INFO"
+
+
+def test_what_an_agent_tells_by_a_refer_is_not_seen_in_it() -> None:
+    """Its words are in the URI there, as headers of the INVITE to come (RFC 3515 §2.1)."""
+    target = str(ReferTarget("sip:desk@x.test", headers=refer_headers({"account": "4711"})))
+    words = b"4711".hex()
+    assert words in target
+    for header in ("Refer-To", "r", "Refer-to "):
+        message = f"REFER sip:a@b SIP/2.0\r\n{header}: {target}\r\nCall-ID: 1\r\n\r\n".encode()
+        kept = without_words(message)
+        assert words.encode() not in kept and len(kept) == len(message)
+        assert b"sip:desk@x.test?" in kept and kept.endswith(b">\r\nCall-ID: 1\r\n\r\n")
+        text = harmless(message)
+        assert words not in text and "sip:desk@x.test?User-to-User=[removed]>\r\nCall-ID" in text
 
 
 def test_a_transport_is_told_and_nothing_is_kept_where_nothing_is_wanted() -> None:

@@ -15,7 +15,7 @@ from voicegw.api.permissions import Permission
 from voicegw.api.problems import conflict, forbidden, invalid, not_found
 from voicegw.gateway.guard import Ban
 from voicegw.gateway.trunk_status import TrunkStatus
-from voicegw.sip.address import is_literal, unbracketed
+from voicegw.sip.address import is_literal, plain_host
 
 router = APIRouter(prefix="/v1", tags=["line"])
 Reader = Annotated[Visitor, Depends(Allow(Permission.CONFIG_READ))]
@@ -123,7 +123,7 @@ def _board(parts: Parts) -> LineBoard:
 
 
 def _address(text: str) -> str:
-    host = unbracketed(text)
+    host = plain_host(text)
     if not is_literal(host):
         raise invalid("host", "is no IP address", "write 203.0.113.9 or 2001:db8::9")
     return host
