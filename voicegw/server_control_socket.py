@@ -114,11 +114,13 @@ class ControlSocket:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         actor = _who(writer.get_extra_info("socket"))
-        with suppress(ConnectionError, ValueError):  # gone, or a line that has no end
-            while line := await reader.readline():
-                writer.write(msgspec.json.encode(await self._answer(line, actor)) + b"\n")
-                await writer.drain()
-        writer.close()
+        try:
+            with suppress(ConnectionError, ValueError):  # gone, or a line that has no end
+                while line := await reader.readline():
+                    writer.write(msgspec.json.encode(await self._answer(line, actor)) + b"\n")
+                    await writer.drain()
+        finally:
+            writer.close()  # whoever asked for what failed does not wait for an answer
 
     async def _answer(self, line: bytes, actor: str) -> Mapping[str, Any]:
         try:

@@ -46,10 +46,13 @@ def connected(path: Path) -> Iterator[Ask]:
                 try:
                     connection.sendall(json.dumps(order).encode() + b"\n")
                     line = answers.readline()
+                except TimeoutError:
+                    text = f"the server has not answered for {_PATIENCE_S:.0f} s; its log says what came of it"
+                    raise LocalError(text) from None
                 except ConnectionError:
                     line = b""
                 if not line:
-                    raise LocalError("the server has ended")
+                    raise LocalError("the server has ended, or failed at this: see its log")
                 answer = json.loads(line)
                 if "error" in answer:
                     raise LocalError(answer["error"])
