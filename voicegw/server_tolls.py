@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from typing import Final
 
 from voicegw.base.clock import Clock
@@ -75,8 +76,11 @@ class NodeTolls:
 
     async def _exchange(self) -> None:
         if self._store is None:
-            store = Store(self._config)
-            await store.start()
+            async with AsyncExitStack() as undone:
+                store = Store(self._config)
+                undone.push_async_callback(store.close)
+                await store.start()
+                undone.pop_all()
             self._store = store
         ledger = self._desk.book.ledger
         async with self._store.read() as unit:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from voicegw.base.ids import LegId
@@ -24,10 +26,11 @@ CALL = TollCall("main", "+4930123456", Payer("demo"))
 class House:
     """A node with its own clock and the store of all."""
 
-    def __init__(self, path: Path, name: str, config: TollConfig = RULES) -> None:
+    def __init__(self, path: Path, name: str, config: TollConfig = RULES, busy_timeout_ms: int = 5000) -> None:
         self.clock = ManualClock()
         self.desk = TollDesk(config, self.clock, Counters())
-        self.tolls = NodeTolls(self.desk, StoreConfig(url=f"sqlite:///{path / 'store.sqlite'}"), name, self.clock)
+        store = StoreConfig(url=f"sqlite:///{path / 'store.sqlite'}", busy_timeout_ms=busy_timeout_ms)
+        self.tolls = NodeTolls(self.desk, store, name, self.clock)
 
     def talk(self, seconds: float) -> None:
         """A call by itself."""
@@ -90,6 +93,31 @@ def test_a_store_that_is_away_keeps_nobody_from_counting(tmp_path: Path) -> None
         house.talk(50)
         await house.tolls.sync()
         assert house.spent() == {"purse/day": 1.0, "month/month": 1.0}
+        await house.close()
+
+    asyncio.run(story())
+
+
+def test_a_store_that_lets_nobody_write_costs_no_descriptors(tmp_path: Path) -> None:
+    """It is asked every five seconds, for as long as that takes."""
+    database = tmp_path / "store.sqlite"
+
+    def descriptors() -> int:
+        return sum(one.resolve().name.startswith(database.name) for one in Path("/proc/self/fd").iterdir())
+
+    async def story() -> None:
+        first = House(tmp_path, "one")
+        await first.tolls.start()
+        await first.close()
+        house = House(tmp_path, "one", busy_timeout_ms=100)
+        before = descriptors()
+        with closing(sqlite3.connect(database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for _ in range(3):
+                await house.tolls.sync()
+        assert descriptors() == before  # (SQLite closes no file on which another one of the process has a lock)
+        await house.tolls.sync()
+        assert house.tolls._store is not None
         await house.close()
 
     asyncio.run(story())
