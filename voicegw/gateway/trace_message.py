@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from voicegw.gateway.blotting import WORDS_IN_URI
+from voicegw.gateway.blotting import WORDS_IN_URI, parts_of
 from voicegw.sip.address import Address, bracketed
 
 _LONGEST_LINE: Final = 300
@@ -14,7 +14,7 @@ _CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE |
 _HEADERS = re.compile(rb"^(cseq|reason)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _UNTOLD = re.compile(
     rb"^(authorization|proxy-authorization|www-authenticate|proxy-authenticate|authentication-info|identity|y"
-    rb"|user-to-user|subject|s)[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*",
+    rb"|user-to-user|subject|s)[ \t]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*",
     re.IGNORECASE | re.MULTILINE,
 )
 """Credentials, and headers that agents put into words."""
@@ -78,7 +78,7 @@ def read(passed: Passed, *, again: bool, text: str) -> Message:
 
 def harmless(data: bytes) -> str:
     """The message without credentials, keys, and words of the conversation."""
-    head, blank, body = data.partition(b"\r\n\r\n")
+    head, blank, body = parts_of(data)
     told = WORDS_IN_URI.sub(rb"\1[removed]", _UNTOLD.sub(rb"\1: [removed]", head))
     if body:
         body = _KEYS.sub(rb"\1\2[removed]", body) if _SDP.search(head) else b"[removed]"

@@ -7,7 +7,7 @@ import pytest
 from voicegw.base.errors import ConfigError
 from voicegw.base.ids import LegId
 from voicegw.call.briefing import refer_headers
-from voicegw.gateway.blotting import without_words
+from voicegw.gateway.blotting import without_secrets, without_words
 from voicegw.gateway.ladder_config import LadderConfig
 from voicegw.gateway.sip_traces import SipTraces, Trace
 from voicegw.gateway.trace_message import harmless
@@ -155,6 +155,18 @@ def test_full_texts_have_no_secrets_and_are_bounded() -> None:
     assert "m=audio 4000" in invite.text and "Authorization: [removed]" in invite.text
     assert "a=crypto:[removed]" in invite.text and info.text.endswith("[removed]")
     assert long.text == "" and long.cseq == "3 INFO"
+
+
+def test_lines_that_end_in_a_line_feed_alone_hide_nothing() -> None:
+    """Our parser takes them (RFC 4475 has peers that write so)."""
+    lines = ["INVITE sip:a@b SIP/2.0", "Authorization: Digest", " response=geheim", "Subject: late", " order"]
+    invite = "\n".join([*lines, "Content-Type: application/sdp", "", "v=0", "a=crypto:1 geheim", ""]).encode()
+    info = b"INFO sip:a@b SIP/2.0\nContent-Type: application/dtmf-relay\n\nSignal=4\n"
+    for message in (invite, info, b"\r\n\r\n" + invite, b"\n" + invite.replace(b"\n", b"\r\n")):
+        seen = (without_words(message), harmless(message).encode(), without_secrets(message))
+        assert not [one for one in seen if b"geheim" in one]
+        assert not [one for one in seen[:2] if b"order" in one or b"Signal" in one]
+        assert len(seen[0]) == len(seen[2]) == len(message)
 
 
 def test_what_an_agent_tells_by_a_refer_is_not_seen_in_it() -> None:
