@@ -97,6 +97,8 @@ class TrunkFaces:
         self._uses_store = uses_store
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
+        self._order = asyncio.Lock()
+        """Of two readings of the store the later one counts."""
 
     def take_files(self) -> None:
         """Put the trunks of the files in force, without asking a store; raises ConfigError for what cannot be."""
@@ -123,15 +125,16 @@ class TrunkFaces:
 
     async def changed(self) -> None:
         """The API has changed a trunk in the store: what is there now is in force."""
-        store = Store(self._config)
-        try:
-            async with store.read() as unit:
-                rows = await rows_of_trunks(unit)
-        finally:
-            await store.close()
-        self._put_in_force(rows)
-        if self._config.files is FileSync.MIRROR:
-            self._mirror(rows)
+        async with self._order:
+            store = Store(self._config)
+            try:
+                async with store.read() as unit:
+                    rows = await rows_of_trunks(unit)
+            finally:
+                await store.close()
+            self._put_in_force(rows)
+            if self._config.files is FileSync.MIRROR:
+                self._mirror(rows)
 
     async def close(self) -> None:
         """Stop."""
@@ -162,15 +165,16 @@ class TrunkFaces:
 
     async def _take_once(self) -> None:
         files = read_trunk_files(self._directory)
-        store = Store(self._config)
-        try:
-            await store.start()
-            async with store.write() as unit:
-                await self._take_in(unit, files)
-                rows = await rows_of_trunks(unit)
-        finally:
-            await store.close()
-        self._put_in_force(rows)
+        async with self._order:
+            store = Store(self._config)
+            try:
+                await store.start()
+                async with store.write() as unit:
+                    await self._take_in(unit, files)
+                    rows = await rows_of_trunks(unit)
+            finally:
+                await store.close()
+            self._put_in_force(rows)
 
     async def _take_in(self, unit: Unit, files: Mapping[str, FileOfTrunk]) -> None:
         """Files that were edited become rows; rows whose file is gone go, unless the API has changed them since."""

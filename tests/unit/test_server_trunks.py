@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from voicegw import server_trunks as module
 from voicegw.api.key_file import load_key
 from voicegw.api.vault import Vault, trunk_context
 from voicegw.base.errors import ConfigError
 from voicegw.base.metrics import Counters
 from voicegw.dialplan.yaml_lines import ConfigProblems
+from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_desk import TrunkDesk
 from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.server_trunks import TrunkFaces, read_trunk_files
@@ -108,6 +110,33 @@ def test_a_trunk_that_the_api_changed_outlives_its_file(tmp_path: Path) -> None:
         (house.directory / "carrier.yaml").unlink()
         await house.take()
         assert house.usernames == {"carrier": "by api"}
+
+    asyncio.run(story())
+
+
+def test_of_two_changes_in_a_row_the_later_one_stays_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by the API of this node, one by that of another: who has read first must not be done last."""
+    read, put, order = module.rows_of_trunks, TrunkDesk.put_in_force, list[str]()
+
+    async def noted_read(unit: Unit) -> list[Row]:
+        order.append("read")
+        return await read(unit)
+
+    def noted_put(self: TrunkDesk, trunks: Iterable[Trunk]) -> None:
+        order.append("put")
+        put(self, trunks)
+
+    async def story() -> None:
+        house = House(tmp_path)
+        house.write(CARRIER)
+        await house.take()
+        monkeypatch.setattr(module, "rows_of_trunks", noted_read)
+        monkeypatch.setattr(TrunkDesk, "put_in_force", noted_put)
+        faces = house.faces()
+        await asyncio.gather(*(faces.changed() for _ in range(3)))
+        assert order == ["read", "put"] * 3
 
     asyncio.run(story())
 

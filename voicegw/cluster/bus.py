@@ -138,7 +138,14 @@ class Bus:
             except ProviderError:
                 self._queue.extendleft(reversed(batch))
                 return False
+            except asyncio.CancelledError:
+                self._queue.extendleft(reversed(batch))
+                raise
         return True
+
+    async def tell_rest(self) -> None:
+        """What waits, after :meth:`write` was cancelled: the ends of the last calls. Nobody waits for Redis."""
+        await self._write_once()
 
     # ------------------------------------------------------------ hearing
 

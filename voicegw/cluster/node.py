@@ -171,6 +171,7 @@ class ClusterNode:
         self.leases.want(())
         if self.heart.has_contact:
             try:
+                await self.bus.tell_rest()
                 await self.phones.tell()
                 await self.leases.turn()
                 await self._shared.leave(self.owner)

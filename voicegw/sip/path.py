@@ -37,6 +37,11 @@ def proxy_of(path: tuple[str, ...]) -> Address | None:
     return literal_address(NameAddr.parse(path[0]).uri) if path else None
 
 
+def keeps_flows(path: tuple[str, ...]) -> bool:
+    """Whether the proxy next to the phone does its part of RFC 5626 (§5.1: ``ob``); without one we are next to it."""
+    return not path or "ob" in SipUri.parse(NameAddr.parse(path[-1]).uri).params
+
+
 def flow_of(path: tuple[str, ...]) -> Address | None:
     """Where the proxy next to the phone saw it, if that one says so."""
     if not path:

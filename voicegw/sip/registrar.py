@@ -14,7 +14,7 @@ from voicegw.sip.bindings import AskedContact, Binding, read_contacts, read_expi
 from voicegw.sip.grammar import is_fit, quote
 from voicegw.sip.headers import CSeq
 from voicegw.sip.message import Request
-from voicegw.sip.path import read_path
+from voicegw.sip.path import keeps_flows, read_path
 from voicegw.sip.reply import Pairs
 
 
@@ -214,6 +214,7 @@ def _describe(bindings: tuple[Binding, ...], request: Request, now: float) -> Pa
     options = {option.lower() for option in request.headers.values("Supported")}
     if "path" in options:
         pairs += [("Path", value) for value in request.headers.values("Path")]
-    if "outbound" in options and any(one.reg_id and one.instance for one in bindings):
+    has_flow = any(one.reg_id and one.instance for one in bindings)
+    if "outbound" in options and has_flow and keeps_flows(request.headers.values("Path")):
         pairs.append(("Require", "outbound"))
     return tuple(pairs)

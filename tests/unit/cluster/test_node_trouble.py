@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from tests.unit.cluster.house import CONFIG, Member
-from tests.unit.cluster.test_node import BEAT_S, TTL_S, dies, run
+from tests.unit.cluster.test_node import BEAT_S, ENDED, TTL_S, dies, run
 from voicegw.base.errors import ProviderError
+from voicegw.base.ids import CallId
+from voicegw.call import facts as f
 from voicegw.cluster.memory import MemoryHouse, MemoryShared
 from voicegw.cluster.messages import Asked, ConfigChanged, encode
 from voicegw.ports.cluster import Line, PhoneWord
@@ -304,6 +306,26 @@ def test_an_error_of_ours_ends_neither_heartbeats_nor_hearing(caplog: pytest.Log
 
     run(scenario)
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["a task broke"] * 2
+
+
+def test_who_leaves_tells_how_its_last_calls_ended() -> None:
+    async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
+        a.calls("c1")
+        await settle()
+        is_told = asyncio.Event()
+        held_up(a, "tell", is_told)
+        a.calls("c2", ENDED)
+        await settle()
+        is_told.set()
+        a.node.bus.publish(CallId("c1"), f.Entry(1, 0.0, ENDED))
+        await a.node.close()
+        await settle()
+        assert [(call_id, fact) for _, call_id, fact in b.heard[-2:]] == [
+            ("c2", "CallHasEnded"),
+            ("c1", "CallHasEnded"),
+        ]
+
+    run(scenario)
 
 
 def test_a_lease_that_is_not_wanted_any_more_is_given_back_though_another_is_on_its_way() -> None:

@@ -120,6 +120,23 @@ def test_a_device_is_the_same_under_another_address() -> None:
     assert len(second.after) == 2, "another flow of the same device"
 
 
+def test_flows_are_promised_only_where_the_proxy_next_to_the_phone_keeps_them() -> None:
+    """RFC 5626 §6: else the phone would probe a flow that nobody answers for, and register over and over."""
+    desk, device = Desk(), f'{PHONE};+sip.instance="<urn:uuid:1>";reg-id=1'
+    knows = ("Supported", "path, outbound")
+    for cseq, (path, promised) in enumerate(
+        [
+            ("<sip:p1.example;lr;ob>", ["outbound"]),
+            ("<sip:p2.example;lr>, <sip:p1.example;lr;ob>", ["outbound"]),
+            ("<sip:p1.example;lr>", []),
+            ("<sip:p2.example;lr;ob>, <sip:p1.example;lr>", []),
+        ],
+        start=1,
+    ):
+        answer = desk.register(device, cseq=cseq, extra=(("Path", path), knows))
+        assert answer.status == 200 and values(answer, "Require") == promised
+
+
 def test_the_path_is_kept_and_told_to_those_who_know_it() -> None:
     desk = Desk()
     path = ("Path", "<sip:p1.example;lr>, <sip:p2.example;lr>")
