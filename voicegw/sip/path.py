@@ -38,7 +38,7 @@ def proxy_of(path: tuple[str, ...]) -> Address | None:
 
 
 def keeps_flows(path: tuple[str, ...]) -> bool:
-    """Whether the proxy next to the phone does its part of RFC 5626 (§5.1: ``ob``); without one we are next to it."""
+    """Whether the proxy next to the phone does its part of RFC 5626 (§5.1: ``ob``); without one that is us."""
     return not path or "ob" in SipUri.parse(NameAddr.parse(path[-1]).uri).params
 
 
