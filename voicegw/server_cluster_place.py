@@ -10,6 +10,7 @@ from voicegw import __version__
 from voicegw.base.errors import ConfigError
 from voicegw.cluster.node import Place
 from voicegw.config import Config
+from voicegw.sip.address import bracketed
 
 _ANY: Final = ("0.0.0.0", "::")
 
@@ -33,7 +34,7 @@ def _host(name: str, environment: Mapping[str, str]) -> str:
 
 
 def _sip(config: Config, host: str) -> str:
-    return config.cluster.advertise or f"{host or config.sip.listen_ip}:{config.sip.listen_port}"
+    return config.cluster.advertise or f"{host or bracketed(config.sip.listen_ip)}:{config.sip.listen_port}"
 
 
 def _api(config: Config, host: str) -> str:

@@ -29,10 +29,11 @@ def test_it_is_what_is_configured(tmp_path: Path) -> None:
     assert (place.name, place.sip, place.api) == ("a", "10.0.0.11:5080", "https://a.example")
 
 
-def test_it_is_what_it_listens_on_where_nothing_is_written(tmp_path: Path) -> None:
-    config = configured(tmp_path, {}, sip={"listen_ip": "10.0.0.9", "listen_port": 5070})
+@pytest.mark.parametrize(("address", "host"), [("10.0.0.9", "10.0.0.9"), ("2001:db8::7", "[2001:db8::7]")])
+def test_it_is_what_it_listens_on_where_nothing_is_written(tmp_path: Path, address: str, host: str) -> None:
+    config = configured(tmp_path, {}, sip={"listen_ip": address, "listen_port": 5070})
     place = own_place(config, "machine", {})
-    assert (place.name, place.sip, place.api) == ("machine", "10.0.0.9:5070", "http://127.0.0.1:8080")
+    assert (place.name, place.sip, place.api) == ("machine", f"{host}:5070", "http://127.0.0.1:8080")
 
 
 @pytest.mark.parametrize(("address", "host"), [("10.1.2.3", "10.1.2.3"), ("2001:db8::7", "[2001:db8::7]")])
