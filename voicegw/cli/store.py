@@ -116,8 +116,9 @@ async def _export(config: Config, arguments: argparse.Namespace) -> int:
             raise LocalError(
                 "no call of that number; numbers are compared as they were signalled, such as +49301234"
             )
-        tools = await node_files(config).tool_entries(ids, arguments.number or "")
-        await export_zip(store, ids, arguments.file, tools)
+        files = node_files(config)
+        tools = await files.tool_entries(ids, arguments.number or "")
+        await export_zip(store, ids, arguments.file, tools, files)
     print(f"{arguments.file}: {len(ids)} calls")
     return 0
 

@@ -99,9 +99,10 @@ def _keep_capture(part: Path, size: int) -> Path | None:
 def _free_name(path: Path) -> Path:
     """``path``, or a name beside it if that is taken: a recovery never replaces a finished recording."""
     candidate, number = path, 0
+    stem, _, kind = path.name.partition(".")  # a sealed one has two suffixes, by which it is known
     while candidate.exists():
         number += 1
-        candidate = path.with_name(f"{path.stem}.recovered-{number}{path.suffix}")
+        candidate = path.with_name(f"{stem}.recovered-{number}.{kind}".rstrip("."))
     return candidate
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-from sqlalchemy import Row, or_, select, true
+from sqlalchemy import Row, select
 
 from voicegw.ports.tools import LedgerEntry
+from voicegw.storage.erasure import calls_of_number, open_calls_of_number
+from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.store import Store
 from voicegw.storage.tables.calls import call_events, calls
 
@@ -35,16 +37,23 @@ async def exported_calls(store: Store, call_ids: Sequence[str]) -> AsyncIterator
 
 
 async def calls_to_export(store: Store, number: str | None) -> tuple[str, ...]:
-    """All calls of a number, open ones too; None: all there are."""
-    mine = true() if number is None else or_(calls.c.calling == number, calls.c.called == number)
+    """All calls of a number, those that an erasure would reach and open ones too; None: all there are."""
     async with store.read() as unit:
-        return tuple(await unit.connection.scalars(select(calls.c.id).where(mine).order_by(calls.c.id)))
+        if number is None:
+            return tuple(await unit.connection.scalars(select(calls.c.id).order_by(calls.c.id)))
+        ended = await calls_of_number(unit.connection, number)
+        return tuple(sorted((*ended, *await open_calls_of_number(unit.connection, number))))
 
 
 async def export_zip(
-    store: Store, call_ids: Sequence[str], into: Path | IO[bytes], tools: Sequence[LedgerEntry] = ()
+    store: Store,
+    call_ids: Sequence[str],
+    into: Path | IO[bytes],
+    tools: Sequence[LedgerEntry] = (),
+    files: NodeFiles | None = None,
 ) -> None:
     """Write these calls into a ZIP file, with those recordings that lie here, and what tools were asked for them.
+    ``files`` finds all recordings of a call whose media were lost on the way; its record names the last one.
 
     Recordings go in as they are: who may open a sealed one, may open it from there too.
     Raises NotFound and OSError.
@@ -57,13 +66,14 @@ async def export_zip(
         for call_id in call_ids:
             async with store.read() as unit:
                 recording = await unit.calls.recording(call_id)
-            if recording is not None and recording.path:
-                await asyncio.to_thread(_add_recording, archive, Path(recording.path))
+            named = [Path(recording.path)] if recording is not None and recording.path else []
+            await asyncio.to_thread(_add_recordings, archive, call_id, named, files)
 
 
-def _add_recording(archive: zipfile.ZipFile, path: Path) -> None:
-    if path.is_file():
-        archive.write(path, f"recordings/{path.name}")
+def _add_recordings(archive: zipfile.ZipFile, call_id: str, named: Sequence[Path], files: NodeFiles | None) -> None:
+    found = [*named, *(files.recordings_of(call_id) if files is not None else ())]
+    for name, path in {path.name: path for path in found if path.is_file()}.items():
+        archive.write(path, f"recordings/{name}")
 
 
 def _event(row: Row[Any]) -> dict[str, object]:

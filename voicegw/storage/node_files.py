@@ -6,6 +6,7 @@ Erasing a call reaches them all. Where nodes share a database, each sees to the 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,9 @@ from voicegw.storage.spool import SpooledFact
 from voicegw.storage.tool_ledger import entries_in_ledger, erase_in_ledger, forget_in_ledger
 
 _RECORDED = tuple(kind + sealed for kind in (".wav", ".opus") for sealed in ("", ".sealed"))
-_RECORDINGS = tuple(name + part for name in _RECORDED for part in ("", ".part"))
+_AUDIO = re.compile(r"(-\d+)?(\.recovered-\d+)?\.(wav|opus)(\.recovered-\d+)?(\.sealed)?(\.part)?")
+"""What follows a call in the names of its recordings: it has several where a media worker has failed, and recovery
+gives another name to what it finds where one is taken."""
 _CAPTURED = (".pcap", ".pcap.sealed")
 
 
@@ -121,15 +124,22 @@ class NodeFiles:
         old = RejectedFacts(self.spool).remove(lambda fact: fact.wall_ms < logs_before * 1000)
         return ErasedFiles(audio, logs, tools, old)
 
+    def recordings_of(self, call_id: str) -> list[Path]:
+        """Its finished recordings, also those of which no fact tells: what a crash left, and was recovered."""
+        return sorted(path for path in self._audio_of(call_id) if path.suffix != ".part")
+
     def _recordings_of(self, call_id: str) -> Iterator[Path]:
-        """Also what a crash left, of which no fact tells."""
-        for folder in self.recording_folders:
-            for suffix in _RECORDINGS:
-                path = _beside(folder, call_id, suffix)
-                if path is not None and path.exists():
-                    yield path
+        """Also what is not finished, and never will be."""
+        yield from self._audio_of(call_id)
         yield from self.captures_of(call_id)
         yield from self.captures_of(call_id, unfinished=True)
+
+    def _audio_of(self, call_id: str) -> Iterator[Path]:
+        if Path(call_id).name != call_id:
+            return
+        for folder in self.recording_folders:
+            there = folder.glob(f"{escape(call_id)}*")
+            yield from (path for path in there if _AUDIO.fullmatch(path.name.removeprefix(call_id)))
 
     def captures_of(self, call_id: str, *, unfinished: bool = False) -> list[Path]:
         """The packet captures of a call, in the order of their beginnings; or those that are being written."""

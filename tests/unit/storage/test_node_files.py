@@ -40,6 +40,25 @@ def test_a_call_is_erased_wherever_it_left_its_files(files: NodeFiles, tmp_path:
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize("kind", ["wav", "opus"])
+def test_recordings_of_a_call_that_lost_its_media_are_erased_with_it(
+    files: NodeFiles, tmp_path: Path, kind: str
+) -> None:
+    """Each media worker that had the call wrote its own; what no fact tells of was recovered after a crash."""
+    folder = tmp_path / "recordings" / "new"
+    for name in ("-2", "-3", "-12", ".recovered-1", "-2.recovered-1"):
+        for end in ("", ".sealed"):
+            for part in ("", ".part"):
+                (folder / f"a{name}.{kind}{end}{part}").write_bytes(b"x")
+    (folder / f"a-2.{kind}.recovered-1.sealed").write_bytes(b"x")  # as versions of before had it
+    others = {f"aa-2.{kind}", f"a-b-2.{kind}", f"a-2.{kind}.txt", "a2.wav"}
+    for name in others:
+        (folder / name).write_bytes(b"x")
+    found = asyncio.run(files.erase(Scope.RECORDING, ["a"]))
+    assert found.recording_files == 2 + 5 * 4 + 1
+    assert set(left(tmp_path)) == others | {"a.jsonl", "b.wav", "b-1.pcap", "b.jsonl"}
+
+
 def test_what_is_old_goes_from_all_folders(files: NodeFiles, tmp_path: Path) -> None:
     for path in tmp_path.rglob("*.*"):
         os.utime(path, (1.0, 1.0))

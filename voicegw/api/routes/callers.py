@@ -137,7 +137,7 @@ async def export(number: NumberInPath, parts: PartsDep, visitor: Finder) -> Stre
     tools = await parts.files.tool_entries(found.calls, number) if parts.files is not None else ()
     file = await asyncio.to_thread(tempfile.TemporaryFile)  # it has no name: nothing of it is ever left behind
     try:
-        await export_zip(parts.store, found.calls, file, tools)
+        await export_zip(parts.store, found.calls, file, tools, parts.files)
         size = file.tell()
         file.seek(0)
     except BaseException:
