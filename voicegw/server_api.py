@@ -243,7 +243,8 @@ def _nonces(config: Config) -> SharedNonces | None:
 
 def _phones(config: Config, node: Node, open_secret: OpenSecret | None) -> NodePhones:
     assert isinstance(node.gateway, SipGateway)
-    return NodePhones(config.phones, config.store, node.gateway, SystemClock(), open_secret)
+    name = (config.cluster.node or socket.gethostname()) if config.cluster.enabled else ""
+    return NodePhones(config.phones, config.store, node.gateway, SystemClock(), open_secret, node=name)
 
 
 def _loader(current: Callable[[], Config], node: Node, http: HttpClient) -> Load:

@@ -52,6 +52,8 @@ class _Stored(msgspec.Struct, frozen=True):
     instance: str
     reg_id: int
     user_agent: str
+    node: str = ""
+    """Of a cluster, which alone has the way to it; empty where every node has, or where there is one."""
 
 
 class NodePhones:
@@ -64,21 +66,26 @@ class NodePhones:
         gateway: SipGateway,
         clock: Clock,
         open_secret: OpenSecret | None,
+        *,
+        node: str = "",
     ) -> None:
         """``open_secret``: None where there is no API, and so no accounts in the store. Without a domain nothing is
-        kept, until :meth:`use` says one."""
+        kept, until :meth:`use` says one. ``node``: the name of this one of several that have the same store."""
         self.domain = config.domain
         self.realm = config.policy.realm
         self._store_config = store
         self._gateway = gateway
         self._clock = clock
         self._open_secret = open_secret
+        self._node = node
         self._states: dict[str, PhoneState] = {}
         self._changed: dict[str, tuple[Binding, ...]] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._store: Store | None = None
         self._is_started = self._is_stale = False
+        self.is_restored = False
+        """Whether what is stored has been read."""
         self._turn = asyncio.Lock()
         self.on_accounts: Callable[[], None] = lambda: None
         """Told when the API of this node has stored other accounts, for the other nodes."""
@@ -190,6 +197,7 @@ class NodePhones:
         for name, text in stored.items():
             if name not in self._changed:
                 self._gateway.registrar.restore(name, self._revive(text))
+        self.is_restored = True
         self.refresh()
 
     async def _take_accounts(self, store: Store) -> None:
@@ -240,13 +248,15 @@ class NodePhones:
                 instance=one.instance,
                 reg_id=one.reg_id,
                 user_agent=one.user_agent,
+                node="" if one.path else self._node,
             )
             for one in bindings
         ]
         return msgspec.json.encode(stored).decode()
 
     def _revive(self, text: str) -> list[Binding]:
-        """Connections are gone after a restart: what came by one is reached again when it registers anew."""
+        """Connections are gone after a restart: what came by one is reached again when it registers anew. What came
+        to another node directly is that one's."""
         skew = self._clock.wall() - self._clock.monotonic()
         return [
             Binding(
@@ -262,5 +272,5 @@ class NodePhones:
                 one.user_agent,
             )
             for one in msgspec.json.decode(text, type=list[_Stored])
-            if one.transport == Transport.UDP.value
+            if one.transport == Transport.UDP.value and (not self._node or one.node in ("", self._node))
         ]

@@ -58,9 +58,10 @@ def open_secret(phone_id: str, sealed: bytes) -> str:
 class House:
     """A node with its registrar; ``async with`` starts and stops it."""
 
-    def __init__(self, work: Path, config: PhonesConfig = CONFIG) -> None:
+    def __init__(self, work: Path, config: PhonesConfig = CONFIG, *, name: str = "") -> None:
         self.node = Node(phones=config)
-        self.phones = NodePhones(config, stored(work), self.node.gateway, SystemClock(), open_secret)
+        clock = SystemClock()
+        self.phones = NodePhones(config, stored(work), self.node.gateway, clock, open_secret, node=name)
         self.changed = asyncio.Event()
         self.phones.on_change = lambda _state: self.changed.set()
 
@@ -165,6 +166,25 @@ def test_what_the_api_of_one_node_stores_registers_at_the_other_at_once(tmp_path
             await there.lacks("dora")
             assert (await register(device, there.node, "dora")).status != 200
             await followed[1].close()
+        device.gateway.close()
+
+    run(scenario())
+
+
+def test_a_phone_that_registered_directly_at_another_node_is_that_ones_alone(tmp_path: Path) -> None:
+    """Who took it for its own would ask through a NAT that is open for the other one, and forget it for both."""
+
+    async def scenario() -> None:
+        await add(tmp_path, "carl")
+        device = phone()
+        async with House(tmp_path, name="a") as house:
+            await house.knows("carl")
+            assert (await register(device, house.node, "carl")).status == 200
+            await house.knows("carl", registered=True)
+        for name, registered in (("b", False), ("a", True), ("", True)):
+            async with House(tmp_path, name=name) as again:
+                await until(lambda house=again: house.phones.is_restored)  # type: ignore[misc]
+                assert again.phones.snapshot()["carl"].registered is registered
         device.gateway.close()
 
     run(scenario())
