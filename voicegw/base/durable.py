@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import FileIO
 from pathlib import Path
 
 
@@ -13,3 +14,10 @@ def sync_directory(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_whole(file: FileIO, data: bytes) -> None:
+    """All of it. A disk that is nearly full takes a part first, and refuses only the next write. Raises OSError."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]

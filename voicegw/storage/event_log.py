@@ -9,11 +9,12 @@ import logging
 import queue
 import threading
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
+from voicegw.base.durable import write_whole
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import (
@@ -57,7 +58,7 @@ class EventLog:
         self._paths: dict[CallId, Path] = {}
         """Of calls that are not over: where their log was begun. It was with their first fact, or it is not."""
         self._queue: queue.Queue[_Item | None] = queue.Queue()
-        self._files: dict[CallId, BinaryIO] = {}
+        self._files: dict[CallId, FileIO] = {}
         self._failed: set[CallId] = set()
         self._thread: threading.Thread | None = None
         self.use(directory)
@@ -117,7 +118,7 @@ class EventLog:
             open_file = self._files.get(call_id)
             if open_file is None:
                 open_file = self._files[call_id] = path.open("ab", buffering=0)
-            open_file.write(encode_entry(entry))
+            write_whole(open_file, encode_entry(entry))
             if isinstance(entry.data, ConsentWasRefused):
                 open_file.close()
                 del self._files[call_id]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from voicegw.base.durable import write_whole
 from voicegw.storage.spool import SpooledFact, pack, unpack
 
 
@@ -22,9 +23,15 @@ class RejectedFacts:
         self._file = spool / "rejected"
 
     def add(self, facts: Iterable[SpooledFact]) -> None:
-        """Keep these as well."""
-        with self._locked(), self._file.open("ab") as file:
-            file.writelines(map(pack, facts))
+        """Keep these as well, all of them or none: behind half a record nothing could be read."""
+        with self._locked(), self._file.open("ab", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            try:
+                write_whole(file, b"".join(map(pack, facts)))
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
 
     def read(self) -> tuple[SpooledFact, ...]:
         """All of them, in the order in which they were refused."""

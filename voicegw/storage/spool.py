@@ -14,12 +14,13 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from voicegw.base.durable import sync_directory
+from voicegw.base.durable import sync_directory, write_whole
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import RandomBytes, token
 
@@ -173,7 +174,7 @@ class SpoolWriter:
     def __init__(self, directory: SpoolDirectory) -> None:
         self._directory = directory
         self._number = max(directory.segments(), default=0)
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._offset = 0
         self._opened_s = 0.0
         self.first = self._number + 1
@@ -194,9 +195,7 @@ class SpoolWriter:
         try:
             file = self._open()
             data = b"".join(records)
-            left = memoryview(data)
-            while left:  # a disk that is nearly full takes a part, and says so with the next one
-                left = left[file.write(left) :]
+            write_whole(file, data)
             os.fsync(file.fileno())
             self._offset += len(data)
         except OSError:
@@ -210,7 +209,7 @@ class SpoolWriter:
             self._file.close()
             self._file = None
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> FileIO:
         if self._file is not None and self._offset < SEGMENT_BYTES and not self.is_old:
             return self._file
         self.close()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.storage.sample_call import call_id, sample_call
+from tests.unit.storage.small_disk import largest_file
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
 from voicegw.storage import spool
 from voicegw.storage import writer as writer_module
 from voicegw.storage.config import StoreConfig
+from voicegw.storage.rejected import RejectedFacts
 from voicegw.storage.spool import Position, SpoolDirectory, SpooledFact, SpoolWriter, pack, unpack
 from voicegw.storage.writer import StoreWriter
 
@@ -97,17 +96,6 @@ def test_a_spool_belongs_to_one_process_and_keeps_its_name(tmp_path: Path) -> No
     again.close()
 
 
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """The kernel lets files grow to this: like a disk that is nearly full it takes the part that has room."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_disk_that_takes_a_part_of_a_batch_has_taken_none_of_it(tmp_path: Path) -> None:
     directory = SpoolDirectory(tmp_path)
     writer = SpoolWriter(directory)
@@ -120,6 +108,15 @@ def test_a_disk_that_takes_a_part_of_a_batch_has_taken_none_of_it(tmp_path: Path
     assert [one.seq for one in read_all(directory, writer.end)] == [0, 1, 2, 3]
     writer.close()
     directory.close()
+
+
+def test_refused_facts_that_found_room_in_part_hide_none_of_the_later_ones(tmp_path: Path) -> None:
+    rejected = RejectedFacts(tmp_path)
+    rejected.add([fact(0, 1000)])
+    with largest_file(1500), pytest.raises(OSError, match="too large"):
+        rejected.add([fact(1, 1000)])
+    rejected.add([fact(1, 1000)])
+    assert rejected.read() == (fact(0, 1000), fact(1, 1000))
 
 
 def test_a_name_that_could_not_be_written_is_made_at_the_next_start(tmp_path: Path) -> None:
