@@ -10,6 +10,8 @@ from voicegw.gateway.tolls.window import Windows
 from voicegw.gateway.trunk_table import RouteRefused
 
 MINUTE_S: Final = 60
+_LONGEST: Final = 64
+"""Characters of a number that count: a caller may fill a datagram with it, and ten thousand of them are kept."""
 RETRY: Final = (("Retry-After", str(MINUTE_S)),)
 
 
@@ -27,7 +29,8 @@ class NumberRates:
 
     def judge(self, invited: LegInvited, now: float) -> RouteRefused | None:
         """Count a call in; why it is refused, None where it is not."""
-        pairs = [(self._to, invited.called, "to"), (self._from, invited.calling, "from")]
+        called, calling = invited.called[:_LONGEST], invited.calling[:_LONGEST]
+        pairs = [(self._to, called, "to"), (self._from, calling, "from")]
         asked = [(windows, number, way) for windows, number, way in pairs if windows is not None and number]
         for windows, number, way in asked:
             if not windows.has_room(number, now):

@@ -7,6 +7,7 @@ for; where nothing is limited, nothing is asked and no call waits.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
@@ -15,8 +16,11 @@ from voicegw.gateway.tolls.calls import Barred
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_table import RouteRefused
 from voicegw.ports.cluster import Line, LinePool
+from voicegw.sip.uri import escape_user
 
 _TRUNK, _NUMBER = "trunk/", "number/"
+_LONGEST: Final = 200
+"""Characters of a name."""
 
 
 class SharedLines:
@@ -34,11 +38,11 @@ class SharedLines:
         """What a leg needs; ``called`` for a call in, ``tolls`` for one out: places among calls at once."""
         if self._pool is None:
             return ()
-        lines = [] if self._alone else list(tolls)
+        lines = [] if self._alone else [Line(_word(line.name), line.limit) for line in tolls]
         if trunk is not None and trunk.settings.max_calls and not self._alone:
             lines.append(Line(_TRUNK + trunk.name, trunk.settings.max_calls))
         if called and self.per_number:
-            lines.append(Line(_NUMBER + called, self.per_number))
+            lines.append(Line(_NUMBER + _word(called), self.per_number))
         return tuple(lines)
 
     async def take(self, leg_id: LegId, lines: Sequence[Line]) -> None:
@@ -68,3 +72,8 @@ class SharedLines:
         """A leg is called something else from now on."""
         if (holder := self._holders.pop(leg_id, None)) is not None:
             self._holders[name] = holder
+
+
+def _word(text: str) -> str:
+    """What a peer has written, as part of a name: escapes can spell anything, line ends among it."""
+    return escape_user(text)[:_LONGEST]

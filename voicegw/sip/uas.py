@@ -106,7 +106,8 @@ class AnsweringSide:
             self._end_with_bye(call, SipCallInput.ACK_RECEIVED, EndedBy.LOCAL_BYE, now)
             return
         call.advance(SipCallInput.ACK_RECEIVED)
-        if proven is not None:  # a branch is known to who forges an address, our tag only to who got our answer
+        if proven is not None or core.config.peers.is_known(incoming.source):
+            # Who forges an address knows the branch, and our tag only who got our answer.
             core.admission.met(call.handle, incoming.source)
         body = sdp_or_nothing(incoming.request)
         if call.exchange.ours:

@@ -27,6 +27,12 @@ def test_numbers_are_counted_apart_and_only_calls_that_are_taken() -> None:
     assert all(rates.judge(invited("500", ""), 61.0) is None for _ in range(2)), "who is not shown is nobody"
 
 
+def test_no_more_of_a_number_is_kept_than_a_number_has() -> None:
+    rates, long = NumberRates(0, 1), "9" * 60_000
+    assert rates.judge(invited("100", f"{long}1"), 0.0) is None
+    assert rates.judge(invited("100", f"{long}2"), 0.0) is not None, "they are one: their ends are forgotten"
+
+
 def test_without_limits_nobody_is_counted() -> None:
     assert all(NumberRates().judge(invited("100", "1"), 0.0) is None for _ in range(100))
 

@@ -177,3 +177,15 @@ def test_a_line_goes_along_with_the_name_of_its_leg() -> None:
         assert pool.freed == [OUT]
 
     run(scenario())
+
+
+def test_no_caller_makes_two_lines_of_one() -> None:
+    """Redis keeps the names of a leg's lines a line of text each."""
+    shared = SharedLines(Pool(), per_number=5)
+    tolls = [Line("toll/each/49\n50", 3)]
+    for one in shared.wanted(None, "123\nnumber/456\x00" + "7" * 60_000, tolls):
+        assert one.name.isprintable() and len(one.name) < 300
+    assert shared.wanted(None, "+4930123", [Line("toll/each/+4940", 3)]) == (
+        Line("toll/each/+4940", 3),
+        Line("number/+4930123", 5),
+    )

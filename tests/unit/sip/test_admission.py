@@ -142,6 +142,15 @@ def test_an_ack_without_our_tag_proves_nothing() -> None:
     assert [event.ended_by for event in door.events if isinstance(event, CallEnded)] == [EndedBy.NO_ACK]
 
 
+def test_who_is_known_has_a_call_by_an_ack_without_our_tag() -> None:
+    door = Door()
+    door.peers.met.append(PEER.host)
+    door.knock(1)
+    door.answer_all()
+    door.send(datagram("ACK", to_tag="made-up", branch="k1", call_id="Call-ID: k1"))
+    assert door.peers.met == [PEER.host, PEER.host]
+
+
 def test_who_is_called_by_us_is_no_stranger() -> None:
     door = Door()
     handle = door.agent.invite("sip:them@198.51.100.4", "sip:me@192.0.2.2", PEER, OFFER, 0.0)
