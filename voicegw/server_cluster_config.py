@@ -63,7 +63,7 @@ class Followed:
             phones.on_accounts = lambda: self.announce(PHONES, "")
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turn = asyncio.Lock()
+        self._turn, self._installing = asyncio.Lock(), asyncio.Lock()
         self._in_force = ""
         self._newest = ""
         self.announce: Callable[[str, str], None] = lambda _part, _digest: None
@@ -75,9 +75,11 @@ class Followed:
         await self._installer.rehearse(documents)
 
     async def install(self, documents: Documents) -> None:
-        """See the protocol."""
-        await self._installer.install(documents)
-        self._in_force = digest_of(documents)
+        """See the protocol. What is read in the store from now on is older until it has this."""
+        async with self._installing:
+            self._newest = digest_of(documents)
+            await self._installer.install(documents)
+            self._in_force = self._newest
         self.announce(DOCUMENTS, self._in_force)
 
     async def changed_here(self) -> None:
@@ -136,18 +138,27 @@ class Followed:
                 await self._phones.take_accounts()
 
     async def _take_documents(self, digest: str) -> None:
-        store = Store(self._store)
+        while not await self._took_documents(digest):
+            pass
+
+    async def _took_documents(self, digest: str) -> bool:
+        """False where something newer was published while they were read."""
+        store, newest = Store(self._store), self._newest
         try:
             documents = await self._read(store, digest)
         finally:
             await store.close()
         found = digest_of(documents)
-        if found == self._in_force or not documents.agents:
-            return
-        check_all(documents)
-        await self._installer.install(documents)
-        self._in_force = found
+        async with self._installing:
+            if self._newest != newest:
+                return False
+            if found == self._in_force or not documents.agents:
+                return True
+            check_all(documents)
+            await self._installer.install(documents)
+            self._in_force = found
         log.info("what another node has published is in force", extra={"agents": len(documents.agents)})
+        return True
 
     async def _read(self, store: Store, digest: str) -> Documents:
         """What is published, as soon as it is what was announced: then, or last. What is published twice in a row
@@ -156,7 +167,7 @@ class Followed:
         while True:
             async with store.read() as unit:
                 documents = await in_force(unit)
-            awaited = not digest or digest_of(documents) in (digest, self._newest)
+            awaited = digest_of(documents) in (digest, self._newest) or not (digest or self._newest)
             if awaited or self._clock.monotonic() > deadline:
                 return documents
             await asyncio.sleep(_AGAIN_S)

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.api.rig import FakeInstaller
 from tests.unit.gateway.nodes import until
 from voicegw.api.in_force import in_force
-from voicegw.api.installation import AGENT, DIALPLAN
+from voicegw.api.installation import AGENT, DIALPLAN, Documents
 from voicegw.base.clock import Clock, SystemClock
 from voicegw.server_cluster_config import DOCUMENTS, TRUNKS, Followed, FollowedTrunks, digest_of
 from voicegw.storage.config import StoreConfig
@@ -103,6 +103,62 @@ def test_of_two_publications_in_a_row_the_newer_one_is_not_kept_waiting_for_the_
         assert "Second." in b.installer.installed[0].agents["desk"]
 
     run(tmp_path, scenario, ManualClock())
+
+
+class HeldUp(FakeInstaller):
+    """What is put in force first takes until ``goes_on``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def install(self, documents: Documents) -> None:
+        if not self.begun.is_set():
+            self.begun.set()
+            await self.goes_on.wait()
+        await super().install(documents)
+
+
+def test_what_is_published_here_while_another_ones_is_being_put_in_force_stays_in_force(tmp_path: Path) -> None:
+    async def scenario(store: Store, a: Side, b: Side) -> None:
+        a.followed.announce = lambda _part, _digest: None
+        await publish(store, a, "First.")
+        b.followed._installer = installer = HeldUp()
+        b.followed.changed(DOCUMENTS, digest_of(a.installer.installed[0]))
+        await installer.begun.wait()
+        publishing = asyncio.create_task(publish(store, b, "Second."))
+        await asyncio.wait((publishing,), timeout=0.1)  # it may come to its end, or not
+        installer.goes_on.set()
+        await publishing
+        await until(lambda: len(installer.installed) == 2)
+        assert "Second." in installer.installed[-1].agents["desk"]
+
+    run(tmp_path, scenario)
+
+
+def test_what_was_read_before_something_was_published_here_is_not_put_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(store: Store, a: Side, b: Side) -> None:
+        await publish(store, a, "First.")
+        await installed(b, 1)
+        close, is_read, goes_on = Store.close, asyncio.Event(), asyncio.Event()
+
+        async def held_up(self: Store) -> None:
+            monkeypatch.setattr(Store, "close", close)
+            is_read.set()
+            await goes_on.wait()
+            await close(self)
+
+        monkeypatch.setattr(Store, "close", held_up)
+        b.followed.refresh()
+        await is_read.wait()
+        await publish(store, b, "Second.")
+        goes_on.set()
+        await until(lambda: b.trunks.times > 0)  # what was to be looked at after it
+        assert "Second." in b.installer.installed[-1].agents["desk"] and len(b.installer.installed) == 2
+
+    run(tmp_path, scenario)
 
 
 def test_what_is_in_force_already_is_left_alone(tmp_path: Path) -> None:
