@@ -6,8 +6,9 @@ Erasing a call reaches them all. Where nodes share a database, each sees to the 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -20,9 +21,11 @@ from voicegw.storage.spool import SpooledFact
 from voicegw.storage.tool_ledger import entries_in_ledger, erase_in_ledger, forget_in_ledger
 
 _RECORDED = tuple(kind + sealed for kind in (".wav", ".opus") for sealed in ("", ".sealed"))
-_AUDIO = re.compile(r"(-\d+)?(\.recovered-\d+)?\.(wav|opus)(\.recovered-\d+)?(\.sealed)?(\.part)?")
-"""What follows a call in the names of its recordings: it has several where a media worker has failed, and recovery
-gives another name to what it finds where one is taken."""
+_KEPT = re.compile(
+    r"(.+?)(?:\.recovered-\d+)?\.(wav|opus|pcap)(?:\.recovered-\d+)?(?:\.sealed)?(\.part)?"  # recovery renames
+)
+_PART = re.compile(r"-\d+(?:-heads)?$")
+"""Behind a call in the name of a file: captures are several, and recordings where a media worker has failed."""
 _CAPTURED = (".pcap", ".pcap.sealed")
 
 
@@ -104,8 +107,7 @@ class NodeFiles:
     def _erase(self, scope: Scope, call_ids: Sequence[str], number: str, recorded: Sequence[Path]) -> ErasedFiles:
         audio = logs = tools = rejected = 0
         if scope in (Scope.EVERYTHING, Scope.RECORDING):
-            own = [path for id in call_ids for path in self._recordings_of(id)]
-            audio = self._remove(dict.fromkeys([*recorded, *own]))
+            audio = self._remove(dict.fromkeys([*recorded, *self._kept_of(call_ids)]))
         if scope in (Scope.EVERYTHING, Scope.SPOKEN):
             logs = _unlink(_beside(folder, id, ".jsonl") for folder in self._log_folders for id in call_ids)
         if scope is not Scope.RECORDING:
@@ -126,29 +128,22 @@ class NodeFiles:
 
     def recordings_of(self, call_id: str) -> list[Path]:
         """Its finished recordings, also those of which no fact tells: what a crash left, and was recovered."""
-        return sorted(path for path in self._audio_of(call_id) if path.suffix != ".part")
+        names = {path: _KEPT.fullmatch(path.name) for path in self._kept_of([call_id])}
+        return sorted(path for path, name in names.items() if name and name[2] != "pcap" and not name[3])
 
-    def _recordings_of(self, call_id: str) -> Iterator[Path]:
-        """Also what is not finished, and never will be."""
-        yield from self._audio_of(call_id)
-        yield from self.captures_of(call_id)
-        yield from self.captures_of(call_id, unfinished=True)
+    def _kept_of(self, call_ids: Iterable[str]) -> list[Path]:
+        """Recordings and captures of these calls, also what is not finished and never will be. Each folder, of a
+        hundred thousand files, is looked through once, however many calls there are."""
+        ids = frozenset(call_ids)
+        return [path for folder in self.recording_folders for path in _files(folder) if _owners(path.name) & ids]
 
-    def _audio_of(self, call_id: str) -> Iterator[Path]:
-        if Path(call_id).name != call_id:
-            return
-        for folder in self.recording_folders:
-            there = folder.glob(f"{escape(call_id)}*")
-            yield from (path for path in there if _AUDIO.fullmatch(path.name.removeprefix(call_id)))
-
-    def captures_of(self, call_id: str, *, unfinished: bool = False) -> list[Path]:
-        """The packet captures of a call, in the order of their beginnings; or those that are being written."""
+    def captures_of(self, call_id: str) -> list[Path]:
+        """The packet captures of a call, in the order of their beginnings."""
         if Path(call_id).name != call_id:
             return []
-        ends = tuple(f"{end}.part" for end in _CAPTURED) if unfinished else _CAPTURED
         folders, name = self.recording_folders, f"{escape(call_id)}-[0-9]*.pcap*"
         found = (path for folder in folders for path in folder.glob(name))
-        return sorted((path for path in found if path.name.endswith(ends)), key=_part_of)
+        return sorted((path for path in found if path.name.endswith(_CAPTURED)), key=_part_of)
 
     def _remove(self, paths: Iterable[Path]) -> int:
         removed = 0
@@ -157,6 +152,19 @@ class NodeFiles:
                 self.remove(path)
                 removed += 1
         return removed
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return [folder / entry.name for entry in entries]
+
+
+def _owners(name: str) -> frozenset[str]:
+    """Whose recording or capture a file is, by its name; nobody's for all others."""
+    kept = _KEPT.fullmatch(name)
+    return frozenset({kept[1], _PART.sub("", kept[1])}) if kept else frozenset()
 
 
 def _part_of(capture: Path) -> int:

@@ -59,6 +59,20 @@ def test_recordings_of_a_call_that_lost_its_media_are_erased_with_it(
     assert set(left(tmp_path)) == others | {"a.jsonl", "b.wav", "b-1.pcap", "b.jsonl"}
 
 
+def test_many_calls_cost_no_more_looks_at_a_folder_than_one(
+    files: NodeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that starts follows what was erased in a month: with a look for each call that took it hours."""
+    looks: list[object] = []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda *place: looks.append(place) or scan(*place))  # type: ignore[func-returns-value]
+    asyncio.run(files.erase(Scope.RECORDING, ["c"]))
+    one = len(looks)
+    found = asyncio.run(files.erase(Scope.RECORDING, [f"c{number}" for number in range(100)] + ["a", "b"]))
+    assert found.recording_files == 4
+    assert len(looks) - one == one > 0
+
+
 def test_what_is_old_goes_from_all_folders(files: NodeFiles, tmp_path: Path) -> None:
     for path in tmp_path.rglob("*.*"):
         os.utime(path, (1.0, 1.0))
