@@ -203,11 +203,12 @@ class ClusterPart:
             self._hub.publish(call_id, entry, node=node, place=position)
 
     def lost(self, lost: CallsLost, position: str) -> None:
-        """See the protocol. The calls are not this node's: those it knows to be running."""
+        """See the protocol. Calls of this node are running, whatever others had to think while it was cut off."""
         name = Owner.parse(lost.owner).name
         if self._hub is not None:
             for call_id, entry in lost.ended:
-                self._hub.publish(call_id, entry, node=name, place=position)
+                if not self.node.is_here(call_id):
+                    self._hub.publish(call_id, entry, node=name, place=position)
 
     def config(self, changed: ConfigChanged) -> None:
         """See the protocol."""
