@@ -96,9 +96,19 @@ class Maintenance:
         return await self._erase(order, call_ids)
 
     async def round(self) -> Done:
-        """Everything that is due; raises StoreUnavailable."""
-        now, kept = self._now_ms(), self.retention
+        """Everything that is due; raises StoreUnavailable, and OSError or LocalError for a file. That holds up what
+        else is to be erased, and nothing besides."""
+        now = self._now_ms()
         made: list[Certificate] = []
+        try:
+            await self._erase_due(now, made)
+        except (OSError, LocalError):
+            await self._tidy_up(now, made)
+            raise
+        return Done(tuple(made), await self._tidy_up(now, made))
+
+    async def _erase_due(self, now: int, made: list[Certificate]) -> None:
+        kept = self.retention
         has_lines = exists().where(transcripts.c.call_id == calls.c.id)
         has_audio = exists().where(recordings.c.call_id == calls.c.id, recordings.c.deleted_wall_ms.is_(None))
         not_erased = calls.c.erasure_id.is_(None)
@@ -107,6 +117,10 @@ class Maintenance:
         made += await self._due(Scope.RECORDING, kept.recordings_days, has_audio, now)
         await self._forget_files(now)
         await self._follow_others(now)
+
+    async def _tidy_up(self, now: int, made: list[Certificate]) -> Anchor | None:
+        """What is in the database alone: the audit, what is over, and the next anchor."""
+        kept = self.retention
         async with self._store.write() as unit:
             if kept.audit_days:
                 order = Order(Scope.EVERYTHING, "retention of audit details", _ACTOR, now)
@@ -117,7 +131,7 @@ class Maintenance:
             anchor = await make_anchor(unit.connection, now)
         if anchor is not None:
             log.info("calls are anchored", extra={"anchor": anchor.anchor_no, "hash": anchor.hash.hex()})
-        return Done(tuple(made), anchor)
+        return anchor
 
     async def _run(self) -> None:
         await asyncio.sleep(FIRST_S)
