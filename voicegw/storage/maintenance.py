@@ -105,7 +105,8 @@ class Maintenance:
         except (OSError, LocalError):
             await self._tidy_up(now, made)
             raise
-        return Done(tuple(made), await self._tidy_up(now, made))
+        anchor = await self._tidy_up(now, made)
+        return Done(tuple(made), anchor)
 
     async def _erase_due(self, now: int, made: list[Certificate]) -> None:
         kept = self.retention
