@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from voicegw.base.clock import SystemClock
-from voicegw.base.errors import LocalError, VoicegwError
+from voicegw.base.errors import ConfigError, LocalError, VoicegwError
 from voicegw.base.metrics import Counters
 from voicegw.storage.config import RetentionConfig
 from voicegw.storage.erasure import Order, erase
@@ -200,7 +200,7 @@ class Delivery:
                 await work()
             except Refused:
                 raise
-            except (LocalError, OSError) as error:
+            except (LocalError, ConfigError, OSError) as error:  # ConfigError: tables of a newer version
                 if not is_outage:
                     log.error("facts wait in the spool: %s", error)
                     self._counters.add("store_outages")

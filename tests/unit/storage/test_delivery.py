@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,23 @@ def test_a_refusal_that_cannot_be_heeded_now_is_heeded_later(
     writer.close()
     assert not answers
     assert counters.get("store_facts_stored") == len(begun) + 2 + len(sample_call(1))
+
+
+def test_tables_of_a_newer_version_keep_facts_in_the_spool_and_no_longer(
+    tmp_path: Path, counters: Counters
+) -> None:
+    """Where there is no API, or the store was away at the start, nobody else has asked."""
+    make_writer(tmp_path, counters).close()
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as tables, tables:
+        (ours,) = tables.execute("SELECT version_num FROM alembic_version").fetchone()
+        tables.execute("UPDATE alembic_version SET version_num = '9999'")
+    writer = make_writer(tmp_path, counters)
+    append(writer, 0, sample_call(0))
+    assert not writer.settle(0.3)
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as tables, tables:
+        tables.execute("UPDATE alembic_version SET version_num = ?", (ours,))
+    assert writer.settle(PATIENCE_S)
+    writer.close()
 
 
 def test_segments_that_cannot_be_deleted_hold_nothing_up(
