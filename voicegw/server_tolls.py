@@ -15,7 +15,7 @@ from voicegw.base.clock import Clock
 from voicegw.gateway.toll_desk import TollDesk
 from voicegw.gateway.tolls.ledger import Account
 from voicegw.storage.config import StoreConfig
-from voicegw.storage.errors import Conflict, StoreUnavailable
+from voicegw.storage.errors import Refused, StoreUnavailable
 from voicegw.storage.spending import Spent
 from voicegw.storage.store import Store
 
@@ -64,7 +64,7 @@ class NodeTolls:
         try:
             await self._exchange()
             self._is_away = False
-        except (StoreUnavailable, Conflict) as error:
+        except (StoreUnavailable, Refused) as error:
             if not self._is_away:
                 log.warning("toll budgets are this node's alone for now: %s", error)
             self._is_away = True
@@ -104,7 +104,7 @@ class NodeTolls:
         try:
             async with store.write() as unit:
                 await unit.spending.put(amounts, round(self._clock.wall() * 1000))
-        except (StoreUnavailable, Conflict, asyncio.CancelledError):
+        except (StoreUnavailable, Refused, asyncio.CancelledError):
             ledger.keep(changes)
             raise
 

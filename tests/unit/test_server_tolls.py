@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from voicegw.base.ids import LegId
 from voicegw.base.metrics import Counters
@@ -14,6 +17,8 @@ from voicegw.gateway.tolls.calls import Payer, TollCall
 from voicegw.gateway.tolls.config import TollConfig, TollRule
 from voicegw.server_tolls import NodeTolls
 from voicegw.storage.config import StoreConfig
+from voicegw.storage.errors import Refused
+from voicegw.storage.spending import SpendingRepository, Spent
 from voicegw.testing.manual_clock import ManualClock
 
 RULES = TollConfig(
@@ -94,6 +99,29 @@ def test_a_store_that_is_away_keeps_nobody_from_counting(tmp_path: Path) -> None
         await house.tolls.sync()
         assert house.spent() == {"purse/day": 1.0, "month/month": 1.0}
         await house.close()
+
+    asyncio.run(story())
+
+
+def test_what_a_database_refuses_once_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put, refusals = SpendingRepository.put, [Refused("the database refused it: no such character")]
+
+    async def refusing(self: SpendingRepository, amounts: Sequence[Spent], now_wall_ms: int) -> None:
+        if refusals:
+            raise refusals.pop()
+        await put(self, amounts, now_wall_ms)
+
+    async def story() -> None:
+        monkeypatch.setattr(SpendingRepository, "put", refusing)
+        house, other = House(tmp_path, "one"), House(tmp_path, "two")
+        await house.tolls.start()
+        house.talk(50)
+        await house.tolls.sync()
+        await house.tolls.sync()
+        await other.tolls.start()
+        assert (refusals, other.spent()["purse/day"]) == ([], 1.0)
+        await house.close()
+        await other.close()
 
     asyncio.run(story())
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from voicegw.dialplan.compile import Window
 from voicegw.gateway.tolls.calls import Barred, Moment, TollCall
 from voicegw.gateway.tolls.config import TollConfig, TollRule
 from voicegw.gateway.tolls.places import NOWHERE, Place, place_of, with_country_code
 from voicegw.gateway.trunk_numbers import longest_match
+
+_LONGEST: Final = 64
+"""Characters; a caller may write thousands."""
 
 
 class Permit:
@@ -46,7 +51,11 @@ class Permit:
         return None
 
     def key(self, call: TollCall, number: str, place: Place) -> str:
-        """Whose call it is, among those that the rule counts apart."""
+        """Whose call it is, among those that the rule counts apart: as much of it as every store takes as a key."""
+        whose = self._whose(call, number, place)[:_LONGEST]
+        return whose if whose.isprintable() else "".join(filter(str.isprintable, whose))
+
+    def _whose(self, call: TollCall, number: str, place: Place) -> str:
         payer = call.payer
         match self.rule.each:
             case "trunk":

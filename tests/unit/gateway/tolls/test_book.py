@@ -173,6 +173,16 @@ def test_whose_calls_are_counted_apart() -> None:
     assert limit_of(book, call(agent="one")) == ""
 
 
+def test_what_a_caller_writes_is_an_account_that_every_store_takes() -> None:
+    """PostgreSQL takes no NUL, and no key of thousands of characters."""
+    book = house(TollRule("r", each="caller", spend_per_day=9.0), prices={"+49*": 1.0})
+    for leg_id, caller in ((A, "+49\x00\n30"), (B, "7" * 9000)):
+        assert book.begin(leg_id, call(caller=caller), at()) is None
+        book.answered(leg_id, at())
+    whose = [account.key for account in book.ledger.take_changes()]
+    assert whose and all(one.isprintable() and len(one) <= 64 for one in whose)
+
+
 def test_a_burst_of_new_numbers_is_not_put_through_and_known_ones_are() -> None:
     book = house(TollRule("r", new_numbers_per_hour=2))
     for leg, number in ((A, BERLIN), (B, VIENNA)):
