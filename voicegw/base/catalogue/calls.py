@@ -77,7 +77,7 @@ CALLS: Final[tuple[Metric, ...]] = (
     counted("store_facts_unwritable", "Facts that no JSON can hold."),
     counted("store_spool_full", "Facts that were lost because the spool was full.", "store_spool_full_facts"),
     counted("store_spool_errors", "Failures to write to the spool."),
-    counted("store_outages", "Times that the database was away."),
+    counted("store_outages", "Times that the database, or a file beside it, would take nothing."),
     counted("store_calls_lost", "Calls that an earlier process left open."),
     counted("event_log_lines_dropped", "Lines of the plain log of a call that were lost."),
     counted("event_log_write_errors", "Failures to write to the plain log of a call."),
