@@ -59,7 +59,9 @@ def command_lines(page: str) -> Iterator[list[str]]:
     """The words behind ``voicegw`` of each line that a reader would type."""
     for block in blocks(page, "", "sh", "bash", "console"):
         for line in block.replace("\\\n", " ").splitlines():
-            for part in re.split(r"&&|;|\|", re.sub(r" # .*| {4,}.*", "", line.strip())):
+            for part in re.split(
+                r"&&|;|\|", re.sub(r" # .*| {4,}.*", "", re.sub(r"\$\([^)]*\)", "X", line.strip()))
+            ):
                 if found := _CALL.match(part.strip()):
                     yield shlex.split(re.sub(r" >.*", "", found[1] or ""))
 
