@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +17,21 @@ from voicegw.base.errors import VoicegwError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 is success, 1 a failure that is explained on standard error, 2 wrong usage."""
+    """Run one command; 0 is success, 1 a failure that is explained on standard error, 2 wrong usage; 130 and
+    141 as shells count SIGINT and SIGPIPE."""
     arguments = _parser().parse_args(argv)
     try:
-        return int(_import(arguments.command).run(arguments))
+        status = int(_import(arguments.command).run(arguments))
+        sys.stdout.flush()
+        return status
     except VoicegwError as error:
         print(f"voicegw: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads has seen enough (head, less)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still in the buffer goes there
+        return 141
 
 
 def _import(command: str) -> ModuleType:

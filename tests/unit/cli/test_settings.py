@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tests.unit.test_config_classes import keys
@@ -41,3 +45,13 @@ def test_without_a_name_the_sections_are_listed(capsys: pytest.CaptureFixture[st
 def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["settings", "sip.guards"]) == 1
     assert "voicegw settings" in capsys.readouterr().err
+
+
+def test_who_has_read_enough_is_told_no_error() -> None:
+    """As in ``voicegw settings | head``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "voicegw", "settings", "sip"]
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
