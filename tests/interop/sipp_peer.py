@@ -94,7 +94,11 @@ class Sipp:
         if scenario.startswith("-sn "):
             return scenario.split()
         written = scenario.startswith("<")
-        text = scenario if written else Template((SCENARIOS / f"{scenario}.xml").read_text()).substitute(values)
+        text = (
+            scenario
+            if written
+            else Template((SCENARIOS / f"{scenario}.xml").read_text()).substitute({"shown": "sipp"} | values)
+        )
         (self._work / "scenario.xml").write_text(text.replace(_WAITING, UNTIL_TOLD))
         return ["-sf", "scenario.xml"]
 

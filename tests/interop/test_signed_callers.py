@@ -196,7 +196,8 @@ def test_a_forged_weak_or_missing_signature_is_refused_where_the_policy_requires
     header = f"\n{signer.identity(attestation, key=key)}" if key else ""
     values = {
         "max_forwards": "70",
-        "headers": f"\nP-Asserted-Identity: <tel:+{CALLER}>{header}",
+        "shown": f"+{CALLER}",
+        "headers": header,
         "content_type": "application/sdp",
         "status": status,
         "body": "v=0\no=x 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 40000 RTP/AVP 0",
