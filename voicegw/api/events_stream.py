@@ -16,9 +16,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 
+from voicegw.api.event_ring import EventRing, Kept, LiveEvent
 from voicegw.api.live_calls import LiveCall, LiveCalls
 from voicegw.api.permissions import Scope
 from voicegw.api.shared_places import SharedPlaces, numbers_of
@@ -66,30 +68,6 @@ class Envelope(msgspec.Struct, frozen=True):
     at_ms: float
     sent_wall: float
     data: AnyFact | RiskAlert | PhoneChanged | TrunkChanged
-
-
-class LiveEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event ready to be sent, ``text`` as JSON. Thousands are kept, and the collector need not visit them."""
-
-    number: int
-    id: str
-    name: str
-    text: bytes
-
-    @property
-    def frame(self) -> bytes:
-        """As a server-sent event. Made when it is sent, because most of what is kept is never sent again."""
-        return b"id: %b\nevent: %b\ndata: %b\n\n" % (self.id.encode(), self.name.encode(), self.text)
-
-
-class Kept(msgspec.Struct, frozen=True, gc=False):
-    """An event of the ring with what decides who may see it."""
-
-    event: LiveEvent
-    call_id: CallId
-    called: str
-    calling: str
-    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +147,7 @@ class EventHub:
         """``gather_s``: what comes within it is handed out at once, because waking a watcher costs the most."""
         self.calls = calls
         self._counters = counters
-        self._ring: deque[Kept] = deque(maxlen=ring)
+        self._ring = EventRing(ring)
         self._backlog = backlog
         self._boot = boot
         self._wall = wall
@@ -223,7 +201,7 @@ class EventHub:
 
     def use(self, ring: int, backlog: int) -> None:
         """So many events are kept from now on, and may wait for a watcher who comes from now on."""
-        self._ring = deque(self._ring, maxlen=ring)
+        self._ring.resize(ring)
         self._backlog = backlog
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -264,20 +242,23 @@ class EventHub:
         number = self._number_of(after)
         if number is None and (place := self._places.read(after)) is not None:
             return self._replay_from(watcher, place)
-        oldest = self._ring[0].event.number if self._ring else self._number + 1
         seen = -1 if number is None else number
-        missed = [kept.event for kept in self._ring if kept.event.number > seen and watcher.may_see(kept)]
-        for event in missed[-self._backlog :]:
-            watcher.offer(event)
-        return number is None or number + 1 < oldest or len(missed) > self._backlog
+        is_more = self._offer_kept(watcher, seen, range(seen + 1, self._number + 1))
+        return number is None or number + 1 < (self._ring.oldest or self._number + 1) or is_more
 
     def _replay_from(self, watcher: Watcher, place: tuple[int, int]) -> bool:
         """The same for an id of another node."""
         numbers, lost = self._places.after(place)
-        missed = [kept.event for kept in self._ring if kept.event.number in numbers and watcher.may_see(kept)]
-        for event in missed[-self._backlog :]:
+        return self._offer_kept(watcher, min(numbers, default=self._number) - 1, numbers) or lost
+
+    def _offer_kept(self, watcher: Watcher, after: int, numbers: Collection[int]) -> bool:
+        """Those of ``numbers`` that are above ``after``, the newest that may wait; True where there are more."""
+        found = self._ring.newest_first(after)
+        missed = (kept.event for kept in found if kept.event.number in numbers and watcher.may_see(kept))
+        latest = list(islice(missed, self._backlog + 1))
+        for event in reversed(latest[: self._backlog]):
             watcher.offer(event)
-        return lost or len(missed) > self._backlog
+        return len(latest) > self._backlog
 
     def leave(self, watcher: Watcher) -> None:
         """Close a stream."""
@@ -285,9 +266,7 @@ class EventHub:
 
     def forget(self, call_ids: Collection[str]) -> None:
         """These calls were erased: nothing of them is replayed any more. Not a gap: nobody is to have it."""
-        left = [kept for kept in self._ring if kept.call_id not in call_ids]
-        self._ring.clear()
-        self._ring.extend(left)
+        self._ring.forget(call_ids)
 
     def _number_of(self, event_id: str) -> int | None:
         boot, _, number = event_id.partition("@")[0].rpartition("-")
@@ -327,7 +306,7 @@ class EventHub:
             alert = RiskAlert(sign.reason.value, sign.text, sign.points, call.risk.points)
             self._tell(call, entry, alert, wall)
         numbers = range(first, self._number + 1)
-        self._places.note(numbers, None if known.node else (call_id, entry.seq), self._ring[0].event.number)
+        self._places.note(numbers, None if known.node else (call_id, entry.seq), self._ring.oldest or first)
         for listener in self._listeners:
             listener(call_id, entry)
 

@@ -11,7 +11,8 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from voicegw.api.access import Visitor, principal_of
-from voicegw.api.events_stream import LiveEvent, Watcher
+from voicegw.api.event_ring import LiveEvent
+from voicegw.api.events_stream import Watcher
 from voicegw.api.parts import Parts
 from voicegw.api.permissions import Permission
 from voicegw.base.ids import CallId

@@ -85,7 +85,7 @@ def test_a_real_application_asks_its_settings(tmp_path: Path) -> None:
         assert allowed()
         made = rig.post("/v1/users", "anna", json={"name": "bert", "roles": ["auditor"]})
         assert made.json()["link"].startswith("https://voice.example/invitation#")
-        assert rig.parts.hub._ring.maxlen == 3
+        assert rig.parts.hub._ring.size == 3
         put_in_force(rig.app, ApiConfig())
         assert not allowed()
     finally:
@@ -145,7 +145,7 @@ def test_the_live_stream_keeps_as_much_as_it_is_told(tmp_path: Path) -> None:
         async with running(tmp_path, ApiConfig()) as (service, client):
             service.use(replace(service._config, event_ring=7, watcher_backlog=5))
             await client.get("/healthz")
-            assert service.hub._ring.maxlen == 7 and service.hub._backlog == 5
+            assert service.hub._ring.size == 7 and service.hub._backlog == 5
 
     asyncio.run(story())
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from voicegw.api.access import Allow, Visitor, identify
 from voicegw.api.answers import Id, Words, refusals
 from voicegw.api.call_views import LineView
-from voicegw.api.events_stream import LiveEvent
+from voicegw.api.event_ring import LiveEvent
 from voicegw.api.hearing import LIVE, note_hearing
 from voicegw.api.live_calls import LiveCall
 from voicegw.api.parts import Parts, PartsDep
