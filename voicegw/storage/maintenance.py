@@ -42,6 +42,27 @@ _LOOK_BACK_MS = 30 * DAY_MS
 """How far back a node that starts follows what others have erased."""
 _OVERLAP_MS = 3_600_000
 """Clocks of nodes differ, and transactions end later than they say."""
+_STUCK_AT_MOST = 20
+"""Calls of a round whose files stay. More: it is the disk, and the other calls would not fare better."""
+
+
+class _Stuck:
+    """Calls of one round whose files cannot be removed, and why."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, OSError | LocalError] = {}
+
+    def add(self, call_id: str, error: OSError | LocalError) -> None:
+        """Raises what it is given where there are too many already."""
+        self.calls[call_id] = error
+        if len(self.calls) > _STUCK_AT_MOST:
+            raise error
+
+    def raise_any(self) -> None:
+        """LocalError that names the first and says how many there are."""
+        if self.calls:
+            call_id, error = next(iter(self.calls.items()))
+            raise LocalError(f"{error} (call {call_id}; due here are {len(self.calls)} like it)") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +117,8 @@ class Maintenance:
         return await self._erase(order, call_ids)
 
     async def round(self) -> Done:
-        """Everything that is due; raises StoreUnavailable, and OSError or LocalError for a file. That holds up what
-        else is to be erased, and nothing besides."""
+        """Everything that is due; raises StoreUnavailable, and OSError or LocalError for a file. That holds up the
+        call it belongs to, and nothing besides, unless it is one of many."""
         now = self._now_ms()
         made: list[Certificate] = []
         try:
@@ -113,11 +134,13 @@ class Maintenance:
         has_lines = exists().where(transcripts.c.call_id == calls.c.id)
         has_audio = exists().where(recordings.c.call_id == calls.c.id, recordings.c.deleted_wall_ms.is_(None))
         not_erased = calls.c.erasure_id.is_(None)
-        made += await self._due(Scope.EVERYTHING, kept.events_days, not_erased, now)
-        made += await self._due(Scope.SPOKEN, kept.transcripts_days, has_lines, now)
-        made += await self._due(Scope.RECORDING, kept.recordings_days, has_audio, now)
+        stuck = _Stuck()
+        await self._due(Scope.EVERYTHING, kept.events_days, not_erased, now, made, stuck)
+        await self._due(Scope.SPOKEN, kept.transcripts_days, has_lines, now, made, stuck)
+        await self._due(Scope.RECORDING, kept.recordings_days, has_audio, now, made, stuck)
+        await self._follow_others(now, stuck)
         await self._forget_files(now)
-        await self._follow_others(now)
+        stuck.raise_any()
 
     async def _tidy_up(self, now: int, made: list[Certificate]) -> Anchor | None:
         """What is in the database alone: the audit, what is over, and the next anchor."""
@@ -145,12 +168,20 @@ class Maintenance:
                 log.error("what is due cannot be erased: %s", error)
             await asyncio.sleep(INTERVAL_S)
 
-    async def _due(self, scope: Scope, days: int, there: ColumnElement[bool], now: int) -> list[Certificate]:
-        made: list[Certificate] = []
+    async def _due(
+        self,
+        scope: Scope,
+        days: int,
+        there: ColumnElement[bool],
+        now: int,
+        made: list[Certificate],
+        stuck: _Stuck,
+    ) -> None:
         order = Order(scope, f"retention of {scope.value} after {days} days", _ACTOR, now)
         while days:
             old: list[Any] = [calls.c.started_wall_ms < now - days * DAY_MS]
             old.append(calls.c.state != StoredState.OPEN.value)
+            old.append(calls.c.id.not_in(list(stuck.calls)))
             if self._node is not None:
                 old.append(calls.c.node == self._node)
             query = select(calls.c.id).where(*old, there).order_by(calls.c.started_wall_ms).limit(_BATCH_CALLS)
@@ -158,8 +189,21 @@ class Maintenance:
                 call_ids = list(await unit.connection.scalars(query))
             if not call_ids:
                 break
+            await self._erase_all(order, call_ids, made, stuck)
+
+    async def _erase_all(
+        self, order: Order, call_ids: Sequence[str], made: list[Certificate], stuck: _Stuck
+    ) -> None:
+        """By halves where a file is in the way, down to the call that it belongs to."""
+        try:
             made.append(await self._erase(order, call_ids))
-        return made
+        except (OSError, LocalError) as error:
+            if len(call_ids) == 1:
+                stuck.add(call_ids[0], error)
+                return
+            middle = len(call_ids) // 2
+            await self._erase_all(order, call_ids[:middle], made, stuck)
+            await self._erase_all(order, call_ids[middle:], made, stuck)
 
     async def _erase(self, order: Order, call_ids: Sequence[str]) -> Certificate:
         async with self._store.read() as unit:
@@ -181,17 +225,26 @@ class Maintenance:
             captures_before=_before_s(now, kept.captures_days),
         )
 
-    async def _follow_others(self, now: int) -> None:
-        """Erase here what was erased elsewhere since the last round: its recordings may lie on this disk."""
+    async def _follow_others(self, now: int, stuck: _Stuck) -> None:
+        """Erase here what was erased elsewhere since the last round: its recordings may lie on this disk.
+
+        What a file was in the way of is tried again in the next round.
+        """
         since = self._followed_wall_ms - _OVERLAP_MS
         query = select(erasures.c.certificate_json).where(erasures.c.made_wall_ms >= since)
         async with self._store.read() as unit:
             written = list(await unit.connection.scalars(query))
+        is_whole = True
         for certificate in map(decode, written):
             call_ids = [one.call_id for one in certificate.calls]
-            if call_ids:
-                await self._files.erase(Scope(certificate.scope), call_ids)
-        self._followed_wall_ms = now
+            try:
+                if call_ids:
+                    await self._files.erase(Scope(certificate.scope), call_ids)
+            except (OSError, LocalError) as error:
+                stuck.add(call_ids[0], error)
+                is_whole = False
+        if is_whole:
+            self._followed_wall_ms = now
 
     def _now_ms(self) -> int:
         return round(self._clock.wall() * 1000)

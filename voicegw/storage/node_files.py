@@ -9,7 +9,6 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from glob import escape
@@ -146,12 +145,7 @@ class NodeFiles:
         return sorted((path for path in found if path.name.endswith(_CAPTURED)), key=_part_of)
 
     def _remove(self, paths: Iterable[Path]) -> int:
-        removed = 0
-        for path in paths:
-            with suppress(FileNotFoundError):
-                self.remove(path)
-                removed += 1
-        return removed
+        return _each(paths, self.remove)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -184,12 +178,22 @@ def _beside(folder: Path, call_id: str, suffix: str) -> Path | None:
 
 
 def _unlink(paths: Iterable[Path | None]) -> int:
-    removed = 0
+    return _each(filter(None, paths), Path.unlink)
+
+
+def _each(paths: Iterable[Path], remove: Callable[[Path], object]) -> int:
+    """How many were there. One that stays keeps no other; then the first such error is raised at the end."""
+    removed, fault = 0, None
     for path in paths:
-        with suppress(FileNotFoundError):
-            if path is not None:
-                path.unlink()
-                removed += 1
+        try:
+            remove(path)
+            removed += 1
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            fault = fault or error
+    if fault is not None:
+        raise fault
     return removed
 
 
