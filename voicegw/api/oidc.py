@@ -152,7 +152,7 @@ class OidcClient:
             form["client_secret"] = self._secret
         try:
             answer = await self._http.post(metadata.token_endpoint, data=form, timeout=_TIMEOUT_S)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise OidcRefused("the provider does not answer", retryable=True) from error
         if answer.status_code != httpx.codes.OK:
             log.warning(
@@ -213,7 +213,7 @@ class OidcClient:
         try:
             answer = await self._http.get(url, timeout=_TIMEOUT_S)
             answer.raise_for_status()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise OidcRefused("the provider does not answer", retryable=True) from error
         return answer.content
 

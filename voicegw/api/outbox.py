@@ -119,6 +119,6 @@ class Outbox:
             }
             answer = await self._http.post(subscription.url, content=body, headers=headers, timeout=TIMEOUT_S)
             status, error = answer.status_code, "" if answer.is_success else f"HTTP {answer.status_code}"
-        except (httpx.HTTPError, httpx.InvalidURL, LocalError) as failure:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, LocalError) as failure:
             status, error = 0, f"{type(failure).__name__}: {failure}"[:500]
         return _Outcome(status, error, round((time.perf_counter() - started) * 1000))

@@ -14,6 +14,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -175,18 +177,18 @@ class ApiService:
     async def start(self) -> None:
         """Take the port and start the thread. The store need not be there yet.
 
-        Raises LocalError where the port is taken or the certificate cannot be used.
+        Raises LocalError where the port is taken, the certificate cannot be used, or the thread breaks.
         """
         _try_certificate(self._config)
         listener = _listen(self._config)
         self.port = listener.getsockname()[1]
         bridge = Bridge(asyncio.get_running_loop())
-        started = threading.Event()
+        started: Future[None] = Future()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._run(listener, bridge, started)), name="api", daemon=True
+            target=self._serve, args=(listener, bridge, started), name="api", daemon=True
         )
         self._thread.start()
-        await asyncio.to_thread(started.wait)
+        await asyncio.wrap_future(started)
         log.info("the console is at %s/console", self._url(), extra={"port": self.port})
         if self._config.exposed:
             log.warning("the API listens on %s without TLS of its own", self._config.listen_host)
@@ -220,13 +222,26 @@ class ApiService:
         if self._thread is None or self._loop is None or self._server is None:
             return
         server = self._server
-        self._loop.call_soon_threadsafe(lambda: _stop(server, self.hub))
+        with suppress(RuntimeError):  # the thread has broken, and its loop is closed
+            self._loop.call_soon_threadsafe(lambda: _stop(server, self.hub))
         await asyncio.to_thread(self._thread.join)
         self._thread = None
 
     # ------------------------------------------------------------ in the API's thread
 
-    async def _run(self, listener: socket.socket, bridge: Bridge, started: threading.Event) -> None:
+    def _serve(self, listener: socket.socket, bridge: Bridge, started: Future[None]) -> None:
+        """The thread. What ends it is told to who waits for it to start, or else in the log: nobody else would."""
+        try:
+            with listener:
+                asyncio.run(self._run(listener, bridge, started))
+        except Exception as error:  # one of the three boundaries of DESIGN §6
+            log.exception("the API has ended; calls go on without it until the node is started again")
+            if started.done():
+                self.counters.add("api_failed")
+            else:
+                started.set_exception(LocalError(f"the API cannot start: {type(error).__name__}: {error}"))
+
+    async def _run(self, listener: socket.socket, bridge: Bridge, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         store, passwords = Store(self._store_config), Passwords()
         async with httpx.AsyncClient(follow_redirects=False) as http:
@@ -235,8 +250,8 @@ class ApiService:
             self._app = create_app(parts)
             self._server = uvicorn.Server(_uvicorn(self._config, self._app))
             self.hub.attach(self._loop)
-            started.set()
-            aside = [asyncio.create_task(self._keep_store(parts, http))]
+            started.set_result(None)
+            aside = [asyncio.create_task(self._keep_on(parts, http))]
             try:
                 await self._server.serve([listener])
             finally:
@@ -297,6 +312,16 @@ class ApiService:
             return None
         config, legs = self._config.browser_audio, self._wiring.browsers
         return BrowserAudio(config, legs, bridge, self._clock, self._random, self.counters, self._secrets.ice)
+
+    async def _keep_on(self, parts: Parts, http: httpx.AsyncClient) -> None:
+        """What breaks beside the requests begins anew: webhooks go on, and somebody hears of it."""
+        while True:
+            try:
+                return await self._keep_store(parts, http)
+            except Exception:  # one of the three boundaries of DESIGN §6
+                self.counters.add("api_work_broken")
+                log.exception("the API's work with the store broke and begins anew", extra={"in_s": _STORE_AGAIN_S})
+            await asyncio.sleep(_STORE_AGAIN_S)
 
     async def _keep_store(self, parts: Parts, http: httpx.AsyncClient) -> None:
         """Bring the store up, however long it takes; then say how to begin, and carry webhooks."""

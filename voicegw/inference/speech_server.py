@@ -67,6 +67,6 @@ def refusal(provider: str, response: httpx.Response, body: bytes) -> ProviderErr
     return ProviderError(provider, f"HTTP {response.status_code}: {text}".rstrip(": "), retryable=retryable)
 
 
-def broken(provider: str, error: httpx.HTTPError) -> ProviderError:
+def broken(provider: str, error: httpx.HTTPError | UnicodeError) -> ProviderError:
     """The error for an answer that did not come, or broke off."""
     return ProviderError(provider, str(error) or type(error).__name__, retryable=True)

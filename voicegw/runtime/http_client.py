@@ -49,7 +49,7 @@ class HttpxClient:
                 return await self._exchange(method, url, headers, json_body)
         except TimeoutError:
             raise ProviderError("webhook", f"no answer from {url} within {timeout_s} s", retryable=True) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             reason = str(error) or type(error).__name__
             raise ProviderError("webhook", f"{url}: {reason}", retryable=True) from error
 

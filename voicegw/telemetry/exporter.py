@@ -143,7 +143,7 @@ class TraceExporter:
         """What is wrong, or "", and whether that may pass."""
         try:
             answer = client.post(self._destination.url, content=body, timeout=timeout_s)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             return f"{type(error).__name__}: {error}", True
         if answer.is_success:
             return "", False

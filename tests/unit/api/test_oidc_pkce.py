@@ -101,3 +101,16 @@ def test_a_code_is_worth_nothing_without_the_verifier() -> None:
 def test_a_token_of_another_login_is_refused() -> None:
     with pytest.raises(OidcRefused, match="another login"):
         log_in(Provider(), {"nonce": "another"})
+
+
+@pytest.mark.parametrize("issuer", ["https://xn--a", "https://login.example.com:port"])
+def test_a_provider_whose_address_is_none_does_not_answer(issuer: str) -> None:
+    async def story() -> None:
+        async with httpx.AsyncClient() as http:
+            client = OidcClient(
+                OidcConfig(issuer, "voicegw"), "", "https://here/back", lambda count: bytes(count), http
+            )
+            with pytest.raises(OidcRefused, match="does not answer"):
+                await client.begin()
+
+    asyncio.run(story())

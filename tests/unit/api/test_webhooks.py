@@ -101,6 +101,19 @@ def test_what_does_not_answer_is_a_failure_with_a_reason(rig: Rig) -> None:
     assert (tries[0]["status"], tries[0]["error"]) == (0, "ConnectError: nobody listens")
 
 
+def test_an_address_that_is_no_name_holds_up_no_other(rig: Rig) -> None:
+    """``xn--a`` stands for no letters that a name may have: httpx says so by an error that is none of its own."""
+    receiver, outbox = subscribed(rig, "CallHasEnded")
+    body = {"name": "odd", "url": "http://xn--a/calls", "kinds": ["CallHasEnded"], "secret": SECRET}
+    odd = rig.post("/v1/webhooks", "ada", json=body).json()["id"]
+    rig.call(0)
+    assert rig.run(outbox.deliver_due()) == 2
+    assert len(receiver.came) == 1
+    [pending] = rig.get(f"/v1/webhooks/{odd}/deliveries", "ada").json()["items"]
+    tries = rig.get(f"/v1/webhooks/{odd}/deliveries/{pending['id']}", "ada").json()["tries"]
+    assert pending["state"] == "pending" and "InvalidCodepoint" in tries[0]["error"]
+
+
 def test_a_webhook_that_is_off_or_gone_is_told_nothing(rig: Rig) -> None:
     receiver, outbox = subscribed(rig)
     webhook = rig.get("/v1/webhooks", "ada").json()["items"][0]

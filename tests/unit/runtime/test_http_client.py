@@ -86,6 +86,6 @@ def test_nobody_there_and_no_address_at_all() -> None:
         finally:
             await client.close()
 
-    for url in ("http://127.0.0.1:1/", "not a url"):
+    for url in ("http://127.0.0.1:1/", "not a url", "http://xn--a/", "http://h/\ud800"):
         with pytest.raises(ProviderError):
             asyncio.run(run(url))

@@ -35,12 +35,17 @@ class Bench:
     """An exporter and the collector of its requests; ``answer`` may block, fail or refuse."""
 
     def __init__(
-        self, answer: Callable[[], httpx.Response], *, queue_calls: int = 4, timeout_s: float = 5.0
+        self,
+        answer: Callable[[], httpx.Response],
+        *,
+        queue_calls: int = 4,
+        timeout_s: float = 5.0,
+        url: str = "http://c:4318/v1/traces",
     ) -> None:
         self.requests: list[httpx.Request] = []
         self.counters = Counters()
         self._answer = answer
-        destination = Destination("http://c:4318/v1/traces", {"X-Key": "k"}, timeout_s, queue_calls, 0.01)
+        destination = Destination(url, {"X-Key": "k"}, timeout_s, queue_calls, 0.01)
         self.exporter = TraceExporter(destination, encoded, self.counters, httpx.MockTransport(self._handle))
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
@@ -97,6 +102,14 @@ def test_nobody_waits_for_a_collector_that_hangs_and_what_is_too_much_is_counted
     assert bench.counters.get("traces_dropped_full") == 3
     hangs.set()
     bench.wait("traces_sent", 3)
+    bench.close()
+
+
+def test_a_collector_whose_name_is_none_is_told_of_each_time() -> None:
+    bench = Bench(lambda: OK, url="http://xn--a:4318/v1/traces", timeout_s=0.05)
+    for number in (1, 2):
+        bench.exporter.put(traced())
+        bench.wait("traces_dropped_failed", number)
     bench.close()
 
 

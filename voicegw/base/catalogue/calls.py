@@ -88,6 +88,8 @@ CALLS: Final[tuple[Metric, ...]] = (
     level("store_spool_limit_bytes", "How large the spool may be."),
     # ------------------------------------------------------------ the API
     counted("api_start_failed", "Times that the API could not start.", "api_starts_failed"),
+    counted("api_failed", "Times that the API ended by itself.", "api_failures"),
+    counted("api_work_broken", "Times that webhooks broke by a fault of ours, and began anew.", "api_works_broken"),
     counted(
         "api_key_refused", "Times that the store had another key of secrets than this node.", "api_keys_refused"
     ),

@@ -169,7 +169,7 @@ class TranscriptionStream:
         try:
             async with self._http.stream("POST", place, data=form, files=files, headers=headers) as response:
                 return response, await _limited(response)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, UnicodeError) as error:
             raise broken(NAME, error) from error
 
     def _final(self, answer: _Transcript, spent_ms: float) -> AsrFinal:

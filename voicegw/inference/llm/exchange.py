@@ -43,8 +43,8 @@ class Exchange:
                 response = await self._post(url, body)
         except TimeoutError:
             raise ProviderError(self._provider, self._patience.reason(), retryable=True) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            fixed = isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol))
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            fixed = isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError))
             raise ProviderError(self._provider, f"{url}: {_text(error)}", retryable=not fixed) from error
         self._response = response
         self._pieces = response.aiter_bytes()

@@ -88,7 +88,7 @@ class HttpSource:
                 if response.status_code == _NOT_FOUND:
                     response = stack.enter_context(self._http.stream("GET", second, headers=headers))
                 yield Download(_begin(response, offset), response.iter_raw())
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             reason = str(error) or type(error).__name__
             message = f"{self._base}: {reason}. Is there a network? Without one: --from DIRECTORY"
             raise ProviderError("mirror", message, retryable=isinstance(error, httpx.TransportError)) from error

@@ -86,7 +86,7 @@ class OpenAiSpeech:
                 return await http.send(sent, stream=True)
         except TimeoutError:
             raise self._late("answer", self._config.first_audio_timeout_s) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, UnicodeError) as error:
             raise broken(NAME, error) from error
 
     def _body(self, request: TtsRequest) -> dict[str, Any]:
