@@ -12,6 +12,7 @@ from voicegw.agents.entities.slot import Value
 from voicegw.agents.flow_model import JsonTemplate, WebhookStep
 from voicegw.agents.template import Variable, Variables, parse_template, plain
 from voicegw.base.errors import ProviderError
+from voicegw.base.texts import whole
 from voicegw.ports.http import HttpClient, HttpResponse
 
 MAX_TEXT_CHARS = 2000
@@ -97,7 +98,7 @@ def _scalar(value: object) -> Value | None:
     if isinstance(value, Decimal | float):
         number = Decimal(str(value))
         return number if number.is_finite() else None
-    return value[:MAX_TEXT_CHARS] if isinstance(value, str) else None
+    return whole(value[:MAX_TEXT_CHARS]) if isinstance(value, str) else None
 
 
 def _fill(body: JsonTemplate, variables: Variables) -> object:

@@ -26,6 +26,7 @@ from voicegw.api.permissions import Scope
 from voicegw.api.shared_places import SharedPlaces, numbers_of
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
+from voicegw.base.texts import encoded
 from voicegw.call.facts import AnyFact, Entry
 from voicegw.cluster.roll import Absent
 
@@ -344,7 +345,7 @@ class EventHub:
         self._number += 1
         name = type(data).__name__
         event_id = self._id(self._number)
-        text = self._encoder.encode(Envelope(event_id, call_id, seq, at_ms, wall, data))
+        text = encoded(self._encoder, Envelope(event_id, call_id, seq, at_ms, wall, data))
         return LiveEvent(self._number, event_id, name, text)
 
     def _id(self, number: int) -> str:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from voicegw.base.ids import CallId, UtteranceId
+from voicegw.base.texts import encoded
 from voicegw.call.capture_facts import CaptureHasEnded, CaptureHasStarted
 from voicegw.call.fact import Fact
 from voicegw.call.line_facts import (
@@ -459,7 +460,7 @@ _decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 
 def encode_entry(entry: Entry) -> bytes:
     """One JSON line, with its newline."""
-    return _encoder.encode(entry) + b"\n"
+    return encoded(_encoder, entry) + b"\n"
 
 
 def decode_entry(line: bytes) -> Entry:

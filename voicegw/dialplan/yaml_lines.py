@@ -15,6 +15,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from voicegw.base.errors import ConfigError
+from voicegw.base.texts import whole
 
 YamlValue: TypeAlias = "bool | int | float | str | list[YamlValue] | dict[str, YamlValue] | None"
 Path: TypeAlias = tuple[str | int, ...]
@@ -125,7 +126,12 @@ class _Builder:
     def _key(self, node: Node) -> str:
         if not isinstance(node, ScalarNode):
             raise self._at(node, "a key must be a word or a number", "quote it")
-        return str(node.value)
+        return self._readable(node, str(node.value))
+
+    def _readable(self, node: Node, text: str) -> str:
+        if whole(text) != text:
+            raise self._at(node, "half of a surrogate pair is no character", "write the character itself")
+        return text
 
     def _scalar(self, node: Node) -> YamlValue:
         if node.tag.rsplit(":", 1)[-1] not in ("bool", "null", "int", "float", "str"):
@@ -134,7 +140,7 @@ class _Builder:
             value: YamlValue = self._loader.construct_object(node)
         except (ValueError, KeyError):
             raise self._at(node, f"{node.value!r} is not a {node.tag.rsplit(':', 1)[-1]}") from None
-        return value
+        return self._readable(node, value) if isinstance(value, str) else value
 
     def _at(self, node: Node, message: str, fix: str = "") -> ConfigError:
         return ConfigError(message, file=self._document.file, line=node.start_mark.line + 1, fix=fix)

@@ -122,12 +122,15 @@ def _claims(token: str) -> Passport | None:
     if not isinstance(data, dict):
         return None
     return Passport(
-        _word(data.get("attest")), _word(data.get("origid")), _number(data.get("orig")), _number(data.get("dest"))
+        _letter(_word(data.get("attest"))),
+        _word(data.get("origid")),
+        _number(data.get("orig")),
+        _number(data.get("dest")),
     )
 
 
 def _word(value: object) -> str:
-    return value[:64] if isinstance(value, str) else ""
+    return value[:64] if isinstance(value, str) and value.isascii() and value.isprintable() else ""
 
 
 def _number(value: object) -> str:

@@ -123,7 +123,7 @@ class EventLog:
                 open_file.close()
                 del self._files[call_id]
                 _forget_before(path, entry.seq)
-        except OSError as error:
+        except (OSError, TypeError, ValueError) as error:  # the disk, or a fact that no JSON can hold
             self._counters.add("event_log_write_errors")
             if call_id not in self._failed:
                 self._failed.add(call_id)

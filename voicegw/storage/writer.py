@@ -213,10 +213,11 @@ class StoreWriter:
         self._is_full = full
 
     def _spooled(self, call_id: CallId, entry: Entry, wall_ms: int) -> SpooledFact | None:
+        kind = type(entry.data).__name__
         try:
             content = encode_entry(entry)[:-1]
-        except UnicodeEncodeError:  # a lone surrogate, from a peer that sends no UTF-8
+        except (TypeError, ValueError) as error:  # a fault of ours, and of one fact
             self._counters.add("store_facts_unwritable")
+            log.error("a fact cannot be written: %s", error, extra={"call_id": call_id, "fact": kind})
             return None
-        kind = type(entry.data).__name__
         return SpooledFact(call_id, entry.seq, kind, wall_ms, self._random(SALT_BYTES), content)

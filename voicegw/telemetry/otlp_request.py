@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from voicegw.base.personal import PersonalView
+from voicegw.base.texts import whole
 from voicegw.call.facts import CallWasOffered
 from voicegw.ports.tracing import Value
 from voicegw.telemetry.call_spans import TracedCall, spans_of
@@ -89,5 +90,5 @@ def _pairs(attributes: Mapping[str, Value]) -> Iterator[KeyValue]:
             case float():
                 written = AnyValue(double_value=value)
             case _:
-                written = AnyValue(string_value=value)
+                written = AnyValue(string_value=whole(value))
         yield KeyValue(key=name, value=written)

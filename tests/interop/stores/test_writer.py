@@ -167,9 +167,17 @@ def test_texts_that_no_database_takes_do_no_harm(config: StoreConfig) -> None:
     assert verdict.whole
 
 
-def test_a_fact_that_is_no_unicode_is_counted_and_harms_no_other(config: StoreConfig) -> None:
+def test_half_an_emoji_is_made_whole(config: StoreConfig) -> None:
     entries = sample_call()
     entries[3] = Entry(3, 300.0, KeyWasPressed("\ud800"))
+    counters = stored(config, [(call_id(), entries)])
+    assert detail(config, "c0")[1] == Verdict((), len(entries), 0, sealed=True)
+    assert counters.get("store_facts_unwritable") == 0
+
+
+def test_a_fact_that_no_json_can_hold_is_counted_and_harms_no_other(config: StoreConfig) -> None:
+    entries = sample_call()
+    entries[3] = Entry(3, 300.0, KeyWasPressed(object()))  # type: ignore[arg-type]
     counters = stored(config, [(call_id(), entries)])
     assert detail(config, "c0")[1] == Verdict((), len(entries) - 1, 1, sealed=True)
     assert counters.get("store_facts_unwritable") == 1

@@ -268,6 +268,14 @@ def test_a_webhook_sends_and_saves(talk: Talk) -> None:
     assert talk.last[1] == WebhookReturned("menu", 200)
 
 
+def test_half_an_emoji_in_an_answer_can_be_spoken_and_written(talk: Talk) -> None:
+    """What a system leaves that cuts texts by UTF-16: valid JSON, and no text that an engine or a log can take."""
+    url = "http://api.test/menus/2026-03-06"
+    talk.http.answers[url] = HttpResponse(200, {}, '{"dishes": [{"name": "soup \\ud83d", "price": 3.5}]}')
+    said = at_check(talk).say("yes") and talk.say("the menu")
+    assert said is not None and said.encode().startswith(b"Today we have soup")
+
+
 @pytest.mark.parametrize(
     ("answer", "status", "error"),
     [

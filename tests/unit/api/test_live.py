@@ -19,6 +19,7 @@ from voicegw.api.live_calls import LiveCalls
 from voicegw.api.permissions import EVERYTHING, Scope
 from voicegw.base.ids import CallId
 from voicegw.base.metrics import Counters
+from voicegw.call.facts import Entry, KeyWasPressed
 
 
 class Stream:
@@ -259,3 +260,20 @@ def test_phones_and_trunks_are_told_of_to_those_without_limits(watched: Rig) -> 
         await limited.leave()
 
     watched.run(body())
+
+
+def test_an_event_with_half_an_emoji_is_told_and_holds_up_no_other() -> None:
+    async def body() -> None:
+        hub = EventHub(LiveCalls(), Counters(), ring=100, backlog=50, boot="b")
+        hub.attach(asyncio.get_running_loop())
+        watcher, _ = hub.watch(EVERYTHING, None, None)
+        entries = sample_call(0)
+        entries[3] = Entry(3, 300.0, KeyWasPressed("\ud83d"))
+        for entry in entries:
+            hub.publish(CallId("c0"), entry)
+        told: list[bytes] = []
+        while len(told) < len(entries):
+            told += [event.text for event in await watcher.next(20.0)]
+        assert "\ufffd" in told[3].decode()
+
+    asyncio.run(body())

@@ -97,3 +97,10 @@ def test_deep_nesting_is_an_error_not_a_crash() -> None:
 
 def test_an_empty_file_is_no_data() -> None:
     assert parse_yaml("# nothing\n", "f").data is None
+
+
+@pytest.mark.parametrize("text", ['a: 1\n"b\\uD800": 2', 'a: 1\nb: "\\uD83D"'])
+def test_half_a_character_is_refused_where_it_stands(text: str) -> None:
+    with pytest.raises(ConfigError, match="half of a surrogate pair") as found:
+        parse_yaml(text, "x.yaml")
+    assert found.value.line == 2

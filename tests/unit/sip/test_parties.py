@@ -217,10 +217,18 @@ def test_a_passport_is_read_and_believed_by_nobody() -> None:
     assert parties(("Identity", value)).verified == ""
 
 
-@pytest.mark.parametrize("claims", [[], 7, {"attest": 7}, {"orig": "x", "dest": {"tn": []}}])
+@pytest.mark.parametrize(
+    "claims", [[], 7, {"attest": 7}, {"attest": "\ud800"}, {"attest": "Z"}, {"orig": "x", "dest": {"tn": []}}]
+)
 def test_odd_passports(claims: object) -> None:
     read = passport(Headers([("Identity", token(claims))]))
     assert read is None or (read.attestation, read.orig, read.dest) == ("", "", "")
+
+
+def test_half_a_surrogate_pair_is_no_part_of_a_claim() -> None:
+    """Anybody may send it, and it could be written to no log."""
+    read = passport(Headers([("Identity", token({"attest": "A", "origid": "\ud800", "orig": {"tn": "\udfff"}}))]))
+    assert read is not None and (read.attestation, read.origin_id, read.orig) == ("A", "", "")
 
 
 def test_a_passport_without_claims_or_too_long() -> None:

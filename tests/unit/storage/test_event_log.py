@@ -26,6 +26,20 @@ def test_facts_come_back_in_order(tmp_path: Path) -> None:
     assert list(read_log(log_of(tmp_path, C1))) == entries
 
 
+def test_what_no_encoding_or_no_json_has_ends_no_log(tmp_path: Path) -> None:
+    """The first comes by JSON from elsewhere: half of a surrogate pair. The second would be a fault of ours."""
+    counters = Counters()
+    log = EventLog(tmp_path, counters)
+    odd = KeyWasPressed(object())  # type: ignore[arg-type]
+    for seq, fact in enumerate((KeyWasPressed("a\ud83d"), odd, KeyWasPressed("7"))):
+        log.append(C1, Entry(seq, 0.0, fact))
+    log.finish(C1)
+    log.close()
+    read = [entry.data for entry in read_log(log_of(tmp_path, C1))]
+    assert read == [KeyWasPressed("a\ufffd"), KeyWasPressed("7")]
+    assert counters.get("event_log_write_errors") == 1
+
+
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     log = EventLog(tmp_path, Counters())
     log.append(C1, Entry(0, 0.0, KeyWasPressed("5")))
