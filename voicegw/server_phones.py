@@ -16,7 +16,7 @@ import msgspec
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
 from voicegw.base.personal import Personal
-from voicegw.gateway.child_task import child_task
+from voicegw.base.tasks import child_task
 from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.phone_config import PhoneAccount, PhonesConfig
 from voicegw.gateway.phone_secret import read_secret

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from voicegw.base.clock import Clock
+from voicegw.base.tasks import kept_task
 from voicegw.gateway.toll_desk import TollDesk
 from voicegw.gateway.tolls.ledger import Account
 from voicegw.storage.config import StoreConfig
@@ -45,7 +46,7 @@ class NodeTolls:
                 await self.sync()
         except TimeoutError:
             log.warning("toll budgets begin with what this node will have spent: the store does not answer")
-        self._task = asyncio.create_task(self._run(), name="tolls")
+        self._task = kept_task(self._run, "tolls")
 
     async def close(self) -> None:
         """Write what was spent last."""

@@ -56,8 +56,8 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway() -> AsyncIterator[Gateway]:
-    made = Gateway()
+async def gateway(kind: type[Gateway] = Gateway) -> AsyncIterator[Gateway]:
+    made = kind()
     await made.client.start()
     try:
         yield made
@@ -130,6 +130,26 @@ async def die(gw: Gateway, kill: int) -> None:
     await gw.until(lambda: gw.has(m.WorkerReport))
     assert gw.client.pid != pid
     assert is_gone(pid)
+
+
+def test_a_worker_is_replaced_also_where_the_news_of_its_death_breaks_something(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A fault of ours in one call must not leave the node without media for all that come."""
+
+    class Faulty(Gateway):
+        def _lose(self, reason: str) -> None:
+            super()._lose(reason)
+            raise ZeroDivisionError("ours")
+
+    async def scenario() -> None:
+        async with gateway(Faulty) as gw:
+            await die(gw, signal.SIGKILL)
+            assert await gw.client.open_leg(LEG, CALL, "127.0.0.1")
+
+    run(scenario)
+    [broken] = [record for record in caplog.records if record.exc_info]
+    assert getattr(broken, "task", "") == "media supervisor"
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGSTOP])

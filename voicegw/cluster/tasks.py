@@ -33,7 +33,7 @@ class Tasks:
         while True:
             try:
                 await work()
-            except Exception:
+            except Exception:  # one of the three boundaries of DESIGN §6
                 log.exception("a task broke", extra={"task": f"cluster: {name}"})
             await asyncio.sleep(_AGAIN_S)
 

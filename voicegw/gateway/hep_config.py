@@ -48,6 +48,10 @@ class HepConfig:
             raise ConfigError("there are settings of TLS, but HEP goes without", fix="set transport: tls")
         if not 0 <= self.capture_id < 2**32:
             raise ConfigError(f"capture_id is {self.capture_id}", fix="a number from 0 to 4294967295")
+        try:
+            host.strip("[]").encode("idna")
+        except UnicodeError:
+            raise ConfigError(f"to is {self.to!r}", fix="the host is no name that can be looked up") from None
 
     @property
     def place(self) -> tuple[str, int]:

@@ -9,6 +9,7 @@ import ssl
 from typing import Final
 
 from voicegw.base.metrics import Counters
+from voicegw.base.tasks import child_task
 from voicegw.gateway.hep_config import HepConfig
 from voicegw.gateway.hep_packet import Captured, HepIdentity, hep_packet
 from voicegw.gateway.hep_stream import HepStream, StreamTls
@@ -73,7 +74,7 @@ class HepSender:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
         except socket.gaierror:
-            self._looking = asyncio.get_running_loop().create_task(self._look_up(host, port), name="hep collector")
+            self._looking = child_task(self._look_up(host, port), "hep collector")
             return
         self._connect(found[0][0], found[0][4])
 

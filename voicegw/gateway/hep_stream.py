@@ -13,6 +13,7 @@ from typing import Final
 
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
+from voicegw.base.tasks import kept_task
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class HepStream:
         self._gone.clear()
         self._news.set()
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="hep collector")
+            self._task = kept_task(self._run, "hep collector")
         return True
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from voicegw.base.causes import HangupCause
 from voicegw.base.errors import RemoteProtocolError
 from voicegw.base.ids import LegId, RandomBytes, token
-from voicegw.gateway.child_task import child_task
+from voicegw.base.tasks import child_task
 from voicegw.gateway.door import Door
 from voicegw.gateway.events import LegEvent, LegInvited
 from voicegw.gateway.identity.desk import IdentityDesk

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
-from voicegw.gateway.child_task import child_task
+from voicegw.base.tasks import child_task
 from voicegw.gateway.flow_keeper import FlowKeeper
 from voicegw.gateway.located_requests import LocatedRequests
 from voicegw.gateway.sip_counters import LocatingCounter

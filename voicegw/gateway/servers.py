@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
-from voicegw.gateway.child_task import child_task
+from voicegw.base.tasks import child_task
 from voicegw.gateway.locating_config import LocatingConfig
 from voicegw.gateway.resolver import Resolver
 from voicegw.gateway.sip_counters import LocatingCounter

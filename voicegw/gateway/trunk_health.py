@@ -16,7 +16,7 @@ from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.fsm import TransitionTable
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
-from voicegw.gateway.child_task import child_task
+from voicegw.base.tasks import child_task
 from voicegw.gateway.servers import Servers
 from voicegw.gateway.sip_counters import LocatingCounter
 from voicegw.gateway.sip_driver import SipDriver

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from voicegw.base.ids import RandomBytes
 from voicegw.base.metrics import Counters
-from voicegw.gateway.child_task import child_task
+from voicegw.base.tasks import child_task
 from voicegw.gateway.located_requests import LocatedRequests
 from voicegw.gateway.registrations import Enrolment, Registrations, RegistrationSnapshot
 from voicegw.gateway.servers import Servers

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -22,6 +22,7 @@ from voicegw.base.errors import ProviderError
 from voicegw.base.ids import StreamId
 from voicegw.base.metrics import Counters
 from voicegw.base.starvation import starved_s
+from voicegw.base.tasks import child_task, kept_task
 from voicegw.inference.job import Job
 from voicegw.inference.messages import Command, Event, Ping, Pong, StreamFailed, WorkerReady, WorkerRefused
 from voicegw.inference.process import WorkerProcess, WorkerSpec, least_loaded
@@ -113,8 +114,8 @@ class WorkerPool:
         for what in _COUNTED:
             self.counters.add(f"{self.name}_worker_{what}", 0)
         for _ in range(self._config.size):
-            self._spawn(self._keep_one(), self._tasks)
-        self._spawn(self._watch(), self._tasks)
+            self._hold(kept_task(self._keep_one, f"a place for {self.name}"), self._tasks)
+        self._hold(kept_task(self._watch, f"watch over {self.name}"), self._tasks)
         try:
             async with asyncio.timeout(self._config.start_within_s):
                 return await asyncio.shield(self._first)
@@ -230,7 +231,7 @@ class WorkerPool:
         finally:
             self._processes.remove(process)
             self._move_out(process)
-            self._spawn(process.close(), self._closings)
+            self._hold(child_task(process.close(), f"end of {self.name}"), self._closings)
         return process.retiring or (refused is not None and self._refuse(refused))
 
     async def _start_one(self) -> WorkerProcess:
@@ -240,7 +241,7 @@ class WorkerPool:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             with contextlib.suppress(OSError):
-                self._spawn((await starting).close(), self._closings)
+                self._hold(child_task((await starting).close(), f"end of {self.name}"), self._closings)
             raise
 
     def _move_in(self, process: WorkerProcess) -> None:
@@ -293,7 +294,7 @@ class WorkerPool:
         """Let the process finish its jobs and give its place to a new one now."""
         self.counters.add(f"{self.name}_worker_recycled")
         process.retiring = True
-        self._spawn(self._keep_one(), self._tasks)
+        self._hold(kept_task(self._keep_one, f"a place for {self.name}"), self._tasks)
 
     def _refuse(self, refused: WorkerRefused) -> bool:
         """Give up if the engine never ran; one that did run may come back, an administrator is at work."""
@@ -308,8 +309,8 @@ class WorkerPool:
         for process in self._processes:
             process.jobs.pop(job.stream_id, None)
 
-    def _spawn(self, work: Coroutine[None, None, None], keep: set[asyncio.Task[None]]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    @staticmethod
+    def _hold(task: asyncio.Task[None], keep: set[asyncio.Task[None]]) -> None:
         keep.add(task)
         task.add_done_callback(keep.discard)
 

@@ -21,6 +21,7 @@ from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
 from voicegw.base.messages import FrameDecoder, frame
 from voicegw.base.starvation import starved_s
+from voicegw.base.tasks import kept_task
 from voicegw.media.config import ONE_THREAD
 from voicegw.media.messages import (
     Command,
@@ -111,7 +112,7 @@ class MediaClient:
 
     async def start(self) -> None:
         """Start the worker and wait for its first report; raises LocalError when it does not come up."""
-        self._supervisor = asyncio.create_task(self._supervise(), name="media supervisor")
+        self._supervisor = kept_task(self._supervise, "media supervisor")
         ready = asyncio.create_task(self._ready.wait())
         await asyncio.wait({ready, self._supervisor}, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
@@ -162,11 +163,11 @@ class MediaClient:
             self._ready.clear()
             _log.error("media worker lost", extra={"reason": reason})
             self._fail_opening(reason)
-            if was_ready:
-                self._on_lost(reason)
-            elif not self.restarts:
+            if not was_ready and not self.restarts:
                 return
             self.restarts += 1
+            if was_ready:
+                self._on_lost(reason)
             await asyncio.sleep(_RESTART_PAUSE_S)
 
     async def _live(self) -> str:

@@ -22,6 +22,7 @@ import msgspec
 
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import CallId, LegId
+from voicegw.base.tasks import child_task
 from voicegw.media import messages as m
 from voicegw.media.call_image import CallImage, Told
 from voicegw.media.client import MediaClient
@@ -151,7 +152,7 @@ class MediaPool:
             return
         for worker in self._workers:
             name = f"media worker {worker.index} retires"
-            self._retired[worker] = asyncio.create_task(self._retire(worker, rest_s), name=name)
+            self._retired[worker] = child_task(self._retire(worker, rest_s), name)
         self._workers, self._prepared = self._prepared, []
         _log.info("new calls go to other media workers", extra={"workers": len(self._workers)})
 
@@ -322,7 +323,7 @@ class MediaPool:
                 if isinstance(event, m.LegClosed):
                     self._forget_leg(event.leg_id, carried)
             if not carried.image.over:
-                rescue = asyncio.create_task(self._rescue(carried, reason), name=f"rescue {carried.call_id}")
+                rescue = child_task(self._rescue(carried, reason), f"rescue {carried.call_id}")
                 self._rescues.add(rescue)
                 rescue.add_done_callback(self._rescues.discard)
 

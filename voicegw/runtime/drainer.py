@@ -11,6 +11,7 @@ from typing import Protocol, assert_never
 from voicegw.base.clock import Clock
 from voicegw.base.metrics import Counters
 from voicegw.base.personal import Personal
+from voicegw.base.tasks import child_task
 from voicegw.runtime.call_manager import CallManager
 from voicegw.runtime.drain import (
     Drain,
@@ -115,7 +116,7 @@ class Drainer:
     def _begin(self) -> None:
         if self._work is not None:
             self._work.cancel()
-        self._work = asyncio.create_task(self._carry_out(), name="drain")
+        self._work = child_task(self._carry_out(), "drain")
 
     async def _end_work(self) -> None:
         if self._work is not None:

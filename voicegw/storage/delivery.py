@@ -101,7 +101,11 @@ class Delivery:
             self._delete_before(end.segment + 1)
 
     def _run(self) -> None:
-        asyncio.run(self._follow())
+        try:
+            asyncio.run(self._follow())
+        except Exception:  # one of the three boundaries of DESIGN §6
+            self._counters.add("store_outages")
+            log.exception("facts stay in the spool until the node is started again")
 
     async def _follow(self) -> None:
         with self._changed:
@@ -138,14 +142,24 @@ class Delivery:
 
     async def _carry(self, store: Store, end: Position) -> None:
         while self._done < end:
-            batch, behind = self._directory.read(self._done, end, BATCH_FACTS)
-            if not await self._deliver(store, batch):
+            found = await self._read(end)
+            if found is None or not await self._deliver(store, found[0]):
                 return
+            behind = found[1]
             if behind.segment > self._done.segment:
                 self._delete_before(behind.segment)
             with self._changed:
                 self._done = behind
                 self._changed.notify_all()
+
+    async def _read(self, end: Position) -> tuple[list[SpooledFact], Position] | None:
+        """The next facts, as soon as the disk gives them; None when the process ends before that."""
+        found: list[tuple[list[SpooledFact], Position]] = []
+
+        async def look() -> None:
+            found.append(self._directory.read(self._done, end, BATCH_FACTS))
+
+        return found[0] if await self._insist(look) else None
 
     async def _deliver(self, store: Store, batch: Sequence[SpooledFact]) -> bool:
         """Have the database take a batch; False when the process ends before it has."""

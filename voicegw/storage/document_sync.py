@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from voicegw.base.errors import LocalError
+from voicegw.base.tasks import kept_task
 from voicegw.storage.audit import AuditNote
 from voicegw.storage.document_files import AGENT, DIALPLAN, Changes, DocumentKey, changes, key_of, path_of
 from voicegw.storage.documents import DocumentRepository
@@ -127,7 +128,7 @@ class DirectoryWatch:
 
     def start(self) -> None:
         """Begin, in the running loop."""
-        self._task = asyncio.create_task(self._run(), name="directory-watch")
+        self._task = kept_task(self._run, "directory-watch")
 
     async def close(self) -> None:
         """Stop."""

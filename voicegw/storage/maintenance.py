@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, exists, select
 
 from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
+from voicegw.base.tasks import kept_task
 from voicegw.storage.anchors import Anchor, make_anchor
 from voicegw.storage.call_records import StoredState
 from voicegw.storage.certificates import Certificate, decode
@@ -98,7 +99,7 @@ class Maintenance:
 
     def start(self) -> None:
         """Begin, in the running loop."""
-        self._task = asyncio.create_task(self._run(), name="store-maintenance")
+        self._task = kept_task(self._run, "store-maintenance")
 
     async def close(self) -> None:
         """Stop."""

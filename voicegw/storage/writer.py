@@ -150,7 +150,12 @@ class StoreWriter:
             items = self._collected()
             marks = [item for item in items if isinstance(item, _Mark)]
             last = any(mark.last for mark in marks)
-            self._write([item for item in items if not isinstance(item, _Mark)], patient=not marks)
+            facts = [item for item in items if not isinstance(item, _Mark)]
+            try:
+                self._write(facts, patient=not marks)
+            except Exception:  # one of the three boundaries of DESIGN §6
+                self._counters.add("store_facts_dropped", len(facts))
+                log.exception("facts of calls are lost", extra={"facts": len(facts)})
             for mark in marks:
                 mark.reached.set()
         self._close_segment()
@@ -177,16 +182,20 @@ class StoreWriter:
         """Sync these facts. A disk that fails is tried again unless somebody waits."""
         wall_ms = time.time_ns() // 1_000_000
         spooled = [(self._spooled(call_id, entry, wall_ms), entry) for call_id, entry in facts]
-        records = self._admitted([(fact, entry) for fact, entry in spooled if fact is not None])
-        while records:
+        wanted = [(fact, entry) for fact, entry in spooled if fact is not None]
+        records: list[bytes] | None = None
+        while wanted and (records is None or records):
             began = time.perf_counter()
             try:
-                self._spool.write(records)
+                if records is None:
+                    records = self._admitted(wanted)
+                if records:
+                    self._spool.write(records)
             except OSError as error:
                 self._counters.add("store_spool_errors")
                 log.error("the spool cannot be written: %s", error)
                 if not patient or self._hurry.wait(_RETRY_S):
-                    self._counters.add("store_facts_dropped", len(records))
+                    self._counters.add("store_facts_dropped", len(wanted if records is None else records))
                     return
             else:
                 self._counters.observe("store_sync_seconds", time.perf_counter() - began)

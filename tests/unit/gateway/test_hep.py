@@ -151,6 +151,6 @@ def test_a_name_that_leads_nowhere_is_looked_up_again(monkeypatch: pytest.Monkey
 
 def test_settings() -> None:
     assert HepConfig("[2001:db8::5]:9060").place == ("2001:db8::5", 9060)
-    for wrong in ("homer", "homer:0", ":9060", "homer:x"):
+    for wrong in ("homer", "homer:0", ":9060", "homer:x", f"{'h' * 64}:9060", "ho..mer:9060"):
         with pytest.raises(ConfigError):
             HepConfig(wrong)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.metrics import Counters
 from voicegw.call.facts import CallerWasSilent, CallHasEnded, ConsentWasRefused, Entry
 from voicegw.storage import delivery, node_files
+from voicegw.storage import writer as writer_module
 from voicegw.storage.config import StoreConfig
 from voicegw.storage.node_files import NodeFiles
 from voicegw.storage.rejected import RejectedFacts
-from voicegw.storage.spool import SpoolDirectory, SpooledFact
+from voicegw.storage.spool import Position, SpoolDirectory, SpooledFact
 from voicegw.storage.writer import StoreWriter
 
 PATIENCE_S = 20.0
@@ -137,3 +138,52 @@ def test_segments_that_cannot_be_deleted_hold_nothing_up(
     assert again.settle(PATIENCE_S)
     again.close()
     assert not list((tmp_path / "spool").glob("*.spool"))
+
+
+@pytest.mark.parametrize("question", ["size", "read"])
+def test_a_spool_that_cannot_be_looked_at_for_a_moment_loses_nothing(
+    tmp_path: Path, counters: Counters, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """A disk that fails for a moment (EIO), under the writer's thread and under the one that delivers."""
+    faults = [OSError(5, "Input/output error")]
+    honest = getattr(SpoolDirectory, question)
+
+    def asked(directory: SpoolDirectory, *place: object) -> object:
+        if faults:
+            raise faults.pop()
+        return honest(directory, *place)
+
+    monkeypatch.setattr(writer_module, "_RETRY_S", 0.01)
+    writer = make_writer(tmp_path, counters)
+    assert writer.settle(PATIENCE_S)
+    monkeypatch.setattr(SpoolDirectory, question, asked)
+    append(writer, 0, sample_call(0))
+    assert writer._delivery.wait_for(Position(1, 1), PATIENCE_S), (
+        "without a mark: nobody waits, so it is tried again"
+    )
+    assert writer.settle(PATIENCE_S)
+    writer.close()
+    assert not faults and counters.get("store_facts_stored") == len(sample_call(0))
+
+
+def test_a_fault_of_ours_costs_one_batch_and_not_all_that_come(
+    tmp_path: Path, counters: Counters, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = [ZeroDivisionError("ours")]
+    honest = StoreWriter._admitted
+
+    def admitted(writer: StoreWriter, facts: Sequence[tuple[SpooledFact, Entry]]) -> list[bytes]:
+        if faults:
+            raise faults.pop()
+        return honest(writer, facts)
+
+    monkeypatch.setattr(StoreWriter, "_admitted", admitted)
+    writer = make_writer(tmp_path, counters)
+    append(writer, 0, sample_call(0)[:1])
+    writer.flush()
+    append(writer, 1, sample_call(1))
+    assert writer.settle(PATIENCE_S)
+    writer.close()
+    assert counters.get("store_facts_dropped") == 1
+    assert counters.get("store_facts_stored") == len(sample_call(1))
+    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True]

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from voicegw.base.clock import Clock
 from voicegw.base.metrics import Counters
-from voicegw.gateway.child_task import child_task
+from voicegw.base.tasks import child_task
 from voicegw.gateway.identity.config import IdentityConfig
 from voicegw.gateway.identity.fetching import Fetch
 from voicegw.gateway.identity.places import Place, read_place

@@ -22,6 +22,7 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import ProviderError
 from voicegw.base.metrics import Counters
 from voicegw.base.personal import Personal
+from voicegw.base.tasks import kept_task
 from voicegw.inference.mcp.answer import from_error, from_result
 from voicegw.inference.mcp.catalogue import make_tools, same_tools
 from voicegw.inference.mcp.transport import make_transport, watched
@@ -76,7 +77,7 @@ class McpServer:
         Then it is still tried again until :meth:`close`. Raises ConfigError where a secret is missing.
         """
         make_transport(self._config, self._environment)
-        self._keeper = asyncio.create_task(self._keep(), name=f"mcp {self.name}")
+        self._keeper = kept_task(self._keep, f"mcp {self.name}")
         try:
             async with asyncio.timeout(self._config.start_timeout_s):
                 await self._up.wait()
