@@ -17,6 +17,7 @@ from voicegw.cluster.memory import MemoryHouse, MemoryShared
 from voicegw.cluster.redis import RedisShared
 from voicegw.ports.cluster import (
     MOST_CONTACTS,
+    Beaten,
     Line,
     NodeInfo,
     NodeState,
@@ -102,9 +103,9 @@ async def is_lost(shared: SharedState, owner: Owner) -> bool:
 
 def test_nodes_see_one_another_until_they_fall_silent(kind: Kind) -> None:
     async def scenario(one: SharedState, two: SharedState) -> None:
-        assert not await one.beat(info("a"), LONG_S)
-        assert await one.beat(info("a", calls=3), LONG_S)
-        assert not await two.beat(info("b"), SHORT_S)
+        assert await one.beat(info("a"), LONG_S) is Beaten.NEW
+        assert await one.beat(info("a", calls=3), LONG_S) is Beaten.KNOWN
+        assert await two.beat(info("b"), SHORT_S) is Beaten.NEW
         await until(lambda: is_lost(one, B))
         roster = await one.roster()
         assert [(node.name, node.calls) for node in roster.nodes] == [("a", 3)] and roster.lost == (B,)
@@ -185,7 +186,7 @@ def test_who_is_there_cannot_be_claimed(kind: Kind) -> None:
         await one.beat(info("a"), LONG_S)
         assert await two.claim_lost(B, A, LONG_S) is None
         assert await two.claim_lost(B, Owner("a", "other"), LONG_S) is None
-        assert await one.beat(info("a"), LONG_S)
+        assert await one.beat(info("a"), LONG_S) is Beaten.KNOWN
 
     run(kind, scenario)
 
@@ -196,7 +197,7 @@ def test_a_fenced_node_that_comes_back_is_told_to_write_anew(kind: Kind) -> None
         await one.put_calls(A, [call("c1")])
         await until(lambda: is_lost(two, A))
         assert await two.claim_lost(B, A, LONG_S) is not None
-        assert not await one.beat(info("a"), LONG_S)
+        assert await one.beat(info("a"), LONG_S) is Beaten.NEW
         await one.rewrite(A, [call("c1")], {"leg": ["trunk/t"]})
         assert await two.settle_lost(B, A, [])
         assert [one.call_id for one in (await two.calls())[A]] == ["c1"]
@@ -209,7 +210,7 @@ def test_a_new_run_of_a_node_leaves_the_calls_of_the_old_one_to_be_ended(kind: K
     async def scenario(one: SharedState, two: SharedState) -> None:
         await one.beat(info("a"), LONG_S)
         await one.put_calls(A, [call("c1")])
-        assert not await two.beat(info("a", "2"), LONG_S)
+        assert await two.beat(info("a", "2"), LONG_S) is Beaten.REPLACED
         roster = await two.roster()
         assert [node.mark for node in roster.nodes] == ["2"] and roster.lost == (A,)
         assert await two.claim_lost(Owner("a", "2"), A, LONG_S) == (call("c1"),)
@@ -450,7 +451,7 @@ def test_a_redis_that_is_away_is_told_and_one_that_comes_back_is_used() -> None:
         with pytest.raises(ProviderError):
             await shared.read(A, Positions(), SHORT_S)
         server.start()
-        assert not await shared.beat(info("a"), LONG_S)  # forgotten: to be written anew
+        assert await shared.beat(info("a"), LONG_S) is Beaten.NEW  # forgotten: to be written anew
         assert [node.name for node in (await shared.roster()).nodes] == ["a"]
         await shared.close()
 

@@ -21,7 +21,7 @@ from voicegw.cluster.messages import CallsLost, encode
 from voicegw.cluster.phones import SharedPhones
 from voicegw.cluster.roll import Roll
 from voicegw.cluster.tasks import Tasks
-from voicegw.ports.cluster import NodeInfo, Now, Owner, Roster, SharedCall, SharedState
+from voicegw.ports.cluster import Beaten, NodeInfo, Now, Owner, Roster, SharedCall, SharedState
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ CLAIM_S: Final = 15.0
 """To end the calls of a dead node; then the next one tries."""
 _REWRITES: Final = 3
 """At one beat; each may take as long as Redis does."""
+NAMESAKE_EVERY_S: Final = 60.0
 REGISTRY_EVERY: Final = 4
 """Beats between two looks at the calls of all nodes."""
 
@@ -78,6 +79,7 @@ class Heart:
         self._ttl_s = ttl_s
         self._contact = Contact(ttl_s)
         self._was_known = False
+        self._tell_again_at = float("-inf")
         self._beats = 0
         self._beat_at = now()
         self.roster = Roster((), ())
@@ -132,10 +134,11 @@ class Heart:
                 self.on_contact(False)
 
     async def _live(self) -> None:
-        is_known = await self._shared.beat(self._describe(), self._ttl_s)
+        beaten = await self._shared.beat(self._describe(), self._ttl_s)
+        is_known = beaten is Beaten.KNOWN
         if not is_known and self._was_known and self._contact.holds:
             self._counters.add(ClusterCounter.FENCED)
-            log.warning("other nodes took this one for dead; what it has is written anew")
+            self._tell_of_fence(beaten)
         if not self._contact.holds or not is_known:
             self._lines.is_reachable = True  # what is taken from now on is written as it is taken
             self._lines.is_unsure = True
@@ -148,6 +151,18 @@ class Heart:
         if self._contact.succeeded(self._now()):
             log.info("in contact with the other nodes", extra={"nodes": len(self.roster.nodes)})
             self.on_contact(True)
+
+    def _tell_of_fence(self, beaten: Beaten) -> None:
+        """Of a namesake once a minute: the two replace each other at every beat."""
+        if beaten is not Beaten.REPLACED:
+            log.warning("other nodes took this one for dead; what it has is written anew")
+        elif self._now() >= self._tell_again_at:
+            self._tell_again_at = self._now() + NAMESAKE_EVERY_S
+            log.error(
+                "another node calls itself %r as well: each takes the other for dead, and its calls for ended\n"
+                "    fix: give each node a cluster.node of its own",
+                self._owner.name,
+            )
 
     async def _rewrite(self) -> None:
         """Until nothing has changed on the way: what was taken or freed meanwhile would be undone else. Where that

@@ -13,6 +13,7 @@ from voicegw.ports.cluster import (
     MOST_NOTICES,
     MOST_PHONES,
     READ_AT_MOST,
+    Beaten,
     Delivered,
     Line,
     NodeInfo,
@@ -83,16 +84,16 @@ class MemoryShared:
     def __init__(self, house: MemoryHouse) -> None:
         self._house = house
 
-    async def beat(self, info: NodeInfo, ttl_s: float) -> bool:
+    async def beat(self, info: NodeInfo, ttl_s: float) -> Beaten:
         """See the protocol."""
         house, before = self._house, self._house.known.get(info.name)
         house.alive[info.name] = (info, house.now() + ttl_s)
         if before == info.mark:
-            return True
+            return Beaten.KNOWN
         if before is not None:
             house.replaced.add(Owner(info.name, before))
         house.known[info.name] = info.mark
-        return False
+        return Beaten.NEW if before is None else Beaten.REPLACED
 
     async def roster(self) -> Roster:
         """See the protocol."""

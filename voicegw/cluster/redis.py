@@ -27,6 +27,7 @@ from voicegw.ports.cluster import (
     MOST_NOTICES,
     MOST_PHONES,
     READ_AT_MOST,
+    Beaten,
     Delivered,
     Line,
     NodeInfo,
@@ -96,9 +97,9 @@ class RedisShared:
 
     # ------------------------------------------------------------ nodes
 
-    async def beat(self, info: NodeInfo, ttl_s: float) -> bool:
+    async def beat(self, info: NodeInfo, ttl_s: float) -> Beaten:
         """See the protocol."""
-        return bool(await self._run(scripts.BEAT, info.name, info.mark, _ms(ttl_s), _json.encode(info)))
+        return Beaten(await self._run(scripts.BEAT, info.name, info.mark, _ms(ttl_s), _json.encode(info)))
 
     async def roster(self) -> Roster:
         """See the protocol."""

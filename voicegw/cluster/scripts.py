@@ -34,7 +34,7 @@ redis.call('SET', p..'node:'..name, ARGV[4], 'PX', ARGV[3])
 if before == mark then return 1 end
 if before then redis.call('SADD', p..'replaced', name..'@'..before) end
 redis.call('HSET', p..'nodes', name, mark)
-return 0
+return before and 2 or 0
 """
 
 _FREE_ALL: Final = """

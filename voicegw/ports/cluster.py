@@ -51,6 +51,16 @@ class Hold(Enum):
     """It was ours and has run out, and nobody can be asked whose it is."""
 
 
+class Beaten(Enum):
+    """What a sign of life has found."""
+
+    NEW = 0
+    """Nothing of this run is known (any more)."""
+    KNOWN = 1
+    REPLACED = 2
+    """Another run had the name until now."""
+
+
 class NodeInfo(msgspec.Struct, frozen=True):
     """A node as its last sign of life tells it. ``load``: 0 to 1, the part of ``max_calls`` that is taken.
 
@@ -209,9 +219,9 @@ READ_AT_MOST: Final = 500
 class SharedState(Protocol):
     """The state that nodes share. Every method is atomic; all raise ProviderError where it cannot be reached."""
 
-    async def beat(self, info: NodeInfo, ttl_s: float) -> bool:
-        """A sign of life, good for ``ttl_s``. False where this run was not known (any more): what it has is to be
-        written anew. An earlier run of the same node is lost from now on."""
+    async def beat(self, info: NodeInfo, ttl_s: float) -> Beaten:
+        """A sign of life, good for ``ttl_s``. Where this run was not known (any more), what it has is to be written
+        anew. Another run of the same name is lost from now on."""
         ...
 
     async def roster(self) -> Roster:

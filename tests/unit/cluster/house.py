@@ -46,7 +46,7 @@ class Line:
 class Member:
     """A node, and what it hears."""
 
-    def __init__(self, house: MemoryHouse, clock: ManualClock, name: str) -> None:
+    def __init__(self, house: MemoryHouse, clock: ManualClock, name: str, seed: int = 0) -> None:
         self.line = Line(MemoryShared(house))
         self.counters = Counters()
         self.state = NodeState.READY
@@ -68,7 +68,7 @@ class Member:
             self._end_lost,
             clock,
             self.counters,
-            lambda size: bytes((ord(name[0]) + self._calls) % 251 for _ in range(size)),
+            lambda size: bytes((ord(name[0]) + seed + self._calls) % 251 for _ in range(size)),
         )
         self.node.heart.on_contact = self.contacts.append
         self.node.leases.on_change = lambda name, hold: self.leases.append((name, hold))

@@ -195,6 +195,45 @@ def test_a_node_that_was_taken_for_dead_writes_itself_down_again() -> None:
     run(scenario)
 
 
+def test_two_nodes_of_one_name_say_what_is_wrong_and_not_at_every_beat(caplog: pytest.LogCaptureFixture) -> None:
+    """A machine that was copied."""
+    clock = ManualClock()
+
+    async def scenario() -> None:
+        house = MemoryHouse(clock.monotonic)
+        twins = [Member(house, clock, "a", seed) for seed in (0, 1)]
+        for twin in twins:
+            await twin.node.start()
+            await let_pass(clock, 2 * TTL_S)
+        await let_pass(clock, 20.0)
+        assert all(twin.counters.get(ClusterCounter.FENCED) > 10 for twin in twins)
+        for twin in twins:
+            await twin.node.close()
+
+    run_by(clock, scenario())
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(said) == 2, "one each"
+    assert all("another node calls itself 'a' as well" in text and "cluster.node" in text for text in said)
+
+
+def test_a_new_run_of_a_node_says_nothing_of_the_kind(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock()
+
+    async def scenario() -> None:
+        house = MemoryHouse(clock.monotonic)
+        before, now = (Member(house, clock, "a", seed) for seed in (0, 1))
+        await before.node.start()
+        await let_pass(clock, 2 * TTL_S)
+        await dies(before)
+        await now.node.start()
+        await let_pass(clock, 2 * TTL_S)
+        assert now.counters.get(ClusterCounter.FENCED) == 0
+        await now.node.close()
+
+    run_by(clock, scenario())
+    assert not [record for record in caplog.records if record.levelno == logging.ERROR]
+
+
 def test_lines_of_a_dead_node_are_free_again() -> None:
     async def scenario(clock: ManualClock, a: Member, b: Member, c: Member) -> None:
         line = [Line("trunk/t", 2)]
