@@ -121,7 +121,9 @@ class WorkerPool:
                 return await asyncio.shield(self._first)
         except TimeoutError:
             await self.close()
-            raise ProviderError(self.name, "the engine did not load in time", retryable=True) from None
+            late = f"the engine did not load within {self._config.start_within_s:g} s"
+            fix = "start again when disk and processor have less to do, or choose a smaller model (voicegw models list)"
+            raise ProviderError(self.name, f"{late}\n    fix: {fix}", retryable=True) from None
         except ProviderError:
             await self.close()
             raise
