@@ -152,6 +152,7 @@ class TrunkFaces:
 
     async def _take(self) -> None:
         """Until the store has answered, however long that takes."""
+        is_away = False
         async with self._turn:
             while self._uses_store:
                 try:
@@ -160,8 +161,11 @@ class TrunkFaces:
                 except ConfigError as error:
                     log.error("reload refused, the running trunks stay: %s", error)
                     return
-                except (StoreUnavailable, Refused):  # refused: another node was faster with the same
-                    await asyncio.sleep(_AGAIN_S)
+                except (StoreUnavailable, Refused) as error:  # refused: another node was faster with the same
+                    if not is_away:
+                        log.warning("the files of trunks wait for the store: %s", error)
+                    is_away = True
+                await asyncio.sleep(_AGAIN_S)
 
     async def _take_once(self) -> None:
         files = read_trunk_files(self._directory)

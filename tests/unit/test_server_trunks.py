@@ -21,6 +21,7 @@ from voicegw.gateway.trunk_settings import TrunkSettings
 from voicegw.server_trunks import TrunkFaces, read_trunk_files
 from voicegw.storage.admin import Trunk as Row
 from voicegw.storage.config import FileSync, StoreConfig
+from voicegw.storage.errors import StoreUnavailable
 from voicegw.storage.store import Store, Unit
 from voicegw.testing.manual_clock import ManualClock
 
@@ -210,6 +211,33 @@ def test_a_broken_file_changes_nothing(tmp_path: Path) -> None:
         assert house.usernames == {"carrier": "ada"}
 
     asyncio.run(story())
+
+
+def test_files_that_wait_for_the_store_say_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = 3
+    honest = Store.start
+
+    async def start(store: Store) -> None:
+        nonlocal answers
+        answers -= 1
+        if answers > 0:
+            raise StoreUnavailable("the database does not answer")
+        await honest(store)
+
+    monkeypatch.setattr(module, "_AGAIN_S", 0.0)
+    monkeypatch.setattr(Store, "start", start)
+
+    async def story() -> None:
+        house = House(tmp_path)
+        house.write(CARRIER)
+        await house.take()
+        assert house.usernames == {"carrier": "ada"}
+
+    asyncio.run(story())
+    said = [record.getMessage() for record in caplog.records if "wait for the store" in record.getMessage()]
+    assert said == ["the files of trunks wait for the store: the database does not answer"]
 
 
 def test_two_files_of_one_name(tmp_path: Path) -> None:

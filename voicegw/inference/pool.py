@@ -122,7 +122,7 @@ class WorkerPool:
         except TimeoutError:
             await self.close()
             late = f"the engine did not load within {self._config.start_within_s:g} s"
-            fix = "start again when disk and processor have less to do, or choose a smaller model (voicegw models list)"
+            fix = "start again when the machine has less to do, or choose a smaller model (voicegw models list)"
             raise ProviderError(self.name, f"{late}\n    fix: {fix}", retryable=True) from None
         except ProviderError:
             await self.close()
