@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from voicegw.base.errors import ProviderError
+from voicegw.base.texts import whole
 from voicegw.ports.http import HttpResponse
 from voicegw.ports.tracing import Value, WorkKind, working
 
@@ -72,8 +73,16 @@ class HttpxClient:
                 if len(content) > self.max_body_bytes:
                     message = f"{url}: the answer is longer than {self.max_body_bytes} bytes"
                     raise ProviderError("webhook", message, retryable=False)
-            text = content.decode(response.encoding or "utf-8", "replace")
+            text = _readable(content, response.encoding or "utf-8")
             return HttpResponse(response.status_code, dict(response.headers), text)
+
+
+def _readable(content: bytearray, encoding: str) -> str:
+    """Python knows encodings that are none of texts, and some whose texts have halves of characters."""
+    try:
+        return whole(content.decode(encoding, "replace"))
+    except (LookupError, UnicodeError):
+        return content.decode("utf-8", "replace")
 
 
 def _told(method: str, url: str) -> dict[str, Value]:

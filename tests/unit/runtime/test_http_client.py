@@ -67,6 +67,18 @@ def test_an_answer() -> None:
     assert ask(_ok) == (200, '{"status": "shipped"}')
 
 
+@pytest.mark.parametrize("charset", ["hex", "idna", "undefined", "utf-7", "nobody-knows-it"])
+def test_an_encoding_that_is_none_of_texts(charset: str) -> None:
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset={charset}\r\nContent-Length: 9\r\n\r\n"
+        writer.write(head.encode() + b"ok +2AA- ")
+        await writer.drain()
+
+    status, text = ask(odd)
+    assert status == 200 and text.encode().startswith(b"ok ")
+
+
 @pytest.mark.parametrize("handler", [_long, _garbage])
 def test_what_cannot_be_used_is_a_provider_error(handler: Handler) -> None:
     with pytest.raises(ProviderError):
