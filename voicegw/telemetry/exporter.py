@@ -101,7 +101,11 @@ class TraceExporter:
         headers = {**self._destination.headers, "Content-Type": "application/x-protobuf"}
         with httpx.Client(headers=headers, transport=self._transport, follow_redirects=False) as client:
             while calls := self._next():
-                self._send(client, calls)
+                try:
+                    self._send(client, calls)
+                except Exception:  # one of the three boundaries of DESIGN §6
+                    self._counters.add("traces_dropped_failed", len(calls))
+                    log.exception("traces of calls are lost", extra={"calls": len(calls)})
 
     def _next(self) -> list[TracedCall]:
         """Calls that are over, those of a moment together; none at the end."""

@@ -105,6 +105,23 @@ def test_nobody_waits_for_a_collector_that_hangs_and_what_is_too_much_is_counted
     bench.close()
 
 
+def test_a_fault_of_ours_costs_some_traces_and_not_all_that_come(caplog: pytest.LogCaptureFixture) -> None:
+    faults = [ZeroDivisionError("ours")]
+
+    def faulty(calls: Sequence[TracedCall]) -> Encoded:
+        if faults:
+            raise faults.pop()
+        return encoded(calls)
+
+    bench = Bench(lambda: OK)
+    bench.exporter._encode = faulty
+    for name in ("traces_dropped_failed", "traces_sent"):
+        bench.exporter.put(traced())
+        bench.wait(name, 1)
+    bench.close()
+    assert [record.exc_info is not None for record in caplog.records if record.levelno == logging.ERROR] == [True]
+
+
 def test_a_collector_whose_name_is_none_is_told_of_each_time() -> None:
     bench = Bench(lambda: OK, url="http://xn--a:4318/v1/traces", timeout_s=0.05)
     for number in (1, 2):
