@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, ParamSpec
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from voicegw.base.clock import SystemClock
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import LegId
 from voicegw.base.metrics import Counters
+from voicegw.gateway.audiosocket import connection
 from voicegw.gateway.audiosocket.announcements import Announcement, Announcements
 from voicegw.gateway.audiosocket.config import AudioSocketConfig, AudioSocketListener
 from voicegw.gateway.audiosocket.frames import Frame, FrameReader, Kind
@@ -168,6 +170,51 @@ async def test_the_agent_hangs_up_and_the_dialplan_goes_on() -> None:
         house.legs.hangup(leg_id, HangupCause.AGENT_HANGUP)
         assert (await phone.rest())[-1] == Frame(Kind.TERMINATE)
         assert await house.event() == LegEnded(leg_id, HangupCause.AGENT_HANGUP)
+
+
+@in_loop
+async def test_who_reads_nothing_is_hung_up_on_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Asterisk that has stopped: its kernel answers for it, and what it was sent waits for it for ever."""
+    monkeypatch.setattr(connection, "LAST_WORDS_S", 0.05)
+    async with _house() as house:
+        with socket.create_connection(house.legs.addresses[0]) as stopped:
+            stopped.sendall(Frame(Kind.ID, NAME.bytes).to_bytes())
+            leg_id = (await house.invited()).leg_id
+            while not house.counters.get(connection.DROPPED):
+                house.legs._legs[leg_id].connection.send_audio(LOUD)
+            house.legs.hangup(leg_id, HangupCause.AGENT_HANGUP)
+            assert await house.event() == LegEnded(leg_id, HangupCause.AGENT_HANGUP)
+            assert house.legs.gauges() == {"audiosocket_connections": 0.0}
+
+
+@in_loop
+async def test_one_too_many_is_refused_before_it_says_its_name() -> None:
+    async with _house() as house:
+        house.legs.use(replace(house.legs._config, max_connections=1))
+        first = await house.connect()
+        first.send(Kind.ID, NAME.bytes)
+        await house.invited()
+        second = await house.connect()
+        assert await second.rest() == [Frame(Kind.TERMINATE)]
+        assert house.counters.get(REFUSED) == 1
+
+
+@in_loop
+async def test_who_has_left_in_the_moment_of_coming_is_nobody() -> None:
+    """A scanner's reset: the socket has no peer any more, and asyncio says None."""
+
+    class Gone(asyncio.Transport):
+        is_aborted = False
+
+        def abort(self) -> None:
+            self.is_aborted = True
+
+    async with _house() as house:
+        gone, came = Gone(), house.legs._new(0)
+        came.connection_made(gone)
+        came.connection_lost(None)
+        assert gone.is_aborted and house.legs.gauges() == {"audiosocket_connections": 0.0}
+        assert house.counters.get(REFUSED) == 0
 
 
 @pytest.mark.parametrize("leave", [Phone.close, Phone.reset])

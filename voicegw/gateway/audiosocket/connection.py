@@ -19,6 +19,8 @@ _MOST_UNSENT_BYTES: Final = 16_000
 """A second of audio: a peer that reads no more is sent no more, rather than late speech."""
 _KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2, "TCP_USER_TIMEOUT": 15_000}
 """A peer that has vanished is known after 20 s at most, as with RTP; the last one is in milliseconds."""
+LAST_WORDS_S: Final = 2.0
+"""For what a peer was sent before its connection was closed; one that reads nothing does not keep the call."""
 DROPPED: Final = "audiosocket_frames_dropped"
 FAULTS: Final = "audiosocket_faults"
 
@@ -77,8 +79,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Hang up: the dialplan at the peer goes on behind its AudioSocket."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(Frame(Kind.TERMINATE).to_bytes())
-            self._transport.close()
+            self._part(self._transport, Frame(Kind.TERMINATE).to_bytes())
 
     # ------------------------------------------------------------ asyncio.Protocol
 
@@ -86,7 +87,11 @@ class Connection(asyncio.Protocol):
         """See :class:`asyncio.Protocol`."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        host, port = transport.get_extra_info("peername")[:2]
+        name = transport.get_extra_info("peername")
+        if name is None:  # it left in the very moment it came
+            transport.abort()
+            return
+        host, port = name[:2]
         self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -148,7 +153,14 @@ class Connection(asyncio.Protocol):
 
     def _hung_up(self) -> None:
         if self._transport is not None:
-            self._transport.close()
+            self._part(self._transport, b"")
+
+    def _part(self, transport: asyncio.Transport, last_words: bytes) -> None:
+        transport.write(last_words)
+        transport.close()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(LAST_WORDS_S, transport.abort)
 
     def _give_up(self, fault: str) -> None:
         """The peer breaks the protocol: it is told so, and the connection is over."""
@@ -158,5 +170,4 @@ class Connection(asyncio.Protocol):
         self._counters.add(FAULTS)
         log.warning("audiosocket: %s", fault, extra={"peer": self.peer, "uuid": str(self.uuid or "")})
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(Frame(Kind.ERROR, b"\x04").to_bytes())
-            self._transport.close()
+            self._part(self._transport, Frame(Kind.ERROR, b"\x04").to_bytes())

@@ -168,11 +168,13 @@ class AudioSocketLegs:
         host = ip_address(connection.peer.rpartition(":")[0].strip("[]"))
         if not any(host in network for network in self._connections[connection].networks):
             self._refuse(connection, "the address may not connect: see allow of the listener")
+        elif len(self._connections) > self._config.max_connections:
+            self._refuse(connection, "the server takes no more calls")
 
     def named(self, connection: Connection, uuid: UUID) -> None:
         """See :class:`~voicegw.gateway.audiosocket.connection.Owner`."""
         listener = self._connections[connection]
-        if self._draining or len(self._connections) > self._config.max_connections:
+        if self._draining:
             self._refuse(connection, "the server takes no more calls")
         else:
             task = asyncio.get_running_loop().create_task(self._open(connection, listener, uuid))
