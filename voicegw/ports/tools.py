@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NewType, Protocol, TypeAlias
 
 from voicegw.base.ids import CallId
+from voicegw.base.texts import whole
 from voicegw.ports.llm import ToolCallRequested, ToolSpec
 
 __all__ = [
@@ -47,7 +48,8 @@ class ToolStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The end of a call of a tool. ``content_json`` is what the model reads, always valid JSON."""
+    """The end of a call of a tool. ``content_json`` is what the model reads, always valid JSON, and text that
+    can be written anywhere."""
 
     status: ToolStatus
     content_json: str
@@ -55,17 +57,17 @@ class ToolResult:
     @classmethod
     def done(cls, content: object) -> ToolResult:
         """It took effect; ``content`` must be serialisable as JSON."""
-        return cls(ToolStatus.DONE, json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+        return cls(ToolStatus.DONE, whole(json.dumps(content, ensure_ascii=False, separators=(",", ":"))))
 
     @classmethod
     def failed(cls, reason: str) -> ToolResult:
         """It certainly had no effect; ``reason`` is written for the model and for people."""
-        return cls(ToolStatus.FAILED, json.dumps({"error": reason}, ensure_ascii=False))
+        return cls(ToolStatus.FAILED, whole(json.dumps({"error": reason}, ensure_ascii=False)))
 
     @classmethod
     def unknown(cls, reason: str) -> ToolResult:
         """Nobody can tell whether it had an effect."""
-        return cls(ToolStatus.UNKNOWN, json.dumps({"unknown": reason}, ensure_ascii=False))
+        return cls(ToolStatus.UNKNOWN, whole(json.dumps({"unknown": reason}, ensure_ascii=False)))
 
 
 class ToolEffect(Enum):

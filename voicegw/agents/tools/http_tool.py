@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum, auto
+from math import isinf
 from urllib.parse import urlsplit
 
 from voicegw.agents.tools.canonical import parse_arguments
@@ -175,9 +176,16 @@ def _content(answer: HttpResponse) -> object:
     if not answer.body.strip():
         return {"status": answer.status}
     try:
-        return json.loads(answer.body, parse_constant=_no_constant)
+        return json.loads(answer.body, parse_float=_finite, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return {"text": answer.body}
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):  # 1e999 is JSON, and more than a number of ours can hold
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def _no_constant(word: str) -> object:

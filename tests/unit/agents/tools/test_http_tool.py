@@ -208,10 +208,18 @@ def test_a_refusal_after_an_unclear_attempt_proves_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("body", "content"),
-    [('{"a": 1}', {"a": 1}), ("", {"status": 200}), ("plain", {"text": "plain"}), ("[NaN]", {"text": "[NaN]"})],
+    [
+        ('{"a": 1}', {"a": 1}),
+        ("", {"status": 200}),
+        ("plain", {"text": "plain"}),
+        ("[NaN]", {"text": "[NaN]"}),
+        ("[1e999]", {"text": "[1e999]"}),
+        ('"\\ud83d!"', "\ufffd!"),
+    ],
 )
 def test_any_answer_becomes_json(body: str, content: object) -> None:
-    assert json.loads(run(config(), Web([ok(body)])).content_json) == content
+    told = run(config(), Web([ok(body)])).content_json
+    assert json.loads(told.encode()) == content
 
 
 def test_neither_log_nor_model_gets_the_address(caplog: pytest.LogCaptureFixture) -> None:
