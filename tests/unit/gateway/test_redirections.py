@@ -8,8 +8,11 @@ from tests.unit.gateway.nodes import Node, RawSocket, run
 from tests.unit.gateway.test_sip_leg import IP, OUT, close
 from voicegw.base.causes import HangupCause
 from voicegw.gateway.events import LegAnswered, LegEnded, LegInvited
+from voicegw.gateway.servers import Servers
 from voicegw.gateway.trunk_config import Trunk
 from voicegw.gateway.trunk_settings import TrunkSettings
+from voicegw.gateway.way import Way
+from voicegw.sip.address import Address
 from voicegw.sip.message import Request
 
 
@@ -127,3 +130,22 @@ def test_a_trunk_has_a_list_of_its_own(
 def test_what_is_no_list() -> None:
     with pytest.raises(ValueError, match="no pattern of SIP URIs"):
         TrunkSettings.model_validate({"forward_to": ["+1900*"]})
+
+
+def test_a_fault_of_ours_on_the_way_ends_the_call(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def find(_servers: Servers, _uri: str, _way: Way) -> list[Address]:
+        raise ZeroDivisionError("ours")
+
+    async def scenario() -> None:
+        peer = RawSocket()
+        house = Node(forward_to=(f"sip:*@{IP}:*",))
+        dial(house, peer)
+        monkeypatch.setattr(Servers, "find", find)
+        await refuse(peer, house, 302, f"Contact: <sip:desk@{IP}:{peer.port + 1}>")
+        assert (await house.expect(LegEnded)).cause is HangupCause.INTERNAL_ERROR
+        close(house, peer)
+
+    run(scenario())
+    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True]
