@@ -118,13 +118,20 @@ class IncomingLegs:
             if lines and self._legs.get(leg.leg_id) is leg:
                 await self._calls.desk.shared.take(leg.leg_id, lines)
         except RouteRefused as refused:
-            if self._legs.get(leg.leg_id) is leg:
-                self._refuse(leg, invited, refused)
+            self._refuse_if_here(leg, invited, refused)
+            return
+        except Exception:  # one of the three boundaries of DESIGN §6; the caller would wait, and never hear of it
+            log.exception("a call cannot be admitted", extra={"leg_id": leg.leg_id})
+            self._refuse_if_here(leg, invited, RouteRefused(HangupCause.INTERNAL_ERROR, "a fault of ours"))
             return
         if self._legs.get(leg.leg_id) is leg:
             leg.is_untold = False
             self._waiting.add(leg.leg_id)
             self._tell(invited)
+
+    def _refuse_if_here(self, leg: SipLeg, invited: LegInvited, refused: RouteRefused) -> None:
+        if self._legs.get(leg.leg_id) is leg:
+            self._refuse(leg, invited, refused)
 
     def _refuse(self, leg: SipLeg, invited: LegInvited, refused: RouteRefused) -> None:
         source = leg.peer

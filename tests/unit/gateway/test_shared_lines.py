@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from tests.unit.gateway.nodes import Node, RawSocket, run, sdp, until
 from voicegw.base.causes import HangupCause
 from voicegw.base.ids import LegId
@@ -102,6 +104,25 @@ def test_a_trunk_that_is_full_elsewhere_is_full() -> None:
         house.close()
 
     run(scenario())
+
+
+def test_a_fault_of_ours_at_the_door_is_500_and_no_silence(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Pool):
+        async def take(self, holder: str, lines: Sequence[Line]) -> str:
+            raise ZeroDivisionError("ours")
+
+    async def scenario() -> None:
+        house = House()
+        house.desk.shared = SharedLines(Broken(), per_number=5)
+        await house.invite()
+        await house.peer.response(500)
+        assert (await house.node.expect(LegRefused)).cause is HangupCause.INTERNAL_ERROR
+        await house.peer.send(house.peer.request("ACK"), house.node.address)
+        house.close()
+        assert house.desk.snapshot()[0].calls == 0
+
+    run(scenario())
+    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True]
 
 
 def test_who_gives_up_meanwhile_was_nobodys_call() -> None:
