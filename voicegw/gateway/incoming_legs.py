@@ -70,7 +70,16 @@ class IncomingLegs:
     # ---------------------------------------------------------------- the INVITE
 
     def invited(self, event: ua.InviteReceived) -> None:
-        """Somebody calls: a new leg, or another dialog for one that is there."""
+        """Somebody calls: a new leg, or another dialog for one that is there. A fault of ours is 500: else they would
+        wait, and hear nothing."""
+        try:
+            self._take(event)
+        except Exception:  # one of the three boundaries of DESIGN §6
+            log.exception("a call cannot be taken", extra={"source": event.source.host})
+            if self._agent.state_of(event.handle) is SipCallState.INVITED:
+                self._agent.reject(event.handle, 500, self._driver.now)
+
+    def _take(self, event: ua.InviteReceived) -> None:
         leg_id = LegId(token(self._random, 16))
         if event.replaces is not None:
             self._replace(event, self._leg_of(leg_id, event, self._calls.speech_with(event.source)))

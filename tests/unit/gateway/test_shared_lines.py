@@ -125,6 +125,28 @@ def test_a_fault_of_ours_at_the_door_is_500_and_no_silence(caplog: pytest.LogCap
     assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True]
 
 
+def test_a_fault_of_ours_in_taking_a_call_is_500_too(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        house = House(max_calls=0)
+        house.desk.shared = SharedLines(house.pool)
+        legs = house.node.gateway._incoming
+        tell, legs._tell = legs._tell, lambda _event: 1 / 0
+        await house.invite()
+        await house.peer.response(500)
+        await house.peer.send(house.peer.request("ACK"), house.node.address)
+        legs._tell = tell
+        await until(lambda: house.node.gateway.active_legs == 0)
+        while not house.node.events.empty():
+            house.node.events.get_nowait()
+        house.peer._serial += 100
+        await house.invite()
+        await house.node.expect(LegInvited)
+        house.close()
+
+    run(scenario())
+    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True]
+
+
 def test_who_gives_up_meanwhile_was_nobodys_call() -> None:
     async def scenario() -> None:
         house = House()
