@@ -70,8 +70,8 @@ class IncomingLegs:
     # ---------------------------------------------------------------- the INVITE
 
     def invited(self, event: ua.InviteReceived) -> None:
-        """Somebody calls: a new leg, or another dialog for one that is there. A fault of ours is 500: else they would
-        wait, and hear nothing."""
+        """Somebody calls: a new leg, or another dialog for one that is there. A fault of ours is 500: they
+        would wait, and hear nothing."""
         try:
             self._take(event)
         except Exception:  # one of the three boundaries of DESIGN §6
