@@ -236,6 +236,14 @@ class CallManager:
             self._services.signalling.reject(event.leg_id, decision.cause)
             return
         call = self._open(CallId(token(self._services.random, 16)), offer)
+        try:
+            self._begin(call, event, offer, decision)
+        except Exception:
+            self._gone(call.call_id)  # nobody runs it: it would be active for ever
+            raise
+        self._run(call)
+
+    def _begin(self, call: CallRuntime, event: LegInvited, offer: Offer, decision: RouteDecision) -> None:
         call.post(e.CallOffered(event.leg_id))
         self._capture(call, offer)
         self._route(call, offer, decision)
@@ -243,7 +251,6 @@ class CallManager:
             if recording.metadata:
                 call.post(RecordingClientSaid(LegMetadata(event.leg_id, recording.metadata)))
             call.post(RecordingClientSaid(LegStreamsOffered(event.leg_id, recording.places)))
-        self._run(call)
 
     def _capture(self, call: CallRuntime, offer: Offer) -> None:
         """Whoever has waited for this call gets its packets, or a line in the log."""

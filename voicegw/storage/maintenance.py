@@ -71,7 +71,7 @@ class Done:
     """What one round did."""
 
     certificates: tuple[Certificate, ...]
-    anchor: Anchor | None
+    anchors: tuple[Anchor, ...]
 
 
 class Maintenance:
@@ -127,8 +127,8 @@ class Maintenance:
         except (OSError, LocalError):
             await self._tidy_up(now, made)
             raise
-        anchor = await self._tidy_up(now, made)
-        return Done(tuple(made), anchor)
+        anchors = await self._tidy_up(now, made)
+        return Done(tuple(made), anchors)
 
     async def _erase_due(self, now: int, made: list[Certificate]) -> None:
         kept = self.retention
@@ -143,7 +143,7 @@ class Maintenance:
         await self._forget_files(now)
         stuck.raise_any()
 
-    async def _tidy_up(self, now: int, made: list[Certificate]) -> Anchor | None:
+    async def _tidy_up(self, now: int, made: list[Certificate]) -> tuple[Anchor, ...]:
         """What is in the database alone: the audit, what is over, and the next anchor."""
         kept = self.retention
         async with self._store.write() as unit:
@@ -153,10 +153,18 @@ class Maintenance:
                 made += [certificate] if certificate else []
             await unit.sessions.forget_expired(now)
             await unit.deliveries.forget_delivered(now - KEEP_DELIVERED_MS)
-            anchor = await make_anchor(unit.connection, now)
-        if anchor is not None:
+        return await self._anchor(now)
+
+    async def _anchor(self, now: int) -> tuple[Anchor, ...]:
+        """All calls that ended since the last round, so many in one."""
+        made: list[Anchor] = []
+        while True:
+            async with self._store.write() as unit:
+                anchor = await make_anchor(unit.connection, now)
+            if anchor is None:
+                return tuple(made)
+            made.append(anchor)
             log.info("calls are anchored", extra={"anchor": anchor.anchor_no, "hash": anchor.hash.hex()})
-        return anchor
 
     async def _run(self) -> None:
         await asyncio.sleep(FIRST_S)

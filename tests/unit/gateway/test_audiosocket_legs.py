@@ -217,6 +217,22 @@ async def test_who_has_left_in_the_moment_of_coming_is_nobody() -> None:
         assert house.counters.get(REFUSED) == 0
 
 
+@in_loop
+async def test_a_call_that_a_fault_of_ours_does_not_take_is_hung_up_on() -> None:
+    async with _house() as house:
+        ended: list[LegEnded] = []
+
+        def report(event: LegEvent) -> None:
+            if not isinstance(event, LegEnded):
+                raise ZeroDivisionError("ours")
+            ended.append(event)
+
+        house.legs._report = report
+        phone = await house.connect()
+        phone.send(Kind.ID, NAME.bytes)
+        assert await phone.rest() == [Frame(Kind.TERMINATE)]
+
+
 @pytest.mark.parametrize("leave", [Phone.close, Phone.reset])
 @in_loop
 async def test_who_leaves_before_the_answer_has_cancelled(leave: Callable[[Phone], None]) -> None:

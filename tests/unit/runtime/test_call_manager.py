@@ -122,6 +122,26 @@ def test_a_call_lives_from_invite_to_its_record() -> None:
     play(story())
 
 
+def test_a_fault_of_ours_leaves_no_call_that_nobody_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be active for ever, and the node never empty."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    async def story() -> None:
+        hall = Hall()
+        with monkeypatch.context() as faulty:
+            faulty.setattr(CallManager, "_route", broken)
+            with pytest.raises(ZeroDivisionError):
+                await hall.invite("a")
+        assert hall.manager.active == 0
+        await asyncio.wait_for(hall.manager.wait_idle(), 1)
+        await hall.talk("b")
+        assert hall.manager.active == 1
+
+    play(story())
+
+
 def test_a_call_that_no_route_wants_is_refused() -> None:
     async def story() -> None:
         hall = Hall()

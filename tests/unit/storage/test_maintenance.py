@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tests.unit.storage.sample_call import STARTED_WALL_MS, call_id, sample_call
 from voicegw.base.errors import LocalError
 from voicegw.base.metrics import Counters
+from voicegw.storage import anchors
 from voicegw.storage.anchors import list_anchors
 from voicegw.storage.config import RetentionConfig, StoreConfig
 from voicegw.storage.maintenance import DAY_MS, Maintenance
@@ -56,6 +57,26 @@ def test_a_recording_that_cannot_be_removed_holds_up_no_anchor(tmp_path: Path) -
                 await maintenance.round()
             async with store.read() as unit:
                 assert [anchor.calls for anchor in await list_anchors(unit.connection)] == [1]
+        finally:
+            await store.close()
+
+    asyncio.run(story())
+
+
+def test_a_busy_hour_is_more_than_one_anchor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anchors, "MOST_CALLS", 4)
+    config = fill(tmp_path, 9)
+
+    async def story() -> None:
+        store = Store(config)
+        files = NodeFiles(tmp_path / "spool", recordings=tmp_path)
+        maintenance = Maintenance(store, RetentionConfig(), LaterClock(), files)
+        try:
+            done = await maintenance.round()
+            assert [anchor.calls for anchor in done.anchors] == [4, 4, 1]
+            assert (await maintenance.round()).anchors == ()
+            async with store.read() as unit:
+                assert await anchors.verify_anchors(unit.connection) == []
         finally:
             await store.close()
 

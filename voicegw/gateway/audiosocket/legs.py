@@ -203,17 +203,20 @@ class AudioSocketLegs:
         self._legs[leg.leg_id] = self._by_connection[connection] = leg
         self._counters.add("audiosocket_calls")
         said = self._announcements.take(uuid, now)
-        self._report(
-            LegInvited(
-                leg_id=leg.leg_id,
-                called=said.called or listener.called,
-                calling=said.calling,
-                display_name=said.display_name,
-                headers=said.headers,
-                sip_call_id=str(uuid),
-                has_offer=True,
-            )
+        invited = LegInvited(
+            leg_id=leg.leg_id,
+            called=said.called or listener.called,
+            calling=said.calling,
+            display_name=said.display_name,
+            headers=said.headers,
+            sip_call_id=str(uuid),
+            has_offer=True,
         )
+        try:
+            self._report(invited)
+        except Exception:  # one of the three boundaries of DESIGN §6; the caller would wait, and hear nothing
+            log.exception("a call cannot be taken", extra={"peer": connection.peer})
+            connection.close()
 
     def heard(self, connection: Connection, pcm: bytes) -> None:
         """See :class:`~voicegw.gateway.audiosocket.connection.Owner`."""

@@ -5,7 +5,8 @@ through and referred, never acknowledge, fall silent; by UDP and TCP. Each minut
 blocks of every process are looked at, and what the node counts itself. A line through these (least squares) says
 what a call leaves behind. The first third is left out: until then what has a bound fills up (live events, pages of
 SQLite, sentences that were said before). What grows on the disk is a record of calls, and told apart. Of
-descriptors the least of each minute counts: calls of the moment hold some for seconds, a lost one is there always.
+memory and descriptors the least of each minute counts: calls of the moment hold some for seconds, and garbage waits
+for half a minute; what is lost is there always.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ _FLAT_BLOCKS: Final = 0.5
 """The same in Python's blocks for each call: whatever a call leaves behind is one at least."""
 _NOTHING: Final = Held(0, 0)
 """Of a process that did not answer."""
+_GLANCE_S: Final = 4.0
 _LOW_LOOKS: Final = 5
 """Of so many looks the least count of blocks is taken: between two collections, cycles of calls that have ended are
 held as well, tens of thousands of blocks in a gateway."""
@@ -97,6 +99,7 @@ class Bench:
         self._counts = home / "counts"
         self._begun = 0.0
         self._least_fds: dict[int, int] = {}
+        self._least_kb: dict[int, ProcessUse] = {}
         self.result = Churn()
 
     async def run(self, every_s: float) -> Churn:
@@ -158,11 +161,14 @@ class Bench:
         """A look each minute until no sipp has a call left."""
         begun = self._begun = time.monotonic()
         last = begun + self._seconds + _LONGEST_S
-        looks = 1
+        looks = glances = 1
         while any(sipp.running for sipp in callers):
             await asyncio.sleep(_POLL_S)
             self._count_descriptors(node)
             now = time.monotonic()
+            if now >= begun + glances * _GLANCE_S:
+                glances += 1
+                self._glance(node)
             if now >= begun + looks * every_s:
                 looks += 1
                 self._look(node, api)
@@ -174,15 +180,29 @@ class Bench:
             if count := descriptors_of(pid):
                 self._least_fds[pid] = min(count, self._least_fds.get(pid, count))
 
+    def _least_of(self, use: ProcessUse, held: Mapping[int, Held]) -> ProcessUse:
+        """Decoders are counted at the look, and so is the memory of those who have some."""
+        kb = use if held.get(use.pid, _NOTHING).decoders else self._least_kb.get(use.pid, use)
+        fds = self._least_fds.get(use.pid, use.fds)
+        return replace(use, fds=fds, rss_kb=kb.rss_kb, anonymous_kb=kb.anonymous_kb)
+
+    def _glance(self, node: NodeProcess) -> None:
+        """What was least of memory within a minute is what stays: cycles wait for half a minute to be collected,
+        and one look a minute drifts through that."""
+        for pid in family(node.pid):
+            use, least = use_of(pid), self._least_kb.get(pid)
+            if use is not None and (least is None or use.anonymous_kb < least.anonymous_kb):
+                self._least_kb[pid] = use
+
     def _look(self, node: NodeProcess, api: NodeApi) -> None:
         pids = family(node.pid)
+        self._glance(node)
         held = ask(self._counts, pids)
         metrics = api.metrics()
         self._count_descriptors(node)
-        uses = tuple(
-            replace(use, fds=self._least_fds.get(use.pid, use.fds)) for pid in pids if (use := use_of(pid))
-        )
+        uses = tuple(self._least_of(use, held) for pid in pids if (use := use_of(pid)))
         self._least_fds.clear()
+        self._least_kb.clear()
         minute = Minute(
             time.monotonic() - self._begun,
             round(metrics["voicegw_sip_calls_in_total"]),
