@@ -3,10 +3,10 @@
 Calls come at a steady low rate from several sipps: they talk, hang up at once, cancel, are refused, hold, are put
 through and referred, never acknowledge, fall silent; by UDP and TCP. About once a minute memory, descriptors and
 Python's blocks of every process are looked at, and what the node counts itself. A line through these (least
-squares) says what a call leaves behind. The first third is left out: until then what has a bound fills up (live events, pages of
-SQLite, sentences that were said before). What grows on the disk is a record of calls, and told apart. Of
-memory and descriptors the least since the last look counts: calls of the moment hold some for seconds, and garbage waits
-for half a minute; what is lost is there always.
+squares) says what a call leaves behind. The first third is left out: until then what has a bound fills up (live
+events, pages of SQLite, sentences that were said before). What grows on the disk is a record of calls, and told
+apart. Of memory and descriptors the least since the last look counts: calls of the moment hold some for seconds,
+and garbage waits for half a minute; what is lost is there always.
 """
 
 from __future__ import annotations
