@@ -234,7 +234,7 @@ class ApiService:
         try:
             with listener:
                 asyncio.run(self._run(listener, bridge, started))
-        except Exception as error:  # one of the three boundaries of DESIGN §6
+        except Exception as error:  # a thread of the node's (decision 0019)
             log.exception("the API has ended; calls go on without it until the node is started again")
             if started.done():
                 self.counters.add("api_failed")

@@ -74,7 +74,7 @@ class IncomingLegs:
         would wait, and hear nothing."""
         try:
             self._take(event)
-        except Exception:  # one of the three boundaries of DESIGN §6
+        except Exception:  # the door (decision 0019)
             log.exception("a call cannot be taken", extra={"source": event.source.host})
             if self._agent.state_of(event.handle) is SipCallState.INVITED:
                 self._agent.reject(event.handle, 500, self._driver.now)
@@ -129,7 +129,7 @@ class IncomingLegs:
         except RouteRefused as refused:
             self._refuse_if_here(leg, invited, refused)
             return
-        except Exception:  # one of the three boundaries of DESIGN §6; the caller would wait, and never hear of it
+        except Exception:  # the door (decision 0019): the caller would wait, and never hear of it
             log.exception("a call cannot be admitted", extra={"leg_id": leg.leg_id})
             self._refuse_if_here(leg, invited, RouteRefused(HangupCause.INTERNAL_ERROR, "a fault of ours"))
             return

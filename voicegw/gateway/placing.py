@@ -237,7 +237,7 @@ class Placing:
             self._resolving.pop(leg.leg_id, None)
             log.warning("cannot call %s: %s", Personal(dialled.target_uri), error)
             self._give_up(leg, LegEnded(leg.leg_id, HangupCause.NAME_NOT_FOUND, reason_text=str(error)))
-        except Exception:  # one of the three boundaries of DESIGN §6; a leg that nobody ends would ring for ever
+        except Exception:  # the door (decision 0019): a leg that nobody ends would ring for ever
             self._resolving.pop(leg.leg_id, None)
             log.exception("a call cannot be placed", extra={"leg_id": leg.leg_id})
             self._ended(leg, LegEnded(leg.leg_id, HangupCause.INTERNAL_ERROR))

@@ -239,7 +239,9 @@ class CallManager:
         try:
             self._begin(call, event, offer, decision)
         except Exception:
-            self._gone(call.call_id)  # nobody runs it: it would be active for ever
+            self._gone(
+                call.call_id
+            )  # nobody runs it: it would be active for ever. The door answers (decision 0019)
             raise
         self._run(call)
 

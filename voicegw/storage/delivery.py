@@ -103,7 +103,7 @@ class Delivery:
     def _run(self) -> None:
         try:
             asyncio.run(self._follow())
-        except Exception:  # one of the three boundaries of DESIGN §6
+        except Exception:  # a thread of the node's (decision 0019)
             self._counters.add("store_outages")
             log.exception("facts stay in the spool until the node is started again")
 

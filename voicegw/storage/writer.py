@@ -153,7 +153,7 @@ class StoreWriter:
             facts = [item for item in items if not isinstance(item, _Mark)]
             try:
                 self._write(facts, patient=not marks)
-            except Exception:  # one of the three boundaries of DESIGN §6
+            except Exception:  # a thread of the node's (decision 0019)
                 self._counters.add("store_facts_dropped", len(facts))
                 log.exception("facts of calls are lost", extra={"facts": len(facts)})
             for mark in marks:

@@ -103,7 +103,7 @@ class TraceExporter:
             while calls := self._next():
                 try:
                     self._send(client, calls)
-                except Exception:  # one of the three boundaries of DESIGN §6
+                except Exception:  # a thread of the node's (decision 0019)
                     self._counters.add("traces_dropped_failed", len(calls))
                     log.exception("traces of calls are lost", extra={"calls": len(calls)})
 

@@ -214,7 +214,7 @@ class AudioSocketLegs:
         )
         try:
             self._report(invited)
-        except Exception:  # one of the three boundaries of DESIGN §6; the caller would wait, and hear nothing
+        except Exception:  # the door (decision 0019): the caller would wait, and hear nothing
             log.exception("a call cannot be taken", extra={"peer": connection.peer})
             connection.close()
 
