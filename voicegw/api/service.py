@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -52,6 +53,7 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import ConfigError, LocalError
 from voicegw.base.ids import CallId, RandomBytes, token
 from voicegw.base.metrics import Counters
+from voicegw.base.tasks import kept_task
 from voicegw.call.facts import Entry
 from voicegw.gateway.phone_book import PhoneState
 from voicegw.gateway.trunk_desk import TrunkState
@@ -251,7 +253,8 @@ class ApiService:
             self._server = uvicorn.Server(_uvicorn(self._config, self._app))
             self.hub.attach(self._loop)
             started.set_result(None)
-            aside = [asyncio.create_task(self._keep_on(parts, http))]
+            keep, broken = partial(self._keep_store, parts, http), partial(self.counters.add, "api_work_broken")
+            aside = [kept_task(keep, "the API's work with the store", _STORE_AGAIN_S, broken)]
             try:
                 await self._server.serve([listener])
             finally:
@@ -312,16 +315,6 @@ class ApiService:
             return None
         config, legs = self._config.browser_audio, self._wiring.browsers
         return BrowserAudio(config, legs, bridge, self._clock, self._random, self.counters, self._secrets.ice)
-
-    async def _keep_on(self, parts: Parts, http: httpx.AsyncClient) -> None:
-        """What breaks beside the requests begins anew: webhooks go on, and somebody hears of it."""
-        while True:
-            try:
-                return await self._keep_store(parts, http)
-            except Exception:  # one of the three boundaries of DESIGN §6
-                self.counters.add("api_work_broken")
-                log.exception("the API's work with the store broke and begins anew", extra={"in_s": _STORE_AGAIN_S})
-            await asyncio.sleep(_STORE_AGAIN_S)
 
     async def _keep_store(self, parts: Parts, http: httpx.AsyncClient) -> None:
         """Bring the store up, however long it takes; then say how to begin, and carry webhooks."""

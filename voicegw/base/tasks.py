@@ -12,30 +12,44 @@ log = logging.getLogger(__name__)
 AGAIN_S: Final = 0.5
 
 
-def child_task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    """Run ``work`` in the background. An error in it is ours: it is logged with its trace."""
+def _nothing() -> None:
+    """Is owed to nobody."""
+
+
+def child_task(
+    work: Coroutine[Any, Any, None], name: str, on_failure: Callable[[], None] = _nothing
+) -> asyncio.Task[None]:
+    """Run ``work`` in the background. An error in it is ours: it is logged with its trace, and ``on_failure`` does
+    what is owed to whoever waits for it."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("a task broke", extra={"task": name}, exc_info=error)
+            on_failure()
+
     task = asyncio.get_running_loop().create_task(work, name=name)
-    task.add_done_callback(_tell_of_error)
+    task.add_done_callback(ended)
     return task
 
 
 def kept_task(
-    work: Callable[[], Coroutine[Any, Any, None]], name: str, again_s: float = AGAIN_S
+    work: Callable[[], Coroutine[Any, Any, None]],
+    name: str,
+    again_s: float = AGAIN_S,
+    on_failure: Callable[[], None] = _nothing,
 ) -> asyncio.Task[None]:
     """The same for work that nobody could do without: where it breaks it begins anew, until it ends by itself."""
-    return child_task(_kept(work, name, again_s), name)
+    return child_task(_kept(work, name, again_s, on_failure), name)
 
 
-async def _kept(work: Callable[[], Coroutine[Any, Any, None]], name: str, again_s: float) -> None:
+async def _kept(
+    work: Callable[[], Coroutine[Any, Any, None]], name: str, again_s: float, on_failure: Callable[[], None]
+) -> None:
     while True:
         try:
             return await work()
         except Exception:  # one of the three boundaries of DESIGN §6
-            log.exception("a task broke, and begins anew", extra={"task": name})
+            log.exception("a task broke", extra={"task": name, "again_in_s": again_s})
+            on_failure()
         await asyncio.sleep(again_s)
-
-
-def _tell_of_error(task: asyncio.Task[None]) -> None:
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        log.error("a task broke", extra={"task": task.get_name()}, exc_info=error)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
-log = logging.getLogger(__name__)
-_AGAIN_S: Final = 0.5
+from voicegw.base.tasks import AGAIN_S, child_task, kept_task
 
 
 class Tasks:
@@ -19,23 +17,18 @@ class Tasks:
 
     def begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run it in the background."""
-        task = asyncio.get_running_loop().create_task(work, name=f"cluster: {name}")
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        return task
+        return self._hold(child_task(work, f"cluster: {name}"))
 
     def keep(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         """Run it in the background for ever: without it a node would be cut off and not know. What breaks begins
-        anew."""
-        self.begin(self._kept(work, name), name)
+        anew, and so does what ends."""
 
-    async def _kept(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
-        while True:
-            try:
+        async def for_ever() -> None:
+            while True:
                 await work()
-            except Exception:  # one of the three boundaries of DESIGN §6
-                log.exception("a task broke", extra={"task": f"cluster: {name}"})
-            await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(AGAIN_S)
+
+        self._hold(kept_task(for_ever, f"cluster: {name}"))
 
     async def close(self) -> None:
         """Cancel all of them, and wait until they have ended."""
@@ -45,8 +38,7 @@ class Tasks:
         if running:
             await asyncio.wait(running)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            log.error("a task broke", extra={"task": task.get_name()}, exc_info=error)
+    def _hold(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task

@@ -97,7 +97,12 @@ class IncomingLegs:
             self._refuse(leg, arrival.invited, refused)
         elif lines or self._identities.verifies(trunk):
             leg.is_untold = True
-            child_task(self._admit(leg, arrival.invited, event.request, trunk, lines), "admission of a call")
+            fault = RouteRefused(HangupCause.INTERNAL_ERROR, "a fault of ours")
+            child_task(
+                self._admit(leg, arrival.invited, event.request, trunk, lines),
+                "admission of a call",
+                lambda: self._refuse_if_here(leg, arrival.invited, fault),
+            )
         else:
             self._waiting.add(leg_id)
             self._tell(arrival.invited)
@@ -128,10 +133,6 @@ class IncomingLegs:
                 await self._calls.desk.shared.take(leg.leg_id, lines)
         except RouteRefused as refused:
             self._refuse_if_here(leg, invited, refused)
-            return
-        except Exception:  # the door (decision 0019): the caller would wait, and never hear of it
-            log.exception("a call cannot be admitted", extra={"leg_id": leg.leg_id})
-            self._refuse_if_here(leg, invited, RouteRefused(HangupCause.INTERNAL_ERROR, "a fault of ours"))
             return
         if self._legs.get(leg.leg_id) is leg:
             leg.is_untold = False

@@ -11,6 +11,7 @@ from voicegw.base.causes import HangupCause
 from voicegw.base.errors import LocalError, RemoteProtocolError
 from voicegw.base.ids import LegId, RandomBytes
 from voicegw.base.personal import Personal
+from voicegw.base.tasks import child_task
 from voicegw.gateway.attempts import Attempts, Dialled, Trip
 from voicegw.gateway.events import LegEnded
 from voicegw.gateway.leg import SipLeg
@@ -201,7 +202,7 @@ class Placing:
     def _place_later(self, leg: SipLeg, dialled: Dialled) -> None:
         self._legs.add(leg)
         work = self._find_and_invite(leg, dialled)
-        self._resolving[leg.leg_id] = asyncio.get_running_loop().create_task(work)
+        self._resolving[leg.leg_id] = child_task(work, "placing of a call", lambda: self._broken(leg))
 
     def _send_on(self, leg: SipLeg, dialled: Dialled) -> None:
         """The called side named somebody else (3xx): the same leg calls there."""
@@ -237,7 +238,8 @@ class Placing:
             self._resolving.pop(leg.leg_id, None)
             log.warning("cannot call %s: %s", Personal(dialled.target_uri), error)
             self._give_up(leg, LegEnded(leg.leg_id, HangupCause.NAME_NOT_FOUND, reason_text=str(error)))
-        except Exception:  # the door (decision 0019): a leg that nobody ends would ring for ever
-            self._resolving.pop(leg.leg_id, None)
-            log.exception("a call cannot be placed", extra={"leg_id": leg.leg_id})
-            self._ended(leg, LegEnded(leg.leg_id, HangupCause.INTERNAL_ERROR))
+
+    def _broken(self, leg: SipLeg) -> None:
+        """A fault of ours: a leg that nobody ends would ring for ever."""
+        self._resolving.pop(leg.leg_id, None)
+        self._ended(leg, LegEnded(leg.leg_id, HangupCause.INTERNAL_ERROR))

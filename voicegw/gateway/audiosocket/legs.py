@@ -14,6 +14,7 @@ from voicegw.base.clock import Clock
 from voicegw.base.errors import LocalError
 from voicegw.base.ids import LegId, RandomBytes, token
 from voicegw.base.metrics import Counters
+from voicegw.base.tasks import child_task
 from voicegw.gateway.audiosocket.announcements import Announcement, Announcements
 from voicegw.gateway.audiosocket.config import AudioSocketConfig, AudioSocketListener
 from voicegw.gateway.audiosocket.connection import Connection
@@ -177,7 +178,7 @@ class AudioSocketLegs:
         if self._draining:
             self._refuse(connection, "the server takes no more calls")
         else:
-            task = asyncio.get_running_loop().create_task(self._open(connection, listener, uuid))
+            task = child_task(self._open(connection, listener, uuid), "audiosocket call", connection.close)
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
 
@@ -212,11 +213,7 @@ class AudioSocketLegs:
             sip_call_id=str(uuid),
             has_offer=True,
         )
-        try:
-            self._report(invited)
-        except Exception:  # the door (decision 0019): the caller would wait, and hear nothing
-            log.exception("a call cannot be taken", extra={"peer": connection.peer})
-            connection.close()
+        self._report(invited)
 
     def heard(self, connection: Connection, pcm: bytes) -> None:
         """See :class:`~voicegw.gateway.audiosocket.connection.Owner`."""
